@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The front door.  What is compiled into the module is in Kbuild; how user space
+# is built in tools/build/unit.mk, the checks in tools/build/check.mk.
+
+SHELL := /bin/bash
+
+# As many jobs as processors. A -j on the command line wins over this, and the
+# job server of a make above us stays in charge.
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+MAKEFLAGS += --no-print-directory
+
+# Where everything that is made goes.
+BUILD ?= build
+
+.PHONY: all
+all: module
+
+## make module [KVER=R]  build dm-snapshot.ko for the newest installed kernel headers, or
+##                       those of KVER (6.1, 6.12.117+deb12-amd64) or in directory KDIR;
+##                       plain "make" does the same. WERROR=n: warnings are no errors
+.PHONY: module
+module: check-includes
+	+@DMSNAP_WERROR='$(WERROR)' V='$(V)' tools/build/module --output '$(BUILD)' \
+		$(if $(KVER),--kver '$(KVER)') $(if $(KDIR),--kdir '$(KDIR)')
+
+## make modules-all      build it for all installed kernel headers
+.PHONY: modules-all
+modules-all: check-includes
+	+@set -e; headers=$$(tools/build/find-headers); \
+	while read -r kver kdir; do \
+		DMSNAP_WERROR='$(WERROR)' V='$(V)' tools/build/module --output '$(BUILD)' \
+			--kver "$$kver" --kdir "$$kdir" < /dev/null; \
+		modules="$$modules $(BUILD)/$$kver/dm-snapshot.ko"; \
+	done <<< "$$headers"; \
+	tools/build/check-ko --unused $$modules
+
+## make unit [T=PART]    build the core for user space and run the unit tests, those whose
+##                       name holds PART; SAN=1: under the address and undefined behaviour
+##                       sanitizers, SAN=thread: under the thread sanitizer
+.PHONY: unit unit-build
+unit unit-build: check-includes
+	+@mkdir -p '$(BUILD)' && flock '$(BUILD)/.unit$(addprefix -,$(SAN)).lock' \
+		$(MAKE) -f tools/build/unit.mk BUILD='$(BUILD)' $@
+
+## make check            everything that needs no kernel: formatting, include lines, headers
+##                       on their own, freestanding and clang compiles, the gates' self test,
+##                       unit tests
+.PHONY: check
+check: check-includes
+	+@mkdir -p '$(BUILD)' && flock '$(BUILD)/.check.lock' \
+		$(MAKE) -f tools/build/check.mk BUILD='$(BUILD)' check
+	+@$(MAKE) unit
+
+## make check-includes   include lines that cross the lines between the folders
+.PHONY: check-includes
+check-includes:
+	@tools/build/check-includes
+
+## make check-KIND       one kind: check-format, check-headers, check-freestanding,
+##                       check-clang, check-selftest
+.PHONY: check-format check-headers check-freestanding check-clang check-selftest tidy
+check-format check-headers check-freestanding check-clang check-selftest tidy:
+	+@mkdir -p '$(BUILD)' && flock '$(BUILD)/.check.lock' \
+		$(MAKE) -f tools/build/check.mk BUILD='$(BUILD)' $@
+
+## make format           let clang-format rewrite the sources
+.PHONY: format
+format:
+	@tools/build/format --fix
+
+## make tidy             clang-tidy over the core and the user space port
+## make vm [T=TEST]      run the tests in a guest, all or the one named
+.PHONY: vm
+vm:
+	+@tests/vm/run $(T)
+
+## make clean            remove the objects and modules
+.PHONY: clean
+clean:
+	@rm -rf '$(BUILD)'/unit '$(BUILD)'/unit-san '$(BUILD)'/unit-tsan '$(BUILD)'/check
+	@for mirror in '$(BUILD)'/*/Kbuild; do \
+		if [ -L "$$mirror" ]; then rm -rf "$${mirror%/Kbuild}"; fi; \
+	done
+
+## make distclean        remove everything that was made
+.PHONY: distclean
+distclean:
+	@rm -rf '$(BUILD)'
+
+## make help             this list
+.PHONY: help
+help:
+	@sed -n 's/^## \{0,1\}//p' Makefile

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the core offers to whoever drives it: the kernel binding's target
+ * callbacks, the user-space world of tests and tools.
+ *
+ * Every function that can fail returns 0 or a negative errno.  Sectors are of
+ * 512 bytes and count from the start of the device, not of the target: as in
+ * the in-tree driver, all targets assume that they begin at sector 0.
+ */
+#ifndef DMSNAP_CORE_H
+#define DMSNAP_CORE_H
+
+#include <dmsnap/port/bio.h>
+#include <dmsnap/port/device.h>
+#include <dmsnap/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** What a target's map callback got. */
+enum dmsnap_bio_op {
+	DMSNAP_BIO_READ,
+	DMSNAP_BIO_WRITE,
+	/** Empty, with PREFLUSH. */
+	DMSNAP_BIO_FLUSH,
+	DMSNAP_BIO_DISCARD,
+	/** An operation none of the targets has asked for. */
+	DMSNAP_BIO_OTHER,
+};
+
+struct dmsnap_bio_desc {
+	/** First sector, as the user of the mapped device sees it. */
+	uint64_t sector;
+	/** Length; 0 only for a flush. */
+	uint32_t sectors;
+	enum dmsnap_bio_op op;
+	/** Must be durable when it ends. */
+	bool fua;
+	/** Which of the duplicates that the target asked for this is (dm's target bio number). */
+	uint8_t nr;
+};
+
+enum dmsnap_map {
+	/** Remapped: dm sends it on. */
+	DMSNAP_MAP_REMAPPED,
+	/** Held: it will be submitted or ended by the core, maybe it already is. */
+	DMSNAP_MAP_HELD,
+	/** dm ends it with an I/O error. */
+	DMSNAP_MAP_KILL,
+};
+
+/** What dm is to know of a target after its constructor. */
+struct dmsnap_target_traits {
+	uint32_t flush_bios;
+	uint32_t discard_bios;
+};
+
+/** One instance of the snapshot target.  Opaque. */
+struct dmsnap_snapshot;
+
+/** One instance of the snapshot-origin target.  Opaque. */
+struct dmsnap_origin;
+
+/**
+ * dmsnap_core_init() - before anything else.
+ * Context: Process context. May sleep.
+ */
+int dmsnap_core_init(void);
+
+/**
+ * dmsnap_core_exit() - after the last target has gone.
+ * Context: Process context. May sleep.
+ */
+void dmsnap_core_exit(void);
+
+/** dmsnap_core_io_bytes() - space of its own that the core needs with each bio, 8-byte aligned. */
+size_t dmsnap_core_io_bytes(void);
+
+/**
+ * dmsnap_core_snapshot_create() - constructor of a snapshot target.
+ * @target: handed back to the port's functions
+ * @argc: number of words after the target's name
+ * @argv: the words; not changed, not kept
+ * @snapshot: set on success
+ * @traits: filled on success
+ * @error: on failure set to a static string for the user
+ *
+ * Reads the store, or makes a new one, unless another snapshot holds it (then
+ * this one gets it on its first resume).
+ * Context: Process context. Sleeps for I/O.
+ */
+int dmsnap_core_snapshot_create(struct dmsnap_target *target, unsigned int argc, char **argv,
+				struct dmsnap_snapshot **snapshot,
+				struct dmsnap_target_traits *traits, const char **error);
+
+/**
+ * dmsnap_core_snapshot_destroy() - destructor.  No bio of the target is in flight.
+ * Context: Process context. Sleeps until everything begun has ended.
+ */
+void dmsnap_core_snapshot_destroy(struct dmsnap_snapshot *snapshot);
+
+/**
+ * dmsnap_core_snapshot_map() - a bio for the snapshot.
+ * @io: dmsnap_core_io_bytes() bytes that live as long as the bio
+ *
+ * Context: Process context. Sleeps only in dmsnap_port_bio_submit_watched().
+ */
+enum dmsnap_map dmsnap_core_snapshot_map(struct dmsnap_snapshot *snapshot, struct dmsnap_bio *bio,
+					 const struct dmsnap_bio_desc *desc, void *io);
+
+/**
+ * dmsnap_core_snapshot_end_io() - a bio that went through dmsnap_core_snapshot_map() ended.
+ * Context: Any. Does not sleep.
+ */
+void dmsnap_core_snapshot_end_io(struct dmsnap_snapshot *snapshot, void *io);
+
+/**
+ * dmsnap_core_snapshot_preresume() - may the snapshot be resumed?  Refuses the
+ * wrong order of a handover with -EINVAL.
+ * Context: Process context. May sleep.
+ */
+int dmsnap_core_snapshot_preresume(struct dmsnap_snapshot *snapshot);
+
+/**
+ * dmsnap_core_snapshot_resume() - I/O may come now.  Takes a store over from
+ * the snapshot that held it.
+ * Context: Process context. Sleeps.
+ */
+void dmsnap_core_snapshot_resume(struct dmsnap_snapshot *snapshot);
+
+/**
+ * dmsnap_core_snapshot_postsuspend() - no more I/O; makes everything durable.
+ * Context: Process context. Sleeps.
+ */
+void dmsnap_core_snapshot_postsuspend(struct dmsnap_snapshot *snapshot);
+
+enum dmsnap_status {
+	/** What `dmsetup status` prints. */
+	DMSNAP_STATUS_INFO,
+	/** What `dmsetup table` prints: the words after the target's name. */
+	DMSNAP_STATUS_TABLE,
+	/** What the integrity measurement records; @name and @version are used. */
+	DMSNAP_STATUS_IMA,
+};
+
+/**
+ * dmsnap_core_snapshot_status() - a line of text, zero-terminated, cut at @bytes.
+ * @name: the target's name, @version: "1.16.0"; for %DMSNAP_STATUS_IMA
+ *
+ * Context: Process context. Sleeps for a lock.
+ * Return: characters written, the end zero not counted.
+ */
+size_t dmsnap_core_snapshot_status(struct dmsnap_snapshot *snapshot, enum dmsnap_status type,
+				   const char *name, const char *version, char *buffer,
+				   size_t bytes);
+
+/** The devices under a snapshot, for dm's iterate_devices.  Context: Any. */
+struct dmsnap_device *dmsnap_core_snapshot_origin_device(struct dmsnap_snapshot *snapshot);
+struct dmsnap_device *dmsnap_core_snapshot_cow_device(struct dmsnap_snapshot *snapshot);
+
+/**
+ * dmsnap_core_snapshot_discard_sectors() - granularity and limit of a discard:
+ * the chunk size, in sectors; 0 when the snapshot takes no discards.
+ * Context: Process context.
+ */
+uint32_t dmsnap_core_snapshot_discard_sectors(struct dmsnap_snapshot *snapshot);
+
+/**
+ * dmsnap_core_origin_create() - constructor of a snapshot-origin target.
+ * Arguments as dmsnap_core_snapshot_create().
+ * Context: Process context. May sleep.
+ */
+int dmsnap_core_origin_create(struct dmsnap_target *target, unsigned int argc, char **argv,
+			      struct dmsnap_origin **origin, struct dmsnap_target_traits *traits,
+			      const char **error);
+
+/** dmsnap_core_origin_destroy() - Context: Process context. Sleeps. */
+void dmsnap_core_origin_destroy(struct dmsnap_origin *origin);
+
+/**
+ * dmsnap_core_origin_map() - a bio for the origin.  A write is held until every
+ * snapshot that needs the old content has it durably.
+ * Context: Process context. Does not sleep.
+ */
+enum dmsnap_map dmsnap_core_origin_map(struct dmsnap_origin *origin, struct dmsnap_bio *bio,
+				       const struct dmsnap_bio_desc *desc, void *io);
+
+/** dmsnap_core_origin_status() - see dmsnap_core_snapshot_status(). */
+size_t dmsnap_core_origin_status(struct dmsnap_origin *origin, enum dmsnap_status type,
+				 char *buffer, size_t bytes);
+
+/** The device under a snapshot-origin.  Context: Any. */
+struct dmsnap_device *dmsnap_core_origin_device(struct dmsnap_origin *origin);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

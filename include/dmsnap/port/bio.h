@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the core does with a bio that dm handed to a target.
+ *
+ * Life of a bio: it comes in through a map upcall.  The core either remaps it
+ * (map returns DMSNAP_MAP_REMAPPED and dm sends it on), or holds it (returns
+ * DMSNAP_MAP_HELD) and later calls exactly one of dmsnap_port_bio_submit() and
+ * dmsnap_port_bio_end(), possibly after one dmsnap_port_bio_submit_watched().
+ */
+#ifndef DMSNAP_PORT_BIO_H
+#define DMSNAP_PORT_BIO_H
+
+#include <dmsnap/port/device.h>
+#include <dmsnap/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A bio of dm.  Opaque. */
+struct dmsnap_bio;
+
+/**
+ * dmsnap_port_bio_accept() - take only the first @sectors of the bio.
+ *
+ * dm sends the rest as a bio of its own.  Only inside the map upcall of that
+ * bio, before anybody else can see it; reads and writes
+ * only (never a flush, nor one of several duplicates: dm stops the machine);
+ * 0 < @sectors <= the bio's length.
+ * Context: Any. Does not sleep; a spinlock may be held.
+ */
+void dmsnap_port_bio_accept(struct dmsnap_bio *bio, uint32_t sectors);
+
+/**
+ * dmsnap_port_bio_remap() - set the bio's device and first sector.
+ * Context: Any.
+ */
+void dmsnap_port_bio_remap(struct dmsnap_bio *bio, struct dmsnap_device *device, uint64_t sector);
+
+/**
+ * dmsnap_port_bio_submit() - send a held bio where it was remapped to; it ends
+ * by itself.  The bio's space (dmsnap_core_io_bytes()) may be gone on return.
+ * Context: Process context. May sleep. No lock held.
+ */
+void dmsnap_port_bio_submit(struct dmsnap_bio *bio);
+
+/**
+ * dmsnap_port_bio_submit_watched() - send a held bio to @device, and get it back.
+ * @done: called once, with 0 or a negative errno, interrupt context, must not sleep;
+ *        the bio is then held again and must be ended by dmsnap_port_bio_end()
+ *
+ * Context: Process context. May sleep. No lock held.
+ */
+void dmsnap_port_bio_submit_watched(struct dmsnap_bio *bio, struct dmsnap_device *device,
+				    uint64_t sector, dmsnap_io_done done, void *ctx);
+
+/**
+ * dmsnap_port_bio_end() - complete a held bio.
+ * @error: 0 or a negative errno
+ *
+ * Context: Any. No lock held.
+ */
+void dmsnap_port_bio_end(struct dmsnap_bio *bio, int error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the core needs of block devices: opening them for a target, reading and
+ * writing them with pages of its own.
+ */
+#ifndef DMSNAP_PORT_DEVICE_H
+#define DMSNAP_PORT_DEVICE_H
+
+#include <dmsnap/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** One target instance of a table, as dm core knows it.  Opaque. */
+struct dmsnap_target;
+
+/** A block device opened for one target.  Opaque. */
+struct dmsnap_device;
+
+/** Bytes that dmsnap_port_device_name() writes at most, the end zero included. */
+#define DMSNAP_DEVICE_NAME_BYTES 24u
+
+enum dmsnap_device_mode {
+	DMSNAP_DEVICE_READ,
+	/** Read and write. */
+	DMSNAP_DEVICE_WRITE,
+	/** As the table was loaded: read-only or read-write. */
+	DMSNAP_DEVICE_TABLE,
+};
+
+/**
+ * dmsnap_port_device_find() - which device a table argument means.
+ * @path: a path or "major:minor"
+ * @id: set to a number that is equal for equal devices
+ *
+ * Opens nothing.
+ * Context: Process context. May sleep.
+ * Return: 0, or a negative errno.
+ */
+int dmsnap_port_device_find(const char *path, uint64_t *id);
+
+/**
+ * dmsnap_port_device_open() - open a device for a target.
+ * @path: a path or "major:minor"
+ * @device: set on success; closed with dmsnap_port_device_close()
+ *
+ * Context: Process context. May sleep. Constructor only.
+ * Return: 0, or the negative errno of dm core.
+ */
+int dmsnap_port_device_open(struct dmsnap_target *target, const char *path,
+			    enum dmsnap_device_mode mode, struct dmsnap_device **device);
+
+/** dmsnap_port_device_close() - Context: Process context. May sleep. Destructor only. */
+void dmsnap_port_device_close(struct dmsnap_target *target, struct dmsnap_device *device);
+
+/** dmsnap_port_device_id() - the number of dmsnap_port_device_find().  Context: Any. */
+uint64_t dmsnap_port_device_id(const struct dmsnap_device *device);
+
+/**
+ * dmsnap_port_device_name() - "major:minor".
+ * @name: at least %DMSNAP_DEVICE_NAME_BYTES
+ *
+ * Context: Any.
+ */
+void dmsnap_port_device_name(const struct dmsnap_device *device, char *name);
+
+/** dmsnap_port_device_sectors() - size now; may grow and shrink.  Context: Any. */
+uint64_t dmsnap_port_device_sectors(const struct dmsnap_device *device);
+
+/** dmsnap_port_device_block_sectors() - logical block size, in sectors.  Context: Any. */
+uint32_t dmsnap_port_device_block_sectors(const struct dmsnap_device *device);
+
+enum dmsnap_io_op {
+	DMSNAP_IO_READ,
+	DMSNAP_IO_WRITE,
+	/** No pages: @sectors of zeros, by the device itself where it can. */
+	DMSNAP_IO_ZERO,
+	/** No pages: tells the device that the range is unused. */
+	DMSNAP_IO_DISCARD,
+};
+
+enum dmsnap_io_flags {
+	/** Everything completed on the device before is durable before this write begins. */
+	DMSNAP_IO_PREFLUSH = 1u << 0,
+	/** This write is durable when it completes. */
+	DMSNAP_IO_FUA = 1u << 1,
+	/** Somebody waits for it. */
+	DMSNAP_IO_SYNC = 1u << 2,
+	/** Metadata of the store (for tracing and schedulers). */
+	DMSNAP_IO_META = 1u << 3,
+};
+
+/**
+ * dmsnap_io_done - completion of dmsnap_port_io_submit().
+ * @error: 0 or a negative errno
+ *
+ * Context: interrupt or process context; must not sleep; called exactly once,
+ * never from within dmsnap_port_io_submit()'s caller holding a lock (but it may
+ * be called before dmsnap_port_io_submit() returns).
+ */
+typedef void (*dmsnap_io_done)(void *ctx, int error);
+
+/**
+ * dmsnap_port_io_submit() - start an I/O on pages.
+ * @sector: first sector on @device
+ * @sectors: length; > 0
+ * @pages: addresses of pages from dmsnap_port_page_alloc(); the list is copied,
+ *         the pages stay the caller's and must live until @done
+ * @offset: byte where the data begins in the first page, a multiple of 512
+ * @flags: enum dmsnap_io_flags; %DMSNAP_IO_PREFLUSH and %DMSNAP_IO_FUA on writes only
+ *
+ * A long I/O may become several on the device; @done is called once, for all,
+ * with the first error.  A write with %DMSNAP_IO_PREFLUSH or %DMSNAP_IO_FUA that
+ * becomes several has the flags on each of them; up to %DMSNAP_IO_ATOMIC_SECTORS
+ * it is one, and costs one flush.  %DMSNAP_IO_ZERO with one of these flags writes
+ * zeros itself; a device that does not discard makes %DMSNAP_IO_DISCARD succeed.
+ * Out of the device's range: @done with -EIO, at once.
+ *
+ * Context: Process context. May sleep for memory (forward progress guaranteed).
+ * No lock held. Not in a map upcall: what is submitted there is sent only when
+ * the upcall has returned, and whoever waits for memory might wait for that.
+ */
+void dmsnap_port_io_submit(struct dmsnap_device *device, enum dmsnap_io_op op, unsigned int flags,
+			   uint64_t sector, uint64_t sectors, void *const *pages, uint32_t offset,
+			   dmsnap_io_done done, void *ctx);
+
+/** Longest write with a flush: 1 MiB, 256 pages. */
+#define DMSNAP_IO_ATOMIC_SECTORS 2048u
+
+/** Storage of a plug. */
+struct dmsnap_plug {
+	unsigned long opaque[16];
+};
+
+/**
+ * dmsnap_port_plug_begin() - gather I/O of this thread so that the device sees
+ * neighbours together.  Ends by itself when the thread sleeps.
+ * Context: Process context.
+ */
+void dmsnap_port_plug_begin(struct dmsnap_plug *plug);
+
+/** dmsnap_port_plug_end() - send what was gathered.  Context: Process context. May sleep. */
+void dmsnap_port_plug_end(struct dmsnap_plug *plug);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the core needs of locks, waiting and read-side protection.
+ *
+ * The core embeds these objects; their size is fixed here so that C++ need not
+ * know a kernel type.  The kernel binding asserts at compile time that the real
+ * ones fit, lock debugging included.
+ */
+#ifndef DMSNAP_PORT_LOCK_H
+#define DMSNAP_PORT_LOCK_H
+
+#include <dmsnap/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * enum dmsnap_lock_rank - the lock order, outermost first.
+ *
+ * A lock may be taken only while all locks held have a smaller rank.  The
+ * kernel binding makes one lockdep class of each rank, the user-space port
+ * checks the order at every acquisition.
+ */
+enum dmsnap_lock_rank {
+	/** Mutex: which origins exist, which snapshots belong to them. */
+	DMSNAP_LOCK_REGISTRY,
+	/** Spinlock: one origin's copy-outs, its snapshots' pending runs and allocation. */
+	DMSNAP_LOCK_ORIGIN,
+	/** Spinlock: readers one snapshot waits for. */
+	DMSNAP_LOCK_EPOCH,
+	/** Spinlock: runnable tasks of one worker. */
+	DMSNAP_LOCK_WORKER,
+	DMSNAP_LOCK_RANKS,
+};
+
+/** Storage of a spinlock. */
+struct dmsnap_spinlock {
+	unsigned long opaque[16];
+};
+
+/** Storage of a mutex. */
+struct dmsnap_mutex {
+	unsigned long opaque[32];
+};
+
+/** Storage of an event (see dmsnap_port_event_wait()). */
+struct dmsnap_event {
+	unsigned long opaque[24];
+};
+
+/** dmsnap_port_spin_init() - make a spinlock of a rank.  Context: Any. */
+void dmsnap_port_spin_init(struct dmsnap_spinlock *lock, enum dmsnap_lock_rank rank);
+
+/**
+ * dmsnap_port_spin_lock() - take the lock, local interrupts off.
+ *
+ * Completions come in interrupt context and take the same locks, so there is
+ * no variant that leaves interrupts on.
+ *
+ * Context: Any. Does not sleep.
+ * Return: what dmsnap_port_spin_unlock() must be given.
+ */
+unsigned long dmsnap_port_spin_lock(struct dmsnap_spinlock *lock);
+
+/** dmsnap_port_spin_unlock() - undo dmsnap_port_spin_lock(). */
+void dmsnap_port_spin_unlock(struct dmsnap_spinlock *lock, unsigned long flags);
+
+/** dmsnap_port_mutex_init() - make a mutex of a rank.  Context: Process. */
+void dmsnap_port_mutex_init(struct dmsnap_mutex *lock, enum dmsnap_lock_rank rank);
+
+/** dmsnap_port_mutex_destroy() - end of a mutex nobody holds.  Context: Process. */
+void dmsnap_port_mutex_destroy(struct dmsnap_mutex *lock);
+
+/** dmsnap_port_mutex_lock() - Context: Process context. May sleep. */
+void dmsnap_port_mutex_lock(struct dmsnap_mutex *lock);
+
+/** dmsnap_port_mutex_unlock() - Context: Process context. */
+void dmsnap_port_mutex_unlock(struct dmsnap_mutex *lock);
+
+/** dmsnap_port_event_init() - make an event that is not set.  Context: Any. */
+void dmsnap_port_event_init(struct dmsnap_event *event);
+
+/** dmsnap_port_event_set() - wake all waiters, now and later.  Context: Any. */
+void dmsnap_port_event_set(struct dmsnap_event *event);
+
+/**
+ * dmsnap_port_event_wait() - sleep until the event is set.
+ *
+ * The event may be freed as soon as this returns.
+ * Context: Process context. Sleeps, not interruptible. No spinlock held.
+ */
+void dmsnap_port_event_wait(struct dmsnap_event *event);
+
+/**
+ * dmsnap_port_rcu_read_lock() - keep alive what was published.
+ *
+ * Objects unpublished before dmsnap_port_rcu_synchronize() was called are not
+ * in use by anybody after it returned.
+ * Context: Any. Must not sleep until dmsnap_port_rcu_read_unlock().
+ */
+void dmsnap_port_rcu_read_lock(void);
+
+/** dmsnap_port_rcu_read_unlock() - end of a read section. */
+void dmsnap_port_rcu_read_unlock(void);
+
+/** dmsnap_port_rcu_synchronize() - Context: Process context. Sleeps. */
+void dmsnap_port_rcu_synchronize(void);
+
+/** dmsnap_port_cpu_relax() - inside a loop that waits for another CPU's store. */
+void dmsnap_port_cpu_relax(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

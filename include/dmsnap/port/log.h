@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the core says aloud: log lines, events to user space, module parameters.
+ */
+#ifndef DMSNAP_PORT_LOG_H
+#define DMSNAP_PORT_LOG_H
+
+#include <dmsnap/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct dmsnap_target;
+
+enum dmsnap_log_level {
+	DMSNAP_LOG_ERROR,
+	DMSNAP_LOG_WARNING,
+	DMSNAP_LOG_INFO,
+};
+
+/**
+ * dmsnap_port_log() - one line to the kernel log, as "device-mapper: snapshots: ...".
+ * @format: printf's; the arguments must be of C's own types (%llu, %u, %s, %d)
+ *
+ * Context: Any.
+ */
+void dmsnap_port_log(enum dmsnap_log_level level, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/**
+ * dmsnap_port_format() - like vsnprintf's scnprintf: writes at most @bytes,
+ * the end zero included.
+ *
+ * Context: Any.
+ * Return: characters written, the end zero not counted; < @bytes (0 if @bytes is 0).
+ */
+size_t dmsnap_port_format(char *buffer, size_t bytes, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/**
+ * dmsnap_port_target_event() - wake those who wait for an event of the target's device.
+ * Context: Process context. May sleep.
+ */
+void dmsnap_port_target_event(struct dmsnap_target *target);
+
+/**
+ * dmsnap_port_target_sectors() - length of the whole table of @target.
+ *
+ * In a constructor the table is still growing: what was loaded before this target.
+ * Context: Any.
+ */
+uint64_t dmsnap_port_target_sectors(const struct dmsnap_target *target);
+
+/** dmsnap_port_target_end() - the sector behind the last one of @target in its table.  Context: Any. */
+uint64_t dmsnap_port_target_end(const struct dmsnap_target *target);
+
+/** dmsnap_port_target_suspended() - is the mapped device of @target suspended?  Context: Process. */
+bool dmsnap_port_target_suspended(const struct dmsnap_target *target);
+
+/** dmsnap_port_cow_threshold() - module parameter snapshot_cow_threshold, chunks.  Context: Any. */
+unsigned int dmsnap_port_cow_threshold(void);
+
+/** dmsnap_port_copy_throttle() - module parameter snapshot_copy_throttle, percent.  Context: Any. */
+unsigned int dmsnap_port_copy_throttle(void);
+
+/**
+ * dmsnap_port_warn() - a promise of the core's own was broken: log @what with a
+ * stack trace once per place.  The core goes on in a safe state.
+ * Context: Any.
+ */
+void dmsnap_port_warn(const char *what, const char *file, int line);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the core needs of memory.
+ *
+ * Three times of life: construction may sleep and may fail; the I/O path takes
+ * what it needs from a pool or a page reserve made at construction; destruction
+ * never allocates.
+ */
+#ifndef DMSNAP_PORT_MEMORY_H
+#define DMSNAP_PORT_MEMORY_H
+
+#include <dmsnap/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Bytes in a page of dmsnap_port_page_alloc(). */
+#define DMSNAP_PAGE_SIZE 4096u
+
+enum dmsnap_alloc_mode {
+	/**
+	 * Construction: may sleep and reclaim, but starts no I/O for it (a table
+	 * may be loaded while the devices below are suspended).
+	 */
+	DMSNAP_ALLOC_CONSTRUCT,
+	/** I/O path: never sleeps, never reclaims, fails early. */
+	DMSNAP_ALLOC_NOWAIT,
+};
+
+/**
+ * dmsnap_port_alloc() - zeroed memory of any size.
+ * @bytes: > 0; large sizes are served too (from vmalloc space in the kernel)
+ *
+ * Context: Process context. May sleep. Construction only.
+ * Return: memory aligned to 16 bytes, or NULL.
+ */
+void *dmsnap_port_alloc(size_t bytes);
+
+/**
+ * dmsnap_port_free() - give back memory of dmsnap_port_alloc().
+ * @memory: may be NULL
+ *
+ * Context: Process context. May sleep.
+ */
+void dmsnap_port_free(void *memory);
+
+/**
+ * dmsnap_port_page_alloc() - one page of %DMSNAP_PAGE_SIZE bytes.
+ *
+ * Content is undefined.  Aligned to its size; always has a kernel address.
+ *
+ * Context: Any for %DMSNAP_ALLOC_NOWAIT, else process context, may sleep.
+ * Return: the page's address, or NULL.
+ */
+void *dmsnap_port_page_alloc(enum dmsnap_alloc_mode mode);
+
+/** dmsnap_port_page_free() - give back a page.  Context: Any. */
+void dmsnap_port_page_free(void *page);
+
+/** A pool of equal objects with a reserve.  Opaque. */
+struct dmsnap_pool;
+
+/**
+ * dmsnap_port_pool_create() - a pool that always can have @reserve objects out.
+ * @name: for slab statistics, under 32 bytes; copied
+ * @bytes: size of an object, the same for all pools of one name
+ * @reserve: objects held back for when memory is short, > 0
+ *
+ * Context: Process context. May sleep. Construction only.
+ * Return: the pool, or NULL.
+ */
+struct dmsnap_pool *dmsnap_port_pool_create(const char *name, size_t bytes, unsigned int reserve);
+
+/**
+ * dmsnap_port_pool_destroy() - free a pool.  All objects must be back.
+ * Context: Process context. May sleep.
+ */
+void dmsnap_port_pool_destroy(struct dmsnap_pool *pool);
+
+/**
+ * dmsnap_port_pool_get() - an object, or NULL when memory is short and the
+ * reserve is out.  Content is undefined.
+ *
+ * With no object out, at least @reserve calls succeed.
+ * Context: Any. Never sleeps.
+ */
+void *dmsnap_port_pool_get(struct dmsnap_pool *pool);
+
+/** dmsnap_port_pool_put() - give an object back.  Context: Any. */
+void dmsnap_port_pool_put(struct dmsnap_pool *pool, void *object);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the core needs to run code in process context later.
+ */
+#ifndef DMSNAP_PORT_WORK_H
+#define DMSNAP_PORT_WORK_H
+
+#include <dmsnap/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A thread of execution with a rescuer: makes progress without free memory.  Opaque. */
+struct dmsnap_work_queue;
+
+/** Storage of a work item, immediate or delayed. */
+struct dmsnap_work {
+	unsigned long opaque[48];
+};
+
+/** Callback context: process context, may sleep. Never runs twice at a time for one item. */
+typedef void (*dmsnap_work_fn)(void *ctx);
+
+/**
+ * dmsnap_port_work_queue_create() - own queue, so that a blocked one blocks no other.
+ * @name: for the thread's name; copied, cut at 16 bytes
+ *
+ * Context: Process context. May sleep.
+ * Return: the queue, or NULL.
+ */
+struct dmsnap_work_queue *dmsnap_port_work_queue_create(const char *name);
+
+/**
+ * dmsnap_port_work_queue_destroy() - waits for running work.
+ * No item of it may be queued or have its timer running.
+ * Context: Process context. Sleeps.
+ */
+void dmsnap_port_work_queue_destroy(struct dmsnap_work_queue *queue);
+
+/** dmsnap_port_work_init() - Context: Any. @ctx must live until dmsnap_port_work_cancel(). */
+void dmsnap_port_work_init(struct dmsnap_work *work, dmsnap_work_fn fn, void *ctx);
+
+/**
+ * dmsnap_port_work_run() - have the item run soon.  Nothing happens when it is
+ * already queued and has not begun; a running item runs again.
+ * Ends the delay of an item that waits for its timer.
+ * Context: Any.
+ */
+void dmsnap_port_work_run(struct dmsnap_work_queue *queue, struct dmsnap_work *work);
+
+/**
+ * dmsnap_port_work_run_after() - have the item run after @milliseconds.
+ * Nothing happens when it is already queued or waiting for its timer.
+ * Context: Any.
+ */
+void dmsnap_port_work_run_after(struct dmsnap_work_queue *queue, struct dmsnap_work *work,
+				unsigned int milliseconds);
+
+/**
+ * dmsnap_port_work_cancel() - after return the item is neither queued nor running.
+ * Nobody may queue it again meanwhile.
+ * Context: Process context. Sleeps. Not from the item itself.
+ */
+void dmsnap_port_work_cancel(struct dmsnap_work *work);
+
+/** dmsnap_port_now_ns() - monotonic nanoseconds.  Context: Any. */
+uint64_t dmsnap_port_now_ns(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Error: what went wrong, one value for each thing that can.  Numbers of the
+ * operating system come in only at the port and go out only in api/.
+ */
+#pragma once
+
+#include <cstdint>
+#include <expected>
+
+namespace dmsnap {
+
+enum class Error : uint8_t {
+#define DMSNAP_ERROR(name, number, text) name,
+#include "base/errors.def"
+#undef DMSNAP_ERROR
+};
+
+/* A negative errno for the caller outside. */
+constexpr int to_errno(Error error)
+{
+	constexpr int numbers[] = {
+#define DMSNAP_ERROR(name, number, text) -(number),
+#include "base/errors.def"
+#undef DMSNAP_ERROR
+	};
+	return numbers[static_cast<uint8_t>(error)];
+}
+
+/* A sentence for the log, without a full stop. */
+constexpr const char *to_text(Error error)
+{
+	constexpr const char *texts[] = {
+#define DMSNAP_ERROR(name, number, text) text,
+#include "base/errors.def"
+#undef DMSNAP_ERROR
+	};
+	return texts[static_cast<uint8_t>(error)];
+}
+
+template <typename T> using Result = std::expected<T, Error>;
+using Status = std::expected<void, Error>;
+
+constexpr std::unexpected<Error> fail(Error error)
+{
+	return std::unexpected<Error>(error);
+}
+
+} // namespace dmsnap
+
+/* Value of an expression that yields a Result; returns its error from the function. */
+#define DMSNAP_TRY(expression)                                                                     \
+	({                                                                                         \
+		auto dmsnap_result_ = (expression);                                                \
+		if (!dmsnap_result_)                                                               \
+			return ::dmsnap::fail(dmsnap_result_.error());                             \
+		*static_cast<decltype(dmsnap_result_) &&>(dmsnap_result_);                         \
+	})
+
+/* The same for a Status, which has no value. */
+#define DMSNAP_CHECK(expression)                                                                   \
+	do {                                                                                       \
+		if (auto dmsnap_status_ = (expression); !dmsnap_status_)                           \
+			return ::dmsnap::fail(dmsnap_status_.error());                             \
+	} while (false)

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Locks that can be taken only through a guard: SpinGuard, MutexGuard.  And
+ * RcuGuard for the read side of what is published.
+ */
+#pragma once
+
+#include <dmsnap/port/lock.h>
+
+#include "base/annotations.hpp"
+
+namespace dmsnap {
+
+class DMSNAP_CAPABILITY("spinlock") SpinLock {
+public:
+	explicit SpinLock(dmsnap_lock_rank rank) { dmsnap_port_spin_init(&lock_, rank); }
+	SpinLock(const SpinLock &) = delete;
+	SpinLock &operator=(const SpinLock &) = delete;
+
+private:
+	friend class SpinGuard;
+	dmsnap_spinlock lock_;
+};
+
+class DMSNAP_SCOPED_CAPABILITY SpinGuard {
+public:
+	explicit SpinGuard(SpinLock &lock) DMSNAP_ACQUIRES(lock)
+	    : lock_(lock), flags_(dmsnap_port_spin_lock(&lock.lock_))
+	{
+	}
+	~SpinGuard() DMSNAP_RELEASES() { dmsnap_port_spin_unlock(&lock_.lock_, flags_); }
+	SpinGuard(const SpinGuard &) = delete;
+	SpinGuard &operator=(const SpinGuard &) = delete;
+
+private:
+	SpinLock &lock_;
+	unsigned long flags_;
+};
+
+class DMSNAP_CAPABILITY("mutex") Mutex {
+public:
+	explicit Mutex(dmsnap_lock_rank rank) { dmsnap_port_mutex_init(&lock_, rank); }
+	~Mutex() { dmsnap_port_mutex_destroy(&lock_); }
+	Mutex(const Mutex &) = delete;
+	Mutex &operator=(const Mutex &) = delete;
+
+private:
+	friend class MutexGuard;
+	dmsnap_mutex lock_;
+};
+
+class DMSNAP_SCOPED_CAPABILITY MutexGuard {
+public:
+	explicit MutexGuard(Mutex &lock) DMSNAP_ACQUIRES(lock) : lock_(lock)
+	{
+		dmsnap_port_mutex_lock(&lock.lock_);
+	}
+	~MutexGuard() DMSNAP_RELEASES() { dmsnap_port_mutex_unlock(&lock_.lock_); }
+	MutexGuard(const MutexGuard &) = delete;
+	MutexGuard &operator=(const MutexGuard &) = delete;
+
+private:
+	Mutex &lock_;
+};
+
+class RcuGuard {
+public:
+	RcuGuard() { dmsnap_port_rcu_read_lock(); }
+	~RcuGuard() { dmsnap_port_rcu_read_unlock(); }
+	RcuGuard(const RcuGuard &) = delete;
+	RcuGuard &operator=(const RcuGuard &) = delete;
+};
+
+/* Something that one thread waits for and another brings about; once. */
+class Event {
+public:
+	Event() { dmsnap_port_event_init(&event_); }
+	Event(const Event &) = delete;
+	Event &operator=(const Event &) = delete;
+
+	void set() { dmsnap_port_event_set(&event_); }
+	void wait() { dmsnap_port_event_wait(&event_); }
+
+private:
+	dmsnap_event event_;
+};
+
+} // namespace dmsnap

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Owned<T>: an object that was made at construction time and has one owner.
+ * Pool<T>: objects with a reserve, for the I/O path.
+ */
+#pragma once
+
+#include <new>
+#include <type_traits>
+#include <utility>
+
+#include <dmsnap/port/memory.h>
+
+#include "base/error.hpp"
+
+namespace dmsnap {
+
+template <typename T> class Owned {
+public:
+	Owned() = default;
+	explicit Owned(T *object) : object_(object) {}
+	Owned(Owned &&other) : object_(std::exchange(other.object_, nullptr)) {}
+	Owned &operator=(Owned &&other)
+	{
+		if (this != &other) {
+			reset();
+			object_ = std::exchange(other.object_, nullptr);
+		}
+		return *this;
+	}
+	~Owned() { reset(); }
+
+	void reset()
+	{
+		if (T *object = std::exchange(object_, nullptr)) {
+			object->~T();
+			dmsnap_port_free(object);
+		}
+	}
+	/* The caller becomes the owner and must adopt the object again to free it. */
+	T *release() { return std::exchange(object_, nullptr); }
+
+	T *get() const { return object_; }
+	T *operator->() const { return object_; }
+	T &operator*() const { return *object_; }
+	explicit operator bool() const { return object_ != nullptr; }
+
+private:
+	T *object_ = nullptr;
+};
+
+/* Context: process, may sleep; construction only. */
+template <typename T, typename... Args> Result<Owned<T>> make_owned(Args &&...args)
+{
+	static_assert(alignof(T) <= 16);
+	void *memory = dmsnap_port_alloc(sizeof(T));
+	if (!memory)
+		return fail(Error::no_memory);
+	return Owned<T>(new (memory) T(std::forward<Args>(args)...));
+}
+
+/* An array of plain values made at construction time. */
+template <typename T>
+	requires(std::is_trivially_copyable_v<T>)
+class OwnedArray {
+public:
+	OwnedArray() = default;
+	OwnedArray(OwnedArray &&other)
+	    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0))
+	{
+	}
+	OwnedArray &operator=(OwnedArray &&other)
+	{
+		if (this != &other) {
+			dmsnap_port_free(data_);
+			data_ = std::exchange(other.data_, nullptr);
+			size_ = std::exchange(other.size_, 0);
+		}
+		return *this;
+	}
+	~OwnedArray() { dmsnap_port_free(data_); }
+
+	/* Zeroed. */
+	static Result<OwnedArray> create(size_t size)
+	{
+		OwnedArray array;
+		array.data_ = static_cast<T *>(dmsnap_port_alloc(size * sizeof(T)));
+		if (!array.data_)
+			return fail(Error::no_memory);
+		array.size_ = size;
+		return array;
+	}
+
+	T *data() const { return data_; }
+	size_t size() const { return size_; }
+	T &operator[](size_t i) const { return data_[i]; }
+
+private:
+	T *data_ = nullptr;
+	size_t size_ = 0;
+};
+
+template <typename T> class Pool {
+public:
+	Pool() = default;
+	Pool(Pool &&other) : pool_(std::exchange(other.pool_, nullptr)) {}
+	Pool &operator=(Pool &&other)
+	{
+		std::swap(pool_, other.pool_);
+		return *this;
+	}
+	~Pool()
+	{
+		if (pool_)
+			dmsnap_port_pool_destroy(pool_);
+	}
+
+	/* @reserve objects can always be out at a time.  May sleep. */
+	static Result<Pool> create(const char *name, unsigned int reserve)
+	{
+		Pool pool;
+		pool.pool_ = dmsnap_port_pool_create(name, sizeof(T), reserve);
+		if (!pool.pool_)
+			return fail(Error::no_memory);
+		return pool;
+	}
+
+	/* nullptr when memory is short and the reserve is out.  Any context. */
+	template <typename... Args> T *get(Args &&...args)
+	{
+		void *memory = dmsnap_port_pool_get(pool_);
+		return memory ? new (memory) T(std::forward<Args>(args)...) : nullptr;
+	}
+
+	void put(T *object)
+	{
+		object->~T();
+		dmsnap_port_pool_put(pool_, object);
+	}
+
+private:
+	dmsnap_pool *pool_ = nullptr;
+};
+
+} // namespace dmsnap

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Copier: reads a stretch of a device once and writes it to several places,
+ * with many in flight.
+ *
+ * A job is cut into windows of at most window_pages_max pages.  A window takes
+ * its pages, is read, is written to all targets in parallel, and gives the pages
+ * back; windows of one job and of several are in flight together as far as the
+ * PageReserve goes.
+ *
+ * Forward progress without free memory: a window takes all it needs before its
+ * read starts and waits for nothing that another window holds.  With none in
+ * flight the reserves cover the next one, perhaps a shorter one; when one ends
+ * the next is tried.  Writes draw a Transfer each; when these run out the
+ * window's other writes follow as Transfers come back from writes in flight.
+ *
+ * Errors: a failed read counts for each target that wanted the window, a failed
+ * write for its target only.
+ *
+ * Locking: none; all functions, and all callbacks, run on the worker.
+ */
+#pragma once
+
+#include "base/own.hpp"
+#include "base/worker.hpp"
+#include "copier/copy_job.hpp"
+#include "copier/page_reserve.hpp"
+#include "copier/throttle.hpp"
+#include "copier/window.hpp"
+
+namespace dmsnap {
+
+class Copier {
+public:
+	/* May sleep. */
+	static Result<Owned<Copier>> create(Worker &worker);
+	/* Private to create(). */
+	explicit Copier(Worker &worker);
+	/* No job may be left.  Process context, not on the worker. */
+	~Copier();
+
+	/*
+	 * Takes the job on.  Job, targets and devices must live until the job's
+	 * done(); callbacks may run before this returns.
+	 */
+	void start(CopyJob &job);
+
+private:
+	friend struct Window;
+	friend struct Transfer;
+
+	/* Starts what can be started. */
+	void pump();
+	bool throttled();
+	bool start_window(CopyJob &job);
+	void read_done(Window &window);
+	/* Starts writes until all are, or Transfers run out. */
+	void write_on(Window &window);
+	bool write_to(Window &window, CopyTarget &target);
+	void write_done(Transfer &transfer);
+	void part_ended(Window &window, CopyTarget &target, int error);
+	void end_window(Window &window);
+
+	Worker &worker_;
+	PageReserve pages_;
+	Pool<Window> windows_;
+	Pool<Transfer> transfers_;
+	List<CopyJob, &CopyJob::link> jobs_;
+	List<Window, &Window::stalled_link> stalled_;
+	size_t windows_in_flight_ = 0;
+	Throttle throttle_;
+
+	MethodTask<Copier, &Copier::pump> pump_task_{*this};
+	Timer throttle_timer_{worker_, pump_task_};
+};
+
+} // namespace dmsnap

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * CopyJob: one stretch of a device to be read once and written to any number of
+ * places.  CopyTarget: one of these places, which may want only a part of it.
+ * Both are embedded in what they serve; the Copier drives them.
+ */
+#pragma once
+
+#include <dmsnap/port/device.h>
+
+#include "base/list.hpp"
+
+namespace dmsnap {
+
+class CopyTarget {
+public:
+	/* Called once, when the last write of this target has ended; see error. */
+	using Done = void (*)(CopyTarget &);
+
+	explicit CopyTarget(Done function) : done(function) {}
+
+	/* To be set before the job is started. */
+	dmsnap_device *device = nullptr;
+	/* First sector to write. */
+	uint64_t sector = 0;
+	/* What part of the job's stretch it wants: sectors from its start, length. */
+	uint64_t source_offset = 0;
+	uint64_t sectors = 0;
+	Done done;
+
+	/* For done(): 0, or the first errno of a read or write. */
+	int error = 0;
+
+	ListHook link;
+
+private:
+	friend class Copier;
+	/* Not yet written (or given up). */
+	uint64_t sectors_left = 0;
+};
+
+class CopyJob {
+public:
+	/*
+	 * Called once, after every target's done() and when nothing of the job is
+	 * in use any more.
+	 */
+	using Done = void (*)(CopyJob &);
+
+	explicit CopyJob(Done function) : done(function) {}
+
+	/* To be set before the job is started; the targets cover every sector. */
+	dmsnap_device *source = nullptr;
+	uint64_t sector = 0;
+	uint64_t sectors = 0;
+	List<CopyTarget, &CopyTarget::link> targets;
+	Done done;
+
+	ListHook link;
+
+private:
+	friend class Copier;
+	/* Sectors from the start for which a read has been started. */
+	uint64_t started = 0;
+	unsigned int windows = 0;
+};
+
+} // namespace dmsnap

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "copier/page_reserve.hpp"
+
+#include <dmsnap/port/memory.h>
+
+#include "base/assert.hpp"
+#include "base/atomic.hpp"
+
+namespace dmsnap {
+
+namespace {
+
+/* Pages that all reserves together have from the system beyond their own. */
+constinit Atomic<size_t> module_pages;
+
+} // namespace
+
+PageReserve::~PageReserve()
+{
+	DMSNAP_ASSERT(out_ == 0);
+	while (reserved_ > 0)
+		dmsnap_port_page_free(reserve_[--reserved_]);
+}
+
+Status PageReserve::fill()
+{
+	while (reserved_ < pages_reserved) {
+		void *page = dmsnap_port_page_alloc(DMSNAP_ALLOC_CONSTRUCT);
+		if (!page)
+			return fail(Error::no_memory);
+		reserve_[reserved_++] = page;
+	}
+	return {};
+}
+
+void *PageReserve::take_one()
+{
+	if (out_ < pages_max && module_pages.load_relaxed() < module_pages_max) {
+		if (void *page = dmsnap_port_page_alloc(DMSNAP_ALLOC_NOWAIT)) {
+			module_pages.add(1);
+			return page;
+		}
+	}
+	return reserved_ > 0 ? reserve_[--reserved_] : nullptr;
+}
+
+size_t PageReserve::take(std::span<void *> pages)
+{
+	size_t taken = 0;
+	while (taken < pages.size()) {
+		void *page = take_one();
+		if (!page)
+			break;
+		pages[taken++] = page;
+		out_++;
+	}
+	return taken;
+}
+
+void PageReserve::give_back(std::span<void *const> pages)
+{
+	for (void *page : pages) {
+		if (reserved_ < pages_reserved) {
+			reserve_[reserved_++] = page;
+			continue;
+		}
+		dmsnap_port_page_free(page);
+		module_pages.sub(1);
+	}
+	out_ -= pages.size();
+}
+
+} // namespace dmsnap

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * PageReserve: the pages that copies are made through.  A few are held back for
+ * when memory is short; more are taken while there is memory, up to a cap for
+ * this reserve and one for the whole module.
+ *
+ * Locking: none; one worker uses it.
+ */
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "base/error.hpp"
+
+namespace dmsnap {
+
+class PageReserve {
+public:
+	/* Never handed out by the system at a time: 8 MiB a copier, 64 MiB in all. */
+	static constexpr size_t pages_max = 2048;
+	static constexpr size_t module_pages_max = 16384;
+	/* Held back: one page more than the longest list of pages (see Copier). */
+	static constexpr size_t pages_reserved = 65;
+
+	PageReserve() = default;
+	/* Every page must be back. */
+	~PageReserve();
+	PageReserve(const PageReserve &) = delete;
+	PageReserve &operator=(const PageReserve &) = delete;
+
+	/* Fills the reserve.  Context: process, may sleep. */
+	Status fill();
+
+	/*
+	 * Takes up to @pages.size() pages; returns how many.  With none out it
+	 * is at least as many as are held back.  Does not sleep.
+	 */
+	size_t take(std::span<void *> pages);
+	void give_back(std::span<void *const> pages);
+
+	size_t out() const { return out_; }
+
+private:
+	void *take_one();
+
+	void *reserve_[pages_reserved] = {};
+	size_t reserved_ = 0;
+	/* Handed out and not back. */
+	size_t out_ = 0;
+};
+
+} // namespace dmsnap

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Throttle: keeps the time in which copies are in flight to a percentage of all
+ * time (module parameter snapshot_copy_throttle).
+ *
+ * Locking: none; one worker uses it.  Times are of dmsnap_port_now_ns().
+ */
+#pragma once
+
+#include <cstdint>
+
+namespace dmsnap {
+
+class Throttle {
+public:
+	/* Copies begin to be in flight, or cease to. */
+	void begin(uint64_t now);
+	void end(uint64_t now);
+
+	/*
+	 * 0: go on.  Else milliseconds, at most delay_max, to wait with new work
+	 * so that the share stays at or under @percent.
+	 */
+	unsigned int delay_ms(uint64_t now, unsigned int percent);
+
+	static constexpr unsigned int delay_max = 1000;
+
+private:
+	uint64_t busy_in_period(uint64_t now) const;
+
+	uint64_t period_begin_ = 0;
+	uint64_t busy_ns_ = 0;
+	uint64_t busy_since_ = 0;
+	bool busy_ = false;
+};
+
+} // namespace dmsnap

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the Copier has in flight.  Window: a piece of a job and the pages it goes
+ * through.  Transfer: the write of a window to one target.
+ */
+#pragma once
+
+#include <span>
+
+#include "base/list.hpp"
+#include "base/worker.hpp"
+#include "copier/copy_job.hpp"
+
+namespace dmsnap {
+
+class Copier;
+
+/* 256 KiB: long enough for a device to stream, short enough to overlap. */
+constexpr unsigned int window_pages_max = 64;
+
+struct Window {
+	Window(Copier &owner, CopyJob &of) : copier(owner), job(of) {}
+
+	Copier &copier;
+	CopyJob &job;
+	/* From the start of the job. */
+	uint64_t offset = 0;
+	uint32_t sectors = 0;
+
+	void read_ended();
+	MethodTask<Window, &Window::read_ended> read_task{*this};
+	int read_error = 0;
+
+	/* The next target to write to; nullptr when all writes have been started. */
+	CopyTarget *next_target = nullptr;
+	unsigned int writes_in_flight = 0;
+	/* On the copier's list of those that wait for a Transfer. */
+	ListHook stalled_link;
+
+	std::span<void *> pages() { return {page_list, page_count}; }
+	size_t page_count = 0;
+	void *page_list[window_pages_max];
+};
+
+struct Transfer {
+	Transfer(Window &of, CopyTarget &to) : window(of), target(to) {}
+
+	Window &window;
+	CopyTarget &target;
+	void write_ended();
+	MethodTask<Transfer, &Transfer::write_ended> task{*this};
+	int error = 0;
+};
+
+} // namespace dmsnap

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ExceptionTable: which chunks of the origin one snapshot has of its own, and
+ * where on the COW device they lie.  Knows nothing of stores, copies or bios.
+ * (exception/node.hpp draws the pages it is made of.)
+ *
+ * Nothing is ever taken out: erasing comes with the merge and belongs here.  A
+ * page that held a node must then be used again for a node of the same level
+ * only, see "Readers" below.
+ */
+#pragma once
+
+#include <array>
+
+#include <dmsnap/port/memory.h>
+
+#include "base/atomic.hpp"
+#include "base/chunk.hpp"
+#include "base/error.hpp"
+#include "base/own.hpp"
+
+namespace dmsnap {
+
+/* What is known of a chunk of the origin, and of some after it. */
+struct Fate {
+	/* In the snapshot: it has its own copy.  If not, it still reads as the origin. */
+	bool mapped = false;
+	/* Of the chunk asked for; the following ones come after it.  Only if mapped. */
+	NewChunk new_begin;
+	/*
+	 * So many chunks, from the one asked for, share this fate; > 0.  Up to the
+	 * next mapped chunk if not mapped.  If mapped, a long run may be answered in
+	 * pieces: ask again behind them.
+	 */
+	uint64_t count = 0;
+};
+
+namespace detail {
+struct Node;
+struct Inner;
+template <typename New> struct Leaf;
+} // namespace detail
+
+/*
+ * A B+ tree of pages, keyed by the origin's chunk.
+ *
+ * Locking: insert(), reserve() and unreserve() are serialised by the caller, in
+ * the kernel by a spinlock with interrupts off.  find(), chunks() and pages()
+ * need no lock.
+ *
+ * Readers: find() is optimistic.  A sequence number is odd while insert() is at
+ * work; find() starts over when the number was odd or has changed.  For that,
+ *
+ *   insert():  sequence = odd  (relaxed)      find():  s = sequence  (acquire)
+ *              release fence          [1]              load nodes    (relaxed)
+ *              store nodes    (relaxed)                acquire fence     [2]
+ *              sequence = even (release)  [3]          s == sequence? (relaxed)
+ *
+ * If find() loaded anything that insert() stored, fence [2] after that load and
+ * fence [1] before that store order the second look at the number behind the
+ * odd store: the look sees it, or something later, and find() starts over.  If
+ * the first look sees the even number of [3], acquire and release order all of
+ * that insert() before find()'s loads.  So a find() that starts after insert()
+ * has returned (by a lock or a full fence) sees all of it, and none sees half.
+ *
+ * Until it finds out, find() walks over a tree that is being changed.  It ends
+ * and touches only the table's memory because a page, once in the tree, stays a
+ * node of its level until the table goes; pointers to nodes are stored with
+ * release after the page was cleared, and loaded with acquire; numbers read
+ * from a node are cut to the page before they are used as an index; and the
+ * way down is no longer than the highest level.
+ */
+class ExceptionTable {
+public:
+	/* An inserted run may be no longer than this. */
+	static constexpr uint64_t run_limit = uint64_t{1} << 30;
+
+	/*
+	 * No COW chunk number >= @new_limit will ever be inserted; up to 2^32 they
+	 * take 4 bytes each, beyond that 8.
+	 * Context: process, may sleep.
+	 */
+	static Result<Owned<ExceptionTable>> create(uint64_t new_limit);
+	~ExceptionTable();
+	ExceptionTable(const ExceptionTable &) = delete;
+	ExceptionTable &operator=(const ExceptionTable &) = delete;
+
+	/*
+	 * Fate of @chunk and of those behind it, as far as @max chunks (> 0).
+	 * Context: any; takes no lock, waits for no more than an insert() at work.
+	 */
+	Fate find(OldChunk chunk, uint64_t max) const;
+
+	/*
+	 * Gets the pages that one more insert() could need at worst.  False when
+	 * memory is short, and nothing is reserved then.
+	 *
+	 * The table holds some pages back for a reservation made while no other is
+	 * outstanding: that one succeeds although no page is to be had, for as long
+	 * as they last.  Inserts one after another need a page in hundreds, so that is
+	 * thousands; a pattern that finds every leaf full gets about held_back.
+	 * Whenever there is memory again, reserve() fills them up.
+	 * Context: as @mode says; DMSNAP_ALLOC_CONSTRUCT while loading only.
+	 */
+	bool reserve(dmsnap_alloc_mode mode);
+
+	/* Gives one reservation back unused.  Context: any. */
+	void unreserve();
+
+	/*
+	 * Adds a run of up to run_limit chunks, none of which is mapped yet, and uses
+	 * up one reservation.  Joins it with the run before and the run behind it
+	 * where both old and new numbers go on.
+	 * Context: any.  Allocates nothing, cannot fail.
+	 */
+	void insert(const Run &run);
+
+	/* Chunks mapped.  Context: any. */
+	uint64_t chunks() const { return chunks_.load_relaxed(); }
+
+	/* Memory in use, in pages of DMSNAP_PAGE_SIZE, reserved ones included.  Context: any. */
+	size_t pages() const { return pages_.load_relaxed(); }
+
+	/* See reserve(). */
+	static constexpr size_t held_back = 32;
+
+private:
+	template <typename T, typename... Args> friend Result<Owned<T>> make_owned(Args &&...args);
+
+	/* Of nodes; a tree with more levels would fill any memory. */
+	static constexpr unsigned int max_levels = 7;
+
+	/* The way from the root down to a leaf. */
+	struct Path {
+		struct Step {
+			detail::Inner *node;
+			uint32_t child;
+		};
+		/* By level: steps[1] is the leaf's parent. */
+		std::array<Step, max_levels> steps;
+		detail::Node *leaf;
+		/* The separator that ends the leaf's range of keys, and a step that has it. */
+		uint64_t limit;
+		detail::Inner *limit_node;
+		uint32_t limit_child;
+	};
+
+	/* What insert() changes in a leaf: slots [begin, end) become one run. */
+	struct Change {
+		Run run;
+		uint32_t begin;
+		uint32_t end;
+	};
+
+	explicit ExceptionTable(uint64_t new_limit);
+
+	/* COW chunk numbers take 8 bytes. */
+	bool wide() const { return new_limit_ > uint64_t{1} << 32; }
+
+	template <typename New> bool try_find(uint64_t chunk, uint64_t max, Fate &fate) const;
+
+	Path path_to(uint64_t chunk) const;
+	template <typename New> void insert_into_tree(const Run &run);
+	template <typename New>
+	static bool plan(const detail::Leaf<New> &leaf, const Run &run, Change &change);
+	template <typename New>
+	bool make_room(const Path &path, detail::Leaf<New> &leaf, const Change &change);
+	template <typename New> static bool balance(detail::Inner &parent, uint32_t left_child);
+	template <typename New>
+	void split(const Path &path, detail::Leaf<New> &leaf, uint32_t at, uint64_t separator);
+	void add_child(const Path &path, uint64_t separator, detail::Node &new_child);
+
+	size_t pages_for(size_t inserts) const;
+	bool add_spare(dmsnap_alloc_mode mode);
+	void *take_spare();
+	void drop_spare();
+	void trim();
+
+	uint64_t new_limit_;
+	Atomic<uint32_t> sequence_;
+	Atomic<detail::Node *> root_;
+	Atomic<uint64_t> chunks_;
+	Atomic<size_t> pages_;
+
+	/* The writers' own from here on. */
+	size_t reservations_ = 0;
+	/* Pages not in the tree, linked through their first word. */
+	void *spare_ = nullptr;
+	size_t spares_ = 0;
+	/* Nodes of the tree by level; the leaves are level 0. */
+	std::array<size_t, max_levels> nodes_{};
+};
+
+} // namespace dmsnap

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The pages that ExceptionTable is made of: their layout, and the search in
+ * one.  What may be in which page is the table's business.
+ *
+ * A leaf holds slots in ascending order of origin chunk, keys apart from COW
+ * chunk numbers so that a search touches few cache lines.  A key is the distance
+ * from the leaf's base in its upper 31 bits, and in bit 0 whether the slot is
+ * the end of a run:
+ *
+ *   base 0:     key    7      |  100     120 end  |  121      |  200     201 end
+ *               new   40      |   50      70      |   99      |   41      42
+ *
+ *   chunk 7 is at 40; 100 .. 120 are at 50 .. 70; 121 is at 99; 200, 201 at 41, 42
+ *
+ * A chunk on its own takes one slot.  A run takes two, its first chunk and its
+ * last, side by side in one leaf.
+ */
+#pragma once
+
+#include <dmsnap/port/memory.h>
+
+#include "base/atomic.hpp"
+
+namespace dmsnap::detail {
+
+/* What all nodes begin with. */
+struct Node {
+	explicit Node(uint32_t node_level) : level(node_level) {}
+
+	/* 0 for a leaf.  Never changes. */
+	const uint32_t level;
+	/* Slots or children in use. */
+	Atomic<uint32_t> count;
+	/* To the right on the same level, nullptr at its end. */
+	Atomic<Node *> next;
+};
+
+constexpr size_t node_header_bytes = 32;
+
+struct Inner : Node {
+	static constexpr uint32_t capacity =
+		(DMSNAP_PAGE_SIZE - node_header_bytes) / (sizeof(uint64_t) + sizeof(Node *));
+	/* Each half of a node that was split can take so many children more. */
+	static constexpr uint32_t split_room = capacity / 2 - 1;
+
+	explicit Inner(uint32_t node_level) : Node(node_level) {}
+
+	/* separators[i] <= all keys below children[i]; separators[0] is never looked at. */
+	Atomic<uint64_t> separators[capacity];
+	Atomic<Node *> children[capacity];
+};
+
+/* New: uint32_t or uint64_t, a COW chunk number. */
+template <typename New> struct Leaf : Node {
+	static constexpr uint32_t capacity =
+		(DMSNAP_PAGE_SIZE - node_header_bytes) / (sizeof(uint32_t) + sizeof(New));
+	/* All chunks of a leaf are less than this away from its base. */
+	static constexpr uint64_t reach = uint64_t{1} << 31;
+
+	Leaf() : Node(0) {}
+
+	Atomic<uint64_t> base;
+	Atomic<uint32_t> keys[capacity];
+	Atomic<New> news[capacity];
+};
+
+static_assert(sizeof(Inner) <= DMSNAP_PAGE_SIZE);
+static_assert(sizeof(Leaf<uint32_t>) <= DMSNAP_PAGE_SIZE);
+static_assert(sizeof(Leaf<uint64_t>) <= DMSNAP_PAGE_SIZE);
+
+/* A slot's key. */
+struct Key {
+	uint32_t bits;
+
+	static constexpr Key first(uint64_t distance)
+	{
+		return {static_cast<uint32_t>(distance << 1)};
+	}
+	static constexpr Key end(uint64_t distance) { return {first(distance).bits | 1}; }
+
+	constexpr uint64_t distance() const { return bits >> 1; }
+	constexpr bool is_end() const { return bits & 1; }
+};
+
+template <typename New> Key key_of(const Leaf<New> &leaf, uint32_t slot)
+{
+	return {leaf.keys[slot].load_relaxed()};
+}
+
+/* Number of entries of an ascending array that are <= @key. */
+template <typename T> uint32_t count_up_to(const Atomic<T> *array, uint32_t size, T key)
+{
+	uint32_t begin = 0;
+	while (size > 0) {
+		const uint32_t half = size / 2;
+		if (array[begin + half].load_relaxed() <= key) {
+			begin += half + 1;
+			size -= half + 1;
+		} else {
+			size = half;
+		}
+	}
+	return begin;
+}
+
+/* Which child of a node with @count children leads to @key. */
+inline uint32_t child_for(const Inner &node, uint32_t count, uint64_t key)
+{
+	return count_up_to(node.separators + 1, count - 1, key);
+}
+
+/* Number of slots that begin, or end, at @chunk or before. */
+template <typename New> uint32_t slots_up_to(const Leaf<New> &leaf, uint32_t count, uint64_t chunk)
+{
+	/*
+	 * In a large table hardly a line of a leaf is in a cache, and halving an
+	 * interval step by step would wait for one after another.  So one key in each
+	 * stretch of 64 is fetched at once, and then all of one stretch.
+	 */
+	constexpr uint32_t stretch = 64;
+	constexpr uint32_t line_bytes = 64;
+	for (uint32_t last = stretch - 1; last < Leaf<New>::capacity; last += stretch)
+		__builtin_prefetch(&leaf.keys[last]);
+
+	const uint64_t base = leaf.base.load_relaxed();
+	if (chunk < base)
+		return 0;
+	if (chunk - base >= Leaf<New>::reach)
+		return count;
+	const uint32_t key = Key::end(chunk - base).bits;
+
+	uint32_t begin = 0;
+	while (begin + stretch <= count && leaf.keys[begin + stretch - 1].load_relaxed() <= key)
+		begin += stretch;
+	const uint32_t end = begin + stretch < count ? begin + stretch : count;
+	for (uint32_t slot = begin; slot < end; slot += line_bytes / sizeof(uint32_t))
+		__builtin_prefetch(&leaf.keys[slot]);
+	for (uint32_t slot = begin; slot < end; slot += line_bytes / sizeof(New))
+		__builtin_prefetch(&leaf.news[slot]);
+	return begin + count_up_to(leaf.keys + begin, end - begin, key);
+}
+
+} // namespace dmsnap::detail

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The entries of a metadata area: AreaView to read them, MutableAreaView to
+ * write them.  Both look at bytes of somebody else, a whole area or any part of
+ * one that begins and ends between two entries.  Where areas lie is
+ * geometry.hpp's, what is in them when is the store's.
+ */
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/assert.hpp"
+#include "base/chunk.hpp"
+#include "format/little_endian.hpp"
+
+namespace dmsnap::format {
+
+/* On disk. */
+struct DiskException {
+	le64 old_chunk;
+	le64 new_chunk;
+};
+
+static_assert(offsetof(DiskException, old_chunk) == 0);
+static_assert(offsetof(DiskException, new_chunk) == 8);
+static_assert(sizeof(DiskException) == 16);
+
+constexpr size_t exception_bytes = sizeof(DiskException);
+
+struct Exception {
+	OldChunk old_chunk;
+	NewChunk new_chunk;
+
+	/*
+	 * Not an exception but the end of the list: new_chunk is 0, where the
+	 * header is.  Whatever old_chunk and the entries behind hold is dead.
+	 */
+	constexpr bool ends_list() const { return new_chunk.value == 0; }
+	constexpr bool operator==(const Exception &) const = default;
+};
+
+/*
+ * A slot outside the view is a mistake of the caller's: it is reported, reads
+ * as the end of the list, and writing it does nothing.
+ */
+class AreaView {
+public:
+	explicit AreaView(std::span<const std::byte> bytes) : bytes_(bytes)
+	{
+		DMSNAP_ASSERT(bytes.size() % exception_bytes == 0);
+	}
+
+	size_t slots() const { return bytes_.size() / exception_bytes; }
+
+	Exception read(size_t slot) const
+	{
+		if (slot >= slots()) {
+			DMSNAP_ASSERT(slot < slots());
+			return {};
+		}
+		DiskException disk;
+		__builtin_memcpy(&disk, bytes_.data() + slot * exception_bytes, exception_bytes);
+		return {{disk.old_chunk.get()}, {disk.new_chunk.get()}};
+	}
+
+	/* The first slot from @first on that ends the list; slots() if none does. */
+	size_t end_of_list(size_t first = 0) const;
+
+	/*
+	 * Is any byte from slot @first on not zero?  Behind the end of the list
+	 * that is what a torn write or a merge left, and it would come back to
+	 * life if the entries in front of it were filled: wipe it before.
+	 */
+	bool holds_data(size_t first) const;
+
+private:
+	std::span<const std::byte> bytes_;
+};
+
+class MutableAreaView : public AreaView {
+public:
+	explicit MutableAreaView(std::span<std::byte> bytes) : AreaView(bytes), bytes_(bytes) {}
+
+	void write(size_t slot, const Exception &exception);
+	/* Zeros slot @first and all behind it. */
+	void wipe(size_t first);
+
+private:
+	std::span<std::byte> bytes_;
+};
+
+} // namespace dmsnap::format

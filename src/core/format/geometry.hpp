@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Geometry: where things lie in a store of a given chunk size.  Only
+ * arithmetic: it knows no device and no content.
+ *
+ *  chunk 0    1        2 .. E+1         E+2      E+3 ..
+ *  +--------+--------+----------------+--------+------
+ *  | header | area 0 | data, E chunks | area 1 | data        E = exceptions_per_area()
+ *  +--------+--------+----------------+--------+------
+ *
+ * Exceptions are numbered in the order of their entries, over all areas, from 0
+ * on.  Nothing ties an entry to the data chunks beside its area: any data chunk
+ * of the COW device may stand in any entry.
+ *
+ * Chunk numbers may be anything where nothing else is said, also what a hostile
+ * store holds; numbers of areas and exceptions must be of this world (that is,
+ * their chunk numbers fit in 63 bits).
+ */
+#pragma once
+
+#include <cstdint>
+
+#include "base/assert.hpp"
+#include "base/chunk.hpp"
+#include "format/disk_exception.hpp"
+
+namespace dmsnap::format {
+
+constexpr NewChunk header_chunk{0};
+
+class Geometry {
+public:
+	constexpr Geometry() = default;
+	constexpr explicit Geometry(ChunkSize chunk_size) : chunk_size_(chunk_size) {}
+
+	constexpr ChunkSize chunk_size() const { return chunk_size_; }
+
+	/* At most 2^26, with the largest chunk size. */
+	constexpr uint32_t exceptions_per_area() const
+	{
+		return static_cast<uint32_t>(chunk_size_.bytes() / exception_bytes);
+	}
+
+	/* An area is one chunk long. */
+	constexpr NewChunk area_chunk(uint64_t area) const { return {1 + area * stride()}; }
+
+	/* How many areas have their chunk in the first @chunks chunks of a device. */
+	constexpr uint64_t areas_in(uint64_t chunks) const
+	{
+		return chunks < 2 ? 0 : (chunks - 2) / stride() + 1;
+	}
+
+	/* The header or an area. */
+	constexpr bool is_metadata(NewChunk chunk) const
+	{
+		return chunk == header_chunk || (chunk.value - 1) % stride() == 0;
+	}
+
+	/* The area that @chunk is, or the last one in front of it; not for the header. */
+	constexpr uint64_t area_of(NewChunk chunk) const
+	{
+		if (chunk == header_chunk) {
+			DMSNAP_ASSERT(chunk != header_chunk);
+			return 0;
+		}
+		return (chunk.value - 1) / stride();
+	}
+
+	constexpr NewChunk first_data_chunk() const { return {2}; }
+
+	/* @chunk, or the next one behind it that may hold data. */
+	constexpr NewChunk data_chunk_from(NewChunk chunk) const
+	{
+		if (chunk < first_data_chunk())
+			return first_data_chunk();
+		return is_metadata(chunk) ? chunk + 1 : chunk;
+	}
+
+	/* The metadata chunk that ends the stretch of data chunks @chunk is in.  63 bits. */
+	constexpr NewChunk data_run_end(NewChunk chunk) const
+	{
+		return chunk == header_chunk ? area_chunk(0) : area_chunk(area_of(chunk) + 1);
+	}
+
+	/* Where the entry of an exception is. */
+	constexpr uint64_t area_of_exception(uint64_t exception) const
+	{
+		return exception / exceptions_per_area();
+	}
+	constexpr uint32_t slot_of_exception(uint64_t exception) const
+	{
+		return static_cast<uint32_t>(exception % exceptions_per_area());
+	}
+
+	/*
+	 * Chunks that a store with @exceptions exceptions takes when no chunk was
+	 * wasted, with the area that ends the list.
+	 */
+	constexpr uint64_t chunks_for(uint64_t exceptions) const
+	{
+		return 1 + exceptions + area_of_exception(exceptions) + 1;
+	}
+
+private:
+	/* From one area to the next. */
+	constexpr uint64_t stride() const { return uint64_t{exceptions_per_area()} + 1; }
+
+	ChunkSize chunk_size_;
+};
+
+} // namespace dmsnap::format

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Io: what the core knows of a bio of dm while it lasts.  It lies in the space
+ * that dm keeps beside the bio, and has no destructor to run.
+ */
+#pragma once
+
+#include <dmsnap/core.h>
+
+#include "base/list.hpp"
+#include "snapshot/commit_waiter.hpp"
+#include "snapshot/reader_epoch.hpp"
+
+namespace dmsnap {
+
+class Snapshot;
+class Origin;
+
+struct Io {
+	Io(dmsnap_bio *of, const dmsnap_bio_desc &desc, Origin &on)
+	    : bio(of), origin(on), sector(desc.sector), sectors(desc.sectors), fua(desc.fua)
+	{
+	}
+
+	uint64_t end() const { return sector + sectors; }
+
+	/* Takes only what lies in front of @new_end; only while dm maps the bio. */
+	void cut(uint64_t new_end)
+	{
+		if (new_end >= end())
+			return;
+		sectors = static_cast<uint32_t>(new_end - sector);
+		dmsnap_port_bio_accept(bio, sectors);
+	}
+
+	dmsnap_bio *bio;
+	Origin &origin;
+	/* nullptr: a write to the origin. */
+	Snapshot *snapshot = nullptr;
+	uint64_t sector;
+	uint32_t sectors;
+	bool fua;
+	/* A read of the snapshot that went to the origin. */
+	bool tracked = false;
+	ReaderEpoch::Token token = 0;
+	/* Of what was sent while the bio was held. */
+	int error = 0;
+
+	/* On one list of bios that wait for the same thing. */
+	ListHook link;
+
+	/* Waits until the snapshot's entries are durable, then ends the bio. */
+	struct Durable : CommitWaiter {
+		explicit Durable(Io &of);
+		Io &io;
+	} durable{*this};
+};
+
+using Ios = List<Io, &Io::link>;
+
+} // namespace dmsnap

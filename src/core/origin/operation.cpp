@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "origin/operation.hpp"
+
+#include "origin/origin.hpp"
+#include "snapshot/snapshot.hpp"
+
+namespace dmsnap {
+
+CopyOut::Job::Job(CopyOut &of)
+    : CopyJob([](CopyJob &job) {
+	      CopyOut &ended = static_cast<Job &>(job).copy_out;
+	      ended.origin.part_finished(ended);
+      }),
+      copy_out(of)
+{
+}
+
+/*
+ * What it reads is the stretch from the first chunk to the last.  Runs were
+ * added only where the last one ended, so there is hardly a sector in it that
+ * no snapshot wants.
+ */
+void CopyOut::start()
+{
+	{
+		SpinGuard guard(origin.lock());
+		origin.close(*this);
+	}
+	uint64_t begin = UINT64_MAX;
+	uint64_t end = 0;
+	unfinished = 1;
+	runs.for_each([&](PendingRun &pending) {
+		ChunkSize chunk_size = pending.snapshot.chunk_size();
+		uint64_t run_begin = chunk_size.first_sector(pending.run.old_begin.value);
+		uint64_t run_end = chunk_size.first_sector(pending.old_end().value);
+		begin = run_begin < begin ? run_begin : begin;
+		end = run_end > end ? run_end : end;
+		unfinished++;
+	});
+	job.source = runs.front()->snapshot.origin_device();
+	/* The last chunk may reach over the end of the origin. */
+	uint64_t device_end = dmsnap_port_device_sectors(job.source);
+	end = end < device_end ? end : device_end;
+	job.sector = begin;
+	job.sectors = end - begin;
+
+	runs.for_each([&](PendingRun &pending) {
+		ChunkSize chunk_size = pending.snapshot.chunk_size();
+		uint64_t run_begin = chunk_size.first_sector(pending.run.old_begin.value);
+		uint64_t run_end = chunk_size.first_sector(pending.old_end().value);
+		pending.target.device = pending.snapshot.cow_device();
+		pending.target.sector = chunk_size.first_sector(pending.run.new_begin.value);
+		pending.target.source_offset = run_begin - begin;
+		pending.target.sectors = (run_end < end ? run_end : end) - run_begin;
+		job.targets.push_back(pending.target);
+	});
+	origin.copier().start(job);
+}
+
+SnapshotWrite::Rest::Rest(SnapshotWrite &of)
+    : CopyJob([](CopyJob &job) { static_cast<Rest &>(job).write.part_ended(); }), write(of)
+{
+}
+
+SnapshotWrite::Rest::Target::Target(Rest &of)
+    : CopyTarget([](CopyTarget &target) {
+	      auto &self = static_cast<Target &>(target);
+	      if (self.error)
+		      self.rest.write.error = self.error;
+      }),
+      rest(of)
+{
+}
+
+void SnapshotWrite::start()
+{
+	ChunkSize chunk_size = snapshot.chunk_size();
+	uint64_t old_begin = chunk_size.first_sector(run->run.old_begin.value);
+	uint64_t new_begin = chunk_size.first_sector(run->run.new_begin.value);
+	uint64_t old_end = chunk_size.first_sector(run->old_end().value);
+	uint64_t device_end = dmsnap_port_device_sectors(snapshot.origin_device());
+	old_end = old_end < device_end ? old_end : device_end;
+
+	auto prepare = [&](Rest &rest, uint64_t begin, uint64_t end) {
+		if (begin >= end)
+			return;
+		rest.source = snapshot.origin_device();
+		rest.sector = begin;
+		rest.sectors = end - begin;
+		rest.target.device = snapshot.cow_device();
+		rest.target.sector = new_begin + (begin - old_begin);
+		rest.target.sectors = end - begin;
+		rest.targets.push_back(rest.target);
+		parts_left++;
+	};
+	prepare(head, old_begin, writer->sector);
+	prepare(tail, writer->end(), old_end);
+
+	/* From here on the operation may end on the worker at any time. */
+	Io &io = *writer;
+	if (parts_left > 1)
+		origin.worker().post(copy_task);
+	dmsnap_port_bio_submit_watched(
+		io.bio, snapshot.cow_device(), new_begin + (io.sector - old_begin),
+		[](void *ctx, int bio_error) {
+			auto *write = static_cast<SnapshotWrite *>(ctx);
+			write->writer->error = bio_error;
+			write->origin.worker().post(write->bio_task);
+		},
+		this);
+}
+
+void SnapshotWrite::copy_rests()
+{
+	bool has_tail = tail.sectors > 0;
+	if (head.sectors > 0)
+		origin.copier().start(head);
+	if (has_tail)
+		origin.copier().start(tail);
+}
+
+void SnapshotWrite::bio_ended()
+{
+	if (writer->error)
+		error = writer->error;
+	part_ended();
+}
+
+void SnapshotWrite::part_ended()
+{
+	if (--parts_left == 0)
+		snapshot.written(*run);
+}
+
+PendingRun::PendingRun(Snapshot &of, Operation &by, const Run &chunks)
+    : CommitEntry{chunks, {}}, snapshot(of), operation(by)
+{
+}
+
+PendingRun::Target::Target(PendingRun &of)
+    : CopyTarget([](CopyTarget &target) {
+	      auto &self = static_cast<Target &>(target);
+	      self.run.snapshot.copied(self.run, self.error);
+      }),
+      run(of)
+{
+}
+
+void PendingRun::settled()
+{
+	snapshot.run_settled(*this);
+}
+
+} // namespace dmsnap

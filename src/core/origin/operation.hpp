@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Operation: what brings pending runs into being and sees them through: a
+ * copy-out for an origin write, or a write to a snapshot.  It ends, and goes,
+ * when all its runs are settled or lost and nothing of it is in use.
+ *
+ * Bios that need one of its chunks wait on it and are looked at anew when it
+ * ends.  They are never passed on unseen: what they need may have changed.
+ */
+#pragma once
+
+#include "base/list.hpp"
+#include "origin/io.hpp"
+#include "snapshot/pending_run.hpp"
+
+namespace dmsnap {
+
+class Origin;
+
+struct Operation {
+	enum class Kind : uint8_t { copy_out, snapshot_write };
+
+	Operation(Origin &on, Kind what) : origin(on), kind(what) {}
+
+	Origin &origin;
+	Kind kind;
+	List<PendingRun, &PendingRun::operation_link> runs;
+	/* Origin's lock. */
+	Ios waiters;
+	/* Runs that are not settled, and what else keeps it.  Worker. */
+	unsigned int unfinished = 0;
+};
+
+/* Writes to the origin wait for it: one read there, a write to each snapshot. */
+struct CopyOut : Operation {
+	explicit CopyOut(Origin &on) : Operation(on, Kind::copy_out), job(*this) {}
+
+	void start();
+	MethodTask<CopyOut, &CopyOut::start> start_task{*this};
+
+	/* Of the origin writes it was made for, while it can still be added to. */
+	uint64_t begin_sector = 0;
+	uint64_t end_sector = 0;
+
+	struct Job : CopyJob {
+		explicit Job(CopyOut &of);
+		CopyOut &copy_out;
+	} job;
+};
+
+/*
+ * A bio that writes chunks the snapshot does not have.  What it covers of them
+ * goes straight to the COW device; what it does not cover of its first or last
+ * chunk is copied there from the origin beside it, each sector once.
+ */
+struct SnapshotWrite : Operation {
+	SnapshotWrite(Origin &on, Snapshot &of, Io &io)
+	    : Operation(on, Kind::snapshot_write), snapshot(of), writer(&io)
+	{
+	}
+
+	/* The part of its chunks in front of the bio, or behind it. */
+	struct Rest : CopyJob {
+		explicit Rest(SnapshotWrite &of);
+		struct Target : CopyTarget {
+			explicit Target(Rest &of);
+			Rest &rest;
+		} target{*this};
+		SnapshotWrite &write;
+	};
+
+	/* Sends the bio, and has the rests copied.  Process context, no lock held. */
+	void start();
+	void copy_rests();
+	void bio_ended();
+	void part_ended();
+
+	Snapshot &snapshot;
+	/* nullptr when it has been ended. */
+	Io *writer;
+	PendingRun *run = nullptr;
+	Rest head{*this};
+	Rest tail{*this};
+	/* Of bio, head and tail. */
+	unsigned int parts_left = 1;
+	int error = 0;
+	MethodTask<SnapshotWrite, &SnapshotWrite::copy_rests> copy_task{*this};
+	MethodTask<SnapshotWrite, &SnapshotWrite::bio_ended> bio_task{*this};
+};
+
+} // namespace dmsnap

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "origin/origin.hpp"
+
+#include "snapshot/snapshot.hpp"
+
+namespace dmsnap {
+
+namespace {
+
+/* In existence at a time when memory is short. */
+constexpr unsigned int runs_reserved = 64;
+constexpr unsigned int operations_reserved = 16;
+
+uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+} // namespace
+
+/* What all snapshots together say of a sector. */
+struct Origin::Survey {
+	OriginFate::Kind kind;
+	/* As far as this holds; if chunks are missing, as far as one of them reaches. */
+	uint64_t until;
+	PendingRun *run;
+};
+
+Result<Owned<Origin>> Origin::create(uint64_t id, const char *name)
+{
+	auto worker = DMSNAP_TRY(Worker::create(name));
+	auto origin = DMSNAP_TRY(make_owned<Origin>(id, std::move(worker)));
+
+	origin->copier_ = DMSNAP_TRY(Copier::create(*origin->worker_));
+	origin->runs_ = DMSNAP_TRY(Pool<PendingRun>::create("dmsnap_run", runs_reserved));
+	origin->copy_outs_ =
+		DMSNAP_TRY(Pool<CopyOut>::create("dmsnap_copy_out", operations_reserved));
+	origin->snapshot_writes_ = DMSNAP_TRY(
+		Pool<SnapshotWrite>::create("dmsnap_snapshot_write", operations_reserved));
+	return origin;
+}
+
+Origin::Origin(uint64_t id, Owned<Worker> worker) : id_(id), worker_(std::move(worker))
+{
+}
+
+Origin::~Origin()
+{
+	worker_->stop(held_task_);
+	copier_.reset();
+}
+
+dmsnap_map Origin::write(Io &io)
+{
+	{
+		RcuGuard rcu;
+		uint64_t safe = frozen_.load_acquire() ? io.sector : io.end();
+		snapshots_.for_each([&](const Snapshot &snapshot) {
+			if (safe > io.sector && snapshot.watches(io.sector))
+				safe = snapshot.safe_until(io.sector, safe);
+		});
+		if (safe > io.sector) {
+			io.cut(safe);
+			return DMSNAP_MAP_REMAPPED;
+		}
+	}
+	return examine(io, true) == Held::no ? DMSNAP_MAP_REMAPPED : DMSNAP_MAP_HELD;
+}
+
+/*
+ * @may_cut: dm is mapping the bio, so what has another fate can be left to a bio
+ * of its own.  Later the bio has to be seen through whole.
+ */
+Held Origin::examine(Io &io, bool may_cut)
+{
+	RcuGuard rcu;
+	SpinGuard guard(lock_);
+
+	if (frozen_.load_relaxed()) {
+		hold(io);
+		return Held::on_list;
+	}
+	for (uint64_t at = io.sector; at < io.end();) {
+		Survey here = survey(at, io.end());
+		switch (here.kind) {
+		case OriginFate::Kind::safe:
+			if (may_cut) {
+				io.cut(here.until);
+				return Held::no;
+			}
+			at = here.until;
+			break;
+		case OriginFate::Kind::pending:
+			here.run->snapshot.wanted(*here.run);
+			here.run->operation.waiters.push_back(io);
+			return Held::elsewhere;
+		case OriginFate::Kind::stuck:
+			hold(io);
+			return Held::on_list;
+		case OriginFate::Kind::missing:
+			return copy_out(io, at, here, may_cut);
+		}
+	}
+	return Held::no;
+}
+
+Origin::Survey Origin::survey(uint64_t sector, uint64_t end)
+{
+	Survey all{OriginFate::Kind::safe, end, nullptr};
+	uint64_t missing_until = sector;
+
+	snapshots_.for_each([&](const Snapshot &snapshot) {
+		if (!snapshot.watches(sector))
+			return;
+		OriginFate fate = snapshot.fate_at(sector, end);
+		switch (fate.kind) {
+		case OriginFate::Kind::safe:
+			all.until = smaller(all.until, fate.until);
+			break;
+		case OriginFate::Kind::missing:
+			if (all.kind == OriginFate::Kind::safe)
+				all.kind = fate.kind;
+			if (missing_until < fate.until)
+				missing_until = fate.until;
+			break;
+		case OriginFate::Kind::stuck:
+			if (all.kind != OriginFate::Kind::pending)
+				all.kind = fate.kind;
+			break;
+		case OriginFate::Kind::pending:
+			/* Of several, the oldest operation's would be best; any will do. */
+			all.kind = fate.kind;
+			all.run = fate.run;
+			break;
+		}
+	});
+	if (all.kind == OriginFate::Kind::missing)
+		all.until = missing_until;
+	return all;
+}
+
+/* From @begin, how far some snapshot lacks each sector and none has anything pending. */
+uint64_t Origin::copy_extent(uint64_t begin, uint64_t end, const Survey &first)
+{
+	uint64_t limit = smaller(end, begin + copy_sectors_max);
+	uint64_t until = first.until;
+
+	while (until < limit) {
+		Survey next = survey(until, limit);
+		if (next.kind != OriginFate::Kind::missing)
+			break;
+		until = next.until;
+	}
+	return smaller(until, limit);
+}
+
+bool Origin::over_threshold(uint64_t begin)
+{
+	bool over = false;
+	snapshots_.for_each([&](const Snapshot &snapshot) {
+		over = over || (snapshot.watches(begin) && snapshot.over_threshold());
+	});
+	return over;
+}
+
+Held Origin::copy_out(Io &io, uint64_t begin, const Survey &here, bool may_cut)
+{
+	/* Those who came first go first. */
+	if ((may_cut && any_held()) || over_threshold(begin)) {
+		hold(io);
+		return Held::on_list;
+	}
+	uint64_t end = copy_extent(begin, io.end(), here);
+	CopyOut *made = copy_out_for(begin);
+	if (!made) {
+		hold(io);
+		return Held::on_list;
+	}
+	snapshots_.for_each([&](Snapshot &snapshot) {
+		if (snapshot.watches(begin))
+			snapshot.begin_copies(*made, begin, end);
+	});
+	if (made->runs.empty()) {
+		/*
+		 * A snapshot without space is failing now, and held bios are released
+		 * when it is invalid; without memory, when an operation has ended.
+		 */
+		close(*made);
+		free_operation(*made);
+		hold(io);
+		return Held::on_list;
+	}
+	made->end_sector = end;
+	if (may_cut)
+		io.cut(end);
+	/* Once: who joins it may come when it is about to begin, but no later. */
+	bool is_new = made->waiters.empty();
+	made->waiters.push_back(io);
+	if (is_new)
+		worker_->post(made->start_task);
+	return Held::elsewhere;
+}
+
+/* The one before, if it has not begun and ends where this begins; else a new one. */
+CopyOut *Origin::copy_out_for(uint64_t begin)
+{
+	if (open_ && open_->end_sector == begin && begin - open_->begin_sector < copy_sectors_max)
+		return open_;
+
+	CopyOut *made = copy_outs_.get(*this);
+	if (!made)
+		return nullptr;
+	operations_++;
+	made->begin_sector = begin;
+	made->end_sector = begin;
+	open_ = made;
+	return made;
+}
+
+void Origin::close(CopyOut &copy_out)
+{
+	if (open_ == &copy_out)
+		open_ = nullptr;
+}
+
+PendingRun *Origin::new_run(Snapshot &snapshot, Operation &operation, const Run &run)
+{
+	PendingRun *pending = runs_.get(snapshot, operation, run);
+	if (!pending)
+		return nullptr;
+	operation.runs.push_back(*pending);
+	snapshot.hold();
+	return pending;
+}
+
+SnapshotWrite *Origin::new_snapshot_write(Snapshot &snapshot, Io &io)
+{
+	SnapshotWrite *write = snapshot_writes_.get(*this, snapshot, io);
+	if (write)
+		operations_++;
+	return write;
+}
+
+void Origin::forget(PendingRun &run)
+{
+	Snapshot &snapshot = run.snapshot;
+	run.operation_link.unlink();
+	runs_.put(&run);
+	snapshot.drop();
+}
+
+/* lock. */
+void Origin::free_operation(Operation &operation)
+{
+	while (PendingRun *run = operation.runs.pop_front()) {
+		Snapshot &snapshot = run->snapshot;
+		runs_.put(run);
+		snapshot.drop();
+	}
+	operations_--;
+	switch (operation.kind) {
+	case Operation::Kind::copy_out:
+		copy_outs_.put(static_cast<CopyOut *>(&operation));
+		break;
+	case Operation::Kind::snapshot_write:
+		snapshot_writes_.put(static_cast<SnapshotWrite *>(&operation));
+		break;
+	}
+}
+
+void Origin::part_finished(Operation &operation)
+{
+	if (--operation.unfinished > 0)
+		return;
+	Ios ios;
+	bool held;
+	{
+		SpinGuard guard(lock_);
+		ios.take_all(operation.waiters);
+		free_operation(operation);
+		held = any_held();
+	}
+	retry(ios);
+	if (held)
+		release_held();
+}
+
+void Origin::wake(Operation &operation)
+{
+	Ios ios;
+	bool held;
+	{
+		SpinGuard guard(lock_);
+		ios.take_all(operation.waiters);
+		held = any_held();
+	}
+	retry(ios);
+	if (held)
+		release_held();
+}
+
+void Origin::retry(Ios &ios)
+{
+	while (Io *io = ios.pop_front())
+		retry(*io);
+}
+
+Held Origin::retry(Io &io)
+{
+	if (io.snapshot)
+		return io.snapshot->retry(io);
+
+	Held held = examine(io, false);
+	if (held == Held::no)
+		dmsnap_port_bio_submit(io.bio);
+	return held;
+}
+
+/* In the order of their arrival, until one has to go on waiting. */
+void Origin::retry_held()
+{
+	for (;;) {
+		Io *io;
+		{
+			SpinGuard guard(lock_);
+			io = held_.pop_front();
+		}
+		if (!io)
+			return;
+		if (retry(*io) != Held::on_list)
+			continue;
+		/* It is at the end of the list now, behind those who came later. */
+		SpinGuard guard(lock_);
+		io->link.unlink();
+		held_.push_front(*io);
+		return;
+	}
+}
+
+void Origin::freeze()
+{
+	frozen_.store_seq_cst(true);
+	/* Who did not see it has gone on, or is under the lock. */
+	dmsnap_port_rcu_synchronize();
+}
+
+void Origin::thaw()
+{
+	frozen_.store_seq_cst(false);
+	release_held();
+}
+
+} // namespace dmsnap

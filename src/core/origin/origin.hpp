@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Origin: what all targets over one origin device share: its snapshots, the
+ * worker and the copier that serve them, and the rule by which a write to the
+ * origin is let through.
+ *
+ * The rule: a write goes to the origin only from examine(), and only when every
+ * snapshot that watches its sectors calls all of them safe.  Otherwise it is
+ * held, something is started or waited for, and it is examined again.  So
+ * whatever happened meanwhile (a snapshot failed, another write came first,
+ * memory ran out) needs no case of its own.
+ *
+ * Life of a copy-out, and what a crash after each step leaves:
+ *
+ *   1. chunks allocated, pending runs made       nothing on disk
+ *   2. origin read once, written to each COW     chunks nobody refers to
+ *      device
+ *   3. each store records its run (PREFLUSH,     the snapshot has the chunk, the
+ *      entry with FUA)                           origin still has the same data
+ *   4. run visible; reads of the snapshot that   the same
+ *      went to the origin before have ended
+ *   5. run settled; when all are, the write is   the write is to the origin; all
+ *      examined again, found safe, and goes      snapshots had the old data before
+ *
+ * Without anything to copy a write takes no lock: under RCU each snapshot's
+ * table is asked, and the write is cut where the answer changes.
+ *
+ * Locking: lock() is a spinlock; the snapshots' lists and trees are under it
+ * too.  Which snapshots there are changes only under the Registry's mutex.
+ */
+#pragma once
+
+#include <dmsnap/core.h>
+
+#include "base/atomic.hpp"
+#include "base/guard.hpp"
+#include "base/own.hpp"
+#include "base/worker.hpp"
+#include "copier/copier.hpp"
+#include "origin/io.hpp"
+#include "origin/operation.hpp"
+#include "origin/snapshot_set.hpp"
+
+namespace dmsnap {
+
+class Snapshot;
+
+/* What became of a write that was examined. */
+enum class Held : uint8_t {
+	/* It may go where it was remapped to. */
+	no,
+	/* It waits for an operation, or was ended. */
+	elsewhere,
+	/* It is on the origin's list of held bios, at the end. */
+	on_list,
+};
+
+class Origin {
+public:
+	/* A copy-out is made for so much at most, unless a chunk is larger: 1 MiB. */
+	static constexpr uint64_t copy_sectors_max = 2048;
+
+	/* May sleep.  @id: dmsnap_port_device_id() of the origin device. */
+	static Result<Owned<Origin>> create(uint64_t id, const char *name);
+	/* Private to create(). */
+	Origin(uint64_t id, Owned<Worker> worker);
+	/* No snapshot, no bio may be left.  Process context, sleeps. */
+	~Origin();
+
+	uint64_t id() const { return id_; }
+	SpinLock &lock() { return lock_; }
+	Worker &worker() { return *worker_; }
+	Copier &copier() { return *copier_; }
+	/* Changed only under the Registry's mutex. */
+	SnapshotSet &snapshots() { return snapshots_; }
+
+	/* A write for the origin, remapped already.  Context: process. */
+	dmsnap_map write(Io &io);
+
+	/* Has the bio examined again when something has ended.  lock. */
+	void hold(Io &io) { held_.push_back(io); }
+	bool any_held() const { return !held_.empty(); }
+	/* Something has ended that held bios may wait for.  Context: any; no lock needed. */
+	void release_held() { worker_->post(held_task_); }
+
+	/* No write reaches the origin, or begins anything, until thaw().  Sleeps. */
+	void freeze();
+	void thaw();
+
+	/* The origin's lock is held for these. */
+	PendingRun *new_run(Snapshot &snapshot, Operation &operation, const Run &run);
+	SnapshotWrite *new_snapshot_write(Snapshot &snapshot, Io &io);
+	/* Nobody else has seen them. */
+	void forget(PendingRun &run);
+	void forget(SnapshotWrite *write) { free_operation(*write); }
+	bool any_operation() const { return operations_ > 0; }
+	/* Is there one that will end, but for @own, which may be without a run yet? */
+	bool any_other_operation(const CopyOut &own) const
+	{
+		return operations_ > 1 || !own.runs.empty();
+	}
+
+	/* One thing less that keeps @operation; ends it when it was the last.  Worker. */
+	void part_finished(Operation &operation);
+	/* Looks at all that wait for it, and at held bios: its chunks are copied.  Worker. */
+	void wake(Operation &operation);
+	/* @copy_out takes no more.  lock. */
+	void close(CopyOut &copy_out);
+
+private:
+	struct Survey;
+
+	Held examine(Io &io, bool may_cut);
+	Survey survey(uint64_t sector, uint64_t end);
+	Held copy_out(Io &io, uint64_t begin, const Survey &survey, bool may_cut);
+	uint64_t copy_extent(uint64_t begin, uint64_t end, const Survey &first);
+	CopyOut *copy_out_for(uint64_t begin);
+	bool over_threshold(uint64_t begin);
+	void retry(Ios &ios);
+	Held retry(Io &io);
+	void retry_held();
+	void free_operation(Operation &operation);
+
+	uint64_t id_;
+	SpinLock lock_{DMSNAP_LOCK_ORIGIN};
+	Owned<Worker> worker_;
+	Owned<Copier> copier_;
+	SnapshotSet snapshots_;
+	Atomic<bool> frozen_;
+
+	Pool<PendingRun> runs_;
+	Pool<CopyOut> copy_outs_;
+	Pool<SnapshotWrite> snapshot_writes_;
+	/* In existence. */
+	size_t operations_ = 0;
+
+	Ios held_;
+	/* The last copy-out made, while it has not begun. */
+	CopyOut *open_ = nullptr;
+	MethodTask<Origin, &Origin::retry_held> held_task_{*this};
+};
+
+/*
+ * The Registry knows the origin of each device as long as a target refers to it.
+ */
+class OriginRef {
+public:
+	OriginRef() = default;
+	~OriginRef() { reset(); }
+	OriginRef(const OriginRef &) = delete;
+	OriginRef &operator=(const OriginRef &) = delete;
+
+	/* The origin over @device, made if it is not there.  May sleep. */
+	Status get(dmsnap_device *device);
+	void reset();
+
+	Origin *operator->() const { return origin_; }
+	Origin &operator*() const { return *origin_; }
+	explicit operator bool() const { return origin_ != nullptr; }
+
+private:
+	Origin *origin_ = nullptr;
+};
+
+} // namespace dmsnap

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "origin/origin_target.hpp"
+
+#include <dmsnap/port/log.h>
+
+namespace dmsnap {
+
+int OriginTarget::create(dmsnap_target *target, unsigned int argc, char **argv,
+			 Owned<OriginTarget> &origin, const char *&error)
+{
+	if (argc != 1) {
+		error = "origin: incorrect number of arguments";
+		return to_errno(Error::argument_count);
+	}
+	auto made = make_owned<OriginTarget>(target);
+	if (!made) {
+		error = "Cannot allocate private origin structure";
+		return to_errno(made.error());
+	}
+	int opened =
+		dmsnap_port_device_open(target, argv[0], DMSNAP_DEVICE_TABLE, &(*made)->device_);
+	if (opened) {
+		error = "Cannot get target device";
+		return opened;
+	}
+	if (auto status = (*made)->origin_.get((*made)->device_); !status) {
+		error = "Cannot allocate private origin structure";
+		return to_errno(status.error());
+	}
+	origin = std::move(*made);
+	return 0;
+}
+
+OriginTarget::~OriginTarget()
+{
+	origin_.reset();
+	if (device_)
+		dmsnap_port_device_close(target_, device_);
+}
+
+dmsnap_map OriginTarget::map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *space)
+{
+	dmsnap_port_bio_remap(bio, device_, desc.sector);
+	if (desc.op == DMSNAP_BIO_READ || desc.op == DMSNAP_BIO_FLUSH)
+		return DMSNAP_MAP_REMAPPED;
+	if (desc.op != DMSNAP_BIO_WRITE)
+		return DMSNAP_MAP_KILL;
+	return origin_->write(*new (space) Io(bio, desc, *origin_));
+}
+
+size_t OriginTarget::status(dmsnap_status type, std::span<char> buffer) const
+{
+	if (type != DMSNAP_STATUS_TABLE) {
+		if (!buffer.empty())
+			buffer[0] = '\0';
+		return 0;
+	}
+	char name[DMSNAP_DEVICE_NAME_BYTES];
+	dmsnap_port_device_name(device_, name);
+	return dmsnap_port_format(buffer.data(), buffer.size(), "%s", name);
+}
+
+} // namespace dmsnap

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * OriginTarget: one instance of the snapshot-origin target.  Reads and flushes
+ * pass; writes are the Origin's business.
+ */
+#pragma once
+
+#include <span>
+
+#include <dmsnap/core.h>
+
+#include "origin/origin.hpp"
+
+namespace dmsnap {
+
+class OriginTarget {
+public:
+	/* See dmsnap_core_origin_create(). */
+	static int create(dmsnap_target *target, unsigned int argc, char **argv,
+			  Owned<OriginTarget> &origin, const char *&error);
+	/* Private to create(). */
+	explicit OriginTarget(dmsnap_target *target) : target_(target) {}
+	~OriginTarget();
+
+	dmsnap_map map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *space);
+	size_t status(dmsnap_status type, std::span<char> buffer) const;
+	dmsnap_device *device() const { return device_; }
+
+private:
+	dmsnap_target *target_;
+	dmsnap_device *device_ = nullptr;
+	OriginRef origin_;
+};
+
+} // namespace dmsnap

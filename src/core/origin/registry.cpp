@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "origin/registry.hpp"
+
+namespace dmsnap {
+
+namespace {
+
+constinit Registry *the_registry = nullptr;
+
+} // namespace
+
+Status Registry::open()
+{
+	auto registry = DMSNAP_TRY(make_owned<Registry>());
+	the_registry = registry.release();
+	return {};
+}
+
+void Registry::close()
+{
+	Owned<Registry> registry(the_registry);
+	the_registry = nullptr;
+}
+
+Registry &registry()
+{
+	return *the_registry;
+}
+
+Result<Origin *> Registry::get(dmsnap_device *device)
+{
+	uint64_t id = dmsnap_port_device_id(device);
+	MutexGuard guard(mutex_);
+
+	for (Entry *entry = entries_.front(); entry; entry = entries_.next(*entry)) {
+		if (entry->origin->id() == id) {
+			entry->references++;
+			return entry->origin.get();
+		}
+	}
+	char name[DMSNAP_DEVICE_NAME_BYTES];
+	dmsnap_port_device_name(device, name);
+	auto entry = DMSNAP_TRY(make_owned<Entry>());
+	entry->origin = DMSNAP_TRY(Origin::create(id, name));
+	Origin *origin = entry->origin.get();
+	entries_.push_back(*entry.release());
+	return origin;
+}
+
+void Registry::put(Origin *origin)
+{
+	Owned<Entry> gone;
+	MutexGuard guard(mutex_);
+
+	for (Entry *entry = entries_.front(); entry; entry = entries_.next(*entry)) {
+		if (entry->origin.get() != origin)
+			continue;
+		if (--entry->references == 0) {
+			entry->link.unlink();
+			gone = Owned<Entry>(entry);
+		}
+		return;
+	}
+}
+
+Status OriginRef::get(dmsnap_device *device)
+{
+	origin_ = DMSNAP_TRY(registry().get(device));
+	return {};
+}
+
+void OriginRef::reset()
+{
+	if (Origin *origin = std::exchange(origin_, nullptr))
+		registry().put(origin);
+}
+
+} // namespace dmsnap

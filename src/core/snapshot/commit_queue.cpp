@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "snapshot/commit_queue.hpp"
+
+#include "snapshot/pending_run.hpp"
+#include "snapshot/snapshot.hpp"
+
+namespace dmsnap {
+
+CommitQueue::CommitQueue(Snapshot &snapshot, SpinLock &lock, Worker &worker)
+    : snapshot_(snapshot), lock_(lock), worker_(worker)
+{
+}
+
+void CommitQueue::add(PendingRun &run)
+{
+	ready_.push_back(run);
+	hurry();
+}
+
+void CommitQueue::add_lazy(PendingRun &run)
+{
+	lazy_.push_back(run);
+	timer_.start(lazy_ms);
+}
+
+void CommitQueue::wait(CommitWaiter &waiter)
+{
+	waiters_.push_back(waiter);
+	hurry();
+}
+
+void CommitQueue::start()
+{
+	{
+		SpinGuard guard(lock_);
+		if (committing_)
+			return;
+		batch_.entries.take_all(ready_);
+		batch_.entries.take_all(lazy_);
+		batch_waiters_.take_all(waiters_);
+		if (batch_.entries.empty() && batch_waiters_.empty())
+			return;
+		committing_ = true;
+	}
+	batch_.status = {};
+	if (!snapshot_.healthy()) {
+		batch_.status = fail(Error::write_failed);
+		end(false);
+	} else if (batch_.entries.empty()) {
+		end(false);
+	} else {
+		snapshot_.store().commit(batch_);
+	}
+}
+
+void CommitQueue::batch_ended(CommitBatch &batch)
+{
+	static_cast<Batch &>(batch).queue.end(true);
+}
+
+void CommitQueue::end(bool flushed)
+{
+	Status status = batch_.status;
+
+	if (!status)
+		snapshot_.fail(Snapshot::Failure::io);
+	while (CommitEntry *entry = batch_.entries.pop_front())
+		snapshot_.run_recorded(static_cast<PendingRun &>(*entry), status);
+
+	Waiters waiters;
+	waiters.take_all(batch_waiters_);
+	{
+		SpinGuard guard(lock_);
+		committing_ = false;
+		if (!ready_.empty() || !waiters_.empty())
+			hurry();
+	}
+	while (CommitWaiter *waiter = waiters.pop_front())
+		waiter->done(*waiter, status, flushed);
+}
+
+void CommitQueue::stop()
+{
+	timer_.cancel();
+	worker_.stop(task_);
+}
+
+} // namespace dmsnap

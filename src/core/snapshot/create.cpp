@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Snapshot: from a table line to an object, and its end.
+ */
+#include <dmsnap/port/log.h>
+
+#include "handover/handover.hpp"
+#include "origin/registry.hpp"
+#include "snapshot/snapshot.hpp"
+
+namespace dmsnap {
+
+namespace {
+
+constexpr const char *no_store = "Couldn't create exception store";
+constexpr const char *no_metadata = "Failed to read snapshot metadata";
+
+} // namespace
+
+int Snapshot::create(dmsnap_target *target, unsigned int argc, char **argv,
+		     Owned<Snapshot> &snapshot, const char *&error)
+{
+	auto features = parse_features(argc, argv);
+	if (!features) {
+		error = features.error();
+		return to_errno(Error::argument_count);
+	}
+	auto made = make_owned<Snapshot>(target, *features);
+	if (!made) {
+		error = "Cannot allocate private snapshot structure";
+		return to_errno(made.error());
+	}
+	Snapshot &self = **made;
+	int result = self.open_devices(argv, error);
+	if (!result)
+		result = self.open_store(argv, error);
+	if (!result)
+		result = self.join_origin(error);
+	if (!result)
+		snapshot = std::move(*made);
+	return result;
+}
+
+Snapshot::Snapshot(dmsnap_target *target, const Features &features)
+    : target_(target), features_(features)
+{
+}
+
+int Snapshot::open_devices(char **argv, const char *&error)
+{
+	const char *origin_path = argv[table_word::origin];
+	const char *cow_path = argv[table_word::cow];
+
+	int result =
+		dmsnap_port_device_open(target_, origin_path, DMSNAP_DEVICE_READ, &origin_device_);
+	if (result) {
+		error = "Cannot get origin device";
+		return result;
+	}
+	/* Before it is opened: dm core does not survive one device opened twice and closed. */
+	uint64_t cow_id;
+	if (!dmsnap_port_device_find(cow_path, &cow_id) &&
+	    cow_id == dmsnap_port_device_id(origin_device_)) {
+		error = "COW device cannot be the same as origin device";
+		return to_errno(Error::argument_count);
+	}
+	result = dmsnap_port_device_open(target_, cow_path, DMSNAP_DEVICE_TABLE, &cow_device_);
+	if (result)
+		error = "Cannot get COW device";
+	return result;
+}
+
+/* The words; the store itself is opened when it is known that nobody else has it. */
+int Snapshot::open_store(char **argv, const char *&error)
+{
+	format::BlockSizes blocks{dmsnap_port_device_block_sectors(origin_device_),
+				  dmsnap_port_device_block_sectors(cow_device_)};
+	const char *type = argv[table_word::store_type];
+	auto args = parse_store(type, argv[table_word::chunk_size], blocks);
+	if (!args) {
+		if (args.error() == Error::store_option_unknown)
+			dmsnap_port_log(DMSNAP_LOG_ERROR, "%s: %s", to_text(args.error()),
+					type + 1);
+		else
+			dmsnap_port_log(DMSNAP_LOG_ERROR, "%s: %s %s", to_text(args.error()), type,
+					argv[table_word::chunk_size]);
+		error = no_store;
+		return to_errno(Error::argument_count);
+	}
+	store_args_ = *args;
+	if (store_args_.chunk_sectors)
+		chunk_size_ = ChunkSize(store_args_.chunk_sectors);
+	return 0;
+}
+
+int Snapshot::join_origin(const char *&error)
+{
+	if (auto status = origin_.get(origin_device_); !status) {
+		error = "Snapshot origin struct allocation failed";
+		return to_errno(status.error());
+	}
+	auto readers = make_owned<ReaderEpoch>(origin_->worker());
+	auto commits = make_owned<CommitQueue>(*this, origin_->lock(), origin_->worker());
+	if (!readers || !commits) {
+		error = "Could not allocate mempool for pending exceptions";
+		return to_errno(Error::no_memory);
+	}
+	readers_ = std::move(*readers);
+	commits_ = std::move(*commits);
+
+	handover::NewRole role;
+	{
+		MutexGuard guard(registry().mutex());
+		role = handover::role_of_new(*this);
+		if (role == handover::NewRole::refused) {
+			error = "Snapshot cow pairing for exception table handover failed";
+			return to_errno(Error::argument_count);
+		}
+		if (auto status = origin_->snapshots().add(*this); !status) {
+			error = "Snapshot origin struct allocation failed";
+			return to_errno(status.error());
+		}
+		awaits_handover_ = role == handover::NewRole::destination;
+	}
+	/* Nobody else can open the store meanwhile: who comes next is refused. */
+	if (role == handover::NewRole::destination)
+		return 0;
+	if (auto status = load_store(); !status) {
+		error = status.error() == Error::chunk_size_zero ? "Chunk size not set"
+								 : no_metadata;
+		return to_errno(status.error());
+	}
+	return 0;
+}
+
+/* Takes what a persistent store holds into the table. */
+struct Snapshot::Load final : PersistentStore::LoadVisitor {
+	explicit Load(Snapshot &of) : snapshot(of) {}
+
+	Status chunk_size_known(ChunkSize chunk_size) override
+	{
+		/*
+		 * LVM2 loads the snapshot's table while the origin has a table loaded
+		 * but not resumed, and is 0 sectors long.
+		 */
+		uint64_t device = dmsnap_port_device_sectors(snapshot.origin_device_);
+		uint64_t target = dmsnap_port_target_end(snapshot.target_);
+		old_chunks = chunk_size.chunks_for(device > target ? device : target);
+		return snapshot.make_table(chunk_size);
+	}
+
+	Status exception(const format::Exception &exception) override
+	{
+		ExceptionTable &table = *snapshot.table_;
+		if (exception.old_chunk.value >= old_chunks)
+			return dmsnap::fail(Error::old_chunk_out_of_range);
+		if (table.find(exception.old_chunk, 1).mapped)
+			return dmsnap::fail(Error::old_chunk_duplicate);
+		if (!table.reserve(DMSNAP_ALLOC_CONSTRUCT))
+			return dmsnap::fail(Error::no_memory);
+		table.insert({exception.old_chunk, exception.new_chunk, 1});
+		return {};
+	}
+
+	Snapshot &snapshot;
+	uint64_t old_chunks = 0;
+};
+
+Status Snapshot::make_table(ChunkSize chunk_size)
+{
+	/* The COW device may grow; twice as far as today numbers stay short. */
+	uint64_t chunks = chunk_size.chunk_of(dmsnap_port_device_sectors(cow_device_));
+	chunk_size_ = chunk_size;
+	table_ =
+		DMSNAP_TRY(ExceptionTable::create(chunks < (1ull << 31) ? 1ull << 32 : UINT64_MAX));
+	return {};
+}
+
+Status Snapshot::load_store()
+{
+	if (store_args_.type == StoreType::transient) {
+		if (!store_args_.chunk_sectors)
+			return dmsnap::fail(Error::chunk_size_zero);
+		DMSNAP_CHECK(make_table(ChunkSize(store_args_.chunk_sectors)));
+		transient_ = DMSNAP_TRY(make_owned<TransientStore>(cow_device_, chunk_size_));
+		store_ = transient_.get();
+		return {};
+	}
+	format::BlockSizes blocks{dmsnap_port_device_block_sectors(origin_device_),
+				  dmsnap_port_device_block_sectors(cow_device_)};
+	Load visitor(*this);
+	auto content = DMSNAP_TRY(PersistentStore::open(
+		cow_device_, blocks, store_args_.chunk_sectors, origin_->worker(), visitor));
+	if (content.valid) {
+		persistent_ = std::move(content.store);
+		store_ = persistent_.get();
+	} else {
+		dmsnap_port_log(DMSNAP_LOG_WARNING, "Snapshot is marked invalid.");
+		health_.store_release(Health::invalid);
+	}
+	return {};
+}
+
+Snapshot::~Snapshot()
+{
+	if (commits_) {
+		{
+			MutexGuard guard(registry().mutex());
+			handover::leaving(*this);
+			origin_->snapshots().remove(*this);
+		}
+		drain();
+		commits_->stop();
+		origin_->worker().stop(mark_task_);
+		if (store_)
+			store_->quiesce();
+	}
+	transient_.reset();
+	persistent_.reset();
+	commits_.reset();
+	readers_.reset();
+	origin_.reset();
+	if (cow_device_)
+		dmsnap_port_device_close(target_, cow_device_);
+	if (origin_device_)
+		dmsnap_port_device_close(target_, origin_device_);
+}
+
+void Snapshot::activate()
+{
+	if (active())
+		return;
+	sectors_ = dmsnap_port_target_sectors(target_);
+	active_.store_seq_cst(true);
+}
+
+void Snapshot::cancel_handover()
+{
+	awaits_handover_ = false;
+	no_store_ = true;
+	health_.store_seq_cst(Health::invalid);
+}
+
+void Snapshot::take_over(Snapshot &source)
+{
+	chunk_size_ = source.chunk_size_;
+	table_ = std::move(source.table_);
+	persistent_ = std::move(source.persistent_);
+	transient_ = std::move(source.transient_);
+	store_ = std::exchange(source.store_, nullptr);
+	if (store_)
+		store_->set_device(cow_device_);
+
+	health_.store_seq_cst(source.health_.load_relaxed());
+	overflowed_.store_relaxed(source.overflowed_.load_relaxed());
+	/* Each now says what the other's table line asked for, but for who takes "Overflow". */
+	std::swap(store_args_.type, source.store_args_.type);
+	source.store_args_.overflow = store_args_.overflow;
+	source.no_store_ = true;
+	awaits_handover_ = false;
+	activate();
+	source.health_.store_seq_cst(Health::invalid);
+}
+
+void Snapshot::drain()
+{
+	Event unused;
+	{
+		SpinGuard guard(origin_->lock());
+		if (users_ == 0)
+			return;
+		unused_ = &unused;
+		commits_->hurry();
+	}
+	unused.wait();
+}
+
+/* lock. */
+void Snapshot::drop()
+{
+	if (--users_ == 0 && unused_)
+		std::exchange(unused_, nullptr)->set();
+}
+
+} // namespace dmsnap

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "snapshot/discard_walk.hpp"
+
+#include "snapshot/snapshot.hpp"
+
+namespace dmsnap {
+
+DiscardWalk::DiscardWalk(Snapshot &of, dmsnap_bio *bio, const dmsnap_bio_desc &desc)
+    : io(bio, desc, of.origin()), snapshot(of), at(desc.sector)
+{
+}
+
+void DiscardWalk::step()
+{
+	ChunkSize chunk_size = snapshot.chunk_size();
+
+	while (!io.error && at < io.end()) {
+		OldChunk chunk{chunk_size.chunk_of(at)};
+		uint64_t chunks = chunk_size.chunk_of(io.end() - 1) - chunk.value + 1;
+		Fate fate = snapshot.fate_of(chunk, chunks);
+		if (!fate.mapped) {
+			at = chunk_size.first_sector(chunk.value + fate.count);
+			continue;
+		}
+		uint32_t offset = chunk_size.offset_in_chunk(at);
+		uint64_t whole = (io.end() - at) >> chunk_size.shift();
+		bool partial = offset != 0 || whole == 0;
+		uint64_t sectors;
+		if (partial) {
+			uint64_t chunk_end = chunk_size.first_sector(chunk.value + 1);
+			sectors = (chunk_end < io.end() ? chunk_end : io.end()) - at;
+		} else {
+			sectors = chunk_size.first_sector(whole < fate.count ? whole : fate.count);
+		}
+		at += sectors;
+		dmsnap_port_io_submit(
+			snapshot.cow_device(), partial ? DMSNAP_IO_DISCARD : DMSNAP_IO_ZERO, 0,
+			chunk_size.first_sector(fate.new_begin.value) + offset, sectors, nullptr, 0,
+			[](void *ctx, int error) {
+				auto *walk = static_cast<DiscardWalk *>(ctx);
+				walk->io.error = error;
+				walk->io.origin.worker().post(walk->step_task);
+			},
+			this);
+		return;
+	}
+	dmsnap_port_bio_end(io.bio, io.error);
+}
+
+} // namespace dmsnap

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Snapshot: what becomes of the bios of its user.
+ */
+#include <new>
+
+#include "snapshot/discard_walk.hpp"
+#include "snapshot/snapshot.hpp"
+
+namespace dmsnap {
+
+namespace {
+
+constexpr int io_error = to_errno(Error::write_failed);
+
+} // namespace
+
+/* What is to be done with a write when the lock has been dropped. */
+struct Snapshot::Verdict {
+	enum class Kind : uint8_t {
+		/* Goes to the COW device, to which it has been remapped. */
+		go,
+		/* The same, but its exception is not durable yet and it wants to be. */
+		go_and_commit,
+		/* Needs new chunks: write->start(). */
+		start,
+		/* Waits. */
+		held,
+		held_on_list,
+		/* Fails. */
+		fail,
+	};
+
+	Kind kind;
+	NewChunk chunk = {};
+	SnapshotWrite *write = nullptr;
+};
+
+dmsnap_map Snapshot::map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *space)
+{
+	if (desc.op == DMSNAP_BIO_DISCARD)
+		return map_discard(bio, desc, space);
+
+	Io &io = *new (space) Io(bio, desc, *origin_);
+	io.snapshot = this;
+	if (desc.op == DMSNAP_BIO_FLUSH)
+		return map_flush(io);
+	if (!healthy())
+		return DMSNAP_MAP_KILL;
+	switch (desc.op) {
+	case DMSNAP_BIO_READ:
+		return map_read(io);
+	case DMSNAP_BIO_WRITE:
+		return map_write(io);
+	default:
+		return DMSNAP_MAP_KILL;
+	}
+}
+
+void Snapshot::end_io(Io &io)
+{
+	if (io.tracked)
+		readers_->leave(io.token);
+}
+
+uint64_t Snapshot::chunks_to(const Io &io) const
+{
+	return chunk_size_.chunk_of(io.end() - 1) - chunk_size_.chunk_of(io.sector) + 1;
+}
+
+void Snapshot::remap_to_cow(Io &io, NewChunk chunk)
+{
+	uint64_t sector =
+		chunk_size_.first_sector(chunk.value) + chunk_size_.offset_in_chunk(io.sector);
+	dmsnap_port_bio_remap(io.bio, cow_device_, sector);
+}
+
+bool Snapshot::remap_if_mapped(Io &io)
+{
+	OldChunk chunk{chunk_size_.chunk_of(io.sector)};
+	Fate fate = table_->find(chunk, chunks_to(io));
+	if (!fate.mapped)
+		return false;
+	/* Asked behind the table: a run is counted as undurable before it is in there. */
+	if (io.fua && commits_->undurable())
+		return false;
+	io.cut(chunk_size_.first_sector(chunk.value + fate.count));
+	remap_to_cow(io, fate.new_begin);
+	return true;
+}
+
+/*
+ * A chunk that is not in the table may get there, and the origin be overwritten,
+ * while the read is on its way: so it is counted first and looked up then.
+ */
+dmsnap_map Snapshot::map_read(Io &io)
+{
+	if (remap_if_mapped(io))
+		return DMSNAP_MAP_REMAPPED;
+
+	io.token = readers_->enter();
+	OldChunk chunk{chunk_size_.chunk_of(io.sector)};
+	Fate fate = table_->find(chunk, chunks_to(io));
+	io.cut(chunk_size_.first_sector(chunk.value + fate.count));
+	if (fate.mapped) {
+		readers_->leave(io.token);
+		remap_to_cow(io, fate.new_begin);
+	} else {
+		io.tracked = true;
+		dmsnap_port_bio_remap(io.bio, origin_device_, io.sector);
+	}
+	return DMSNAP_MAP_REMAPPED;
+}
+
+dmsnap_map Snapshot::map_write(Io &io)
+{
+	if (overflowed_.load_relaxed())
+		return DMSNAP_MAP_KILL;
+	if (remap_if_mapped(io))
+		return DMSNAP_MAP_REMAPPED;
+	return carry_out(io, judge_write(io, true), true);
+}
+
+Held Snapshot::retry(Io &io)
+{
+	Verdict verdict = judge_write(io, false);
+	carry_out(io, verdict, false);
+	return verdict.kind == Verdict::Kind::held_on_list ? Held::on_list : Held::elsewhere;
+}
+
+/*
+ * @may_cut: dm is mapping the bio.  A bio that has to wait is cut so that it has
+ * one fate for ever: the chunks of one pending run, which will lie together, or
+ * one chunk.
+ */
+Snapshot::Verdict Snapshot::judge_write(Io &io, bool may_cut)
+{
+	SpinGuard guard(origin_->lock());
+	using Kind = Verdict::Kind;
+
+	if (!healthy() || overflowed_.load_relaxed())
+		return {Kind::fail};
+
+	OldChunk chunk{chunk_size_.chunk_of(io.sector)};
+	PendingRun *run = pending_at(chunk);
+	if (run && !run->visible) {
+		if (may_cut)
+			io.cut(chunk_size_.first_sector(run->old_end().value));
+		run->operation.waiters.push_back(io);
+		return {Kind::held};
+	}
+	Fate fate = table_->find(chunk, chunks_to(io));
+	if (fate.mapped) {
+		if (may_cut)
+			io.cut(chunk_size_.first_sector(chunk.value + fate.count));
+		remap_to_cow(io, fate.new_begin);
+		return {io.fua && commits_->undurable() ? Kind::go_and_commit : Kind::go,
+			fate.new_begin};
+	}
+	uint64_t free = pending_behind(chunk);
+	return begin_write(io, chunk, fate.count < free ? fate.count : free, may_cut);
+}
+
+/* @count chunks from @chunk on, or more, are neither mapped nor pending.  lock. */
+Snapshot::Verdict Snapshot::begin_write(Io &io, OldChunk chunk, uint64_t count, bool may_cut)
+{
+	using Kind = Verdict::Kind;
+	uint64_t whole_chunks = io.sectors >> chunk_size_.shift();
+	bool partial = chunk_size_.offset_in_chunk(io.sector) != 0 || whole_chunks == 0;
+	uint64_t wanted = partial ? 1 : whole_chunks < count ? whole_chunks : count;
+
+	auto wait_for_room = [&]() -> Verdict {
+		if (may_cut)
+			io.cut(chunk_size_.first_sector(chunk.value + 1));
+		origin_->hold(io);
+		return {Kind::held_on_list};
+	};
+	if ((may_cut && origin_->any_held()) || (partial && over_threshold()))
+		return wait_for_room();
+
+	bool alone = !origin_->any_operation();
+	SnapshotWrite *write = origin_->new_snapshot_write(*this, io);
+	PendingRun *run = write ? origin_->new_run(*this, *write, {chunk, {}, 0}) : nullptr;
+	bool reserved = run && table_->reserve(DMSNAP_ALLOC_NOWAIT);
+	if (!reserved) {
+		if (write)
+			origin_->forget(write);
+		if (!alone)
+			return wait_for_room();
+		/* Nothing will end, so nothing would wake it. */
+		fail_locked(Failure::no_memory);
+		return {Kind::fail};
+	}
+	auto taken = store_->prepare(wanted);
+	if (!taken) {
+		table_->unreserve();
+		origin_->forget(write);
+		overflow();
+		return {Kind::fail};
+	}
+	if (may_cut)
+		io.cut(chunk_size_.first_sector(chunk.value + taken->count));
+	run->run.new_begin = taken->begin;
+	run->run.count = taken->count;
+	run->copying = partial;
+	if (partial)
+		copying_chunks_ += taken->count;
+	pending_.insert(*run);
+	write->run = run;
+	write->unfinished = 1;
+	return {Kind::start, taken->begin, write};
+}
+
+dmsnap_map Snapshot::carry_out(Io &io, const Verdict &verdict, bool in_map)
+{
+	switch (verdict.kind) {
+	case Verdict::Kind::go:
+		if (in_map)
+			return DMSNAP_MAP_REMAPPED;
+		dmsnap_port_bio_submit(io.bio);
+		break;
+	case Verdict::Kind::go_and_commit:
+		dmsnap_port_bio_submit_watched(
+			io.bio, cow_device_,
+			chunk_size_.first_sector(verdict.chunk.value) +
+				chunk_size_.offset_in_chunk(io.sector),
+			[](void *ctx, int error) {
+				Io &sent = *static_cast<Io *>(ctx);
+				sent.snapshot->sent_durable(sent, error);
+			},
+			&io);
+		break;
+	case Verdict::Kind::start:
+		verdict.write->start();
+		break;
+	case Verdict::Kind::held:
+	case Verdict::Kind::held_on_list:
+		break;
+	case Verdict::Kind::fail:
+		if (in_map)
+			return DMSNAP_MAP_KILL;
+		dmsnap_port_bio_end(io.bio, io_error);
+		break;
+	}
+	return DMSNAP_MAP_HELD;
+}
+
+/* The data is durable; its exception, and with it the way to find it, is not yet. */
+void Snapshot::sent_durable(Io &io, int error)
+{
+	if (error) {
+		dmsnap_port_bio_end(io.bio, error);
+		return;
+	}
+	SpinGuard guard(origin_->lock());
+	commits_->wait(io.durable);
+}
+
+dmsnap_map Snapshot::map_flush(Io &io)
+{
+	if (healthy() && commits_->undurable()) {
+		SpinGuard guard(origin_->lock());
+		commits_->wait(io.durable);
+		return DMSNAP_MAP_HELD;
+	}
+	dmsnap_port_bio_remap(io.bio, cow_device_, io.sector);
+	return DMSNAP_MAP_REMAPPED;
+}
+
+Io::Durable::Durable(Io &of)
+    : CommitWaiter([](CommitWaiter &waiter, Status status, bool flushed) {
+	      Io &waiting = static_cast<Durable &>(waiter).io;
+	      bool flush = waiting.sectors == 0;
+	      if (status && flush && !flushed) {
+		      /* Its entries were durable already, its data may not be. */
+		      dmsnap_port_bio_remap(waiting.bio, waiting.snapshot->cow_device(),
+					    waiting.sector);
+		      dmsnap_port_bio_submit(waiting.bio);
+		      return;
+	      }
+	      dmsnap_port_bio_end(waiting.bio, status ? 0 : io_error);
+      }),
+      io(of)
+{
+}
+
+dmsnap_map Snapshot::map_discard(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *space)
+{
+	DiscardWalk &walk = *new (space) DiscardWalk(*this, bio, desc);
+
+	if (!healthy() || overflowed_.load_relaxed())
+		return DMSNAP_MAP_KILL;
+	if (desc.nr > 0) {
+		/* Passed down; by design it goes past the other snapshots. */
+		dmsnap_port_bio_remap(bio, origin_device_, desc.sector);
+		return DMSNAP_MAP_REMAPPED;
+	}
+	origin_->worker().post(walk.step_task);
+	return DMSNAP_MAP_HELD;
+}
+
+void Snapshot::postsuspend()
+{
+	struct Sync : CommitWaiter {
+		Sync()
+		    : CommitWaiter([](CommitWaiter &waiter, Status, bool) {
+			      static_cast<Sync &>(waiter).durable.set();
+		      })
+		{
+		}
+		Event durable;
+	} sync;
+
+	if (!commits_->undurable())
+		return;
+	{
+		SpinGuard guard(origin_->lock());
+		commits_->wait(sync);
+	}
+	sync.durable.wait();
+}
+
+} // namespace dmsnap

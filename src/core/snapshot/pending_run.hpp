@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * PendingRun: chunks on their way into a snapshot.
+ *
+ *   being written -> recorded by the store -> visible -> settled    copy-out
+ *   being written -> visible -> recorded by the store -> settled    snapshot write
+ *
+ * Visible: in the exception table.  Settled: recorded durably, and no read of
+ * the snapshot is under way to the origin for these chunks; from then on the
+ * origin may be overwritten.  Until then the run is in the snapshot's tree of
+ * pending runs, and everybody who wants to write these chunks finds it there.
+ */
+#pragma once
+
+#include "base/ordered_tree.hpp"
+#include "copier/copy_job.hpp"
+#include "snapshot/reader_epoch.hpp"
+#include "store/exception_store.hpp"
+
+namespace dmsnap {
+
+class Snapshot;
+struct Operation;
+
+struct PendingRun : CommitEntry {
+	PendingRun(Snapshot &of, Operation &by, const Run &chunks);
+
+	OldChunk old_end() const { return run.old_end(); }
+
+	Snapshot &snapshot;
+	Operation &operation;
+	bool visible = false;
+	/* Counts against the snapshot's limit of chunks in flight. */
+	bool copying = false;
+
+	/* Of a copy-out; a snapshot write has targets of its own. */
+	struct Target : CopyTarget {
+		explicit Target(PendingRun &of);
+		PendingRun &run;
+	} target{*this};
+
+	void settled();
+	MethodTask<PendingRun, &PendingRun::settled> settled_task{*this};
+	ReaderEpoch::Waiter readers{settled_task};
+
+	TreeHook tree_link;
+	ListHook operation_link;
+};
+
+inline uint64_t key_of_pending_run(const PendingRun &pending)
+{
+	return pending.run.old_begin.value;
+}
+
+using PendingRuns = OrderedTree<PendingRun, &PendingRun::tree_link, key_of_pending_run>;
+
+} // namespace dmsnap

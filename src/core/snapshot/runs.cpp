@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Snapshot: the life of its pending runs, and the end of its health.
+ */
+#include <dmsnap/port/log.h>
+
+#include "snapshot/snapshot.hpp"
+
+namespace dmsnap {
+
+namespace {
+
+/* In-tree's words: administrators look for them in the log. */
+const char *text_of(Snapshot::Failure failure)
+{
+	switch (failure) {
+	case Snapshot::Failure::io:
+		return "Invalidating snapshot: Error reading/writing.";
+	case Snapshot::Failure::no_space:
+	case Snapshot::Failure::no_memory:
+		return "Invalidating snapshot: Unable to allocate exception.";
+	}
+	return "";
+}
+
+const char *reason_of(Snapshot::Failure failure)
+{
+	switch (failure) {
+	case Snapshot::Failure::io:
+		return "an I/O error";
+	case Snapshot::Failure::no_space:
+		return "no free chunk";
+	case Snapshot::Failure::no_memory:
+		return "no memory";
+	}
+	return "";
+}
+
+} // namespace
+
+PendingRun *Snapshot::pending_at(OldChunk chunk) const
+{
+	PendingRun *run = pending_.find_last_at_or_before(chunk.value);
+	return run && chunk < run->old_end() ? run : nullptr;
+}
+
+/* How many chunks from @chunk, which is not pending, until one is. */
+uint64_t Snapshot::pending_behind(OldChunk chunk) const
+{
+	PendingRun *run = pending_.find_first_at_or_after(chunk.value);
+	return run ? run->run.old_begin - chunk : UINT64_MAX;
+}
+
+uint64_t Snapshot::safe_until(uint64_t sector, uint64_t end) const
+{
+	uint64_t last = chunk_size_.chunk_of(watched_end(end) - 1);
+
+	for (uint64_t chunk = chunk_size_.chunk_of(sector); chunk <= last;) {
+		Fate fate = table_->find({chunk}, last - chunk + 1);
+		if (!fate.mapped) {
+			uint64_t until = chunk_size_.first_sector(chunk);
+			end = until > sector ? until : sector;
+			break;
+		}
+		chunk += fate.count;
+	}
+	/* After the table: a run is counted here before it is in there. */
+	return unsettled_.load_acquire() == 0 ? end : sector;
+}
+
+OriginFate Snapshot::fate_at(uint64_t sector, uint64_t end) const
+{
+	OldChunk chunk{chunk_size_.chunk_of(sector)};
+	uint64_t wanted = chunk_size_.chunk_of(watched_end(end) - 1) - chunk.value + 1;
+
+	if (PendingRun *run = pending_at(chunk))
+		return {OriginFate::Kind::pending, chunk_size_.first_sector(run->old_end().value),
+			run};
+
+	uint64_t free = pending_behind(chunk);
+	Fate fate = table_->find(chunk, wanted < free ? wanted : free);
+	uint64_t until = chunk_size_.first_sector(chunk.value + fate.count);
+	/* A run that was lost after it had become visible is in the table, but in no store. */
+	if (fate.mapped && (healthy() || unsettled_.load_relaxed() == 0))
+		return {OriginFate::Kind::safe, until, nullptr};
+	return {healthy() ? OriginFate::Kind::missing : OriginFate::Kind::stuck, until, nullptr};
+}
+
+bool Snapshot::over_threshold() const
+{
+	return copying_chunks_ > dmsnap_port_cow_threshold();
+}
+
+void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
+{
+	end = watched_end(end);
+	for (uint64_t at = begin; at < end && healthy();) {
+		OriginFate fate = fate_at(at, end);
+		if (fate.kind != OriginFate::Kind::missing) {
+			at = fate.until;
+			continue;
+		}
+		OldChunk chunk{chunk_size_.chunk_of(at)};
+		uint64_t last_sector = (fate.until < end ? fate.until : end) - 1;
+		uint64_t count = chunk_size_.chunk_of(last_sector) - chunk.value + 1;
+
+		PendingRun *run = origin_->new_run(*this, copy_out, {chunk, {}, 0});
+		if (!run || !table_->reserve(DMSNAP_ALLOC_NOWAIT)) {
+			if (run)
+				origin_->forget(*run);
+			/* The write is examined again when an operation has ended. */
+			if (!origin_->any_other_operation(copy_out))
+				fail_locked(Failure::no_memory);
+			return;
+		}
+		auto taken = store_->prepare(count);
+		PendingRun *before = taken ? run_to_extend(copy_out, chunk, taken->begin) : nullptr;
+		if (!taken || before) {
+			table_->unreserve();
+			origin_->forget(*run);
+		}
+		if (!taken) {
+			fail_locked(Failure::no_space);
+			return;
+		}
+		if (before) {
+			before->run.count += taken->count;
+		} else {
+			run->run.new_begin = taken->begin;
+			run->run.count = taken->count;
+			run->copying = true;
+			pending_.insert(*run);
+		}
+		copying_chunks_ += taken->count;
+		at = chunk_size_.first_sector(chunk.value + taken->count);
+	}
+}
+
+/* The run of the same copy-out that these chunks continue. */
+PendingRun *Snapshot::run_to_extend(CopyOut &copy_out, OldChunk chunk, NewChunk new_chunk) const
+{
+	if (chunk.value == 0)
+		return nullptr;
+	PendingRun *run = pending_at(chunk - 1);
+	if (!run || &run->operation != &copy_out || run->run.new_end() != new_chunk)
+		return nullptr;
+	return run;
+}
+
+void Snapshot::wanted(const PendingRun &run)
+{
+	if (run.visible)
+		commits_->hurry();
+}
+
+void Snapshot::copied(PendingRun &run, int error)
+{
+	if (error)
+		fail(Failure::io);
+	{
+		SpinGuard guard(origin_->lock());
+		run.copying = false;
+		copying_chunks_ -= run.run.count;
+		if (healthy()) {
+			commits_->add(run);
+			return;
+		}
+	}
+	run_lost(run);
+}
+
+void Snapshot::make_visible(PendingRun &run)
+{
+	unsettled_.add(1);
+	table_->insert(run.run);
+	run.visible = true;
+}
+
+/* All data of a write to the snapshot is on the COW device, or something failed. */
+void Snapshot::written(PendingRun &run)
+{
+	auto &write = static_cast<SnapshotWrite &>(run.operation);
+	Io &io = *std::exchange(write.writer, nullptr);
+	bool visible = false;
+	bool fua = io.fua;
+
+	if (write.error)
+		fail(Failure::io);
+	{
+		SpinGuard guard(origin_->lock());
+		if (run.copying) {
+			run.copying = false;
+			copying_chunks_ -= run.run.count;
+		}
+		if (healthy()) {
+			commits_->visible_early();
+			make_visible(run);
+			visible = true;
+			if (fua) {
+				commits_->add(run);
+				commits_->wait(io.durable);
+			} else {
+				commits_->add_lazy(run);
+			}
+		}
+	}
+	if (!visible) {
+		dmsnap_port_bio_end(io.bio,
+				    write.error ? write.error : to_errno(Error::write_failed));
+		run_lost(run);
+		return;
+	}
+	if (!fua)
+		dmsnap_port_bio_end(io.bio, 0);
+	/* Writes to the snapshot can go on; those to the origin will wait again. */
+	origin_->wake(write);
+}
+
+void Snapshot::run_recorded(PendingRun &run, const Status &status)
+{
+	if (run.visible)
+		commits_->settled_early();
+	if (!status) {
+		run_lost(run);
+		return;
+	}
+	if (!run.visible) {
+		SpinGuard guard(origin_->lock());
+		make_visible(run);
+	}
+	if (readers_->wait(run.readers))
+		run_settled(run);
+}
+
+void Snapshot::run_settled(PendingRun &run)
+{
+	{
+		SpinGuard guard(origin_->lock());
+		pending_.remove(run);
+		unsettled_.sub(1);
+	}
+	origin_->part_finished(run.operation);
+}
+
+/* The snapshot has failed; nobody needs the run any more. */
+void Snapshot::run_lost(PendingRun &run)
+{
+	{
+		SpinGuard guard(origin_->lock());
+		pending_.remove(run);
+		/* A visible one stays unsettled for ever: see fate_at(). */
+		if (!run.visible)
+			table_->unreserve();
+	}
+	origin_->part_finished(run.operation);
+}
+
+/*
+ * A write of the snapshot's user found no free chunk.  A user who knows the word
+ * "Overflow" keeps what is there.  lock.
+ */
+void Snapshot::overflow()
+{
+	if (!store_args_.overflow) {
+		fail_locked(Failure::no_space);
+		return;
+	}
+	overflowed_.store_relaxed(true);
+	dmsnap_port_log(DMSNAP_LOG_ERROR, "Snapshot overflowed: Unable to allocate exception.");
+}
+
+void Snapshot::fail(Failure failure)
+{
+	SpinGuard guard(origin_->lock());
+	fail_locked(failure);
+}
+
+void Snapshot::fail_locked(Failure failure)
+{
+	if (!healthy())
+		return;
+	health_.store_seq_cst(Health::failing);
+	dmsnap_port_log(DMSNAP_LOG_ERROR, "%s", text_of(failure));
+
+	char name[DMSNAP_DEVICE_NAME_BYTES];
+	dmsnap_port_device_name(cow_device_, name);
+	dmsnap_port_log(DMSNAP_LOG_ERROR, "snapshot with COW device %s is invalid: %s", name,
+			reason_of(failure));
+	hold();
+	/* Lazy runs are lost, and must not wait for their timer to learn it. */
+	commits_->hurry();
+	origin_->worker().post(mark_task_);
+}
+
+void Snapshot::mark_invalid()
+{
+	store_->mark_invalid(mark_);
+}
+
+void Snapshot::marked(InvalidMark &mark)
+{
+	static_cast<Mark &>(mark).snapshot.marked_invalid(mark.status);
+}
+
+void Snapshot::marked_invalid(const Status &status)
+{
+	if (!status)
+		dmsnap_port_log(DMSNAP_LOG_ERROR,
+				"the COW device does not take the mark \"invalid\": %s",
+				to_text(status.error()));
+	health_.store_seq_cst(Health::invalid);
+	dmsnap_port_target_event(target_);
+	origin_->release_held();
+
+	SpinGuard guard(origin_->lock());
+	drop();
+}
+
+} // namespace dmsnap

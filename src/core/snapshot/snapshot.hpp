@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Snapshot: one instance of the snapshot target.  It answers what its user reads
+ * and writes, and tells its Origin which chunks it still lacks.
+ *
+ * The origin comes first: whatever goes wrong here makes the snapshot invalid,
+ * and is never an error, or a wait without end, for a write to the origin.
+ *
+ * Health, and how it is lost:
+ *
+ *   good ----fail()----> failing ----mark on disk----> invalid
+ *
+ *   good      as created.
+ *   failing   the snapshot fails all I/O.  An origin write that would destroy a
+ *             chunk the snapshot lacks waits: after a crash the store would still
+ *             say "valid" and show the new data.
+ *   invalid   the mark is durable (or cannot be written: then nothing better can
+ *             be done).  The origin takes no more notice of the snapshot.
+ *
+ * Locking: "lock" in comments is the origin's, Origin::lock().  It guards the
+ * pending runs, the store's allocation, all changes of the exception table and
+ * of the flags.  Reads of the snapshot, and writes to chunks it has, take no
+ * lock: they use the table's lockless find(), and the atomic flags.
+ */
+#pragma once
+
+#include <dmsnap/core.h>
+
+#include "base/atomic.hpp"
+#include "base/own.hpp"
+#include "exception/exception_table.hpp"
+#include "origin/origin.hpp"
+#include "snapshot/commit_queue.hpp"
+#include "snapshot/pending_run.hpp"
+#include "snapshot/reader_epoch.hpp"
+#include "store/persistent_store.hpp"
+#include "store/transient_store.hpp"
+#include "table/status_line.hpp"
+#include "table/table_line.hpp"
+
+namespace dmsnap {
+
+/* What an origin write has to know of a snapshot at some sector. */
+struct OriginFate {
+	enum class Kind : uint8_t {
+		/* The origin may be overwritten. */
+		safe,
+		/* The snapshot lacks the chunk. */
+		missing,
+		/* It is about to have it: see run. */
+		pending,
+		/* It lacks it, and is failing: wait until it is invalid. */
+		stuck,
+	};
+
+	Kind kind = Kind::safe;
+	/* This holds up to here. */
+	uint64_t until = 0;
+	PendingRun *run = nullptr;
+};
+
+class Snapshot {
+public:
+	enum class Failure : uint8_t { io, no_space, no_memory };
+
+	/* Constructor of the target; see dmsnap_core_snapshot_create(). */
+	static int create(dmsnap_target *target, unsigned int argc, char **argv,
+			  Owned<Snapshot> &snapshot, const char *&error);
+	/* Private to create(). */
+	Snapshot(dmsnap_target *target, const Features &features);
+	~Snapshot();
+
+	/* dm's side: see <dmsnap/core.h>. */
+	dmsnap_target_traits traits() const;
+	dmsnap_map map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *space);
+	void end_io(Io &io);
+	void postsuspend();
+	size_t status(dmsnap_status type, const char *name, const char *version,
+		      std::span<char> buffer);
+	dmsnap_device *origin_device() const { return origin_device_; }
+	dmsnap_device *cow_device() const { return cow_device_; }
+	uint32_t discard_sectors() const;
+
+	/* The origin's side. */
+
+	/* Is a write at @sector any business of this snapshot?  No lock. */
+	bool watches(uint64_t sector) const
+	{
+		return active_.load_acquire() && health_.load_acquire() != Health::invalid &&
+		       sector < sectors_;
+	}
+	/*
+	 * How far, from @sector, the origin may be overwritten as far as can be told
+	 * without the lock; @sector itself if it takes the lock to tell.
+	 */
+	uint64_t safe_until(uint64_t sector, uint64_t end) const;
+	/* The same for sure.  lock. */
+	OriginFate fate_at(uint64_t sector, uint64_t end) const;
+	/* Would a copy of these sectors be one too many in flight?  lock. */
+	bool over_threshold() const;
+	/*
+	 * Begins to copy out chunks in [begin, end) that the snapshot lacks, as runs
+	 * of @copy_out.  If there is no room the snapshot fails; if memory is short
+	 * some are left for later.  lock.
+	 */
+	void begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end);
+	/* An origin write waits for @run.  lock. */
+	void wanted(const PendingRun &run);
+
+	/* Looks at a held write again.  Worker. */
+	Held retry(Io &io);
+
+	/* What becomes of a run.  Worker, no lock held. */
+	void copied(PendingRun &run, int error);
+	void written(PendingRun &run);
+	void run_recorded(PendingRun &run, const Status &status);
+	void run_settled(PendingRun &run);
+	void run_lost(PendingRun &run);
+
+	bool healthy() const { return health_.load_acquire() == Health::good; }
+	/* Takes no lock / needs the lock. */
+	void fail(Failure failure);
+	void fail_locked(Failure failure);
+
+	/* Something refers to the snapshot that dm does not know of.  lock. */
+	void hold() { users_++; }
+	void drop();
+
+	/* No lock. */
+	Fate fate_of(OldChunk chunk, uint64_t max) const { return table_->find(chunk, max); }
+
+	ExceptionStore &store() { return *store_; }
+	CommitQueue &commits() { return *commits_; }
+	ReaderEpoch &readers() { return *readers_; }
+	Origin &origin() { return *origin_; }
+	ChunkSize chunk_size() const { return chunk_size_; }
+	dmsnap_target *target() const { return target_; }
+	uint64_t cow_id() const { return dmsnap_port_device_id(cow_device_); }
+
+	/* Handover (handover/handover.cpp). */
+	bool active() const { return active_.load_acquire(); }
+	/* The first resume, or a later one.  Registry's mutex. */
+	void activate();
+	bool awaits_handover() const { return awaits_handover_; }
+	/* The source of a handover that is to come has gone.  Registry's mutex. */
+	void cancel_handover();
+	/* Takes everything over from @source, which is quiet.  lock. */
+	void take_over(Snapshot &source);
+	/* Sleeps until nothing of the snapshot is pending.  No origin write may begin anything. */
+	void drain();
+
+private:
+	enum class Health : uint8_t { good, failing, invalid };
+	struct Load;
+
+	/* Construction. */
+	int open_devices(char **argv, const char *&error);
+	int open_store(char **argv, const char *&error);
+	int join_origin(const char *&error);
+	Status load_store();
+	Status make_table(ChunkSize chunk_size);
+
+	/* Mapping. */
+	dmsnap_map map_read(Io &io);
+	dmsnap_map map_write(Io &io);
+	dmsnap_map map_flush(Io &io);
+	dmsnap_map map_discard(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *space);
+	/* Not if a commit must follow. */
+	bool remap_if_mapped(Io &io);
+	struct Verdict;
+	Verdict judge_write(Io &io, bool may_cut);
+	Verdict begin_write(Io &io, OldChunk chunk, uint64_t count, bool may_cut);
+	dmsnap_map carry_out(Io &io, const Verdict &verdict, bool in_map);
+	void sent_durable(Io &io, int error);
+	void overflow();
+	void remap_to_cow(Io &io, NewChunk chunk);
+	uint64_t chunks_to(const Io &io) const;
+
+	/* Runs. */
+	uint64_t watched_end(uint64_t end) const { return end < sectors_ ? end : sectors_; }
+	PendingRun *pending_at(OldChunk chunk) const;
+	uint64_t pending_behind(OldChunk chunk) const;
+	PendingRun *run_to_extend(CopyOut &copy_out, OldChunk chunk, NewChunk new_chunk) const;
+	void make_visible(PendingRun &run);
+
+	void mark_invalid();
+	static void marked(InvalidMark &mark);
+	void marked_invalid(const Status &status);
+
+	dmsnap_target *target_;
+	Features features_;
+	StoreArgs store_args_;
+	dmsnap_device *origin_device_ = nullptr;
+	dmsnap_device *cow_device_ = nullptr;
+	/* Length of the table; the origin may be longer.  Known since the first resume. */
+	uint64_t sectors_ = 0;
+	ChunkSize chunk_size_;
+
+	OriginRef origin_;
+	Owned<ExceptionTable> table_;
+	Owned<PersistentStore> persistent_;
+	Owned<TransientStore> transient_;
+	ExceptionStore *store_ = nullptr;
+	Owned<ReaderEpoch> readers_;
+	Owned<CommitQueue> commits_;
+
+	/* Set by the first resume, never cleared. */
+	Atomic<bool> active_;
+	Atomic<Health> health_{Health::good};
+	/* No space for a write of the snapshot's user: writes fail, nothing else does. */
+	Atomic<bool> overflowed_;
+	/* The store is another snapshot's until the first resume. */
+	bool awaits_handover_ = false;
+	/* The store went to another snapshot, or stayed there. */
+	bool no_store_ = false;
+
+	/* lock. */
+	PendingRuns pending_;
+	uint64_t copying_chunks_ = 0;
+	/* Runs, and an invalidation under way; who waits until there are none. */
+	unsigned int users_ = 0;
+	Event *unused_ = nullptr;
+	/*
+	 * Runs in the table that are not settled.  While there are any, a chunk
+	 * found in the table is no proof that the origin may be overwritten.
+	 */
+	Atomic<uint32_t> unsettled_;
+
+	struct Mark : InvalidMark {
+		explicit Mark(Snapshot &of) : InvalidMark(&marked), snapshot(of) {}
+		Snapshot &snapshot;
+	} mark_{*this};
+	MethodTask<Snapshot, &Snapshot::mark_invalid> mark_task_{*this};
+};
+
+} // namespace dmsnap

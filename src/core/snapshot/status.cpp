@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Snapshot: what it says of itself.
+ */
+#include "origin/registry.hpp"
+#include "snapshot/snapshot.hpp"
+
+namespace dmsnap {
+
+dmsnap_target_traits Snapshot::traits() const
+{
+	uint32_t discards = 0;
+	if (features_.discard_zeroes_cow)
+		discards = features_.discard_passdown_origin ? 2 : 1;
+	return {.flush_bios = 1, .discard_bios = discards};
+}
+
+uint32_t Snapshot::discard_sectors() const
+{
+	return features_.discard_zeroes_cow ? chunk_size_.sectors() : 0;
+}
+
+size_t Snapshot::status(dmsnap_status type, const char *name, const char *version,
+			std::span<char> buffer)
+{
+	char origin_name[DMSNAP_DEVICE_NAME_BYTES];
+	char cow_name[DMSNAP_DEVICE_NAME_BYTES];
+	dmsnap_port_device_name(origin_device_, origin_name);
+	dmsnap_port_device_name(cow_device_, cow_name);
+	DeviceNames devices{origin_name, cow_name};
+
+	/* A handover must not move the store away meanwhile. */
+	MutexGuard registry_guard(registry().mutex());
+	SnapshotState state{.valid = healthy(),
+			    .merge_failed = false,
+			    .overflowed = overflowed_.load_relaxed()};
+	switch (type) {
+	case DMSNAP_STATUS_INFO: {
+		StoreUsage usage{.total_sectors = dmsnap_port_device_sectors(cow_device_)};
+		if (store_) {
+			SpinGuard guard(origin_->lock());
+			usage = store_->usage();
+		}
+		return format_status(buffer, state, usage);
+	}
+	case DMSNAP_STATUS_TABLE: {
+		StoreArgs store = store_args_;
+		store.chunk_sectors = awaits_handover_ || no_store_ ? 0 : chunk_size_.sectors();
+		return format_table(buffer, devices, store, features_);
+	}
+	case DMSNAP_STATUS_IMA:
+		return format_measurement(buffer, name, version, devices, state);
+	}
+	return 0;
+}
+
+} // namespace dmsnap

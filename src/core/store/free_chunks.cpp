@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "store/free_chunks.hpp"
+
+namespace dmsnap {
+
+namespace {
+
+/* A hole may be split while loading only; on the I/O path holes only go. */
+constexpr unsigned int holes_reserved = 1;
+
+} // namespace
+
+Result<Owned<FreeChunks>> FreeChunks::create(const format::Geometry &geometry)
+{
+	auto free_chunks = DMSNAP_TRY(make_owned<FreeChunks>(geometry));
+	free_chunks->pool_ = DMSNAP_TRY(Pool<Hole>::create("dmsnap_hole", holes_reserved));
+	return free_chunks;
+}
+
+FreeChunks::FreeChunks(const format::Geometry &geometry)
+    : geometry_(geometry), next_free_(geometry.first_data_chunk())
+{
+}
+
+FreeChunks::~FreeChunks()
+{
+	while (Hole *hole = holes_.find_first_at_or_after(0)) {
+		holes_.remove(*hole);
+		pool_.put(hole);
+	}
+}
+
+Status FreeChunks::add_hole(NewChunk begin, NewChunk end)
+{
+	if (begin >= end)
+		return {};
+	Hole *hole = pool_.get();
+	if (!hole)
+		return fail(Error::no_memory);
+	hole->begin = begin;
+	hole->end = end;
+	holes_.insert(*hole);
+	return {};
+}
+
+/* The chunks in front of @begin are not free any more. */
+void FreeChunks::shrink(Hole &hole, NewChunk begin)
+{
+	hole.begin = geometry_.data_chunk_from(begin);
+	if (hole.begin < hole.end)
+		return;
+	holes_.remove(hole);
+	pool_.put(&hole);
+}
+
+Status FreeChunks::use(NewChunk chunk)
+{
+	if (chunk >= next_free_) {
+		DMSNAP_CHECK(add_hole(next_free_, chunk));
+		next_free_ = geometry_.data_chunk_from(chunk + 1);
+		return {};
+	}
+	Hole *hole = holes_.find_last_at_or_before(chunk.value);
+	if (!hole || chunk >= hole->end)
+		return fail(Error::new_chunk_duplicate);
+
+	if (chunk > hole->begin) {
+		NewChunk end = hole->end;
+		hole->end = chunk;
+		return add_hole(geometry_.data_chunk_from(chunk + 1), end);
+	}
+	shrink(*hole, chunk + 1);
+	return {};
+}
+
+NewChunks FreeChunks::take(uint64_t wanted, NewChunk end)
+{
+	Hole *hole = holes_.find_first_at_or_after(0);
+	NewChunk begin = hole ? hole->begin : next_free_;
+	NewChunk stretch_end = geometry_.data_run_end(begin);
+
+	if (hole && hole->end < stretch_end)
+		stretch_end = hole->end;
+	if (end < stretch_end)
+		stretch_end = end;
+	if (begin >= stretch_end)
+		return {};
+
+	uint64_t left = stretch_end - begin;
+	NewChunks taken{begin, wanted < left ? wanted : left};
+	if (hole)
+		shrink(*hole, taken.begin + taken.count);
+	else
+		next_free_ = geometry_.data_chunk_from(taken.begin + taken.count);
+	return taken;
+}
+
+} // namespace dmsnap

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * TransientStore: hands out the chunks of the COW device from the first to the
+ * last and records nothing.  When the table goes, the snapshot is gone.
+ */
+#pragma once
+
+#include <dmsnap/port/device.h>
+
+#include "store/exception_store.hpp"
+
+namespace dmsnap {
+
+class TransientStore final : public ExceptionStore {
+public:
+	TransientStore(dmsnap_device *cow, ChunkSize chunk_size)
+	    : cow_(cow), chunk_size_(chunk_size)
+	{
+	}
+
+	Result<NewChunks> prepare(uint64_t wanted) override;
+	void commit(CommitBatch &batch) override;
+	void mark_invalid(InvalidMark &mark) override;
+	StoreUsage usage() const override;
+	void quiesce() override {}
+	void set_device(dmsnap_device *cow) override { cow_ = cow; }
+
+private:
+	dmsnap_device *cow_;
+	ChunkSize chunk_size_;
+	NewChunk next_free_;
+};
+
+} // namespace dmsnap

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Status, table and measurement lines: see status_line.hpp. */
+#include "table/status_line.hpp"
+
+#include <dmsnap/port/log.h>
+
+namespace dmsnap {
+
+namespace {
+
+const char *type_word(const StoreArgs &store)
+{
+	if (store.type == StoreType::transient)
+		return "N";
+	return store.overflow ? "PO" : "P";
+}
+
+/* The parser lets no other combination through. */
+const char *feature_words(const Features &features)
+{
+	if (features.discard_passdown_origin)
+		return " 2 discard_zeroes_cow discard_passdown_origin";
+	return features.discard_zeroes_cow ? " 1 discard_zeroes_cow" : "";
+}
+
+constexpr char yes_or_no(bool value)
+{
+	return value ? 'y' : 'n';
+}
+
+} // namespace
+
+size_t format_status(std::span<char> buffer, const SnapshotState &state, const StoreUsage &usage)
+{
+	const char *trouble = nullptr;
+
+	if (!state.valid)
+		trouble = "Invalid";
+	else if (state.merge_failed)
+		trouble = "Merge failed";
+	else if (state.overflowed)
+		trouble = "Overflow";
+
+	if (trouble)
+		return dmsnap_port_format(buffer.data(), buffer.size(), "%s", trouble);
+	return dmsnap_port_format(buffer.data(), buffer.size(), "%llu/%llu %llu",
+				  static_cast<unsigned long long>(usage.allocated_sectors),
+				  static_cast<unsigned long long>(usage.total_sectors),
+				  static_cast<unsigned long long>(usage.metadata_sectors));
+}
+
+size_t format_table(std::span<char> buffer, const DeviceNames &devices, const StoreArgs &store,
+		    const Features &features)
+{
+	return dmsnap_port_format(buffer.data(), buffer.size(), "%s %s %s %u%s", devices.origin,
+				  devices.cow, type_word(store), store.chunk_sectors,
+				  feature_words(features));
+}
+
+size_t format_measurement(std::span<char> buffer, const char *target, const char *version,
+			  const DeviceNames &devices, const SnapshotState &state)
+{
+	return dmsnap_port_format(
+		buffer.data(), buffer.size(),
+		"target_name=%s,target_version=%s,snap_origin_name=%s,snap_cow_name=%s"
+		",snap_valid=%c,snap_merge_failed=%c,snapshot_overflowed=%c;",
+		target, version, devices.origin, devices.cow, yes_or_no(state.valid),
+		yes_or_no(state.merge_failed), yes_or_no(state.overflowed));
+}
+
+} // namespace dmsnap

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The differences between kernels, in one place.  The rest of the binding is
+ * written as if there were only one kernel.
+ *
+ * DMSNAP_HAVE_* come from the compile probes beside this file (probes/NAME.c
+ * gives DMSNAP_HAVE_NAME), never from a version number: distributions carry
+ * interfaces back.  Each entry says with which release the interface came, so
+ * that one can see what goes when an old kernel is no longer supported.
+ */
+#ifndef DMSNAP_KERNEL_COMPAT_H
+#define DMSNAP_KERNEL_COMPAT_H
+
+#include <linux/blkdev.h>
+#include <linux/device-mapper.h>
+
+/* 6.5: how a block device is opened has a type of its own. */
+#ifdef DMSNAP_HAVE_BLK_MODE_T
+typedef blk_mode_t dmsnap_open_mode_t;
+#define DMSNAP_OPEN_READ BLK_OPEN_READ
+#define DMSNAP_OPEN_WRITE BLK_OPEN_WRITE
+#else
+typedef fmode_t dmsnap_open_mode_t;
+#define DMSNAP_OPEN_READ FMODE_READ
+#define DMSNAP_OPEN_WRITE FMODE_WRITE
+#endif
+
+/**
+ * dmsnap_compat_devt_from_path() - what dm_get_device() takes @path for.
+ *
+ * 6.5: dm core offers that as one function.  Before, dm_get_dev_t() knew paths
+ * only, and dm_get_device() looked for "major:minor" first.
+ */
+static inline int dmsnap_compat_devt_from_path(const char *path, dev_t *dev)
+{
+#ifdef DMSNAP_HAVE_DM_DEVT_FROM_PATH
+	return dm_devt_from_path(path, dev);
+#else
+	unsigned int major, minor;
+	char rest;
+
+	if (sscanf(path, "%u:%u%c", &major, &minor, &rest) == 2) {
+		*dev = MKDEV(major, minor);
+		return MAJOR(*dev) == major && MINOR(*dev) == minor ? 0 : -EOVERFLOW;
+	}
+	*dev = dm_get_dev_t(path);
+	return *dev ? 0 : -ENODEV;
+#endif
+}
+
+#endif

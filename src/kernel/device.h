@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of the kernel binding know of an opened device.  The core sees
+ * struct dmsnap_device as an opaque handle.
+ */
+#ifndef DMSNAP_KERNEL_DEVICE_H
+#define DMSNAP_KERNEL_DEVICE_H
+
+#include <dmsnap/port/device.h>
+#include <linux/bio.h>
+#include <linux/mempool.h>
+
+struct dm_dev;
+
+/**
+ * struct dmsnap_device - a device opened for one target.
+ * @dev: dm's own handle; shared by all targets of the table that opened it
+ * @bios: bios of dmsnap_port_io_submit()
+ * @requests: bookkeeping of dmsnap_port_io_submit(), one for each call
+ *
+ * The reserves belong to the device and not to the module: where one snapshot
+ * lies on top of another, the I/O of the upper one ends only after the lower one
+ * had bios of its own, so the two must not compete for the last of them.
+ */
+struct dmsnap_device {
+	struct dm_dev *dev;
+	struct bio_set bios;
+	mempool_t requests;
+};
+
+/** dmsnap_io_init() - before the first device is opened.  Return: 0 or -ENOMEM. */
+int dmsnap_io_init(void);
+
+/** dmsnap_io_exit() - after the last device was closed. */
+void dmsnap_io_exit(void);
+
+/** dmsnap_io_reserve() - make the reserves of @device.  Return: 0 or a negative errno. */
+int dmsnap_io_reserve(struct dmsnap_device *device);
+
+/** dmsnap_io_release() - free the reserves of @device; no I/O is in flight. */
+void dmsnap_io_release(struct dmsnap_device *device);
+
+#endif

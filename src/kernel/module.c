@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The module: its parameters, and the order in which its parts come and go.
+ */
+#define DM_MSG_PREFIX "snapshots"
+
+#include <dmsnap/core.h>
+#include <dmsnap/port/log.h>
+#include <linux/module.h>
+
+#include "bio.h"
+#include "device.h"
+#include "targets.h"
+
+static unsigned int snapshot_cow_threshold = 2048;
+module_param(snapshot_cow_threshold, uint, 0644);
+MODULE_PARM_DESC(snapshot_cow_threshold,
+		 "Chunks of one snapshot being copied above which writers to the origin wait");
+
+static unsigned int snapshot_copy_throttle = 100;
+module_param(snapshot_copy_throttle, uint, 0644);
+MODULE_PARM_DESC(snapshot_copy_throttle, "Part of the time that may be spent copying, in percent");
+
+unsigned int dmsnap_port_cow_threshold(void)
+{
+	return READ_ONCE(snapshot_cow_threshold);
+}
+
+unsigned int dmsnap_port_copy_throttle(void)
+{
+	return READ_ONCE(snapshot_copy_throttle);
+}
+
+/*
+ * Of two modules with a target of the same name the second one fails, and
+ * modprobe takes -EEXIST for "already loaded", which is success.
+ */
+static int __init register_target(struct target_type *target)
+{
+	int err = dm_register_target(target);
+
+	if (err == -EEXIST || err == -EBUSY) {
+		DMERR("the %s target is there already: unload the module that has it "
+		      "(the kernel's own dm_snapshot, most likely) and load this one again",
+		      target->name);
+		err = -EBUSY;
+	}
+	return err;
+}
+
+static int __init dmsnap_init(void)
+{
+	int err;
+
+	err = dmsnap_io_init();
+	if (err)
+		return err;
+	err = dmsnap_core_init();
+	if (err)
+		goto exit_io;
+	dmsnap_bio_init();
+	err = register_target(&dmsnap_snapshot_target);
+	if (err)
+		goto exit_core;
+	err = register_target(&dmsnap_origin_target);
+	if (err)
+		goto unregister_snapshot;
+	return 0;
+
+unregister_snapshot:
+	dm_unregister_target(&dmsnap_snapshot_target);
+exit_core:
+	dmsnap_core_exit();
+exit_io:
+	dmsnap_io_exit();
+	return err;
+}
+
+static void __exit dmsnap_exit(void)
+{
+	dm_unregister_target(&dmsnap_origin_target);
+	dm_unregister_target(&dmsnap_snapshot_target);
+	dmsnap_core_exit();
+	dmsnap_io_exit();
+}
+
+module_init(dmsnap_init);
+module_exit(dmsnap_exit);
+
+MODULE_DESCRIPTION("device-mapper snapshots: snapshot and snapshot-origin targets");
+MODULE_AUTHOR("The dmsnap authors");
+MODULE_VERSION("0.1.0");
+MODULE_LICENSE("GPL");
+/* dm core and LVM2 ask for a module by the name of the target. */
+MODULE_ALIAS("dm-snapshot-origin");
+MODULE_ALIAS("dm-snapshot-merge");

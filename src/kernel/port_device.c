@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * port/device.h, the devices: finding and opening them, and what they are like.
+ * I/O on them is in port_io.c.
+ */
+#include <linux/blkdev.h>
+#include <linux/device-mapper.h>
+#include <linux/slab.h>
+
+#include "compat/compat.h"
+#include "device.h"
+
+static_assert(sizeof(struct blk_plug) <= sizeof(struct dmsnap_plug));
+static_assert(__alignof__(struct blk_plug) <= __alignof__(struct dmsnap_plug));
+
+static struct dm_target *to_ti(struct dmsnap_target *target)
+{
+	return (struct dm_target *)target;
+}
+
+static int open_dm_dev(struct dm_target *ti, const char *path, enum dmsnap_device_mode mode,
+		       struct dm_dev **dev)
+{
+	dmsnap_open_mode_t of_table = dm_table_get_mode(ti->table);
+	int err;
+
+	switch (mode) {
+	case DMSNAP_DEVICE_READ:
+		break;
+	case DMSNAP_DEVICE_WRITE:
+		return dm_get_device(ti, path, DMSNAP_OPEN_READ | DMSNAP_OPEN_WRITE, dev);
+	case DMSNAP_DEVICE_TABLE:
+		return dm_get_device(ti, path, of_table, dev);
+	}
+	/*
+	 * When another target of the table opens the device for writing later, dm
+	 * core opens it anew and frees the dm_dev that we hold.  It does not when
+	 * we have it for writing already; and where that cannot be had, nobody
+	 * else gets it.
+	 */
+	err = dm_get_device(ti, path, of_table, dev);
+	if (err == -EACCES || err == -EROFS || err == -EPERM)
+		err = dm_get_device(ti, path, DMSNAP_OPEN_READ, dev);
+	return err;
+}
+
+int dmsnap_port_device_find(const char *path, uint64_t *id)
+{
+	dev_t dev;
+	int err;
+
+	err = dmsnap_compat_devt_from_path(path, &dev);
+	if (err)
+		return err;
+	*id = dev;
+	return 0;
+}
+
+int dmsnap_port_device_open(struct dmsnap_target *target, const char *path,
+			    enum dmsnap_device_mode mode, struct dmsnap_device **result)
+{
+	struct dm_target *ti = to_ti(target);
+	struct dmsnap_device *device;
+	int err;
+
+	device = kzalloc(sizeof(*device), GFP_NOIO);
+	if (!device)
+		return -ENOMEM;
+
+	err = open_dm_dev(ti, path, mode, &device->dev);
+	if (err)
+		goto free_device;
+	err = dmsnap_io_reserve(device);
+	if (err)
+		goto put_device;
+	*result = device;
+	return 0;
+
+put_device:
+	dm_put_device(ti, device->dev);
+free_device:
+	kfree(device);
+	return err;
+}
+
+void dmsnap_port_device_close(struct dmsnap_target *target, struct dmsnap_device *device)
+{
+	dmsnap_io_release(device);
+	dm_put_device(to_ti(target), device->dev);
+	kfree(device);
+}
+
+uint64_t dmsnap_port_device_id(const struct dmsnap_device *device)
+{
+	return device->dev->bdev->bd_dev;
+}
+
+void dmsnap_port_device_name(const struct dmsnap_device *device, char *name)
+{
+	dev_t dev = device->dev->bdev->bd_dev;
+
+	snprintf(name, DMSNAP_DEVICE_NAME_BYTES, "%u:%u", MAJOR(dev), MINOR(dev));
+}
+
+uint64_t dmsnap_port_device_sectors(const struct dmsnap_device *device)
+{
+	return bdev_nr_sectors(device->dev->bdev);
+}
+
+uint32_t dmsnap_port_device_block_sectors(const struct dmsnap_device *device)
+{
+	return bdev_logical_block_size(device->dev->bdev) >> SECTOR_SHIFT;
+}
+
+void dmsnap_port_plug_begin(struct dmsnap_plug *plug)
+{
+	blk_start_plug((struct blk_plug *)plug->opaque);
+}
+
+void dmsnap_port_plug_end(struct dmsnap_plug *plug)
+{
+	blk_finish_plug((struct blk_plug *)plug->opaque);
+}

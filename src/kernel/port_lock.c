@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * port/lock.h on the kernel's locks: one lockdep class for each rank, so that
+ * lockdep checks the order that enum dmsnap_lock_rank promises.
+ */
+#include <dmsnap/port/lock.h>
+#include <linux/completion.h>
+#include <linux/lockdep.h>
+#include <linux/mutex.h>
+#include <linux/rcupdate.h>
+#include <linux/spinlock.h>
+
+static_assert(sizeof(spinlock_t) <= sizeof(struct dmsnap_spinlock));
+static_assert(sizeof(struct mutex) <= sizeof(struct dmsnap_mutex));
+static_assert(sizeof(struct completion) <= sizeof(struct dmsnap_event));
+static_assert(__alignof__(spinlock_t) <= __alignof__(struct dmsnap_spinlock));
+static_assert(__alignof__(struct mutex) <= __alignof__(struct dmsnap_mutex));
+static_assert(__alignof__(struct completion) <= __alignof__(struct dmsnap_event));
+
+static struct lock_class_key dmsnap_lock_keys[DMSNAP_LOCK_RANKS];
+
+static const char *const dmsnap_lock_names[DMSNAP_LOCK_RANKS] = {
+	[DMSNAP_LOCK_REGISTRY] = "dmsnap_registry",
+	[DMSNAP_LOCK_ORIGIN] = "dmsnap_origin",
+	[DMSNAP_LOCK_EPOCH] = "dmsnap_epoch",
+	[DMSNAP_LOCK_WORKER] = "dmsnap_worker",
+};
+
+static spinlock_t *to_spinlock(struct dmsnap_spinlock *lock)
+{
+	return (spinlock_t *)lock->opaque;
+}
+
+static struct mutex *to_mutex(struct dmsnap_mutex *lock)
+{
+	return (struct mutex *)lock->opaque;
+}
+
+static struct completion *to_completion(struct dmsnap_event *event)
+{
+	return (struct completion *)event->opaque;
+}
+
+void dmsnap_port_spin_init(struct dmsnap_spinlock *lock, enum dmsnap_lock_rank rank)
+{
+	spin_lock_init(to_spinlock(lock));
+	lockdep_set_class_and_name(to_spinlock(lock), &dmsnap_lock_keys[rank],
+				   dmsnap_lock_names[rank]);
+}
+
+unsigned long dmsnap_port_spin_lock(struct dmsnap_spinlock *lock)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(to_spinlock(lock), flags);
+	return flags;
+}
+
+void dmsnap_port_spin_unlock(struct dmsnap_spinlock *lock, unsigned long flags)
+{
+	spin_unlock_irqrestore(to_spinlock(lock), flags);
+}
+
+void dmsnap_port_mutex_init(struct dmsnap_mutex *lock, enum dmsnap_lock_rank rank)
+{
+	mutex_init(to_mutex(lock));
+	lockdep_set_class_and_name(to_mutex(lock), &dmsnap_lock_keys[rank],
+				   dmsnap_lock_names[rank]);
+}
+
+void dmsnap_port_mutex_destroy(struct dmsnap_mutex *lock)
+{
+	mutex_destroy(to_mutex(lock));
+}
+
+void dmsnap_port_mutex_lock(struct dmsnap_mutex *lock)
+{
+	mutex_lock(to_mutex(lock));
+}
+
+void dmsnap_port_mutex_unlock(struct dmsnap_mutex *lock)
+{
+	mutex_unlock(to_mutex(lock));
+}
+
+void dmsnap_port_event_init(struct dmsnap_event *event)
+{
+	init_completion(to_completion(event));
+}
+
+void dmsnap_port_event_set(struct dmsnap_event *event)
+{
+	complete_all(to_completion(event));
+}
+
+void dmsnap_port_event_wait(struct dmsnap_event *event)
+{
+	wait_for_completion(to_completion(event));
+}
+
+void dmsnap_port_rcu_read_lock(void)
+{
+	rcu_read_lock();
+}
+
+void dmsnap_port_rcu_read_unlock(void)
+{
+	rcu_read_unlock();
+}
+
+/*
+ * Expedited: somebody who loads, resumes or removes a snapshot is waiting, maybe
+ * with the file system frozen.  dm core does the same at every suspend, so that
+ * this adds no new kind of disturbance for the other CPUs.
+ */
+void dmsnap_port_rcu_synchronize(void)
+{
+	synchronize_rcu_expedited();
+}
+
+void dmsnap_port_cpu_relax(void)
+{
+	cpu_relax();
+}

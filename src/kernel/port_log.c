@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * port/log.h: the kernel log, dm events, what is known of a target.  The module
+ * parameters of that header are in module.c.
+ */
+#define DM_MSG_PREFIX "snapshots"
+
+#include <dmsnap/port/log.h>
+#include <linux/bitops.h>
+#include <linux/device-mapper.h>
+#include <linux/hash.h>
+#include <linux/kernel.h>
+
+static struct dm_target *to_ti(const struct dmsnap_target *target)
+{
+	return (struct dm_target *)target;
+}
+
+void dmsnap_port_log(enum dmsnap_log_level level, const char *format, ...)
+{
+	struct va_format text = {.fmt = format};
+	va_list args;
+
+	va_start(args, format);
+	text.va = &args;
+	switch (level) {
+	case DMSNAP_LOG_ERROR:
+		DMERR("%pV", &text);
+		break;
+	case DMSNAP_LOG_WARNING:
+		DMWARN("%pV", &text);
+		break;
+	case DMSNAP_LOG_INFO:
+		DMINFO("%pV", &text);
+		break;
+	}
+	va_end(args);
+}
+
+size_t dmsnap_port_format(char *buffer, size_t bytes, const char *format, ...)
+{
+	va_list args;
+	int written;
+
+	va_start(args, format);
+	written = vscnprintf(buffer, bytes, format, args);
+	va_end(args);
+	return written;
+}
+
+void dmsnap_port_target_event(struct dmsnap_target *target)
+{
+	dm_table_event(to_ti(target)->table);
+}
+
+uint64_t dmsnap_port_target_sectors(const struct dmsnap_target *target)
+{
+	return dm_table_get_size(to_ti(target)->table);
+}
+
+uint64_t dmsnap_port_target_end(const struct dmsnap_target *target)
+{
+	return to_ti(target)->begin + to_ti(target)->len;
+}
+
+bool dmsnap_port_target_suspended(const struct dmsnap_target *target)
+{
+	return dm_suspended(to_ti(target));
+}
+
+/*
+ * "Once per place" is kept in a bit per hash of the place.  Two places that meet
+ * in one bit share the stack trace, not the message.
+ */
+void dmsnap_port_warn(const char *what, const char *file, int line)
+{
+	static DECLARE_BITMAP(warned, 256);
+	unsigned int bit = hash_64((unsigned long)file + line, 8);
+
+	if (test_and_set_bit(bit, warned))
+		pr_err_ratelimited(DM_FMT("broken promise: %s, %s:%d"), what, file, line);
+	else
+		WARN(1, DM_FMT("broken promise: %s, %s:%d"), what, file, line);
+}

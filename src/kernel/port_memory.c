@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * port/memory.h on the kernel's allocators.
+ *
+ * Nothing here starts I/O to get memory, construction included: a table is often
+ * loaded while the origin is suspended, and the page that reclaim would write
+ * may well go to that origin.
+ */
+#include <dmsnap/port/memory.h>
+#include <linux/gfp.h>
+#include <linux/list.h>
+#include <linux/log2.h>
+#include <linux/mempool.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+static_assert(PAGE_SIZE == DMSNAP_PAGE_SIZE);
+
+#define DMSNAP_ALLOC_ALIGN 16
+
+/* The largest kmalloc cache whose size is not a power of two. */
+#define DMSNAP_ODD_CACHE_BYTES 192
+
+/**
+ * struct dmsnap_cache - a slab cache that all pools of one name share.
+ * @link: in caches
+ * @slab: its objects
+ * @name: as given to dmsnap_port_pool_create()
+ * @pools: that use it
+ */
+struct dmsnap_cache {
+	struct list_head link;
+	struct kmem_cache *slab;
+	char name[32];
+	unsigned int pools;
+};
+
+/* Each origin has its pools, and there may be hundreds of origins. */
+static LIST_HEAD(caches);
+static DEFINE_MUTEX(caches_lock);
+
+struct dmsnap_pool {
+	struct dmsnap_cache *cache;
+	mempool_t objects;
+};
+
+static struct dmsnap_cache *cache_create(const char *name, size_t bytes)
+{
+	struct dmsnap_cache *cache = kzalloc(sizeof(*cache), GFP_NOIO);
+
+	if (!cache)
+		return NULL;
+	strscpy(cache->name, name, sizeof(cache->name));
+	cache->slab = kmem_cache_create(cache->name, bytes, DMSNAP_ALLOC_ALIGN, 0, NULL);
+	if (!cache->slab) {
+		kfree(cache);
+		return NULL;
+	}
+	list_add(&cache->link, &caches);
+	return cache;
+}
+
+static struct dmsnap_cache *cache_get(const char *name, size_t bytes)
+{
+	struct dmsnap_cache *cache;
+
+	mutex_lock(&caches_lock);
+	list_for_each_entry(cache, &caches, link) {
+		if (!strcmp(cache->name, name))
+			goto found;
+	}
+	cache = cache_create(name, bytes);
+found:
+	if (cache)
+		cache->pools++;
+	mutex_unlock(&caches_lock);
+	return cache;
+}
+
+static void cache_put(struct dmsnap_cache *cache)
+{
+	mutex_lock(&caches_lock);
+	if (--cache->pools == 0) {
+		list_del(&cache->link);
+		kmem_cache_destroy(cache->slab);
+		kfree(cache);
+	}
+	mutex_unlock(&caches_lock);
+}
+
+void *dmsnap_port_alloc(size_t bytes)
+{
+	/* kmalloc() aligns powers of two to their size, and nothing else for sure. */
+	if (bytes <= DMSNAP_ODD_CACHE_BYTES)
+		bytes = roundup_pow_of_two(max_t(size_t, bytes, DMSNAP_ALLOC_ALIGN));
+	return kvzalloc(bytes, GFP_NOIO);
+}
+
+void dmsnap_port_free(void *memory)
+{
+	kvfree(memory);
+}
+
+void *dmsnap_port_page_alloc(enum dmsnap_alloc_mode mode)
+{
+	gfp_t gfp = mode == DMSNAP_ALLOC_NOWAIT ? GFP_NOWAIT | __GFP_NOWARN : GFP_NOIO;
+
+	return (void *)__get_free_page(gfp);
+}
+
+void dmsnap_port_page_free(void *page)
+{
+	free_page((unsigned long)page);
+}
+
+struct dmsnap_pool *dmsnap_port_pool_create(const char *name, size_t bytes, unsigned int reserve)
+{
+	struct dmsnap_pool *pool;
+
+	pool = kzalloc(sizeof(*pool), GFP_NOIO);
+	if (!pool)
+		return NULL;
+	pool->cache = cache_get(name, bytes);
+	if (!pool->cache)
+		goto free_pool;
+	if (mempool_init_slab_pool(&pool->objects, reserve, pool->cache->slab))
+		goto put_cache;
+	return pool;
+
+put_cache:
+	cache_put(pool->cache);
+free_pool:
+	kfree(pool);
+	return NULL;
+}
+
+void dmsnap_port_pool_destroy(struct dmsnap_pool *pool)
+{
+	mempool_exit(&pool->objects);
+	cache_put(pool->cache);
+	kfree(pool);
+}
+
+void *dmsnap_port_pool_get(struct dmsnap_pool *pool)
+{
+	return mempool_alloc(&pool->objects, GFP_NOWAIT | __GFP_NOWARN);
+}
+
+void dmsnap_port_pool_put(struct dmsnap_pool *pool, void *object)
+{
+	mempool_free(object, &pool->objects);
+}

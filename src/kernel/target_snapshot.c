@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The snapshot target: unpacks what dm hands over and calls the core.  No
+ * decision is taken here.
+ */
+#include <dmsnap/core.h>
+#include <linux/sched/mm.h>
+#include <linux/stringify.h>
+
+#include "bio.h"
+#include "device.h"
+#include "targets.h"
+
+/* What LVM2 looks at: the in-tree driver's. */
+#define SNAPSHOT_MAJOR 1
+#define SNAPSHOT_MINOR 16
+#define SNAPSHOT_PATCH 0
+#define SNAPSHOT_VERSION                                                                           \
+	__stringify(SNAPSHOT_MAJOR) "." __stringify(SNAPSHOT_MINOR) "." __stringify(SNAPSHOT_PATCH)
+
+/*
+ * memalloc_noio_save() here and below: this device, or the origin, may be suspended.
+ * Whoever allocates in these calls, the block layer included, must not wait for
+ * a page to be written to it.
+ */
+static int snapshot_ctr(struct dm_target *ti, unsigned int argc, char **argv)
+{
+	struct dmsnap_target_traits traits;
+	struct dmsnap_snapshot *snapshot;
+	const char *error = NULL;
+	unsigned int noio;
+	int err;
+
+	noio = memalloc_noio_save();
+	err = dmsnap_core_snapshot_create((struct dmsnap_target *)ti, argc, argv, &snapshot,
+					  &traits, &error);
+	memalloc_noio_restore(noio);
+	if (err) {
+		if (error)
+			ti->error = (char *)error;
+		return err;
+	}
+
+	ti->private = snapshot;
+	dmsnap_bio_setup_target(ti, &traits);
+	/* Metadata waits for a flush, whatever is below: so flushes have to come. */
+	ti->flush_supported = true;
+	return 0;
+}
+
+static void snapshot_dtr(struct dm_target *ti)
+{
+	unsigned int noio = memalloc_noio_save();
+
+	dmsnap_core_snapshot_destroy(ti->private);
+	memalloc_noio_restore(noio);
+}
+
+static int snapshot_map(struct dm_target *ti, struct bio *bio)
+{
+	struct dmsnap_bio_desc desc;
+
+	dmsnap_bio_describe(bio, &desc);
+	return dmsnap_bio_map_result(dmsnap_core_snapshot_map(ti->private, (struct dmsnap_bio *)bio,
+							      &desc, dmsnap_bio_io(bio)));
+}
+
+static int snapshot_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
+{
+	dmsnap_core_snapshot_end_io(ti->private, dmsnap_bio_io(bio));
+	return DM_ENDIO_DONE;
+}
+
+static int snapshot_preresume(struct dm_target *ti)
+{
+	unsigned int noio = memalloc_noio_save();
+	int err = dmsnap_core_snapshot_preresume(ti->private);
+
+	memalloc_noio_restore(noio);
+	return err;
+}
+
+static void snapshot_resume(struct dm_target *ti)
+{
+	unsigned int noio = memalloc_noio_save();
+
+	dmsnap_core_snapshot_resume(ti->private);
+	memalloc_noio_restore(noio);
+}
+
+static void snapshot_postsuspend(struct dm_target *ti)
+{
+	unsigned int noio = memalloc_noio_save();
+
+	dmsnap_core_snapshot_postsuspend(ti->private);
+	memalloc_noio_restore(noio);
+}
+
+static void snapshot_status(struct dm_target *ti, status_type_t type, unsigned int status_flags,
+			    char *result, unsigned int maxlen)
+{
+	enum dmsnap_status status = DMSNAP_STATUS_INFO;
+
+	switch (type) {
+	case STATUSTYPE_INFO:
+		break;
+	case STATUSTYPE_TABLE:
+		status = DMSNAP_STATUS_TABLE;
+		break;
+	case STATUSTYPE_IMA:
+		status = DMSNAP_STATUS_IMA;
+		break;
+	}
+	dmsnap_core_snapshot_status(ti->private, status, ti->type->name, SNAPSHOT_VERSION, result,
+				    maxlen);
+}
+
+static int snapshot_iterate_devices(struct dm_target *ti, iterate_devices_callout_fn fn, void *data)
+{
+	struct dmsnap_device *origin = dmsnap_core_snapshot_origin_device(ti->private);
+	struct dmsnap_device *cow = dmsnap_core_snapshot_cow_device(ti->private);
+	int ret;
+
+	ret = fn(ti, origin->dev, 0, ti->len, data);
+	if (ret)
+		return ret;
+	return fn(ti, cow->dev, 0, dmsnap_port_device_sectors(cow), data);
+}
+
+/* Whether there are discards at all dm decides from the devices below. */
+static void snapshot_io_hints(struct dm_target *ti, struct queue_limits *limits)
+{
+	u32 sectors = dmsnap_core_snapshot_discard_sectors(ti->private);
+
+	if (!sectors)
+		return;
+	limits->discard_granularity = sectors << SECTOR_SHIFT;
+	limits->max_discard_sectors = sectors;
+	limits->max_hw_discard_sectors = sectors;
+}
+
+struct target_type dmsnap_snapshot_target = {
+	.name = "snapshot",
+	.version = {SNAPSHOT_MAJOR, SNAPSHOT_MINOR, SNAPSHOT_PATCH},
+	.module = THIS_MODULE,
+	.ctr = snapshot_ctr,
+	.dtr = snapshot_dtr,
+	.map = snapshot_map,
+	.end_io = snapshot_end_io,
+	.preresume = snapshot_preresume,
+	.resume = snapshot_resume,
+	.postsuspend = snapshot_postsuspend,
+	.status = snapshot_status,
+	.iterate_devices = snapshot_iterate_devices,
+	.io_hints = snapshot_io_hints,
+};

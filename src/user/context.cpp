@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "user/context.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "user/failure.hpp"
+
+namespace dmsnap::user {
+namespace {
+
+thread_local Context own_context;
+thread_local Context *current = nullptr;
+
+} // namespace
+
+unsigned int Context::spinlocks() const
+{
+	return static_cast<unsigned int>(
+		std::count_if(held.begin(), held.end(), [](const Held &h) { return h.spin; }));
+}
+
+bool Context::preemptible() const
+{
+	return !atomic && !no_sleep && rcu_depth == 0 && spinlocks() == 0;
+}
+
+Context &this_context()
+{
+	return current ? *current : own_context;
+}
+
+ContextScope::ContextScope(Context &context) : before_(std::exchange(current, &context))
+{
+}
+
+ContextScope::~ContextScope()
+{
+	current = before_;
+}
+
+NoSleepScope::NoSleepScope(const char *who) : before_(std::exchange(this_context().no_sleep, who))
+{
+}
+
+NoSleepScope::~NoSleepScope()
+{
+	this_context().no_sleep = before_;
+}
+
+void check_may_sleep(const char *what)
+{
+	const Context &context = this_context();
+	if (context.atomic)
+		report_failure("%s may sleep, but was called in atomic context", what);
+	else if (context.spinlocks())
+		report_failure("%s may sleep, but was called with a spinlock held", what);
+	else if (context.rcu_depth)
+		report_failure("%s may sleep, but was called in an RCU read section", what);
+	else if (context.no_sleep)
+		report_failure("%s may sleep, but was called from %s", what, context.no_sleep);
+}
+
+void check_nothing_held(const Context &context, const char *who)
+{
+	if (!context.held.empty())
+		report_failure("%s ended with a lock of rank %d held", who,
+			       context.held.back().rank);
+	if (context.rcu_depth)
+		report_failure("%s ended inside an RCU read section", who);
+}
+
+} // namespace dmsnap::user

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Context: what a thread of the simulated world may do now.  Every process has
+ * one, each completion gets one of its own, and so has every real thread.
+ */
+#pragma once
+
+#include <vector>
+
+#include <dmsnap/port/lock.h>
+
+namespace dmsnap::user {
+
+struct Context {
+	struct Held {
+		const void *lock;
+		dmsnap_lock_rank rank;
+		bool spin;
+	};
+
+	/* A completion: as in an interrupt. */
+	bool atomic = false;
+	/* Set: the caller promised not to sleep, and this is who. */
+	const char *no_sleep = nullptr;
+	unsigned int rcu_depth = 0;
+	std::vector<Held> held;
+
+	unsigned int spinlocks() const;
+	/* May another context run now? */
+	bool preemptible() const;
+};
+
+Context &this_context();
+
+/* Makes @context the current one while it lives. */
+class ContextScope {
+public:
+	explicit ContextScope(Context &context);
+	~ContextScope();
+	ContextScope(const ContextScope &) = delete;
+	ContextScope &operator=(const ContextScope &) = delete;
+
+private:
+	Context *before_;
+};
+
+/* For NoSleepScope: a map upcall that may call dmsnap_port_bio_submit_watched() all the same. */
+inline constexpr char map_may_watch[] = "a map upcall";
+
+/* No function called by this context may sleep while it lives. */
+class NoSleepScope {
+public:
+	explicit NoSleepScope(const char *who);
+	~NoSleepScope();
+	NoSleepScope(const NoSleepScope &) = delete;
+	NoSleepScope &operator=(const NoSleepScope &) = delete;
+
+private:
+	const char *before_;
+};
+
+/* Reports a failure unless the current context may sleep; @what is about to. */
+void check_may_sleep(const char *what);
+
+/* Reports a failure if @context still holds something; @who is at its end. */
+void check_nothing_held(const Context &context, const char *who);
+
+} // namespace dmsnap::user

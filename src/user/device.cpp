@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "user/device.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "user/failure.hpp"
+#include "user/world.hpp"
+
+namespace dmsnap::user {
+namespace {
+
+constexpr unsigned int major_number = 252;
+constexpr size_t sector_bytes = 512;
+
+unsigned int bit(Op op)
+{
+	return 1u << static_cast<unsigned int>(op);
+}
+
+bool writes(Op op)
+{
+	return op == Op::write || op == Op::zero || op == Op::discard;
+}
+
+std::vector<uint8_t> gather(const DeviceIo &io)
+{
+	std::vector<uint8_t> data;
+	data.reserve(io.sectors * sector_bytes);
+	for (auto piece : io.data)
+		data.insert(data.end(), piece.begin(), piece.end());
+	return data;
+}
+
+} // namespace
+
+const char *to_text(Op op)
+{
+	constexpr const char *names[] = {"read", "write", "zero", "discard", "flush"};
+	return names[static_cast<unsigned int>(op)];
+}
+
+struct Device::Flight {
+	static constexpr uint64_t never = UINT64_MAX;
+
+	DeviceIo io;
+	uint64_t sector = 0;
+	uint64_t sectors = 0;
+	/* Of a write: as it was at submission; empty stands for zeros. */
+	std::vector<uint8_t> data;
+	uint64_t life = 0;
+	/* Its flush phase covers what completed before this. */
+	uint64_t flush_up_to = 0;
+	int error = 0;
+	int flush_error = 0;
+	/* Never gets to the medium. */
+	bool refused = false;
+	bool visible = false;
+	/* Running numbers: of writes that arrive, of writes that complete. */
+	uint64_t number = 0;
+	uint64_t completion = never;
+
+	void put(Image &image, uint64_t at, size_t offset) const
+	{
+		if (data.empty())
+			image.zero(at, 1);
+		else
+			image.write(at, std::span(data).subspan(offset, sector_bytes));
+	}
+};
+
+Device::Device(World &world, DeviceOptions options, unsigned int minor)
+    : world_(world), options_(std::move(options)), number_(text("%u:%u", major_number, minor)),
+      id_(uint64_t{major_number} << 20 | minor)
+{
+	if (options_.name.empty())
+		options_.name = text("ram%u", minor);
+}
+
+void Device::resize(uint64_t sectors)
+{
+	options_.sectors = sectors;
+	live_.cut(sectors);
+	durable_.cut(sectors);
+	cache_.erase(cache_.lower_bound(sectors), cache_.end());
+}
+
+void Device::submit(DeviceIo io)
+{
+	auto flight = std::make_shared<Flight>();
+	flight->io = std::move(io);
+	const DeviceIo &asked = flight->io;
+	flight->sector = asked.sector;
+	flight->sectors = asked.sectors;
+	flight->life = life_;
+	flight->flush_up_to = next_completion_;
+	if (asked.op == Op::write)
+		flight->data = gather(asked);
+	in_flight_++;
+	count(asked);
+	if (asked.op == Op::flush || asked.flags & DMSNAP_IO_PREFLUSH)
+		flight->flush_error = fault_for(asked, Op::flush);
+	if (asked.op != Op::flush)
+		flight->error = fault_for(asked, asked.op);
+	flight->refused = asked.sector > sectors() || asked.sectors > sectors() - asked.sector;
+	if (hold_mask_ & bit(asked.op))
+		held_.push_back(std::move(flight));
+	else
+		issue(std::move(flight));
+}
+
+void Device::count(const DeviceIo &io)
+{
+	log_.push_back({world_.now_ns(), io.op, io.flags, io.sector, io.sectors});
+	switch (io.op) {
+	case Op::read:
+		counters_.reads++;
+		counters_.read_sectors += io.sectors;
+		break;
+	case Op::write:
+		counters_.writes++;
+		counters_.written_sectors += io.sectors;
+		break;
+	case Op::zero:
+		counters_.zeroes++;
+		break;
+	case Op::discard:
+		counters_.discards++;
+		break;
+	case Op::flush:
+		counters_.flushes++;
+		break;
+	}
+	if (io.flags & DMSNAP_IO_PREFLUSH)
+		counters_.flushes++;
+	if (io.flags & DMSNAP_IO_FUA)
+		counters_.fua_writes++;
+}
+
+int Device::fault_for(const DeviceIo &io, Op op)
+{
+	int error = 0;
+	for (Fault &fault : faults_) {
+		if (fault.op != op)
+			continue;
+		bool hit = fault.by_range ? io.sector < fault.sector + fault.sectors &&
+						    fault.sector < io.sector + io.sectors
+					  : fault.nth > 0 && --fault.nth == 0;
+		if (hit && !error)
+			error = fault.error;
+	}
+	return error;
+}
+
+bool Device::lost_power(const Flight &flight) const
+{
+	return !powered_ || flight.life != life_;
+}
+
+void Device::issue(std::shared_ptr<Flight> flight)
+{
+	if (flight->io.op == Op::flush || flight->io.flags & DMSNAP_IO_PREFLUSH)
+		flush_phase(std::move(flight));
+	else
+		medium_phase(std::move(flight));
+}
+
+void Device::flush_phase(std::shared_ptr<Flight> flight)
+{
+	world_.complete_at(world_.now_ns() + options_.flush_ns, [this, flight] {
+		if (lost_power(*flight)) {
+			end(*flight, -EIO);
+			return;
+		}
+		if (flight->flush_error) {
+			end(*flight, flight->flush_error);
+			return;
+		}
+		for (auto &[sector, versions] : cache_)
+			for (size_t i = versions.size(); i; i--)
+				if (versions[i - 1].flight->completion < flight->flush_up_to) {
+					make_durable(sector, versions, i);
+					break;
+				}
+		std::erase_if(cache_, [](const auto &entry) { return entry.second.empty(); });
+		if (flight->io.op == Op::flush)
+			end(*flight, 0);
+		else
+			medium_phase(flight);
+	});
+}
+
+void Device::medium_phase(std::shared_ptr<Flight> flight)
+{
+	if (!flight->refused && !lost_power(*flight)) {
+		arrive(flight);
+		if (!flight->error && world_.random_order() && world_.random().one_in(2))
+			transfer(flight);
+	}
+	world_.complete_at(world_.now_ns() + options_.latency_ns, [this, flight] {
+		if (lost_power(*flight) || flight->refused)
+			end(*flight, -EIO);
+		else
+			complete(flight);
+	});
+}
+
+/* From here on a crash may leave any sector of the write. */
+void Device::arrive(const std::shared_ptr<Flight> &flight)
+{
+	flight->number = next_write_++;
+	if (writes(flight->io.op))
+		for (uint64_t i = 0; i < flight->sectors; i++)
+			cache_[flight->sector + i].push_back({flight, i * sector_bytes});
+}
+
+/* Readers see a write, or a read sees what is there. */
+void Device::transfer(const std::shared_ptr<Flight> &flight)
+{
+	if (std::exchange(flight->visible, true))
+		return;
+	if (flight->io.op == Op::read) {
+		uint64_t at = flight->sector;
+		for (auto piece : flight->io.data) {
+			live_.read(at, piece);
+			at += piece.size() / sector_bytes;
+		}
+		return;
+	}
+	for (uint64_t i = 0; i < flight->sectors; i++) {
+		auto found = cache_.find(flight->sector + i);
+		if (found == cache_.end())
+			continue; /* the device shrank */
+		Versions &versions = found->second;
+		auto mine = std::find_if(versions.begin(), versions.end(),
+					 [&](const Version &v) { return v.flight == flight; });
+		if (mine == versions.end())
+			continue; /* it failed, and this sector was not written */
+		std::rotate(mine, mine + 1, versions.end());
+		flight->put(live_, found->first, i * sector_bytes);
+	}
+}
+
+void Device::complete(const std::shared_ptr<Flight> &flight)
+{
+	Op op = flight->io.op;
+	if (op == Op::write && flight->io.stable && gather(flight->io) != flight->data)
+		report_failure("the data of a write to sector %llu of %s changed in flight",
+			       static_cast<unsigned long long>(flight->sector),
+			       options_.name.c_str());
+	if (flight->error && writes(op)) {
+		/* A write that fails may still have done some of its work. */
+		for (uint64_t i = 0; i < flight->sectors; i++)
+			if (!world_.random_order() || world_.random().one_in(2))
+				std::erase_if(cache_[flight->sector + i],
+					      [&](const Version &v) { return v.flight == flight; });
+	}
+	if (!flight->error || writes(op))
+		transfer(flight);
+	if (writes(op)) {
+		flight->completion = next_completion_++;
+		bool fua = flight->io.flags & DMSNAP_IO_FUA || !options_.volatile_cache;
+		for (uint64_t i = 0; fua && !flight->error && i < flight->sectors; i++) {
+			auto found = cache_.find(flight->sector + i);
+			if (found == cache_.end())
+				continue;
+			Versions &versions = found->second;
+			for (size_t n = versions.size(); n; n--)
+				if (versions[n - 1].flight == flight) {
+					make_durable(found->first, versions, n);
+					break;
+				}
+			if (versions.empty())
+				cache_.erase(found);
+		}
+	}
+	end(*flight, flight->error);
+}
+
+/*
+ * The last of the first @count versions survives every crash from now on; those
+ * before it cannot come back.  One that is still in flight and not visible may
+ * yet get to the medium after it, so it stays.
+ */
+void Device::make_durable(uint64_t sector, Versions &versions, size_t count)
+{
+	versions[count - 1].flight->put(durable_, sector, versions[count - 1].offset);
+	auto end_of_them = versions.begin() + static_cast<ptrdiff_t>(count);
+	auto keep = std::remove_if(versions.begin(), end_of_them,
+				   [](const Version &v) { return v.flight->visible; });
+	versions.erase(keep, end_of_them);
+}
+
+void Device::end(Flight &flight, int error)
+{
+	in_flight_--;
+	auto done = std::exchange(flight.io.done, nullptr);
+	flight.io.data.clear();
+	done(error);
+}
+
+std::vector<uint8_t> Device::peek(uint64_t sector, uint64_t sectors) const
+{
+	return live_.read(sector, sectors);
+}
+
+void Device::poke(uint64_t sector, std::span<const uint8_t> data)
+{
+	live_.write(sector, data);
+	durable_.write(sector, data);
+	for (uint64_t i = 0; i < data.size() / sector_bytes; i++)
+		cache_.erase(sector + i);
+}
+
+void Device::load(Image image)
+{
+	cache_.clear();
+	durable_ = image;
+	live_ = std::move(image);
+}
+
+Image Device::crash_image(CrashPolicy policy) const
+{
+	Image image = durable_;
+	if (policy.keep == CrashPolicy::Keep::nothing)
+		return image;
+	Random random(Random::mix(policy.seed));
+	/* Half of the crashes lose whole writes, the others tear them. */
+	bool whole = random.one_in(2);
+	uint64_t salt = random.next();
+	for (const auto &[sector, versions] : cache_) {
+		if (versions.empty())
+			continue;
+		const Version *left = nullptr;
+		if (policy.keep == CrashPolicy::Keep::everything) {
+			left = &versions.back();
+		} else if (whole) {
+			for (const Version &version : versions)
+				if (Random::mix(salt + version.flight->number) & 1)
+					left = &version;
+		} else if (uint64_t n = random.below(versions.size() + 1)) {
+			left = &versions[n - 1];
+		}
+		if (left)
+			left->flight->put(image, sector, left->offset);
+	}
+	return image;
+}
+
+void Device::crash(CrashPolicy policy)
+{
+	load(crash_image(policy));
+	powered_ = false;
+	life_++;
+	release();
+}
+
+void Device::fail_nth(Op op, uint64_t n, int error)
+{
+	faults_.push_back({op, false, n, 0, 0, error});
+}
+
+void Device::fail_range(Op op, uint64_t sector, uint64_t sectors, int error)
+{
+	faults_.push_back({op, true, 0, sector, sectors, error});
+}
+
+void Device::clear_faults()
+{
+	faults_.clear();
+	open_error_ = 0;
+}
+
+void Device::hold(Op op)
+{
+	hold_mask_ |= bit(op);
+}
+
+void Device::hold_all()
+{
+	hold_mask_ = ~0u;
+}
+
+void Device::release()
+{
+	hold_mask_ = 0;
+	for (auto &flight : std::exchange(held_, {}))
+		issue(std::move(flight));
+}
+
+void Device::reset_log()
+{
+	counters_ = {};
+	log_.clear();
+}
+
+int Device::open()
+{
+	if (open_error_)
+		return open_error_;
+	opens_++;
+	return 0;
+}
+
+} // namespace dmsnap::user

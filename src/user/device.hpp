@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Device: a block device of the simulated world, with a volatile cache.
+ *
+ * Life of an I/O:   submitted -> [held by the test] -> [flush phase] ->
+ *                   at the medium -> completed
+ *
+ * What a crash leaves of each sector: the last durable content, or any write to
+ * it that came later and had reached the medium, completed or not; each sector
+ * on its own, so a write can tear.  A write is durable once
+ *   - it completed and a flush that was submitted after that has completed, or
+ *   - it carried FUA and completed.
+ * A write with PREFLUSH reaches the medium only after its flush phase, so if any
+ * of it survives, all that was completed before its submission does.
+ *
+ * Reads see the cache.  What a read or write in flight sees of, or does to,
+ * others in flight is settled at its completion; in random order, by chance at
+ * its submission.
+ */
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <dmsnap/port/device.h>
+
+#include "user/image.hpp"
+#include "user/random.hpp"
+
+namespace dmsnap::user {
+
+class World;
+
+enum class Op : uint8_t { read, write, zero, discard, flush };
+const char *to_text(Op op);
+
+struct DeviceOptions {
+	std::string name;
+	uint64_t sectors = 0;
+	uint32_t block_sectors = 1;
+	/* Times of an I/O at the medium and of a flush. */
+	uint64_t latency_ns = 10'000;
+	uint64_t flush_ns = 50'000;
+	/* False: every write is durable when it completes. */
+	bool volatile_cache = true;
+};
+
+/* One I/O, to any device. */
+struct DeviceIo {
+	Op op = Op::read;
+	/* enum dmsnap_io_flags. */
+	unsigned int flags = 0;
+	uint64_t sector = 0;
+	/* 0 for a flush. */
+	uint64_t sectors = 0;
+	/* For read and write: together as long as the I/O, pieces of whole sectors. */
+	std::vector<std::span<uint8_t>> data{};
+	/* The data of a write must not change in flight; it is a failure if it does. */
+	bool stable = false;
+	/* Atomic context. */
+	std::function<void(int error)> done{};
+};
+
+/* What the device was asked to do, in order of submission. */
+struct IoRecord {
+	uint64_t submitted_ns;
+	Op op;
+	unsigned int flags;
+	uint64_t sector;
+	uint64_t sectors;
+
+	bool operator==(const IoRecord &) const = default;
+};
+
+struct IoCounters {
+	uint64_t reads = 0;
+	uint64_t read_sectors = 0;
+	/* Data writes; FUA ones too. */
+	uint64_t writes = 0;
+	uint64_t written_sectors = 0;
+	uint64_t fua_writes = 0;
+	/* Empty flushes, and writes with PREFLUSH. */
+	uint64_t flushes = 0;
+	uint64_t zeroes = 0;
+	uint64_t discards = 0;
+};
+
+struct CrashPolicy {
+	enum class Keep : uint8_t {
+		/* Of what is not durable, nothing stays. */
+		nothing,
+		/* All of it, in order. */
+		everything,
+		/* Each sector by chance. */
+		some,
+	};
+	Keep keep = Keep::nothing;
+	uint64_t seed = 0;
+};
+
+class Device {
+public:
+	/* Made by World::add_device(). */
+	Device(World &world, DeviceOptions options, unsigned int minor);
+	Device(const Device &) = delete;
+	Device &operator=(const Device &) = delete;
+
+	const DeviceOptions &options() const { return options_; }
+	/* "major:minor". */
+	const std::string &number() const { return number_; }
+	uint64_t id() const { return id_; }
+
+	uint64_t sectors() const { return options_.sectors; }
+	/* What is cut off is lost at once. */
+	void resize(uint64_t sectors);
+
+	/* --- I/O. --- */
+
+	/* Context: Any. */
+	void submit(DeviceIo io);
+
+	/* Content as a reader sees it, and as it was after a crash that keeps nothing. */
+	const Image &content() const { return live_; }
+	const Image &durable() const { return durable_; }
+	std::vector<uint8_t> peek(uint64_t sector, uint64_t sectors) const;
+	/* Writes at once and durably. */
+	void poke(uint64_t sector, std::span<const uint8_t> data);
+	/* Replaces all content, durably. */
+	void load(Image image);
+
+	/* --- Crashes. --- */
+
+	/* What a crash now would leave.  Changes nothing. */
+	Image crash_image(CrashPolicy policy) const;
+	/*
+	 * The power fails: the content becomes what is left, every I/O in flight
+	 * and from now on fails with -EIO and changes nothing, until power_on().
+	 * The core's objects can so be destroyed the normal way.
+	 */
+	void crash(CrashPolicy policy);
+	void power_on() { powered_ = true; }
+
+	/* --- Faults: apply to I/O submitted from now on. --- */
+
+	/* The n-th I/O of this kind fails (1 = the next).  Op::flush: also PREFLUSHes. */
+	void fail_nth(Op op, uint64_t n, int error = -5);
+	/* I/O of this kind that touches the range fails. */
+	void fail_range(Op op, uint64_t sector, uint64_t sectors, int error = -5);
+	void fail_open(int error) { open_error_ = error; }
+	void clear_faults();
+
+	/* I/O of this kind is held until release(). */
+	void hold(Op op);
+	void hold_all();
+	/* Lets go of what was held, in order, and holds nothing any more. */
+	void release();
+	size_t held() const { return held_.size(); }
+
+	/* --- What was done. --- */
+
+	const IoCounters &counters() const { return counters_; }
+	const std::vector<IoRecord> &log() const { return log_; }
+	/* Counters and log begin anew. */
+	void reset_log();
+	/* I/Os submitted and not completed. */
+	size_t in_flight() const { return in_flight_; }
+
+	/* --- For the port. --- */
+
+	unsigned int opens() const { return opens_; }
+	int open();
+	void close() { opens_--; }
+
+private:
+	struct Flight;
+	/* One sector of a write that may or may not survive a crash. */
+	struct Version {
+		std::shared_ptr<Flight> flight;
+		size_t offset;
+	};
+	using Versions = std::vector<Version>;
+	struct Fault {
+		Op op;
+		bool by_range;
+		uint64_t nth;
+		uint64_t sector;
+		uint64_t sectors;
+		int error;
+	};
+
+	void count(const DeviceIo &io);
+	int fault_for(const DeviceIo &io, Op op);
+	void issue(std::shared_ptr<Flight> flight);
+	void flush_phase(std::shared_ptr<Flight> flight);
+	void medium_phase(std::shared_ptr<Flight> flight);
+	void arrive(const std::shared_ptr<Flight> &flight);
+	void transfer(const std::shared_ptr<Flight> &flight);
+	void complete(const std::shared_ptr<Flight> &flight);
+	void end(Flight &flight, int error);
+	bool lost_power(const Flight &flight) const;
+	void make_durable(uint64_t sector, Versions &versions, size_t count);
+
+	World &world_;
+	DeviceOptions options_;
+	std::string number_;
+	uint64_t id_;
+	Image live_;
+	Image durable_;
+	/*
+	 * What is not durable, per sector, in the order in which it became
+	 * visible; what is in flight and not visible yet comes as it arrived.
+	 */
+	std::map<uint64_t, Versions> cache_;
+	uint64_t next_write_ = 0;
+	uint64_t next_completion_ = 0;
+	std::vector<Fault> faults_;
+	int open_error_ = 0;
+	unsigned int hold_mask_ = 0;
+	std::vector<std::shared_ptr<Flight>> held_;
+	bool powered_ = true;
+	/* Counts the crashes; an I/O from before does nothing after. */
+	uint64_t life_ = 0;
+	size_t in_flight_ = 0;
+	unsigned int opens_ = 0;
+	IoCounters counters_;
+	std::vector<IoRecord> log_;
+};
+
+} // namespace dmsnap::user

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Mapped: a mapped device with a table of one target, driving the core in the
+ * order in which dm and its ioctls do:
+ *
+ *   load      constructor; a table loaded before and never resumed is destroyed
+ *   suspend   new bios wait, those in flight end, postsuspend
+ *   resume    suspend if a new table is loaded; swap; preresume, resume;
+ *             waiting bios go on; destroy the old table
+ *   remove    suspend, destroy both tables
+ *
+ * Bios go as through dm's core: never with PREFLUSH on data (an empty flush goes
+ * first), what a target does not accept comes again as a bio of its own, flushes
+ * and discards come as often as the target asked for.
+ *
+ * This part calls the core; the rest of the world links without it.
+ */
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <dmsnap/core.h>
+
+#include "user/bio.hpp"
+#include "user/target.hpp"
+#include "user/world.hpp"
+
+namespace dmsnap::user {
+
+enum class TargetType : uint8_t { snapshot, origin };
+
+/* The loaded module; after the world, before any mapped device. */
+class Core {
+public:
+	Core();
+	~Core();
+	Core(const Core &) = delete;
+	Core &operator=(const Core &) = delete;
+};
+
+class Mapped {
+public:
+	explicit Mapped(std::string name) : name_(std::move(name)) {}
+	/* Removes it. */
+	~Mapped();
+	Mapped(const Mapped &) = delete;
+	Mapped &operator=(const Mapped &) = delete;
+
+	/* --- Life; all of it from outside or from a process, never atomic. --- */
+
+	/* 0 or a negative errno; then error_text() says what the target said. */
+	int load(TargetType type, uint64_t sectors, const std::string &words,
+		 bool read_only = false);
+	const std::string &error_text() const { return error_text_; }
+	void suspend();
+	/* 0, or what preresume said; then it stays suspended. */
+	int resume();
+	void remove();
+	/* load() and resume(). */
+	int create(TargetType type, uint64_t sectors, const std::string &words);
+
+	bool suspended() const { return suspended_; }
+	bool live() const { return active_ != nullptr; }
+	uint64_t sectors() const;
+	/* dm events raised by its targets. */
+	unsigned int events() const;
+	/* What dmsetup prints after the target's name. */
+	std::string status() { return text_of(DMSNAP_STATUS_INFO); }
+	std::string table() { return text_of(DMSNAP_STATUS_TABLE); }
+	/* Of the active table. */
+	dmsnap_snapshot *snapshot() const;
+	dmsnap_origin *origin() const;
+
+	/* --- I/O; returns 0 or a negative errno. --- */
+
+	int read(uint64_t sector, std::span<uint8_t> data);
+	int write(uint64_t sector, std::span<const uint8_t> data, bool fua = false);
+	int flush();
+	int discard(uint64_t sector, uint64_t sectors);
+	/* Fails the test's process on an error. */
+	std::vector<uint8_t> read(uint64_t sector, uint64_t sectors);
+
+	/* I/O that goes on while the caller does something else. */
+	struct Request {
+		/* Set at its end, with the first error. */
+		bool done = false;
+		int error = 0;
+
+		dmsnap_bio_op op;
+		uint64_t sector;
+		uint64_t sectors;
+		bool fua;
+		/* Read: filled. */
+		std::vector<uint8_t> data;
+		/* Bios under way, and one while it is being cut into bios. */
+		unsigned int parts = 0;
+	};
+	using Handle = std::shared_ptr<Request>;
+
+	Handle start_read(uint64_t sector, uint64_t sectors);
+	Handle start_write(uint64_t sector, std::span<const uint8_t> data, bool fua = false);
+	Handle start_flush();
+	Handle start_discard(uint64_t sector, uint64_t sectors);
+	/* Runs the world until it is done; returns its error. */
+	int wait(const Handle &request);
+
+private:
+	/* One table; of one target. */
+	struct Table {
+		Target target;
+		TargetType type;
+		dmsnap_snapshot *snapshot = nullptr;
+		dmsnap_origin *origin = nullptr;
+		dmsnap_target_traits traits{};
+	};
+
+	Handle start(dmsnap_bio_op op, uint64_t sector, uint64_t sectors, bool fua,
+		     std::span<const uint8_t> data);
+	void process(const Handle &request);
+	/* Sectors that the target took. */
+	uint32_t send(const Handle &request, dmsnap_bio_desc desc);
+	void part_ended(const Handle &request, int error);
+	void destroy(std::unique_ptr<Table> table);
+	std::string text_of(dmsnap_status type);
+
+	std::string name_;
+	std::string error_text_;
+	bool suspended_ = false;
+	/* Bios wait: suspended, or about to be. */
+	bool blocked_ = false;
+	unsigned int old_events_ = 0;
+	std::unique_ptr<Table> active_;
+	std::unique_ptr<Table> inactive_;
+	unsigned int in_flight_ = 0;
+	std::vector<Handle> deferred_;
+};
+
+} // namespace dmsnap::user

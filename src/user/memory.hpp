@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory: what the port handed out and has not got back, and which requests
+ * shall fail.  One for the process, worlds or not; safe from real threads.
+ */
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <unordered_set>
+
+#include "user/random.hpp"
+
+namespace dmsnap::user {
+
+class Memory {
+public:
+	static Memory &instance();
+
+	/* Objects of dmsnap_port_alloc(), pages, pools and their objects that are out. */
+	size_t outstanding() const;
+	/* The same in words, for a failure's message. */
+	std::string describe() const;
+	/* Bytes that are out now. */
+	size_t bytes() const;
+
+	/* NOWAIT requests (of pools too) fail from the n-th on, counted from 0 = the next. */
+	void fail_nowait_from(uint64_t n);
+	/* One NOWAIT request in n fails, by chance. */
+	void fail_nowait_randomly(uint64_t seed, uint64_t one_in);
+	/* The n-th construction request from now fails (0 = the next), only that one. */
+	void fail_construct_at(uint64_t n);
+	/* Construction requests since fail_construct_at(); to know when every n was tried. */
+	uint64_t construct_requests() const;
+	/* All requests succeed again. */
+	void fail_nothing();
+
+	/* For the port. */
+	bool construct_fails();
+	bool nowait_fails();
+	void out(void *object, size_t bytes);
+	/* False, and reported, if it is not out. */
+	bool back(void *object, const char *kind, size_t bytes);
+	bool is_page(const void *address) const;
+	void page_out(void *page);
+	bool page_back(void *page);
+
+private:
+	static constexpr uint64_t never = UINT64_MAX;
+
+	mutable std::mutex mutex_;
+	std::unordered_set<const void *> objects_;
+	std::unordered_set<const void *> pages_;
+	size_t bytes_ = 0;
+	uint64_t nowait_from_ = never;
+	uint64_t nowait_requests_ = 0;
+	uint64_t nowait_one_in_ = 0;
+	Random random_{0};
+	uint64_t construct_at_ = never;
+	uint64_t construct_requests_ = 0;
+};
+
+} // namespace dmsnap::user

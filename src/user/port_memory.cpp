@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The memory part of the port.  Fresh memory that is not promised to be zero,
+ * and memory given back, hold patterns that no one can take for content.
+ */
+#include <dmsnap/port/memory.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <string>
+
+#include "user/context.hpp"
+#include "user/failure.hpp"
+#include "user/memory.hpp"
+#include "user/world.hpp"
+
+using namespace dmsnap::user;
+
+namespace {
+
+constexpr unsigned char fresh_byte = 0xa5;
+constexpr unsigned char freed_byte = 0x6b;
+
+/* In front of what dmsnap_port_alloc() returns; keeps its alignment. */
+struct alignas(16) Header {
+	size_t bytes;
+};
+
+void *checked(void *memory)
+{
+	if (!memory)
+		die("the test process is out of memory");
+	return memory;
+}
+
+} // namespace
+
+/* A pool of the simulated world. */
+struct dmsnap_pool {
+	std::string name;
+	size_t bytes;
+	unsigned int reserve;
+	/* Both under mutex. */
+	unsigned int reserve_left;
+	size_t objects_out;
+	std::mutex mutex;
+};
+
+void *dmsnap_port_alloc(size_t bytes)
+{
+	check_may_sleep(__func__);
+	if (bytes == 0)
+		report_failure("dmsnap_port_alloc of 0 bytes");
+	World::preempt();
+	if (Memory::instance().construct_fails())
+		return nullptr;
+	auto *header = static_cast<Header *>(checked(std::calloc(1, sizeof(Header) + bytes)));
+	header->bytes = bytes;
+	Memory::instance().out(header + 1, bytes);
+	return header + 1;
+}
+
+void dmsnap_port_free(void *memory)
+{
+	check_may_sleep(__func__);
+	if (!memory)
+		return;
+	auto *header = static_cast<Header *>(memory) - 1;
+	if (!Memory::instance().back(memory, "memory", header->bytes))
+		return;
+	std::memset(memory, freed_byte, header->bytes);
+	std::free(header);
+}
+
+void *dmsnap_port_page_alloc(enum dmsnap_alloc_mode mode)
+{
+	if (mode == DMSNAP_ALLOC_CONSTRUCT)
+		check_may_sleep("dmsnap_port_page_alloc(CONSTRUCT)");
+	Memory &memory = Memory::instance();
+	if (mode == DMSNAP_ALLOC_CONSTRUCT ? memory.construct_fails() : memory.nowait_fails())
+		return nullptr;
+	void *page = checked(std::aligned_alloc(DMSNAP_PAGE_SIZE, DMSNAP_PAGE_SIZE));
+	std::memset(page, fresh_byte, DMSNAP_PAGE_SIZE);
+	memory.page_out(page);
+	return page;
+}
+
+void dmsnap_port_page_free(void *page)
+{
+	if (!Memory::instance().page_back(page))
+		return;
+	std::memset(page, freed_byte, DMSNAP_PAGE_SIZE);
+	std::free(page);
+}
+
+dmsnap_pool *dmsnap_port_pool_create(const char *name, size_t bytes, unsigned int reserve)
+{
+	check_may_sleep(__func__);
+	if (bytes == 0 || reserve == 0)
+		report_failure("pool %s of %zu bytes with %u in reserve", name, bytes, reserve);
+	if (Memory::instance().construct_fails())
+		return nullptr;
+	auto *pool = new dmsnap_pool{name, bytes, reserve, reserve, 0, {}};
+	Memory::instance().out(pool, 0);
+	return pool;
+}
+
+void dmsnap_port_pool_destroy(dmsnap_pool *pool)
+{
+	check_may_sleep(__func__);
+	if (pool->objects_out)
+		report_failure("pool %s is destroyed with %zu objects out", pool->name.c_str(),
+			       pool->objects_out);
+	if (Memory::instance().back(pool, "pool", 0))
+		delete pool;
+}
+
+void *dmsnap_port_pool_get(dmsnap_pool *pool)
+{
+	bool short_of_memory = Memory::instance().nowait_fails();
+	{
+		std::lock_guard guard(pool->mutex);
+		if (short_of_memory) {
+			if (pool->reserve_left == 0)
+				return nullptr;
+			pool->reserve_left--;
+		}
+		pool->objects_out++;
+	}
+	/* 16 is what the kernel's slabs promise for any size. */
+	size_t bytes = (pool->bytes + 15) & ~size_t{15};
+	void *object = checked(std::aligned_alloc(16, bytes));
+	std::memset(object, fresh_byte, bytes);
+	Memory::instance().out(object, pool->bytes);
+	return object;
+}
+
+void dmsnap_port_pool_put(dmsnap_pool *pool, void *object)
+{
+	if (!Memory::instance().back(object, "pool object", pool->bytes))
+		return;
+	{
+		std::lock_guard guard(pool->mutex);
+		pool->objects_out--;
+		if (pool->reserve_left < pool->reserve)
+			pool->reserve_left++;
+	}
+	std::memset(object, freed_byte, pool->bytes);
+	std::free(object);
+}

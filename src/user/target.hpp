@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Target: one target instance, as dm core knows it; what the core's port calls
+ * ask about it.  mapped.hpp makes them; a test of one part makes its own.
+ */
+#pragma once
+
+#include <dmsnap/port/log.h>
+
+struct dmsnap_target {
+	/* Length of the table. */
+	uint64_t sectors = 0;
+	bool read_only = false;
+	/* The mapped device's; nullptr: never suspended. */
+	const bool *suspended = nullptr;
+	/* Number of dmsnap_port_target_event(). */
+	unsigned int events = 0;
+};
+
+namespace dmsnap::user {
+
+using Target = ::dmsnap_target;
+
+} // namespace dmsnap::user

@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "user/world.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+#include "user/failure.hpp"
+#include "user/memory.hpp"
+#include "user/work.hpp"
+
+namespace dmsnap::user {
+namespace {
+
+World *the_world = nullptr;
+
+} // namespace
+
+struct World::Process {
+	Fiber fiber;
+	std::string name;
+	/* While it waits. */
+	const void *key = nullptr;
+	const char *what = nullptr;
+};
+
+World::World(WorldOptions options)
+    : options_(options), random_(options.seed), memory_before_(Memory::instance().outstanding())
+{
+	if (the_world)
+		die("there is a world already");
+	the_world = this;
+}
+
+World::~World()
+{
+	if (Fiber::current())
+		die("a world is destroyed by one of its processes");
+	for (const auto &process : processes_)
+		if (!process->fiber.finished())
+			report_failure("process %s is left over%s%s", process->name.c_str(),
+				       process->key ? ", waiting in " : "",
+				       process->key ? process->what : "");
+	for (const auto &queue : queues_)
+		report_failure("work queue %s is left over", queue->name.c_str());
+	for (const auto &device : devices_)
+		if (device->opens())
+			report_failure("device %s is left open", device->options().name.c_str());
+	Memory &memory = Memory::instance();
+	if (memory.outstanding() > memory_before_)
+		report_failure("memory is left over: %s", memory.describe().c_str());
+	memory.fail_nothing();
+	check_nothing_held(this_context(), "the world");
+	ready_.clear();
+	later_.clear();
+	devices_.clear();
+	the_world = nullptr;
+}
+
+World &World::current()
+{
+	if (!the_world)
+		die("this needs a dmsnap::user::World");
+	return *the_world;
+}
+
+World *World::find()
+{
+	return the_world;
+}
+
+void World::collect_due()
+{
+	while (!later_.empty() && later_.begin()->first.first <= now_ns_) {
+		Later later = std::move(later_.begin()->second);
+		later_.erase(later_.begin());
+		if (later.work) {
+			later.work->state = WorkState::State::idle;
+			queue_work(later.work->queue, later.work);
+		} else {
+			io_later_--;
+			ready_.push_back({.completion = std::move(later.completion)});
+		}
+	}
+}
+
+bool World::step()
+{
+	if (Fiber::current() || this_context().atomic)
+		die("only the test's outside can turn the world's crank");
+	collect_due();
+	if (ready_.empty()) {
+		if (later_.empty())
+			return false;
+		now_ns_ = later_.begin()->first.first;
+		collect_due();
+	}
+	auto chosen = ready_.begin();
+	if (random_order())
+		chosen += static_cast<ptrdiff_t>(random_.below(ready_.size()));
+	Ready item = std::move(*chosen);
+	ready_.erase(chosen);
+	run(std::move(item));
+	return true;
+}
+
+void World::run(Ready item)
+{
+	if (item.process) {
+		enter(item.process);
+	} else if (item.queue) {
+		run_queue(item.queue);
+	} else {
+		Context context;
+		context.atomic = true;
+		ContextScope scope(context);
+		item.completion();
+		check_nothing_held(context, "a completion");
+	}
+}
+
+void World::run_queue(WorkQueue *queue)
+{
+	WorkState *work = queue->pending.front();
+	queue->pending.pop_front();
+	if (work->magic != WorkState::valid) {
+		report_failure("a work item of %s was freed while queued", queue->name.c_str());
+		queue->scheduled = false;
+		schedule(queue);
+		return;
+	}
+	work->state = WorkState::State::idle;
+	queue->running = work;
+	Process *process =
+		start_process(queue->name, [this, queue, fn = work->fn, ctx = work->ctx, work] {
+			fn(ctx);
+			queue->running = nullptr;
+			queue->scheduled = false;
+			schedule(queue);
+			wake(work);
+			wake(queue);
+		});
+	queue->process = process;
+	enter(process);
+}
+
+World::Process *World::start_process(std::string name, std::function<void()> body)
+{
+	auto spare = std::find_if(processes_.begin(), processes_.end(),
+				  [](const auto &p) { return p->fiber.finished(); });
+	if (spare == processes_.end())
+		spare = processes_.insert(spare, std::make_unique<Process>());
+	Process *process = spare->get();
+	process->name = std::move(name);
+	process->fiber.start(std::move(body));
+	return process;
+}
+
+void World::enter(Process *process)
+{
+	process->fiber.enter();
+}
+
+void World::run_until_idle()
+{
+	while (step())
+		;
+}
+
+void World::settle()
+{
+	for (;;) {
+		collect_due();
+		if (ready_.empty() && io_later_ == 0)
+			return;
+		step();
+	}
+}
+
+bool World::run_until(const std::function<bool()> &done)
+{
+	while (!done())
+		if (!step())
+			return false;
+	return true;
+}
+
+void World::run_for(uint64_t ns)
+{
+	uint64_t until = now_ns_ + ns;
+	for (;;) {
+		collect_due();
+		if (ready_.empty() && (later_.empty() || later_.begin()->first.first > until))
+			break;
+		step();
+	}
+	now_ns_ = until;
+}
+
+void World::spawn(std::string name, std::function<void()> body)
+{
+	ready_.push_back({.process = start_process(std::move(name), std::move(body))});
+}
+
+void World::wait(const void *key, const char *what, const std::function<bool()> &ready)
+{
+	Fiber *fiber = Fiber::current();
+	if (!fiber) {
+		while (!ready())
+			if (!step())
+				die_of_deadlock(what);
+		return;
+	}
+	if (ready())
+		return;
+	Process *self = nullptr;
+	for (const auto &process : processes_)
+		if (&process->fiber == fiber)
+			self = process.get();
+	while (!ready()) {
+		self->key = key;
+		self->what = what;
+		fiber->leave();
+	}
+}
+
+void World::wake(const void *key)
+{
+	for (const auto &process : processes_) {
+		if (process->key != key || process->fiber.finished())
+			continue;
+		process->key = nullptr;
+		ready_.push_back({.process = process.get()});
+	}
+}
+
+void World::die_of_deadlock(const char *what)
+{
+	std::string who;
+	for (const auto &process : processes_)
+		if (!process->fiber.finished())
+			who += text("; %s waits in %s", process->name.c_str(), process->what);
+	for (const auto &device : devices_)
+		if (device->held())
+			who += text("; %zu I/Os of %s are held by the test", device->held(),
+				    device->options().name.c_str());
+	die("deadlock: the test waits in %s and nothing is left to run%s", what, who.c_str());
+}
+
+void World::preempt()
+{
+	World *world = find();
+	if (!world || !world->random_order() || std::this_thread::get_id() != world->thread_ ||
+	    !this_context().preemptible() || !world->random_.one_in(4))
+		return;
+	if (Fiber *fiber = Fiber::current()) {
+		for (const auto &process : world->processes_)
+			if (&process->fiber == fiber)
+				world->ready_.push_back({.process = process.get()});
+		fiber->leave();
+	} else {
+		/* What waits for its time is not preempting anybody. */
+		for (uint64_t n = 1 + world->random_.below(3); n; n--) {
+			world->collect_due();
+			if (world->ready_.empty())
+				break;
+			world->step();
+		}
+	}
+}
+
+Device &World::add_device(DeviceOptions options)
+{
+	auto minor = static_cast<unsigned int>(devices_.size());
+	devices_.push_back(std::make_unique<Device>(*this, std::move(options), minor));
+	return *devices_.back();
+}
+
+Device *World::find_device(std::string_view path)
+{
+	if (path.starts_with("/dev/"))
+		path.remove_prefix(5);
+	for (const auto &device : devices_)
+		if (path == device->options().name || path == device->number())
+			return device.get();
+	return nullptr;
+}
+
+void World::crash(CrashPolicy policy)
+{
+	for (const auto &device : devices_) {
+		/* Each device loses something else. */
+		CrashPolicy own = policy;
+		own.seed = Random::mix(policy.seed + device->id());
+		device->crash(own);
+	}
+}
+
+void World::power_on()
+{
+	for (const auto &device : devices_)
+		device->power_on();
+}
+
+bool World::log_holds(std::string_view part) const
+{
+	return std::any_of(log_.begin(), log_.end(), [part](const std::string &line) {
+		return line.find(part) != std::string::npos;
+	});
+}
+
+void World::add_log(std::string line)
+{
+	static const bool loud = std::getenv("DMSNAP_LOG") != nullptr;
+	if (loud)
+		std::fprintf(stderr, "[%llu] %s\n", static_cast<unsigned long long>(now_ns_),
+			     line.c_str());
+	log_.push_back(std::move(line));
+}
+
+void World::complete_at(uint64_t time_ns, std::function<void()> fn)
+{
+	if (time_ns <= now_ns_) {
+		ready_.push_back({.completion = std::move(fn)});
+		return;
+	}
+	io_later_++;
+	later_.emplace(When{time_ns, next_number_++}, Later{.completion = std::move(fn)});
+}
+
+World::WorkQueue *World::create_queue(std::string name)
+{
+	queues_.push_back(std::make_unique<WorkQueue>());
+	queues_.back()->name = std::move(name);
+	return queues_.back().get();
+}
+
+void World::destroy_queue(WorkQueue *queue)
+{
+	if (!exists(queue)) {
+		report_failure("a work queue is destroyed that does not exist");
+		return;
+	}
+	bool pending = !queue->pending.empty();
+	for (const auto &[when, later] : later_)
+		pending = pending || (later.work && later.work->queue == queue);
+	if (pending)
+		report_failure("work queue %s is destroyed with work in it", queue->name.c_str());
+	wait(queue, "work_queue_destroy", [queue] { return !queue->scheduled; });
+	std::erase_if(queues_, [queue](const auto &q) { return q.get() == queue; });
+}
+
+bool World::exists(const WorkQueue *queue) const
+{
+	return std::any_of(queues_.begin(), queues_.end(),
+			   [queue](const auto &q) { return q.get() == queue; });
+}
+
+void World::schedule(WorkQueue *queue)
+{
+	if (queue->scheduled || queue->pending.empty())
+		return;
+	queue->scheduled = true;
+	ready_.push_back({.queue = queue});
+}
+
+void World::queue_work(WorkQueue *queue, WorkState *work)
+{
+	if (work->state == WorkState::State::queued)
+		return;
+	if (work->state == WorkState::State::delayed)
+		later_.erase({work->time_ns, work->number});
+	else if (work->queue != queue && exists(work->queue) && work->queue->running == work)
+		report_failure("a work item of %s moves to %s while it runs",
+			       work->queue->name.c_str(), queue->name.c_str());
+	work->state = WorkState::State::queued;
+	work->queue = queue;
+	queue->pending.push_back(work);
+	schedule(queue);
+}
+
+void World::queue_work_at(WorkQueue *queue, WorkState *work, uint64_t time_ns)
+{
+	if (work->state != WorkState::State::idle)
+		return;
+	work->state = WorkState::State::delayed;
+	work->queue = queue;
+	work->time_ns = time_ns;
+	work->number = next_number_++;
+	later_.emplace(When{work->time_ns, work->number}, Later{.work = work});
+}
+
+void World::cancel_work(WorkState *work)
+{
+	if (work->state == WorkState::State::delayed) {
+		later_.erase({work->time_ns, work->number});
+	} else if (work->state == WorkState::State::queued) {
+		WorkQueue *queue = work->queue;
+		std::erase(queue->pending, work);
+		if (queue->pending.empty() && !queue->running) {
+			queue->scheduled = false;
+			std::erase_if(ready_, [queue](const Ready &r) { return r.queue == queue; });
+			wake(queue);
+		}
+	}
+	work->state = WorkState::State::idle;
+	WorkQueue *queue = work->queue;
+	if (!exists(queue) || queue->running != work)
+		return;
+	if (Fiber::current() == &queue->process->fiber) {
+		report_failure("a work item of %s cancels itself", queue->name.c_str());
+		return;
+	}
+	wait(work, "work_cancel", [queue, work] { return queue->running != work; });
+	if (work->state != WorkState::State::idle)
+		report_failure("a work item of %s was queued while being cancelled",
+			       queue->name.c_str());
+}
+
+} // namespace dmsnap::user

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * World: one simulated machine.  Its clock, what is ready to run, the processes
+ * that wait, the devices and the log.
+ *
+ * Everything runs on one real thread.  Work items and spawned bodies are
+ * processes with stacks of their own (fiber.hpp); completions of I/O run one at
+ * a time in atomic context; the test itself is the process "outside" that turns
+ * the crank.  The clock moves only when nothing is ready.
+ *
+ * Order of what is ready: first come, first served; or by chance from a seed,
+ * then port calls that may sleep or take a spinlock also let others run now and
+ * then, and devices do an I/O at its submission or at its completion.  The same
+ * seed gives the same run.
+ */
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <dmsnap/port/work.h>
+
+#include "user/device.hpp"
+#include "user/fiber.hpp"
+#include "user/random.hpp"
+
+namespace dmsnap::user {
+
+enum class Order { fifo, random };
+
+struct WorldOptions {
+	Order order = Order::fifo;
+	uint64_t seed = 0;
+};
+
+class World {
+public:
+	/* Becomes the current world; there is one at a time. */
+	explicit World(WorldOptions options = {});
+	/* Reports processes, work items and memory that are left over. */
+	~World();
+	World(const World &) = delete;
+	World &operator=(const World &) = delete;
+
+	/* The current world; without one the process ends. */
+	static World &current();
+	/* The current world or nullptr. */
+	static World *find();
+
+	/* --- Turning the crank: from outside any process. --- */
+
+	/* Runs one ready thing, moving the clock if there is none.  False: nothing is left. */
+	bool step();
+	/* Until nothing is left, timers included. */
+	void run_until_idle();
+	/* Until only timers of delayed work are left; the clock may move for I/O. */
+	void settle();
+	/* Until @done says so; false if nothing was left before. */
+	bool run_until(const std::function<bool()> &done);
+	/* Everything that is due within @ns from now; then it is that late. */
+	void run_for(uint64_t ns);
+
+	/* A process of the test's own, e.g. one that writes while another suspends. */
+	void spawn(std::string name, std::function<void()> body);
+	/*
+	 * Waits until @ready: a process lets others run, outside the crank turns.
+	 * @key: what wake() will be called with.  Ends the test run when nothing
+	 * is left that could bring it about.
+	 */
+	void wait(const void *key, const char *what, const std::function<bool()> &ready);
+	/* Those who wait() with @key look again. */
+	void wake(const void *key);
+
+	/* --- Time and chance. --- */
+
+	uint64_t now_ns() const { return now_ns_; }
+	bool random_order() const { return options_.order == Order::random; }
+	Random &random() { return random_; }
+	/* Where another context could run now; does nothing in FIFO order. */
+	static void preempt();
+
+	/* --- Devices. --- */
+
+	/* The world owns it.  Numbered 252:0, 252:1 ... in order. */
+	Device &add_device(DeviceOptions options);
+	/* By "major:minor", name, or "/dev/" and name.  nullptr if there is none. */
+	Device *find_device(std::string_view path);
+	/* The power fails on all devices at once (Device::crash()). */
+	void crash(CrashPolicy policy);
+	/* All devices work again. */
+	void power_on();
+
+	/* --- Log and module parameters. --- */
+
+	const std::vector<std::string> &log() const { return log_; }
+	bool log_holds(std::string_view part) const;
+	void add_log(std::string line);
+	unsigned int cow_threshold = 0;
+	unsigned int copy_throttle = 100;
+
+	/* --- For the port and the devices. --- */
+
+	/* Calls @fn in atomic context at that time or as soon as possible after. */
+	void complete_at(uint64_t time_ns, std::function<void()> fn);
+
+	struct WorkQueue;
+	struct WorkState;
+	WorkQueue *create_queue(std::string name);
+	void destroy_queue(WorkQueue *queue);
+	void queue_work(WorkQueue *queue, WorkState *work);
+	void queue_work_at(WorkQueue *queue, WorkState *work, uint64_t time_ns);
+	void cancel_work(WorkState *work);
+
+private:
+	struct Process;
+	/* Something that can run now: exactly one of the three. */
+	struct Ready {
+		std::function<void()> completion{};
+		WorkQueue *queue = nullptr;
+		Process *process = nullptr;
+	};
+	/* Something that can run later: one of the two. */
+	struct Later {
+		std::function<void()> completion{};
+		WorkState *work = nullptr;
+	};
+	using When = std::pair<uint64_t, uint64_t>;
+
+	void collect_due();
+	void run(Ready item);
+	void run_queue(WorkQueue *queue);
+	Process *start_process(std::string name, std::function<void()> body);
+	void enter(Process *process);
+	void schedule(WorkQueue *queue);
+	bool exists(const WorkQueue *queue) const;
+	[[noreturn]] void die_of_deadlock(const char *what);
+
+	WorldOptions options_;
+	Random random_;
+	std::thread::id thread_ = std::this_thread::get_id();
+	uint64_t now_ns_ = 1'000'000'000;
+	uint64_t next_number_ = 0;
+	size_t io_later_ = 0;
+	size_t memory_before_;
+	std::deque<Ready> ready_;
+	std::map<When, Later> later_;
+	std::vector<std::unique_ptr<Process>> processes_;
+	std::vector<std::unique_ptr<WorkQueue>> queues_;
+	std::vector<std::unique_ptr<Device>> devices_;
+	std::vector<std::string> log_;
+};
+
+} // namespace dmsnap::user

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What every unit test gets: a broken rule of the port fails the test, memory
+ * of the port that is not back after a test fails it, and a failed test shows
+ * the log of its world.
+ */
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "user/failure.hpp"
+#include "user/memory.hpp"
+#include "user/world.hpp"
+
+namespace {
+
+using dmsnap::user::Memory;
+using dmsnap::user::World;
+
+void fail_test(const std::string &message)
+{
+	std::string log;
+	if (World *world = World::find())
+		for (const std::string &line : world->log())
+			log += "\n  log: " + line;
+	ADD_FAILURE() << message << log;
+}
+
+class MemoryWatch : public testing::EmptyTestEventListener {
+	void OnTestStart(const testing::TestInfo &) override
+	{
+		before_ = Memory::instance().outstanding();
+	}
+	void OnTestEnd(const testing::TestInfo &) override
+	{
+		if (Memory::instance().outstanding() > before_)
+			ADD_FAILURE() << "memory is left over: " << Memory::instance().describe();
+		Memory::instance().fail_nothing();
+	}
+
+	size_t before_ = 0;
+};
+
+class PortEnvironment : public testing::Environment {
+public:
+	void SetUp() override
+	{
+		dmsnap::user::set_failure_hook(fail_test);
+		/* Ends are told in reverse order: before the printer counts the test as passed. */
+		testing::UnitTest::GetInstance()->listeners().Append(new MemoryWatch);
+	}
+};
+
+[[maybe_unused]] testing::Environment *const registered =
+	testing::AddGlobalTestEnvironment(new PortEnvironment);
+
+} // namespace

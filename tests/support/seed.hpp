@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Seeds of randomised tests: the environment variable SEED chooses one run,
+ * otherwise every test tries a range of its own; a failure tells how to run
+ * that seed again.
+ */
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace dmsnap::test {
+
+inline std::string rerun_line(uint64_t seed)
+{
+	const testing::TestInfo *test = testing::UnitTest::GetInstance()->current_test_info();
+	return "rerun: SEED=" + std::to_string(seed) + " make unit T=" + test->test_suite_name() +
+	       "." + test->name();
+}
+
+/* Calls @body(seed) for each seed 1 .. @count, until one fails. */
+template <typename Body> void for_seeds(uint64_t count, Body &&body)
+{
+	uint64_t first = 1;
+	if (const char *chosen = std::getenv("SEED")) {
+		first = std::strtoull(chosen, nullptr, 0);
+		count = 1;
+	}
+	for (uint64_t seed = first; seed - first < count && !testing::Test::HasFailure(); seed++) {
+		SCOPED_TRACE(rerun_line(seed));
+		body(seed);
+	}
+}
+
+} // namespace dmsnap::test

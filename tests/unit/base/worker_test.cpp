@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "base/worker.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "support/seed.hpp"
+#include "user/memory.hpp"
+#include "user/world.hpp"
+
+namespace dmsnap::test {
+namespace {
+
+using user::World;
+
+constexpr uint64_t ns_per_ms = 1'000'000;
+
+/* A task that runs a lambda. */
+struct Job : Task {
+	explicit Job(std::function<void()> f)
+	    : Task([](Task &task) { static_cast<Job &>(task).body(); }), body(std::move(f))
+	{
+	}
+	std::function<void()> body;
+};
+
+struct WorkerRig {
+	explicit WorkerRig(user::WorldOptions options = {})
+	    : world(options), worker(std::move(*Worker::create("test")))
+	{
+	}
+
+	World world;
+	Owned<Worker> worker;
+	std::string trace;
+};
+
+TEST(Worker, tasks_run_in_the_order_in_which_they_were_posted)
+{
+	WorkerRig rig;
+	std::vector<std::unique_ptr<Job>> jobs;
+	for (char name : std::string("abcdef"))
+		jobs.push_back(std::make_unique<Job>([&rig, name] { rig.trace += name; }));
+	for (auto &job : jobs)
+		rig.worker->post(*job);
+	EXPECT_EQ(rig.trace, "");
+	rig.world.run_until_idle();
+	EXPECT_EQ(rig.trace, "abcdef");
+}
+
+TEST(Worker, a_task_that_is_posted_already_runs_once)
+{
+	WorkerRig rig;
+	Job job([&] { rig.trace += 'a'; });
+	rig.worker->post(job);
+	rig.worker->post(job);
+	rig.worker->post_late(job);
+	rig.world.run_until_idle();
+	EXPECT_EQ(rig.trace, "a");
+}
+
+TEST(Worker, late_tasks_run_behind_all_that_was_posted_before_the_batch_began)
+{
+	WorkerRig rig;
+	Job late([&] { rig.trace += 'L'; });
+	Job later([&] { rig.trace += 'M'; });
+	Job one([&] { rig.trace += '1'; });
+	Job two([&] { rig.trace += '2'; });
+	rig.worker->post_late(late);
+	rig.worker->post(one);
+	rig.worker->post_late(later);
+	rig.worker->post(two);
+	rig.world.run_until_idle();
+	EXPECT_EQ(rig.trace, "12LM");
+}
+
+TEST(Worker, a_late_task_that_the_batch_posts_runs_at_its_end)
+{
+	WorkerRig rig;
+	Job late([&] { rig.trace += 'L'; });
+	Job one([&] {
+		rig.trace += '1';
+		rig.worker->post_late(late);
+	});
+	Job two([&] {
+		rig.trace += '2';
+		rig.worker->post_late(late);
+	});
+	Job three([&] { rig.trace += '3'; });
+	rig.worker->post(one);
+	rig.worker->post(two);
+	rig.worker->post(three);
+	rig.world.run_until_idle();
+	EXPECT_EQ(rig.trace, "123L");
+}
+
+TEST(Worker, what_the_batch_posts_does_not_put_off_the_late_tasks_for_ever)
+{
+	WorkerRig rig;
+	int rounds = 0;
+	int late_at = -1;
+	Job late([&] { late_at = rounds; });
+	Job *self = nullptr;
+	Job again([&] {
+		if (++rounds < 50)
+			rig.worker->post(*self);
+	});
+	self = &again;
+	rig.worker->post(again);
+	rig.worker->post_late(late);
+	rig.world.run_until_idle();
+	EXPECT_EQ(rounds, 50);
+	EXPECT_EQ(late_at, 1);
+}
+
+TEST(Worker, a_task_posted_by_a_late_one_runs)
+{
+	WorkerRig rig;
+	Job task([&] { rig.trace += 't'; });
+	Job late([&] {
+		rig.trace += 'L';
+		rig.worker->post(task);
+	});
+	rig.worker->post_late(late);
+	rig.world.run_until_idle();
+	EXPECT_EQ(rig.trace, "Lt");
+}
+
+TEST(Worker, a_task_may_free_itself)
+{
+	struct Mortal : Task {
+		explicit Mortal(int &count)
+		    : Task([](Task &task) {
+			      auto *self = static_cast<Mortal *>(&task);
+			      self->runs++;
+			      delete self;
+		      }),
+		      runs(count)
+		{
+		}
+		int &runs;
+	};
+	WorkerRig rig;
+	int runs = 0;
+	for (int i = 0; i < 10; i++)
+		rig.worker->post(*new Mortal(runs));
+	rig.world.run_until_idle();
+	EXPECT_EQ(runs, 10);
+}
+
+TEST(Worker, a_task_may_sleep_and_the_others_wait)
+{
+	WorkerRig rig;
+	Event go;
+	Job sleeper([&] {
+		rig.trace += 's';
+		go.wait();
+		rig.trace += 'S';
+	});
+	Job other([&] { rig.trace += 'o'; });
+	rig.worker->post(sleeper);
+	rig.worker->post(other);
+	rig.world.run_until_idle();
+	EXPECT_EQ(rig.trace, "s");
+	go.set();
+	rig.world.run_until_idle();
+	EXPECT_EQ(rig.trace, "sSo");
+}
+
+TEST(Worker, a_stopped_task_never_runs)
+{
+	WorkerRig rig;
+	Job one([&] { rig.trace += '1'; });
+	Job late([&] { rig.trace += 'L'; });
+	Job two([&] { rig.trace += '2'; });
+	rig.worker->post_late(late);
+	rig.worker->stop(late);
+	rig.worker->post(one);
+	rig.worker->post(two);
+	rig.worker->stop(one);
+	rig.world.run_until_idle();
+	EXPECT_EQ(rig.trace, "2");
+	/* And may be posted again. */
+	rig.worker->post(one);
+	rig.world.run_until_idle();
+	EXPECT_EQ(rig.trace, "21");
+}
+
+TEST(Worker, stop_waits_for_a_task_that_runs)
+{
+	WorkerRig rig;
+	Event go;
+	Job sleeper([&] {
+		go.wait();
+		rig.trace += 'S';
+	});
+	rig.worker->post(sleeper);
+	rig.world.run_until_idle();
+	rig.world.spawn("stop", [&] {
+		rig.worker->stop(sleeper);
+		rig.trace += "stopped";
+	});
+	rig.world.run_until_idle();
+	EXPECT_EQ(rig.trace, "");
+	go.set();
+	rig.world.run_until_idle();
+	EXPECT_EQ(rig.trace, "Sstopped");
+}
+
+TEST(Worker, stop_takes_a_task_out_of_the_batch_that_runs)
+{
+	WorkerRig rig;
+	Event go;
+	Job sleeper([&] { go.wait(); });
+	Job behind([&] { rig.trace += 'b'; });
+	rig.worker->post(sleeper);
+	rig.worker->post(behind);
+	rig.world.run_until_idle();
+	bool stopped = false;
+	rig.world.spawn("stop", [&] {
+		rig.worker->stop(behind);
+		stopped = true;
+	});
+	rig.world.run_until_idle();
+	go.set();
+	rig.world.run_until_idle();
+	EXPECT_TRUE(stopped);
+	EXPECT_EQ(rig.trace, "");
+}
+
+TEST(Worker, no_task_is_lost_nor_two_run_at_once_whoever_posts_when)
+{
+	for_seeds(60, [](uint64_t seed) {
+		WorkerRig rig({.order = user::Order::random, .seed = seed});
+		constexpr int tasks = 8;
+		int posted[tasks] = {};
+		int seen[tasks] = {};
+		bool busy = false;
+		std::vector<std::unique_ptr<Job>> jobs;
+		for (int i = 0; i < tasks; i++)
+			jobs.push_back(std::make_unique<Job>([&, i] {
+				EXPECT_FALSE(busy);
+				busy = true;
+				int now = posted[i];
+				World::preempt();
+				seen[i] = now;
+				busy = false;
+			}));
+		for (int poster = 0; poster < 4; poster++)
+			rig.world.spawn("poster", [&] {
+				for (int n = 0; n < 30; n++) {
+					uint64_t i = rig.world.random().below(tasks);
+					posted[i]++;
+					if (rig.world.random().one_in(2))
+						rig.worker->post(*jobs[i]);
+					else
+						rig.worker->post_late(*jobs[i]);
+					World::preempt();
+				}
+			});
+		rig.world.run_until_idle();
+		/* Each ran after the last time it was posted. */
+		for (int i = 0; i < tasks; i++)
+			EXPECT_EQ(seen[i], posted[i]) << "task " << i;
+	});
+}
+
+TEST(Worker, has_no_queue_left_when_memory_is_short)
+{
+	World world;
+	user::Memory &memory = user::Memory::instance();
+	for (uint64_t n = 0; n < 2; n++) {
+		memory.fail_construct_at(n);
+		auto worker = Worker::create("test");
+		memory.fail_nothing();
+		ASSERT_FALSE(worker);
+		EXPECT_EQ(worker.error(), Error::no_memory);
+	}
+	EXPECT_TRUE(Worker::create("test"));
+}
+
+TEST(Timer, posts_its_task_when_its_time_has_come)
+{
+	WorkerRig rig;
+	uint64_t begin = rig.world.now_ns();
+	std::vector<uint64_t> times;
+	Job job([&] { times.push_back((rig.world.now_ns() - begin) / ns_per_ms); });
+	Timer timer(*rig.worker, job);
+	timer.start(30);
+	/* It runs already: neither sooner nor twice. */
+	timer.start(10);
+	rig.world.run_until_idle();
+	EXPECT_EQ(times, std::vector<uint64_t>{30});
+	timer.start(5);
+	rig.world.run_until_idle();
+	EXPECT_EQ(times, (std::vector<uint64_t>{30, 35}));
+	timer.cancel();
+}
+
+TEST(Timer, may_be_started_again_from_its_task)
+{
+	WorkerRig rig;
+	int ticks = 0;
+	Timer *self = nullptr;
+	Job job([&] {
+		if (++ticks < 5)
+			self->start(10);
+	});
+	Timer timer(*rig.worker, job);
+	self = &timer;
+	uint64_t begin = rig.world.now_ns();
+	timer.start(10);
+	rig.world.run_until_idle();
+	EXPECT_EQ(ticks, 5);
+	EXPECT_EQ(rig.world.now_ns() - begin, 50 * ns_per_ms);
+	timer.cancel();
+}
+
+TEST(Timer, posts_nothing_after_it_was_cancelled)
+{
+	WorkerRig rig;
+	Job job([&] { rig.trace += 't'; });
+	Timer timer(*rig.worker, job);
+	timer.cancel();
+	timer.start(10);
+	rig.world.run_for(9 * ns_per_ms);
+	timer.cancel();
+	rig.world.run_until_idle();
+	EXPECT_EQ(rig.trace, "");
+	timer.start(10);
+	rig.world.run_until_idle();
+	EXPECT_EQ(rig.trace, "t");
+	timer.cancel();
+}
+
+} // namespace
+} // namespace dmsnap::test

@@ -1,0 +1,675 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ExceptionTable against a std::map, its memory, its reservations, and readers
+ * beside a writer.
+ */
+#include "exception/exception_table.hpp"
+
+#include <atomic>
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "exception/node.hpp"
+#include "support/seed.hpp"
+#include "user/failure.hpp"
+#include "user/memory.hpp"
+#include "user/random.hpp"
+
+namespace dmsnap {
+namespace {
+
+using user::Memory;
+using user::Random;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr uint64_t usual_steps = 20'000;
+#else
+constexpr uint64_t usual_steps = 200'000;
+#endif
+
+constexpr uint64_t narrow = uint64_t{1} << 32;
+constexpr uint64_t wide = uint64_t{1} << 40;
+
+/* Inserts for each pattern of a model test; the others are scaled alike. */
+uint64_t steps()
+{
+	const char *given = std::getenv("DMSNAP_TEST_STEPS");
+	return given ? std::strtoull(given, nullptr, 0) : usual_steps;
+}
+
+Owned<ExceptionTable> make_table(uint64_t new_limit)
+{
+	auto table = ExceptionTable::create(new_limit);
+	EXPECT_TRUE(table);
+	return table ? std::move(*table) : Owned<ExceptionTable>();
+}
+
+Run run(uint64_t old_begin, uint64_t new_begin, uint64_t count = 1)
+{
+	return {{old_begin}, {new_begin}, count};
+}
+
+void load(ExceptionTable &table, const Run &run)
+{
+	ASSERT_TRUE(table.reserve(DMSNAP_ALLOC_CONSTRUCT));
+	table.insert(run);
+}
+
+void expect_mapped(const ExceptionTable &table, uint64_t chunk, uint64_t new_chunk, uint64_t count)
+{
+	const Fate fate = table.find({chunk}, UINT64_MAX);
+	EXPECT_TRUE(fate.mapped) << "chunk " << chunk;
+	EXPECT_EQ(fate.new_begin.value, new_chunk) << "chunk " << chunk;
+	EXPECT_EQ(fate.count, count) << "chunk " << chunk;
+}
+
+void expect_unmapped(const ExceptionTable &table, uint64_t chunk, uint64_t count)
+{
+	const Fate fate = table.find({chunk}, UINT64_MAX);
+	EXPECT_FALSE(fate.mapped) << "chunk " << chunk;
+	EXPECT_EQ(fate.count, count) << "chunk " << chunk;
+}
+
+/* The table and a map that is told the same. */
+class Model {
+public:
+	explicit Model(uint64_t new_limit) : table_(make_table(new_limit)) {}
+
+	ExceptionTable &table() { return *table_; }
+
+	/* What of @wanted is not mapped yet, from its begin on; count 0 if nothing is. */
+	Run free_part(Run wanted) const
+	{
+		auto after = chunks_.lower_bound(wanted.old_begin.value);
+		if (after != chunks_.end() && after->first < wanted.old_end().value)
+			wanted.count = after->first - wanted.old_begin.value;
+		return wanted;
+	}
+
+	/* Uses a reservation of the table. */
+	void insert(const Run &run)
+	{
+		table_->insert(run);
+		for (uint64_t i = 0; i < run.count; ++i)
+			chunks_.emplace_hint(chunks_.end(), run.old_begin.value + i,
+					     run.new_begin.value + i);
+		check(run.old_begin.value);
+		check(run.old_end().value - 1);
+		check(run.old_end().value);
+		if (run.old_begin.value > 0)
+			check(run.old_begin.value - 1);
+	}
+
+	/* What is said of @chunk and some after it. */
+	void check(uint64_t chunk)
+	{
+		constexpr uint64_t max = 40;
+		const Fate fate = table_->find({chunk}, max);
+		const auto at = chunks_.lower_bound(chunk);
+		const bool mapped = at != chunks_.end() && at->first == chunk;
+		ASSERT_EQ(fate.mapped, mapped) << "chunk " << chunk;
+		ASSERT_GT(fate.count, 0u) << "chunk " << chunk;
+		if (!mapped) {
+			uint64_t count = max;
+			if (at != chunks_.end())
+				count = std::min(max, at->first - chunk);
+			ASSERT_EQ(fate.count, count) << "chunk " << chunk;
+			return;
+		}
+		ASSERT_EQ(fate.new_begin.value, at->second) << "chunk " << chunk;
+		ASSERT_LE(fate.count, stretch(at, max)) << "chunk " << chunk;
+	}
+
+	/* Walks over all there is.  Runs may be in pieces, but in no more than there are leaves. */
+	void check_all()
+	{
+		ASSERT_EQ(table_->chunks(), chunks_.size());
+		uint64_t chunk = 0;
+		size_t pieces = 0;
+		auto at = chunks_.begin();
+		while (at != chunks_.end()) {
+			if (chunk < at->first) {
+				expect_unmapped(*table_, chunk, at->first - chunk);
+				chunk = at->first;
+			}
+			uint64_t left = stretch(at, UINT64_MAX);
+			for (; left > 0; ++pieces) {
+				const Fate fate = table_->find({chunk}, UINT64_MAX);
+				ASSERT_TRUE(fate.mapped) << "chunk " << chunk;
+				ASSERT_EQ(fate.new_begin.value, at->second) << "chunk " << chunk;
+				ASSERT_GT(fate.count, 0u) << "chunk " << chunk;
+				ASSERT_LE(fate.count, left) << "chunk " << chunk;
+				std::advance(at, fate.count);
+				chunk += fate.count;
+				left -= fate.count;
+			}
+			--pieces;
+		}
+		expect_unmapped(*table_, chunk, UINT64_MAX);
+		EXPECT_LE(pieces, table_->pages());
+	}
+
+private:
+	using Map = std::map<uint64_t, uint64_t>;
+
+	uint64_t stretch(Map::const_iterator at, uint64_t max) const
+	{
+		const auto [old_begin, new_begin] = *at;
+		uint64_t count = 1;
+		while (count < max && ++at != chunks_.end() && at->first == old_begin + count &&
+		       at->second == new_begin + count)
+			++count;
+		return count;
+	}
+
+	Owned<ExceptionTable> table_;
+	Map chunks_;
+};
+
+/*
+ * Inserts the runs that @next proposes, several reservations at a time, while
+ * no page can be had.
+ */
+void compare(uint64_t new_limit, const std::function<Run(Random &)> &next)
+{
+	test::for_seeds(1, [&](uint64_t seed) {
+		Random random(seed);
+		Model model(new_limit);
+		uint64_t inserted = 0;
+		for (uint64_t step = 0; step < 4 * steps() && inserted < steps();) {
+			const uint64_t batch = 1 + random.below(random.one_in(50) ? 2000 : 8);
+			for (uint64_t i = 0; i < batch; ++i)
+				ASSERT_TRUE(model.table().reserve(DMSNAP_ALLOC_NOWAIT));
+			Memory::instance().fail_nowait_from(0);
+			for (uint64_t i = 0; i < batch; ++i, ++step) {
+				const Run run = model.free_part(next(random));
+				if (run.count > 0)
+					model.insert(run);
+				else
+					model.table().unreserve();
+				inserted += run.count;
+			}
+			Memory::instance().fail_nothing();
+			if (testing::Test::HasFatalFailure())
+				return;
+		}
+		model.check_all();
+	});
+}
+
+/* COW chunks as an allocator hands them out. */
+class NewChunks {
+public:
+	uint64_t take(uint64_t count) { return std::exchange(next_, next_ + count); }
+
+private:
+	uint64_t next_ = 3;
+};
+
+TEST(ExceptionTable, new_table_maps_nothing)
+{
+	auto table = make_table(narrow);
+	expect_unmapped(*table, 0, UINT64_MAX);
+	expect_unmapped(*table, UINT64_MAX, UINT64_MAX);
+	EXPECT_EQ(table->chunks(), 0u);
+	EXPECT_EQ(table->find({5}, 7).count, 7u);
+}
+
+TEST(ExceptionTable, run_answers_for_the_rest_of_itself)
+{
+	auto table = make_table(narrow);
+	load(*table, run(100, 50, 21));
+	load(*table, run(121, 99));
+	expect_unmapped(*table, 7, 93);
+	expect_mapped(*table, 100, 50, 21);
+	expect_mapped(*table, 110, 60, 11);
+	expect_mapped(*table, 120, 70, 1);
+	expect_mapped(*table, 121, 99, 1);
+	expect_unmapped(*table, 122, UINT64_MAX);
+	EXPECT_EQ(table->find({101}, 4).count, 4u);
+	EXPECT_EQ(table->find({90}, 4).count, 4u);
+	EXPECT_EQ(table->chunks(), 22u);
+}
+
+TEST(ExceptionTable, chunk_that_closes_a_gap_joins_both_sides)
+{
+	auto table = make_table(narrow);
+	load(*table, run(10, 110, 5));
+	load(*table, run(16, 116, 5));
+	load(*table, run(15, 115));
+	expect_mapped(*table, 10, 110, 11);
+}
+
+TEST(ExceptionTable, runs_whose_new_chunks_do_not_go_on_stay_apart)
+{
+	auto table = make_table(narrow);
+	load(*table, run(10, 110, 5));
+	load(*table, run(15, 200, 5));
+	expect_mapped(*table, 10, 110, 5);
+	expect_mapped(*table, 15, 200, 5);
+}
+
+TEST(ExceptionTable, highest_chunk_numbers_are_kept)
+{
+	for (const uint64_t new_limit : {narrow, narrow + 1, UINT64_MAX}) {
+		auto table = make_table(new_limit);
+		load(*table, run(UINT64_MAX - 2, new_limit - 2, 2));
+		load(*table, run(0, 0, ExceptionTable::run_limit));
+		expect_mapped(*table, UINT64_MAX - 1, new_limit - 1, 1);
+		expect_unmapped(*table, UINT64_MAX, UINT64_MAX);
+		expect_mapped(*table, 1, 1, ExceptionTable::run_limit - 1);
+	}
+}
+
+TEST(ExceptionTable, run_reaches_over_what_was_the_begin_of_the_next_leaf)
+{
+	constexpr uint64_t far = uint64_t{1} << 33;
+	auto table = make_table(narrow);
+	load(*table, run(5, 1));
+	load(*table, run(far + 1000, 2));
+	load(*table, run(far - 10, 100, 500));
+	load(*table, run(far + 600, 3));
+	expect_mapped(*table, far - 1, 109, 491);
+	expect_mapped(*table, far, 110, 490);
+	expect_mapped(*table, far + 489, 599, 1);
+	expect_unmapped(*table, far + 490, 110);
+	expect_mapped(*table, far + 600, 3, 1);
+}
+
+TEST(ExceptionTable, refuses_a_run_that_is_mapped_in_part)
+{
+	auto table = make_table(narrow);
+	load(*table, run(100, 50, 20));
+	for (const dmsnap::Run &bad :
+	     {run(119, 1000, 5), run(95, 1000, 6), run(105, 1000), run(90, 1000, 99)}) {
+		user::FailureCapture failures;
+		load(*table, bad);
+		EXPECT_TRUE(failures.saw("disjoint"));
+	}
+	EXPECT_EQ(table->chunks(), 20u);
+	expect_unmapped(*table, 0, 100);
+	expect_mapped(*table, 100, 50, 20);
+}
+
+TEST(ExceptionTable, refuses_new_chunks_beyond_its_limit)
+{
+	auto table = make_table(1000);
+	load(*table, run(0, 990, 10));
+	user::FailureCapture failures;
+	load(*table, run(500, 999, 2));
+	EXPECT_TRUE(failures.saw("in_range"));
+	EXPECT_EQ(table->chunks(), 10u);
+}
+
+constexpr uint64_t leaf_slots = detail::Leaf<uint32_t>::capacity;
+constexpr uint64_t root_children = detail::Inner::capacity;
+
+/* Chunk 4 * i is mapped to i. */
+Owned<ExceptionTable> table_of_full_leaves(uint64_t leaves)
+{
+	auto table = make_table(narrow);
+	for (uint64_t i = 0; i < leaves * leaf_slots; ++i)
+		load(*table, run(4 * i, i));
+	return table;
+}
+
+TEST(ExceptionTable, all_is_found_after_a_full_node_was_split_at_any_place)
+{
+	for (const uint64_t leaf : {uint64_t{0}, root_children / 2 - 2, root_children / 2 - 1,
+				    root_children / 2, root_children / 2 + 1, root_children - 1}) {
+		auto table = table_of_full_leaves(root_children);
+		const uint64_t between = (leaf * leaf_slots + leaf_slots / 2) * 4 + 2;
+		load(*table, run(between, 7));
+		expect_mapped(*table, between, 7, 1);
+		uint64_t wrong = 0;
+		for (uint64_t i = 0; i < root_children * leaf_slots; ++i) {
+			const Fate fate = table->find({4 * i}, 1);
+			wrong += !fate.mapped || fate.new_begin.value != i;
+		}
+		EXPECT_EQ(wrong, 0u) << "leaf " << leaf;
+	}
+}
+
+TEST(ExceptionTableModel, uniform)
+{
+	NewChunks chunks;
+	compare(narrow, [&](Random &random) {
+		return run(random.below(uint64_t{1} << 24), chunks.take(1));
+	});
+}
+
+TEST(ExceptionTableModel, uniform_with_wide_new_chunks)
+{
+	compare(wide, [&](Random &random) {
+		return run(random.below(uint64_t{1} << 22), random.below(wide));
+	});
+}
+
+TEST(ExceptionTableModel, uniform_runs)
+{
+	NewChunks chunks;
+	compare(narrow, [&](Random &random) {
+		const uint64_t count = 1 + random.below(20);
+		return run(random.below(uint64_t{1} << 22), chunks.take(count), count);
+	});
+}
+
+TEST(ExceptionTableModel, all_join_until_one_run_is_left)
+{
+	compare(narrow, [&](Random &random) {
+		const uint64_t chunk = random.below(steps() / 2);
+		return run(chunk, chunk + 77, 1 + random.below(3));
+	});
+}
+
+TEST(ExceptionTableModel, ascending)
+{
+	NewChunks chunks;
+	uint64_t old_chunk = 0;
+	compare(narrow, [&](Random &random) {
+		old_chunk += 1 + random.below(5);
+		return run(old_chunk, chunks.take(1));
+	});
+}
+
+TEST(ExceptionTableModel, descending)
+{
+	NewChunks chunks;
+	uint64_t old_chunk = narrow;
+	compare(narrow, [&](Random &random) {
+		const uint64_t count = 1 + random.below(4);
+		old_chunk -= count + random.below(2);
+		return run(old_chunk, chunks.take(count), count);
+	});
+}
+
+TEST(ExceptionTableModel, descending_over_windows)
+{
+	NewChunks chunks;
+	uint64_t old_chunk = uint64_t{1} << 50;
+	compare(wide, [&](Random &random) {
+		old_chunk -= 3 + random.below(uint64_t{1} << 26);
+		return run(old_chunk, chunks.take(3), 1 + random.below(3));
+	});
+}
+
+TEST(ExceptionTableModel, streams_interleaved)
+{
+	NewChunks chunks;
+	std::vector<uint64_t> streams;
+	for (uint64_t i = 0; i < 37; ++i)
+		streams.push_back(i << 20);
+	compare(narrow, [&](Random &random) {
+		uint64_t &stream = streams[random.below(streams.size())];
+		const uint64_t count = 1 + random.below(8);
+		const uint64_t old_begin = stream;
+		stream += count + 2 * random.below(2);
+		return run(old_begin, chunks.take(count), count);
+	});
+}
+
+TEST(ExceptionTableModel, clustered)
+{
+	NewChunks chunks;
+	uint64_t centre = 0;
+	compare(narrow, [&](Random &random) {
+		if (random.one_in(500))
+			centre = random.below(uint64_t{1} << 36);
+		const uint64_t count = 1 + random.below(3);
+		return run(centre + random.below(3000), chunks.take(count), count);
+	});
+}
+
+TEST(ExceptionTableModel, around_window_borders)
+{
+	NewChunks chunks;
+	compare(narrow, [&](Random &random) {
+		const uint64_t border = (1 + random.below(12)) * ExceptionTable::run_limit;
+		const uint64_t count = 1 + random.below(30);
+		return run(border - 30000 + random.below(60000), chunks.take(count), count);
+	});
+}
+
+TEST(ExceptionTableModel, sparse)
+{
+	NewChunks chunks;
+	compare(wide, [&](Random &random) {
+		const uint64_t shift = random.below(50);
+		const uint64_t count = 1 + random.below(4);
+		return run(random.next() >> (14 + shift), chunks.take(count), count);
+	});
+}
+
+double bytes_each(const ExceptionTable &table)
+{
+	return static_cast<double>(table.pages()) * DMSNAP_PAGE_SIZE /
+	       static_cast<double>(table.chunks());
+}
+
+/* The budget is 12; what is measured is 9.6. */
+TEST(ExceptionTableMemory, isolated_exceptions_take_less_than_10_and_a_half_bytes)
+{
+	const uint64_t count = 10 * steps();
+	test::for_seeds(1, [&](uint64_t seed) {
+		Random random(seed);
+		auto table = make_table(narrow);
+		while (table->chunks() < count) {
+			/* New chunks two apart: none joins. */
+			const uint64_t chunk = random.below(64 * count);
+			if (!table->find({chunk}, 1).mapped)
+				load(*table, run(chunk, 2 * table->chunks()));
+		}
+		EXPECT_LE(bytes_each(*table), 10.5);
+	});
+}
+
+TEST(ExceptionTableMemory, ascending_and_descending_leave_full_leaves)
+{
+	const uint64_t count = 5 * steps();
+	auto ascending = make_table(narrow);
+	auto descending = make_table(narrow);
+	for (uint64_t i = 0; i < count; ++i) {
+		load(*ascending, run(2 * i, i));
+		load(*descending, run(2 * (count - i), i));
+	}
+	const auto spare = static_cast<double>((ExceptionTable::held_back + 8) * DMSNAP_PAGE_SIZE) /
+			   static_cast<double>(count);
+	EXPECT_LE(bytes_each(*ascending), 8.2 + spare);
+	EXPECT_LE(bytes_each(*descending), 8.2 + spare);
+}
+
+TEST(ExceptionTableMemory, run_takes_no_page_however_long)
+{
+	auto table = make_table(narrow);
+	const size_t pages = table->pages();
+	for (uint64_t i = 0; i < 5 * steps(); ++i)
+		load(*table, run(1000 + i, 5000 + i));
+	EXPECT_EQ(table->pages(), pages);
+	expect_mapped(*table, 1000, 5000, 5 * steps());
+}
+
+TEST(ExceptionTableMemory, chunks_below_a_lonely_one_share_a_page)
+{
+	constexpr uint64_t far = uint64_t{1} << 40;
+	auto table = make_table(narrow);
+	load(*table, run(5, 1));
+	const size_t pages = table->pages();
+	for (uint64_t i = 0; i < 500; ++i)
+		load(*table, run(far + 1'000'000 - 2 * i, 10 + i));
+	EXPECT_LE(table->pages(), pages + 8);
+}
+
+TEST(ExceptionTableMemory, all_pages_go_with_the_table)
+{
+	const size_t outstanding = Memory::instance().outstanding();
+	{
+		auto table = make_table(narrow);
+		for (uint64_t i = 0; i < 300'000; ++i)
+			load(*table, run(2 * i, i));
+		EXPECT_EQ(Memory::instance().outstanding(), outstanding + 1 + table->pages());
+	}
+	EXPECT_EQ(Memory::instance().outstanding(), outstanding);
+}
+
+TEST(ExceptionTableMemory, create_fails_cleanly_wherever_memory_ends)
+{
+	const size_t outstanding = Memory::instance().outstanding();
+	for (uint64_t n = 0;; ++n) {
+		ASSERT_LT(n, 1000u);
+		Memory::instance().fail_construct_at(n);
+		auto table = ExceptionTable::create(narrow);
+		Memory::instance().fail_nothing();
+		if (table)
+			break;
+		EXPECT_EQ(table.error(), Error::no_memory);
+		EXPECT_EQ(Memory::instance().outstanding(), outstanding);
+	}
+}
+
+TEST(ExceptionTableReserve, first_reservation_succeeds_without_memory_and_a_second_does_not)
+{
+	auto table = make_table(narrow);
+	Memory::instance().fail_nowait_from(0);
+	ASSERT_TRUE(table->reserve(DMSNAP_ALLOC_NOWAIT));
+	EXPECT_FALSE(table->reserve(DMSNAP_ALLOC_NOWAIT));
+	table->insert(run(1, 1));
+	EXPECT_TRUE(table->reserve(DMSNAP_ALLOC_NOWAIT));
+	Memory::instance().fail_nothing();
+	EXPECT_TRUE(table->reserve(DMSNAP_ALLOC_NOWAIT));
+	table->unreserve();
+	table->unreserve();
+}
+
+TEST(ExceptionTableReserve, held_back_pages_carry_thousands_of_inserts_one_after_another)
+{
+	auto table = make_table(narrow);
+	Memory::instance().fail_nowait_from(0);
+	Random random(1);
+	uint64_t inserts = 0;
+	while (table->reserve(DMSNAP_ALLOC_NOWAIT)) {
+		uint64_t chunk;
+		do
+			chunk = random.below(1 << 28);
+		while (table->find({chunk}, 1).mapped);
+		table->insert(run(chunk, 2 * inserts++));
+	}
+	EXPECT_GE(inserts, 8000u);
+
+	Memory::instance().fail_nothing();
+	EXPECT_TRUE(table->reserve(DMSNAP_ALLOC_NOWAIT));
+	table->unreserve();
+}
+
+TEST(ExceptionTableReserve, reservations_suffice_when_every_insert_hits_a_full_leaf)
+{
+	constexpr uint64_t leaves = 700;
+	auto table = table_of_full_leaves(leaves);
+	const size_t pages = table->pages();
+	for (uint64_t i = 0; i < leaves; ++i)
+		ASSERT_TRUE(table->reserve(DMSNAP_ALLOC_NOWAIT));
+	Memory::instance().fail_nowait_from(0);
+	for (uint64_t i = 0; i < leaves; ++i)
+		table->insert(run((i * leaf_slots + leaf_slots / 2) * 4 + 2, i));
+	Memory::instance().fail_nothing();
+	/* They were full indeed: splitting one gives room to both its neighbours at most. */
+	EXPECT_GE(table->pages(), pages + leaves / 4);
+}
+
+/* A leaf, its parent and the root above may all be full when the last pages go. */
+TEST(ExceptionTableReserve, held_back_pages_suffice_for_a_tree_that_grows_higher)
+{
+	for (uint64_t left = 0; left <= ExceptionTable::held_back + 4; ++left) {
+		const uint64_t leaves = root_children - left;
+		auto table = table_of_full_leaves(leaves);
+		Memory::instance().fail_nowait_from(0);
+		uint64_t i = leaves * leaf_slots;
+		for (; table->reserve(DMSNAP_ALLOC_NOWAIT); ++i)
+			table->insert(run(4 * i, i));
+		Memory::instance().fail_nothing();
+		EXPECT_EQ(table->chunks(), i);
+		EXPECT_GE(i, (leaves + ExceptionTable::held_back - 3) * leaf_slots);
+	}
+}
+
+TEST(ExceptionTableReserve, reservations_given_back_give_their_pages_back)
+{
+	auto table = make_table(narrow);
+	const size_t pages = table->pages();
+	for (int i = 0; i < 1000; ++i)
+		ASSERT_TRUE(table->reserve(DMSNAP_ALLOC_NOWAIT));
+	EXPECT_GE(table->pages(), pages + 900);
+	for (int i = 0; i < 1000; ++i)
+		table->unreserve();
+	EXPECT_LE(table->pages(), pages + ExceptionTable::held_back);
+}
+
+/*
+ * One writer and two readers that keep at the few leaves the writer is at.  Runs
+ * of 4 at multiples of 8, in an order that jumps about; new = old + 1 everywhere.
+ */
+class Race {
+public:
+	static constexpr uint64_t runs = 4000;
+
+	/* Returns the number of wrong answers. */
+	uint64_t run_once(uint64_t seed)
+	{
+		std::thread first(&Race::read, this, 2 * seed);
+		std::thread second(&Race::read, this, 2 * seed + 1);
+		while (readers_.load() < 2)
+			std::this_thread::yield();
+		for (uint64_t i = 0; i < runs; ++i) {
+			load(*table_, run(old_begin(i), old_begin(i) + 1, 4));
+			inserted_.store(i + 1);
+		}
+		first.join();
+		second.join();
+		EXPECT_EQ(table_->chunks(), 4 * runs);
+		return wrong_.load();
+	}
+
+private:
+	static uint64_t old_begin(uint64_t i) { return 8 * (i * 1637 % runs); }
+
+	void read(uint64_t seed)
+	{
+		Random random(seed);
+		++readers_;
+		for (uint64_t before = 0; before < runs;) {
+			before = inserted_.load();
+			const bool there = before > 0 && !random.one_in(3);
+			const uint64_t i = random.below(there ? before : runs);
+			const uint64_t into = random.below(4);
+			const uint64_t chunk = old_begin(i) + into;
+			const Fate fate = table_->find({chunk}, 8);
+			if (fate.mapped)
+				wrong_ += fate.new_begin.value != chunk + 1 ||
+					  fate.count != 4 - into;
+			else
+				wrong_ += there ||
+					  (fate.count < 8 && (chunk + fate.count) % 8 != 0);
+			const Fate gap = table_->find({old_begin(i) + 4}, 4);
+			wrong_ += gap.mapped || gap.count != 4;
+		}
+	}
+
+	Owned<ExceptionTable> table_ = make_table(narrow);
+	std::atomic<int> readers_ = 0;
+	std::atomic<uint64_t> inserted_ = 0;
+	std::atomic<uint64_t> wrong_ = 0;
+};
+
+TEST(ExceptionTableReaders, find_what_was_inserted_before_and_never_half_of_it)
+{
+	for (uint64_t round = 0; round < 3 * steps() / Race::runs; ++round)
+		ASSERT_EQ(Race().run_once(round), 0u) << "round " << round;
+}
+
+} // namespace
+} // namespace dmsnap

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Writes to an origin: what they cost, and in which order things become durable.
+ */
+#include <gtest/gtest.h>
+
+#include "unit/snapshot/bench.hpp"
+
+namespace dmsnap::test {
+namespace {
+
+using user::Device;
+using user::IoRecord;
+using user::Mapped;
+using user::Op;
+
+constexpr unsigned int durable = DMSNAP_IO_PREFLUSH | DMSNAP_IO_FUA;
+
+/* Every one that is not metadata. */
+std::vector<IoRecord> data_writes(const Device &device)
+{
+	std::vector<IoRecord> writes;
+	for (const IoRecord &io : device.log())
+		if (io.op == Op::write && !(io.flags & DMSNAP_IO_META))
+			writes.push_back(io);
+	return writes;
+}
+
+TEST(CopyOut, one_read_serves_all_snapshots)
+{
+	Bench bench;
+	for (int n = 0; n < 5; n++)
+		bench.add("P 8");
+	bench.disk.reset_log();
+	ASSERT_EQ(bench.write(16, 8), 0);
+	EXPECT_EQ(bench.disk.counters().reads, 1u);
+	EXPECT_EQ(bench.disk.counters().read_sectors, 8u);
+	for (auto &snap : bench.snaps) {
+		EXPECT_EQ(data_writes(snap->cow).size(), 1u);
+		EXPECT_EQ(snap->cow.counters().fua_writes, 1u);
+		EXPECT_TRUE(bench.right(*snap));
+	}
+}
+
+TEST(CopyOut, different_chunk_sizes_share_the_read_of_the_largest)
+{
+	Bench bench;
+	auto &small = bench.add("P 8");
+	auto &large = bench.add("P 128");
+	auto &least = bench.add("N 1");
+	bench.disk.reset_log();
+	ASSERT_EQ(bench.write(131, 2), 0);
+	EXPECT_EQ(bench.disk.counters().reads, 1u);
+	EXPECT_EQ(bench.disk.counters().read_sectors, 128u);
+	EXPECT_EQ(data_writes(small.cow)[0].sectors, 8u);
+	EXPECT_EQ(data_writes(large.cow)[0].sectors, 128u);
+	EXPECT_EQ(data_writes(least.cow)[0].sectors, 2u);
+	for (auto &snap : bench.snaps)
+		EXPECT_TRUE(bench.right(*snap));
+}
+
+TEST(CopyOut, neighbouring_writes_are_copied_together)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	std::vector<Mapped::Handle> writes;
+	for (uint64_t n = 0; n < 16; n++)
+		writes.push_back(bench.start_write(n * 8, 8));
+	for (auto &write : writes)
+		EXPECT_EQ(bench.origin.wait(write), 0);
+	EXPECT_EQ(bench.disk.counters().reads, 1u);
+	EXPECT_EQ(data_writes(snap.cow).size(), 1u);
+	EXPECT_EQ(snap.cow.counters().fua_writes, 1u);
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(CopyOut, a_long_write_is_copied_in_long_pieces)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(0, 2048), 0);
+	EXPECT_EQ(bench.disk.counters().reads, 4u);
+	EXPECT_EQ(bench.disk.counters().read_sectors, 2048u);
+	EXPECT_EQ(data_writes(snap.cow).size(), 4u);
+	EXPECT_LE(snap.cow.counters().fua_writes, 2u);
+	EXPECT_EQ(bench.disk.counters().writes, 1u);
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(CopyOut, what_is_copied_is_written_in_one_io_and_costs_nothing)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(0, 2048), 0);
+	bench.disk.reset_log();
+	snap.cow.reset_log();
+	ASSERT_EQ(bench.write(0, 2048), 0);
+	EXPECT_EQ(bench.disk.log().size(), 1u);
+	EXPECT_EQ(snap.cow.log().size(), 0u);
+}
+
+TEST(CopyOut, a_write_is_cut_where_copying_begins)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(0, 8), 0);
+	bench.disk.reset_log();
+	ASSERT_EQ(bench.write(0, 16), 0);
+	EXPECT_EQ(bench.disk.counters().read_sectors, 8u);
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(CopyOut, an_origin_without_snapshots_passes_everything_on)
+{
+	Bench bench;
+	ASSERT_EQ(bench.write(3, 2048), 0);
+	bench.origin.read(0, 4096);
+	ASSERT_EQ(bench.origin.flush(), 0);
+	ASSERT_EQ(bench.disk.log().size(), 3u);
+	EXPECT_EQ(bench.disk.counters().flushes, 1u);
+}
+
+TEST(CopyOut, the_exception_is_durable_before_the_origin_is_written)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(0, 8), 0);
+
+	const IoRecord *entry = nullptr;
+	for (const IoRecord &io : snap.cow.log())
+		if (io.flags & DMSNAP_IO_META && io.op == Op::write)
+			entry = &io;
+	ASSERT_NE(entry, nullptr);
+	EXPECT_EQ(entry->flags & durable, durable);
+	const IoRecord data = data_writes(snap.cow).at(0);
+	const IoRecord &write = bench.disk.log().back();
+	const auto &speed = snap.cow.options();
+	EXPECT_GE(entry->submitted_ns, data.submitted_ns + speed.latency_ns);
+	EXPECT_GE(write.submitted_ns, entry->submitted_ns + speed.flush_ns + speed.latency_ns);
+}
+
+TEST(CopyOut, concurrent_writes_share_commits)
+{
+	Bench bench(65536);
+	auto &snap = bench.add("P 8", 131072);
+	std::vector<Mapped::Handle> writes;
+	for (uint64_t n = 0; n < 256; n++)
+		writes.push_back(bench.start_write(n * 37 % 256 * 256, 8));
+	for (auto &write : writes)
+		EXPECT_EQ(bench.origin.wait(write), 0);
+	EXPECT_EQ(bench.disk.counters().reads, 256u);
+	EXPECT_LE(snap.cow.counters().fua_writes, 16u);
+	EXPECT_EQ(snap.cow.counters().flushes, snap.cow.counters().fua_writes);
+}
+
+TEST(CopyOut, a_slow_snapshot_does_not_hold_back_the_commit_of_another)
+{
+	Bench bench;
+	auto &fast = bench.add("P 8");
+	auto &slow = bench.add("P 8");
+	slow.cow.hold_all();
+	auto write = bench.start_write(0, 8);
+	bench.world.settle();
+	EXPECT_EQ(fast.cow.counters().fua_writes, 1u);
+	EXPECT_EQ(bench.disk.counters().writes, 0u);
+	EXPECT_FALSE(write->done);
+	slow.cow.release();
+	EXPECT_EQ(bench.origin.wait(write), 0);
+	EXPECT_TRUE(bench.right(fast));
+	EXPECT_TRUE(bench.right(slow));
+}
+
+TEST(CopyOut, a_write_waits_for_reads_of_the_snapshot_that_see_the_origin)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	bench.disk.hold(Op::read);
+	auto read = snap.mapped.start_read(0, 8);
+	bench.world.settle();
+	ASSERT_EQ(bench.disk.held(), 1u);
+	/* The snapshot gets the chunk without a read of the origin. */
+	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	auto write = bench.start_write(0, 8);
+	bench.world.run_for(5'000'000'000);
+	EXPECT_FALSE(write->done);
+	EXPECT_EQ(bench.disk.counters().writes, 0u);
+	bench.disk.release();
+	EXPECT_EQ(bench.origin.wait(write), 0);
+	EXPECT_TRUE(read->done);
+	EXPECT_TRUE((Pattern{1, 1}.matches(0, read->data)));
+}
+
+TEST(CopyOut, later_reads_of_the_snapshot_do_not_hold_back_a_write)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	bench.disk.hold(Op::read);
+	auto read = snap.mapped.start_read(8, 8);
+	ASSERT_EQ(snap.mapped.flush(), 0);
+	bench.disk.release();
+	EXPECT_EQ(bench.write(0, 8), 0);
+	EXPECT_EQ(snap.mapped.wait(read), 0);
+}
+
+TEST(CopyOut, a_cow_device_that_fails_costs_its_snapshot_only)
+{
+	Bench bench;
+	auto &bad = bench.add("P 8");
+	auto &good = bench.add("P 8");
+	bad.cow.fail_nth(Op::write, 1);
+	EXPECT_EQ(bench.write(0, 8), 0);
+	EXPECT_EQ(bad.mapped.status(), "Invalid");
+	EXPECT_EQ(bad.mapped.events(), 1u);
+	EXPECT_TRUE(bench.world.log_holds("Invalidating snapshot: Error reading/writing."));
+	EXPECT_EQ(good.mapped.events(), 0u);
+	EXPECT_TRUE(bench.right(good));
+}
+
+TEST(CopyOut, an_origin_that_cannot_be_read_costs_the_snapshots)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	bench.disk.fail_nth(Op::read, 1);
+	EXPECT_EQ(bench.write(0, 8), 0);
+	EXPECT_EQ(snap.mapped.status(), "Invalid");
+}
+
+TEST(CopyOut, the_invalid_mark_is_durable_before_the_write_goes)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	snap.cow.fail_nth(Op::write, 1);
+	auto write = bench.start_write(0, 8);
+	bench.world.run_until([&] { return snap.cow.counters().writes == 1; });
+	snap.cow.hold(Op::write);
+	bench.world.settle();
+	ASSERT_EQ(snap.cow.held(), 1u);
+	const IoRecord &mark = snap.cow.log().back();
+	EXPECT_EQ(mark.sector, 0u);
+	EXPECT_EQ(mark.flags & durable, durable);
+	EXPECT_EQ(snap.mapped.status(), "Invalid");
+	EXPECT_FALSE(write->done);
+	EXPECT_EQ(bench.disk.counters().writes, 0u);
+	snap.cow.release();
+	EXPECT_EQ(bench.origin.wait(write), 0);
+	bench.crash();
+	EXPECT_EQ(snap.mapped.status(), "Invalid");
+}
+
+TEST(CopyOut, a_lost_entry_holds_back_the_write_until_the_mark_is_durable)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	snap.cow.fail_nth(Op::write, 1);
+	uint64_t before = snap.cow.counters().writes;
+	auto flush = snap.mapped.start_flush();
+	bench.world.run_until([&] { return snap.cow.counters().writes > before; });
+	snap.cow.hold(Op::write);
+	bench.world.settle();
+	ASSERT_EQ(snap.cow.held(), 1u);
+	EXPECT_TRUE(flush->done);
+	EXPECT_NE(flush->error, 0);
+	/* A crash now would leave a store that is valid and lacks the chunk. */
+	auto write = bench.start_write(0, 8);
+	bench.world.settle();
+	EXPECT_FALSE(write->done);
+	EXPECT_EQ(bench.disk.counters().writes, 0u);
+	snap.cow.release();
+	EXPECT_EQ(bench.origin.wait(write), 0);
+}
+
+TEST(CopyOut, a_snapshot_shorter_than_the_origin_lacks_nothing_behind_its_end)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8", 16384, 100);
+	ASSERT_EQ(bench.write(104, 1000), 0);
+	EXPECT_EQ(bench.disk.counters().reads, 0u);
+	ASSERT_EQ(bench.write(90, 500), 0);
+	EXPECT_LE(bench.disk.counters().read_sectors, 16u);
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(CopyOut, the_last_chunk_may_reach_over_the_end_of_the_origin)
+{
+	Bench bench(1001);
+	auto &snap = bench.add("P 16");
+	ASSERT_EQ(bench.write(1000, 1), 0);
+	EXPECT_EQ(bench.disk.counters().read_sectors, 9u);
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(CopyOut, a_low_threshold_lets_all_writes_end)
+{
+	Bench bench;
+	auto &one = bench.add("P 8");
+	auto &two = bench.add("N 16");
+	bench.world.cow_threshold = 1;
+	std::vector<Mapped::Handle> writes;
+	for (uint64_t n = 0; n < 100; n++)
+		writes.push_back(bench.start_write(n * 40 % 4000, 9));
+	for (auto &write : writes)
+		EXPECT_EQ(bench.origin.wait(write), 0);
+	EXPECT_TRUE(bench.right(one));
+	EXPECT_TRUE(bench.right(two));
+}
+
+TEST(CopyOut, partial_snapshot_writes_over_the_threshold_wait_for_no_timer)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	bench.world.cow_threshold = 1;
+	uint64_t before = bench.world.now_ns();
+	std::vector<Mapped::Handle> writes;
+	for (uint64_t n = 0; n < 50; n++)
+		writes.push_back(snap.mapped.start_write(n * 8 + 1, bench.fresh(n * 8 + 1, 2)));
+	for (auto &write : writes)
+		EXPECT_EQ(snap.mapped.wait(write), 0);
+	EXPECT_LT(bench.world.now_ns() - before, 500'000'000u);
+}
+
+TEST(CopyOut, the_throttle_makes_copies_slower)
+{
+	uint64_t took[2];
+	for (unsigned int percent : {100u, 1u}) {
+		Bench bench;
+		auto &snap = bench.add("P 8");
+		bench.world.copy_throttle = percent;
+		/* The clock of a world does not begin at 0. */
+		bench.world.run_for(2'000'000'000);
+		uint64_t before = bench.world.now_ns();
+		for (uint64_t n = 0; n < 500; n++)
+			EXPECT_EQ(bench.write(n * 8, 8), 0);
+		took[percent == 1] = bench.world.now_ns() - before;
+		EXPECT_TRUE(bench.right(snap));
+	}
+	/* 20 us of copying each; half a second of idle time is put to account. */
+	EXPECT_GT(took[1], 500 * 20'000u * 100 - 500'000'000u - took[0]);
+}
+
+} // namespace
+} // namespace dmsnap::test

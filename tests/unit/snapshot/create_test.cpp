@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Constructors: what they refuse, and what is left when they fail.
+ */
+#include <gtest/gtest.h>
+
+#include "unit/snapshot/bench.hpp"
+#include "user/memory.hpp"
+
+namespace dmsnap::test {
+namespace {
+
+using user::Mapped;
+using user::Memory;
+using user::Op;
+using user::TargetType;
+
+/*
+ * Loads with the n-th allocation failing, for all n, until the load does not need
+ * so many.  It may do without one.
+ */
+template <typename Load> void fail_each_allocation(Mapped &mapped, const Load &load)
+{
+	Memory &memory = Memory::instance();
+	/* The list of an origin's snapshots grows once and stays. */
+	EXPECT_EQ(load(), 0);
+	mapped.remove();
+	for (uint64_t n = 0;; n++) {
+		ASSERT_LT(n, 10000u);
+		size_t before = memory.outstanding();
+		memory.fail_construct_at(n);
+		int error = load();
+		bool failed = memory.construct_requests() > n;
+		memory.fail_nothing();
+		if (!failed) {
+			EXPECT_EQ(error, 0);
+			return;
+		}
+		ASSERT_TRUE(!error || error == -12) << "allocation " << n;
+		if (!error)
+			mapped.remove();
+		ASSERT_EQ(memory.outstanding(), before) << "allocation " << n;
+	}
+}
+
+TEST(SnapshotCreate, leaves_nothing_when_any_allocation_fails)
+{
+	for (const char *store : {"P 8", "PO 16", "N 8"}) {
+		Bench bench;
+		/* Without another target the shared parts are made and lost too. */
+		for (bool alone : {true, false}) {
+			SCOPED_TRACE(std::string(store) + (alone ? " alone" : ""));
+			std::string name = std::string("cow") + (alone ? "a" : "b");
+			bench.world.add_device({.name = name, .sectors = 4096});
+			if (alone)
+				bench.origin.remove();
+			else
+				EXPECT_EQ(bench.origin.create(TargetType::origin, 4096, "disk"), 0);
+			Mapped snapshot("snapshot");
+			fail_each_allocation(snapshot, [&] {
+				int error = snapshot.load(TargetType::snapshot, 4096,
+							  "disk " + name + " " + store);
+				EXPECT_EQ(error != 0, !snapshot.error_text().empty());
+				return error;
+			});
+			EXPECT_EQ(snapshot.resume(), 0);
+			EXPECT_TRUE((Pattern{1, 1}.matches(0, snapshot.read(0, 4096))));
+		}
+	}
+}
+
+TEST(SnapshotCreate, leaves_nothing_when_an_allocation_fails_over_a_full_store)
+{
+	Bench bench;
+	auto &snap = bench.add("P 1");
+	/* Holes and several areas. */
+	for (uint64_t n = 0; n < 300; n++)
+		ASSERT_EQ(bench.write(n * 7 % 4001, 2), 0);
+	snap.mapped.remove();
+	fail_each_allocation(snap.mapped, [&] {
+		return snap.mapped.load(TargetType::snapshot, 4096, snap.words);
+	});
+	ASSERT_EQ(snap.mapped.resume(), 0);
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(SnapshotCreate, leaves_the_source_alone_when_a_reload_fails)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(snap, 0, 20), 0);
+	Mapped other("other");
+	fail_each_allocation(other,
+			     [&] { return other.load(TargetType::snapshot, 4096, snap.words); });
+	EXPECT_TRUE(bench.right(snap));
+	other.remove();
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(SnapshotCreate, leaves_nothing_when_any_io_fails)
+{
+	for (Op op : {Op::read, Op::write, Op::zero, Op::flush}) {
+		Bench bench;
+		auto &cow = bench.world.add_device({.name = "cow", .sectors = 4096});
+		Mapped snapshot("snapshot");
+		int error = -1;
+		for (uint64_t n = 1; error && n < 10; n++) {
+			cow.clear_faults();
+			cow.load({});
+			cow.fail_nth(op, n);
+			error = snapshot.load(TargetType::snapshot, 4096, "disk cow P 8");
+			EXPECT_TRUE(!error || error == -5) << error;
+		}
+		EXPECT_EQ(error, 0);
+	}
+}
+
+TEST(OriginCreate, leaves_nothing_when_any_allocation_fails)
+{
+	Bench bench;
+	bench.origin.remove();
+	fail_each_allocation(bench.origin,
+			     [&] { return bench.origin.load(TargetType::origin, 4096, "disk"); });
+	EXPECT_EQ(bench.origin.resume(), 0);
+	EXPECT_EQ(bench.write(0, 8), 0);
+}
+
+TEST(SnapshotCreate, says_why_it_refuses)
+{
+	struct {
+		const char *words;
+		int error;
+		const char *text;
+	} cases[] = {
+		{"disk cow P", -22, "requires 4 or more arguments"},
+		{"nothing cow P 8", -19, "Cannot get origin device"},
+		{"disk nothing P 8", -19, "Cannot get COW device"},
+		{"disk disk P 8", -22, "COW device cannot be the same as origin device"},
+		{"disk 252:0 P 8", -22, "COW device cannot be the same as origin device"},
+		{"disk cow X 8", -22, "Couldn't create exception store"},
+		{"disk cow PX 8", -22, "Couldn't create exception store"},
+		{"disk cow P 7", -22, "Couldn't create exception store"},
+		{"disk cow P x", -22, "Couldn't create exception store"},
+		{"disk cow P 4194304", -22, "Couldn't create exception store"},
+		{"disk cow N 0", -22, "Chunk size not set"},
+		{"disk cow P 8 1", -22, "Invalid number of feature arguments"},
+		{"disk cow P 8 1 x", -22, "Unrecognised feature requested"},
+		{"disk junk P 8", -6, "Failed to read snapshot metadata"},
+	};
+	for (const auto &one : cases) {
+		SCOPED_TRACE(one.words);
+		Bench bench;
+		bench.world.add_device({.name = "cow", .sectors = 4096});
+		auto &junk = bench.world.add_device({.name = "junk", .sectors = 4096});
+		junk.poke(0, Pattern{9, 9}.make(0, 1));
+		Mapped snapshot("snapshot");
+		EXPECT_EQ(snapshot.load(TargetType::snapshot, 4096, one.words), one.error);
+		EXPECT_EQ(snapshot.error_text(), one.text);
+	}
+}
+
+TEST(OriginCreate, says_why_it_refuses)
+{
+	Bench bench;
+	Mapped origin("origin");
+	EXPECT_EQ(origin.load(TargetType::origin, 4096, ""), -22);
+	EXPECT_EQ(origin.error_text(), "origin: incorrect number of arguments");
+	EXPECT_EQ(origin.load(TargetType::origin, 4096, "disk disk"), -22);
+	EXPECT_EQ(origin.load(TargetType::origin, 4096, "nothing"), -19);
+	EXPECT_EQ(origin.error_text(), "Cannot get target device");
+}
+
+TEST(SnapshotCreate, a_store_that_is_marked_invalid_loads_and_says_so)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8", 32);
+	EXPECT_EQ(bench.write(0, 4096), 0);
+	snap.mapped.remove();
+	ASSERT_EQ(snap.mapped.create(TargetType::snapshot, 4096, snap.words), 0);
+	EXPECT_EQ(snap.mapped.status(), "Invalid");
+	EXPECT_TRUE(bench.world.log_holds("Snapshot is marked invalid."));
+	std::vector<uint8_t> data(4096);
+	EXPECT_EQ(snap.mapped.read(0, data), -5);
+	EXPECT_EQ(snap.mapped.write(0, data), -5);
+	EXPECT_EQ(snap.mapped.flush(), 0);
+	EXPECT_EQ(bench.write(0, 8), 0);
+}
+
+TEST(SnapshotCreate, an_inactive_snapshot_costs_the_origin_nothing)
+{
+	Bench bench;
+	bench.world.add_device({.name = "cow", .sectors = 4096});
+	Mapped snapshot("snapshot");
+	ASSERT_EQ(snapshot.load(TargetType::snapshot, 4096, "disk cow P 8"), 0);
+	EXPECT_EQ(bench.write(0, 8), 0);
+	EXPECT_EQ(bench.disk.counters().reads, 0u);
+}
+
+} // namespace
+} // namespace dmsnap::test

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * History: what each sector of a device may hold, from the writes that were
+ * asked for.  A write has a number, its stamp, and every sector of it tells the
+ * stamp and where it belongs.
+ *
+ * Times are ticks of a counter of the test's: a begin is told in time, an end
+ * perhaps late.  A late end only allows more.
+ */
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace dmsnap::test {
+
+/* 0: a sector of zeros. */
+using Stamp = uint32_t;
+constexpr Stamp not_a_stamp = UINT32_MAX;
+
+/* One sector as the write @stamp leaves it. */
+inline void put_stamp(Stamp stamp, uint64_t sector, uint8_t *out)
+{
+	uint64_t words[64] = {};
+	if (stamp) {
+		words[0] = uint64_t{stamp} << 32 | (sector & UINT32_MAX);
+		for (size_t i = 1; i < 64; i++)
+			words[i] = words[0] * (2 * i + 1) + i;
+	}
+	std::memcpy(out, words, sizeof(words));
+}
+
+/* Whose write a sector holds; not_a_stamp if it belongs elsewhere or is none. */
+inline Stamp stamp_of(uint64_t sector, const uint8_t *data)
+{
+	uint64_t first;
+	uint8_t wanted[512];
+	std::memcpy(&first, data, sizeof(first));
+	put_stamp(static_cast<Stamp>(first >> 32), sector, wanted);
+	return std::memcmp(wanted, data, sizeof(wanted)) ? not_a_stamp
+							 : static_cast<Stamp>(first >> 32);
+}
+
+inline std::vector<uint8_t> stamped(Stamp stamp, uint64_t sector, uint64_t sectors)
+{
+	std::vector<uint8_t> data(sectors * 512);
+	for (uint64_t i = 0; i < sectors; i++)
+		put_stamp(stamp, sector + i, data.data() + i * 512);
+	return data;
+}
+
+class History {
+public:
+	using Tick = uint64_t;
+
+	/* Durable content from before all time. */
+	explicit History(std::span<const Stamp> content) : sectors_(content.size())
+	{
+		for (size_t i = 0; i < content.size(); i++)
+			sectors_[i].push_back(
+				{.stamp = content[i], .ended = true, .durable = true});
+	}
+
+	uint64_t sectors() const { return sectors_.size(); }
+
+	/* A write that may take effect from now on. */
+	void begin(Stamp stamp, uint64_t sector, uint64_t sectors, Tick now)
+	{
+		for (uint64_t at = sector; at < sector + sectors; at++)
+			sectors_[at].push_back({.stamp = stamp, .begin = now});
+	}
+	/* It has ended; @certain: its data is there now, @durable: also after a crash. */
+	void end(Stamp stamp, uint64_t sector, uint64_t sectors, Tick now, bool certain,
+		 bool durable)
+	{
+		for (uint64_t at = sector; at < sector + sectors; at++)
+			for (Write &write : sectors_[at])
+				if (write.stamp == stamp && !write.ended) {
+					write.end = now;
+					write.ended = true;
+					write.certain = certain;
+					write.durable = durable;
+				}
+	}
+	/* A flush that was asked for at @begin has ended well. */
+	void flushed(Tick begin)
+	{
+		for (auto &writes : sectors_)
+			for (Write &write : writes)
+				if (write.ended && write.certain && write.end < begin)
+					write.durable = true;
+	}
+
+	/* May a read that was asked for at @begin, and has ended, have found this? */
+	bool may_read(uint64_t sector, Stamp stamp, Tick begin) const
+	{
+		return allows(sector, stamp, [begin](const Write &later) {
+			return later.ended && later.certain && later.end < begin;
+		});
+	}
+	/* May this be left by a crash now? */
+	bool may_be_left(uint64_t sector, Stamp stamp) const
+	{
+		return allows(sector, stamp,
+			      [](const Write &later) { return later.ended && later.durable; });
+	}
+
+	std::string describe(uint64_t sector) const
+	{
+		std::string text;
+		for (const Write &write : sectors_[sector])
+			text += " " + std::to_string(write.stamp) + "@" +
+				std::to_string(write.begin) + "-" +
+				(write.ended ? std::to_string(write.end) : "") +
+				(write.ended && !write.certain ? "?" : "") +
+				(write.durable ? "!" : "");
+		return text;
+	}
+
+private:
+	struct Write {
+		Stamp stamp = 0;
+		Tick begin = 0;
+		Tick end = 0;
+		bool ended = false;
+		bool certain = true;
+		bool durable = false;
+	};
+
+	/* There is such a write, and none that @covers came entirely after it. */
+	template <typename Covers>
+	bool allows(uint64_t sector, Stamp stamp, const Covers &covers) const
+	{
+		const auto &writes = sectors_[sector];
+		return std::any_of(writes.begin(), writes.end(), [&](const Write &write) {
+			return write.stamp == stamp &&
+			       (!write.ended ||
+				std::none_of(writes.begin(), writes.end(), [&](const Write &later) {
+					return later.begin > write.end && covers(later);
+				}));
+		});
+	}
+
+	std::vector<std::vector<Write>> sectors_;
+};
+
+} // namespace dmsnap::test

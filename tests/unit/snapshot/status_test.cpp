@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a snapshot says of itself in each stage, and what it does when there is
+ * no room.
+ */
+#include <gtest/gtest.h>
+
+#include "unit/snapshot/bench.hpp"
+
+namespace dmsnap::test {
+namespace {
+
+using user::Mapped;
+using user::TargetType;
+
+/* Header, area and two chunks of data. */
+constexpr uint64_t room_for_two = 4 * 8;
+
+TEST(SnapshotStatus, of_a_new_store_counts_its_metadata)
+{
+	Bench bench;
+	EXPECT_EQ(bench.add("P 8").mapped.status(), "16/16384 16");
+	EXPECT_EQ(bench.add("P 128").mapped.status(), "256/16384 256");
+	EXPECT_EQ(bench.add("N 8").mapped.status(), "0/16384 0");
+}
+
+TEST(SnapshotStatus, counts_chunks_as_they_are_taken)
+{
+	Bench bench;
+	auto &persistent = bench.add("P 8");
+	auto &transient = bench.add("N 16");
+	ASSERT_EQ(bench.write(0, 8), 0);
+	EXPECT_EQ(persistent.mapped.status(), "24/16384 16");
+	EXPECT_EQ(transient.mapped.status(), "16/16384 0");
+	ASSERT_EQ(bench.write(persistent, 100, 1), 0);
+	EXPECT_EQ(persistent.mapped.status(), "32/16384 16");
+}
+
+TEST(SnapshotStatus, counts_the_second_area)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(0, 257 * 8), 0);
+	/* Header, two areas, 257 chunks. */
+	EXPECT_EQ(snap.mapped.status(), "2080/16384 24");
+	bench.crash();
+	EXPECT_EQ(snap.mapped.status(), "2080/16384 24");
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(SnapshotStatus, survives_a_reactivation)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(0, 80), 0);
+	std::string before = snap.mapped.status();
+	snap.mapped.remove();
+	ASSERT_EQ(snap.mapped.create(TargetType::snapshot, 4096, snap.words), 0);
+	EXPECT_EQ(snap.mapped.status(), before);
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(SnapshotStatus, the_table_line_shows_the_chunk_size_in_use)
+{
+	Bench bench;
+	EXPECT_EQ(bench.origin.table(), "252:0");
+	EXPECT_EQ(bench.origin.status(), "");
+	EXPECT_EQ(bench.add("p 0").mapped.table(), "252:0 252:1 P 32");
+	EXPECT_EQ(bench.add("po 8").mapped.table(), "252:0 252:2 PO 8");
+	EXPECT_EQ(bench.add("N 64 1 discard_zeroes_cow").mapped.table(),
+		  "252:0 252:3 N 64 1 discard_zeroes_cow");
+	auto &snap = bench.add("P 16");
+	snap.mapped.remove();
+	ASSERT_EQ(snap.mapped.create(TargetType::snapshot, 4096, "disk cow3 P 64"), 0);
+	EXPECT_EQ(snap.mapped.table(), "252:0 252:4 P 16");
+	EXPECT_TRUE(bench.world.log_holds(
+		"chunk size 16 in device metadata overrides table chunk size of 64."));
+}
+
+TEST(SnapshotOverflow, without_the_option_invalidates)
+{
+	for (const char *store : {"P 8", "N 8"}) {
+		Bench bench;
+		auto &snap = bench.add(store, store[0] == 'P' ? room_for_two : 16);
+		ASSERT_EQ(bench.write(snap, 0, 16), 0);
+		EXPECT_EQ(bench.write(snap, 16, 8), -5);
+		EXPECT_EQ(snap.mapped.status(), "Invalid");
+		bench.world.settle();
+		EXPECT_EQ(snap.mapped.events(), 1u);
+		EXPECT_TRUE(bench.world.log_holds(
+			"Invalidating snapshot: Unable to allocate exception."));
+		std::vector<uint8_t> data(4096);
+		EXPECT_EQ(snap.mapped.read(0, data), -5);
+		EXPECT_EQ(bench.write(0, 4096), 0);
+	}
+}
+
+TEST(SnapshotOverflow, with_the_option_fails_all_writes_and_serves_reads)
+{
+	Bench bench;
+	auto &snap = bench.add("PO 8", room_for_two);
+	ASSERT_EQ(bench.write(snap, 0, 16), 0);
+	EXPECT_EQ(bench.write(snap, 16, 8), -5);
+	EXPECT_EQ(snap.mapped.status(), "Overflow");
+	EXPECT_EQ(snap.mapped.events(), 0u);
+	EXPECT_TRUE(bench.world.log_holds("Snapshot overflowed: Unable to allocate exception."));
+	EXPECT_EQ(bench.write(snap, 0, 8), -5);
+	EXPECT_TRUE(bench.right(snap));
+	EXPECT_EQ(snap.mapped.flush(), 0);
+}
+
+TEST(SnapshotOverflow, of_an_origin_write_invalidates_also_with_the_option)
+{
+	Bench bench;
+	auto &snap = bench.add("PO 8", room_for_two);
+	auto &other = bench.add("P 8");
+	EXPECT_EQ(bench.write(0, 24), 0);
+	EXPECT_EQ(snap.mapped.status(), "Invalid");
+	EXPECT_TRUE(bench.right(other));
+	bench.crash();
+	EXPECT_EQ(snap.mapped.status(), "Invalid");
+}
+
+TEST(SnapshotOverflow, does_not_harm_origin_writes_to_chunks_it_has)
+{
+	Bench bench;
+	auto &snap = bench.add("PO 8", room_for_two);
+	ASSERT_EQ(bench.write(snap, 0, 16), 0);
+	EXPECT_EQ(bench.write(snap, 16, 8), -5);
+	EXPECT_EQ(bench.write(0, 16), 0);
+	EXPECT_EQ(snap.mapped.status(), "Overflow");
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(SnapshotOverflow, is_forgotten_by_a_reactivation)
+{
+	Bench bench;
+	auto &snap = bench.add("PO 8", room_for_two);
+	ASSERT_EQ(bench.write(snap, 0, 16), 0);
+	EXPECT_EQ(bench.write(snap, 16, 8), -5);
+	snap.mapped.remove();
+	snap.cow.resize(64);
+	ASSERT_EQ(snap.mapped.create(TargetType::snapshot, 4096, snap.words), 0);
+	EXPECT_EQ(snap.mapped.status(), "32/64 16");
+	EXPECT_EQ(bench.write(snap, 16, 8), 0);
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(SnapshotOverflow, a_cow_device_that_grows_in_time_prevents_it)
+{
+	for (const char *store : {"P 8", "N 8"}) {
+		Bench bench;
+		auto &snap = bench.add(store, room_for_two);
+		ASSERT_EQ(bench.write(snap, 0, 16), 0);
+		snap.cow.resize(4096);
+		EXPECT_EQ(bench.write(snap, 100, 200), 0);
+		EXPECT_NE(snap.mapped.status().find("/4096 "), std::string::npos);
+		EXPECT_TRUE(bench.right(snap));
+	}
+}
+
+/* 256 entries fill an area; the list needs another one behind it. */
+TEST(SnapshotOverflow, at_the_end_of_an_area_is_lack_of_space_and_no_error)
+{
+	Bench bench;
+	auto &snap = bench.add("PO 8", 258 * 8);
+	ASSERT_EQ(bench.write(snap, 0, 255 * 8), 0);
+	EXPECT_EQ(bench.write(snap, 255 * 8, 8), -5);
+	EXPECT_EQ(snap.mapped.status(), "Overflow");
+	EXPECT_FALSE(bench.world.log_holds("Error reading/writing"));
+	ASSERT_EQ(snap.mapped.flush(), 0);
+	bench.crash();
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(SnapshotOverflow, needs_the_whole_device_to_be_full)
+{
+	Bench bench;
+	/* Two areas, and as many chunks as there is room for. */
+	auto &snap = bench.add("PO 8", (1 + 1 + 256 + 1 + 20) * 8);
+	ASSERT_EQ(bench.write(snap, 0, (256 + 20) * 8), 0);
+	EXPECT_EQ(bench.write(snap, 4000, 8), -5);
+	ASSERT_EQ(snap.mapped.flush(), 0);
+	bench.crash();
+	EXPECT_TRUE(bench.right(snap));
+}
+
+} // namespace
+} // namespace dmsnap::test

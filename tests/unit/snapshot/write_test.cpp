@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reads and writes of a snapshot: what they cost, and when they are durable.
+ */
+#include <gtest/gtest.h>
+
+#include "unit/snapshot/bench.hpp"
+
+namespace dmsnap::test {
+namespace {
+
+using user::Mapped;
+using user::Op;
+
+TEST(SnapshotWrite, whole_chunks_go_straight_to_the_cow_device)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(snap, 64, 64), 0);
+	EXPECT_EQ(bench.disk.log().size(), 0u);
+	ASSERT_EQ(snap.cow.log().size(), 1u);
+	EXPECT_EQ(snap.cow.log()[0].sectors, 64u);
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(SnapshotWrite, a_part_of_a_chunk_is_completed_with_what_it_does_not_cover)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(snap, 19, 2), 0);
+	EXPECT_EQ(bench.disk.counters().read_sectors, 6u);
+	EXPECT_EQ(snap.cow.counters().written_sectors, 8u);
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(SnapshotWrite, one_over_several_chunks_reads_for_the_first_and_the_last)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(snap, 5, 30), 0);
+	EXPECT_EQ(bench.disk.counters().read_sectors, 5u + 5u);
+	EXPECT_EQ(snap.cow.counters().written_sectors, 40u);
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(SnapshotWrite, the_chunk_at_the_end_of_the_origin_is_read_as_far_as_it_goes)
+{
+	Bench bench(1001);
+	auto &snap = bench.add("P 16");
+	ASSERT_EQ(bench.write(snap, 995, 2), 0);
+	EXPECT_EQ(bench.disk.counters().read_sectors, 7u);
+	ASSERT_EQ(bench.write(snap, 992, 9), 0);
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(SnapshotWrite, what_it_has_is_written_without_metadata)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(snap, 0, 64), 0);
+	ASSERT_EQ(snap.mapped.flush(), 0);
+	snap.cow.reset_log();
+	ASSERT_EQ(bench.write(snap, 3, 50), 0);
+	ASSERT_EQ(snap.cow.log().size(), 1u);
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(SnapshotWrite, commits_nothing_before_somebody_asks)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	for (uint64_t n = 0; n < 20; n++)
+		ASSERT_EQ(bench.write(snap, n * 24, 8), 0);
+	bench.world.settle();
+	EXPECT_EQ(snap.cow.counters().fua_writes, 0u);
+	EXPECT_EQ(snap.cow.counters().flushes, 0u);
+}
+
+TEST(SnapshotWrite, a_flush_commits_all_in_one_write)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	for (uint64_t n = 0; n < 20; n++)
+		ASSERT_EQ(bench.write(snap, n * 24, 8), 0);
+	ASSERT_EQ(snap.mapped.flush(), 0);
+	EXPECT_EQ(snap.cow.counters().fua_writes, 1u);
+	EXPECT_EQ(snap.cow.counters().flushes, 1u);
+	bench.crash();
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(SnapshotWrite, a_flush_without_anything_lazy_goes_to_the_cow_device)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	ASSERT_EQ(snap.mapped.flush(), 0);
+	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	snap.cow.reset_log();
+	ASSERT_EQ(snap.mapped.flush(), 0);
+	ASSERT_EQ(snap.cow.log().size(), 1u);
+	EXPECT_EQ(snap.cow.log()[0].op, Op::flush);
+	bench.crash();
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(SnapshotWrite, a_flush_behind_a_commit_under_way_flushes_too)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	auto first = snap.mapped.start_flush();
+	bench.world.run_until([&] { return snap.cow.counters().fua_writes == 1; });
+	/* Completes while the commit is in its write: only a later flush covers it. */
+	auto data = bench.fresh(0, 8);
+	auto write = snap.mapped.start_write(0, data);
+	bench.world.run_until([&] { return write->done; });
+	snap.frozen.write(0, data);
+	ASSERT_EQ(snap.mapped.flush(), 0);
+	bench.crash();
+	EXPECT_TRUE(bench.right(snap));
+	EXPECT_TRUE(first->done);
+}
+
+TEST(SnapshotWrite, the_timer_commits)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	bench.world.run_for(900'000'000);
+	EXPECT_EQ(snap.cow.counters().fua_writes, 0u);
+	bench.world.run_for(200'000'000);
+	EXPECT_EQ(snap.cow.counters().fua_writes, 1u);
+	bench.crash();
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(SnapshotWrite, suspending_commits)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	snap.mapped.suspend();
+	EXPECT_EQ(snap.cow.counters().fua_writes, 1u);
+	bench.crash();
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(SnapshotWrite, an_origin_write_to_its_chunk_commits_and_copies_nothing)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	uint64_t before = bench.world.now_ns();
+	ASSERT_EQ(bench.write(0, 8), 0);
+	EXPECT_LT(bench.world.now_ns() - before, 100'000'000u);
+	EXPECT_EQ(snap.cow.counters().fua_writes, 1u);
+	EXPECT_EQ(bench.disk.counters().reads, 0u);
+	bench.crash();
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(SnapshotWrite, an_origin_write_elsewhere_takes_what_is_lazy_along)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	ASSERT_EQ(bench.write(800, 8), 0);
+	EXPECT_EQ(snap.cow.counters().fua_writes, 1u);
+	snap.cow.reset_log();
+	ASSERT_EQ(snap.mapped.flush(), 0);
+	EXPECT_EQ(snap.cow.counters().fua_writes, 0u);
+}
+
+TEST(SnapshotWrite, with_fua_it_is_durable_when_it_ends)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(snap, 3, 30, true), 0);
+	bench.crash();
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(SnapshotWrite, with_fua_to_a_lazy_chunk_it_commits)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	snap.cow.reset_log();
+	ASSERT_EQ(bench.write(snap, 2, 3, true), 0);
+	/* The data, and the entry. */
+	EXPECT_EQ(snap.cow.counters().fua_writes, 2u);
+	bench.crash();
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(SnapshotWrite, with_fua_to_a_durable_chunk_it_costs_one_write)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	ASSERT_EQ(snap.mapped.flush(), 0);
+	snap.cow.reset_log();
+	ASSERT_EQ(bench.write(snap, 0, 8, true), 0);
+	EXPECT_EQ(snap.cow.log().size(), 1u);
+}
+
+TEST(SnapshotWrite, one_that_is_not_flushed_may_be_lost_but_the_frozen_data_is_not)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	FrozenImage frozen = snap.frozen;
+	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	bench.crash();
+	EXPECT_TRUE((Pattern{1, 1}.matches(0, snap.mapped.read(0, 8))));
+}
+
+TEST(SnapshotWrite, one_to_a_chunk_in_flight_waits_for_it)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	auto first = bench.fresh(0, 3);
+	auto second = bench.fresh(5, 3);
+	auto a = snap.mapped.start_write(0, first);
+	auto b = snap.mapped.start_write(5, second);
+	EXPECT_EQ(snap.mapped.wait(a), 0);
+	EXPECT_EQ(snap.mapped.wait(b), 0);
+	snap.frozen.write(0, first);
+	snap.frozen.write(5, second);
+	EXPECT_EQ(snap.cow.counters().written_sectors, 8u + 3u);
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(SnapshotWrite, one_to_a_chunk_being_copied_out_waits_for_it)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	auto data = bench.fresh(1, 2);
+	auto below = bench.start_write(0, 8);
+	auto write = snap.mapped.start_write(1, data);
+	EXPECT_EQ(snap.mapped.wait(write), 0);
+	EXPECT_EQ(bench.origin.wait(below), 0);
+	snap.frozen.write(1, data);
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(SnapshotWrite, fails_with_the_cow_device_and_the_snapshot_is_invalid)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	snap.cow.fail_nth(Op::write, 1);
+	EXPECT_EQ(bench.write(snap, 0, 8), -5);
+	EXPECT_EQ(snap.mapped.status(), "Invalid");
+	std::vector<uint8_t> data(4096);
+	EXPECT_EQ(snap.mapped.read(0, data), -5);
+}
+
+TEST(SnapshotWrite, to_a_chunk_it_has_fails_alone)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	ASSERT_EQ(snap.mapped.flush(), 0);
+	snap.cow.fail_nth(Op::write, 1);
+	EXPECT_EQ(bench.write(snap, 0, 8), -5);
+	EXPECT_NE(snap.mapped.status(), "Invalid");
+}
+
+TEST(SnapshotRead, of_the_origin_is_one_io)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	snap.mapped.read(5, 2048);
+	EXPECT_EQ(bench.disk.log().size(), 1u);
+	EXPECT_EQ(snap.cow.log().size(), 0u);
+}
+
+TEST(SnapshotRead, of_a_run_is_one_io)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(snap, 0, 1024), 0);
+	snap.cow.reset_log();
+	EXPECT_TRUE(snap.frozen.matches(3, snap.mapped.read(3, 1000)));
+	EXPECT_EQ(snap.cow.log().size(), 1u);
+	EXPECT_EQ(bench.disk.log().size(), 0u);
+}
+
+TEST(SnapshotRead, of_a_megabyte_over_copied_chunks_is_one_io)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(0, 2048), 0);
+	snap.cow.reset_log();
+	EXPECT_TRUE(snap.frozen.matches(0, snap.mapped.read(0, 2048)));
+	EXPECT_EQ(snap.cow.log().size(), 1u);
+}
+
+TEST(SnapshotDiscard, is_refused_without_the_feature)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	EXPECT_EQ(snap.mapped.discard(0, 8), -95);
+}
+
+TEST(SnapshotDiscard, of_whole_chunks_it_has_zeroes_them_in_place)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8 1 discard_zeroes_cow");
+	ASSERT_EQ(bench.write(snap, 0, 16), 0);
+	std::string before = snap.mapped.status();
+	snap.cow.reset_log();
+	ASSERT_EQ(snap.mapped.discard(0, 16), 0);
+	EXPECT_EQ(snap.cow.counters().zeroes, 2u);
+	EXPECT_EQ(snap.mapped.status(), before);
+	snap.frozen.write(0, std::vector<uint8_t>(16 * 512));
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(SnapshotDiscard, of_chunks_it_lacks_does_nothing)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8 1 discard_zeroes_cow");
+	ASSERT_EQ(snap.mapped.discard(0, 64), 0);
+	EXPECT_EQ(snap.cow.log().size(), 0u);
+	EXPECT_EQ(bench.disk.log().size(), 0u);
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(SnapshotDiscard, of_a_part_is_passed_to_the_cow_device)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8 1 discard_zeroes_cow");
+	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	snap.cow.reset_log();
+	ASSERT_EQ(snap.mapped.discard(2, 3), 0);
+	EXPECT_EQ(snap.cow.counters().zeroes, 0u);
+	ASSERT_EQ(snap.cow.counters().discards, 1u);
+	EXPECT_EQ(snap.cow.log()[0].sectors, 3u);
+	EXPECT_TRUE(snap.frozen.matches(5, snap.mapped.read(5, 3)));
+}
+
+TEST(SnapshotDiscard, with_passdown_reaches_the_origin_too)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8 2 discard_zeroes_cow discard_passdown_origin");
+	ASSERT_EQ(snap.mapped.discard(8, 8), 0);
+	ASSERT_EQ(bench.disk.counters().discards, 1u);
+	EXPECT_EQ(bench.disk.log()[0].sector, 8u);
+}
+
+} // namespace
+} // namespace dmsnap::test

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include <dmsnap/port/memory.h>
+#include <dmsnap/port/work.h>
+
+#include "base/guard.hpp"
+#include "support/pattern.hpp"
+#include "support/seed.hpp"
+#include "user/bio.hpp"
+#include "user/failure.hpp"
+#include "user/target.hpp"
+#include "user/world.hpp"
+
+namespace dmsnap::user {
+namespace {
+
+using test::Pattern;
+
+/* A work item that runs a lambda. */
+class Item {
+public:
+	explicit Item(std::function<void()> body) : body_(std::move(body))
+	{
+		dmsnap_port_work_init(
+			&work_, [](void *ctx) { static_cast<Item *>(ctx)->body_(); }, this);
+	}
+	dmsnap_work *get() { return &work_; }
+
+private:
+	dmsnap_work work_;
+	std::function<void()> body_;
+};
+
+struct Queue {
+	Queue() : queue(dmsnap_port_work_queue_create("test")) {}
+	~Queue() { dmsnap_port_work_queue_destroy(queue); }
+	Queue(const Queue &) = delete;
+	Queue &operator=(const Queue &) = delete;
+	dmsnap_work_queue *queue;
+};
+
+TEST(World, an_item_queued_twice_before_it_begins_runs_once)
+{
+	World world;
+	Queue queue;
+	int runs = 0;
+	Item item([&] { runs++; });
+	dmsnap_port_work_run(queue.queue, item.get());
+	dmsnap_port_work_run(queue.queue, item.get());
+	world.run_until_idle();
+	EXPECT_EQ(runs, 1);
+}
+
+TEST(World, an_item_queued_while_it_runs_runs_again_afterwards)
+{
+	World world;
+	Queue queue;
+	int runs = 0;
+	dmsnap_work *self = nullptr;
+	Item item([&] {
+		if (++runs == 1)
+			dmsnap_port_work_run(queue.queue, self);
+		EXPECT_LE(runs, 2);
+	});
+	self = item.get();
+	dmsnap_port_work_run(queue.queue, self);
+	world.run_until_idle();
+	EXPECT_EQ(runs, 2);
+}
+
+TEST(World, a_blocked_item_blocks_its_own_queue_and_no_other)
+{
+	World world;
+	Queue one, two;
+	Event go;
+	std::string trace;
+	Item a([&] {
+		trace += "a";
+		go.wait();
+		trace += "A";
+	});
+	Item b([&] { trace += "b"; });
+	Item c([&] { trace += "c"; });
+	dmsnap_port_work_run(one.queue, a.get());
+	dmsnap_port_work_run(one.queue, b.get());
+	dmsnap_port_work_run(two.queue, c.get());
+	world.run_until_idle();
+	EXPECT_EQ(trace, "ac");
+	go.set();
+	world.run_until_idle();
+	EXPECT_EQ(trace, "acAb");
+}
+
+TEST(World, a_delayed_item_runs_at_its_time_or_when_it_is_told_to)
+{
+	World world;
+	Queue queue;
+	uint64_t begin = world.now_ns();
+	std::vector<uint64_t> times;
+	Item item([&] { times.push_back((world.now_ns() - begin) / 1'000'000); });
+	dmsnap_port_work_run_after(queue.queue, item.get(), 30);
+	dmsnap_port_work_run_after(queue.queue, item.get(), 10);
+	world.settle();
+	EXPECT_TRUE(times.empty());
+	world.run_until_idle();
+	dmsnap_port_work_run_after(queue.queue, item.get(), 50);
+	dmsnap_port_work_run(queue.queue, item.get());
+	world.run_until_idle();
+	EXPECT_EQ(times, (std::vector<uint64_t>{30, 30}));
+}
+
+TEST(World, a_cancelled_item_never_begins)
+{
+	World world;
+	Queue queue;
+	int runs = 0;
+	Item queued([&] { runs++; });
+	Item delayed([&] { runs++; });
+	dmsnap_port_work_run(queue.queue, queued.get());
+	dmsnap_port_work_run_after(queue.queue, delayed.get(), 5);
+	dmsnap_port_work_cancel(queued.get());
+	dmsnap_port_work_cancel(delayed.get());
+	world.run_until_idle();
+	EXPECT_EQ(runs, 0);
+}
+
+TEST(World, cancelling_waits_for_a_running_item)
+{
+	World world;
+	Queue queue;
+	Event go;
+	bool ended = false;
+	Item item([&] {
+		go.wait();
+		ended = true;
+	});
+	dmsnap_port_work_run(queue.queue, item.get());
+	world.run_until_idle();
+	world.complete_at(world.now_ns() + 100, [&] { go.set(); });
+	dmsnap_port_work_cancel(item.get());
+	EXPECT_TRUE(ended);
+}
+
+TEST(World, a_queue_destroyed_with_work_in_it_is_reported)
+{
+	World world;
+	FailureCapture capture;
+	Item item([] {});
+	{
+		Queue queue;
+		dmsnap_port_work_run_after(queue.queue, item.get(), 5);
+		world.step();
+		dmsnap_port_work_run_after(queue.queue, item.get(), 5);
+		dmsnap_port_work_queue_destroy(queue.queue);
+		EXPECT_TRUE(capture.saw("destroyed with work in it"));
+		dmsnap_port_work_cancel(item.get());
+		queue.queue = dmsnap_port_work_queue_create("other");
+	}
+}
+
+TEST(World, a_process_that_still_waits_at_the_end_is_reported)
+{
+	FailureCapture capture;
+	Event never;
+	{
+		World world;
+		world.spawn("waiter", [&] { never.wait(); });
+		world.run_until_idle();
+	}
+	EXPECT_TRUE(capture.saw("process waiter is left over"));
+}
+
+/* What several processes that write to one device and take one lock did, in order. */
+std::string trace_of(uint64_t seed)
+{
+	World world({.order = Order::random, .seed = seed});
+	Device &device = world.add_device({.name = "disk", .sectors = 64});
+	dmsnap_device handle{&device, true};
+	SpinLock lock(DMSNAP_LOCK_ORIGIN);
+	std::string trace;
+	void *page = dmsnap_port_page_alloc(DMSNAP_ALLOC_NOWAIT);
+	for (int n = 0; n < 4; n++)
+		world.spawn("writer", [&, n] {
+			Event done;
+			dmsnap_port_io_submit(
+				&handle, DMSNAP_IO_WRITE, 0, static_cast<uint64_t>(n) * 8, 8, &page,
+				0, [](void *ctx, int) { static_cast<Event *>(ctx)->set(); }, &done);
+			trace += static_cast<char>('a' + n);
+			done.wait();
+			SpinGuard guard(lock);
+			trace += static_cast<char>('A' + n);
+		});
+	world.run_until_idle();
+	dmsnap_port_page_free(page);
+	return trace;
+}
+
+TEST(World, the_same_seed_gives_the_same_run_and_others_give_others)
+{
+	std::set<std::string> traces;
+	test::for_seeds(50, [&](uint64_t seed) {
+		std::string trace = trace_of(seed);
+		EXPECT_EQ(trace, trace_of(seed));
+		EXPECT_EQ(trace.size(), 8u);
+		traces.insert(trace);
+	});
+	EXPECT_TRUE(std::getenv("SEED") || traces.size() > 10) << traces.size();
+}
+
+TEST(World, a_page_changed_while_it_is_written_is_reported)
+{
+	World world;
+	Device &device = world.add_device({.name = "disk", .sectors = 64});
+	dmsnap_device handle{&device, true};
+	void *page = dmsnap_port_page_alloc(DMSNAP_ALLOC_NOWAIT);
+	dmsnap_port_io_submit(
+		&handle, DMSNAP_IO_WRITE, 0, 0, 8, &page, 0, [](void *, int) {}, nullptr);
+	static_cast<char *>(page)[4000] ^= 1;
+	FailureCapture capture;
+	world.run_until_idle();
+	EXPECT_TRUE(capture.saw("changed in flight"));
+	dmsnap_port_page_free(page);
+}
+
+TEST(World, io_submit_reads_and_writes_from_an_offset_over_several_pages)
+{
+	World world;
+	Device &device = world.add_device({.name = "disk", .sectors = 64});
+	Target target;
+	dmsnap_device *handle = nullptr;
+	ASSERT_EQ(dmsnap_port_device_open(&target, "disk", DMSNAP_DEVICE_WRITE, &handle), 0);
+	device.poke(0, Pattern{1, 1}.make(0, 64));
+	void *pages[2];
+	for (void *&page : pages)
+		page = dmsnap_port_page_alloc(DMSNAP_ALLOC_NOWAIT);
+	auto count = [](void *ctx, int error) { *static_cast<int *>(ctx) += error ? 100 : 1; };
+	int done = 0;
+	dmsnap_port_io_submit(handle, DMSNAP_IO_READ, 0, 3, 9, pages, 3584, count, &done);
+	world.run_until_idle();
+	dmsnap_port_io_submit(handle, DMSNAP_IO_WRITE, 0, 3 + 16, 9, pages, 3584, count, &done);
+	world.run_until_idle();
+	EXPECT_EQ(done, 2);
+	EXPECT_TRUE((Pattern{1, 1}.matches(3, device.peek(3 + 16, 9))));
+	for (void *page : pages)
+		dmsnap_port_page_free(page);
+	dmsnap_port_device_close(&target, handle);
+}
+
+TEST(World, a_write_through_a_device_opened_for_reading_is_reported)
+{
+	World world;
+	world.add_device({.name = "disk", .sectors = 64});
+	Target target;
+	target.read_only = true;
+	dmsnap_device *handle = nullptr;
+	ASSERT_EQ(dmsnap_port_device_open(&target, "252:0", DMSNAP_DEVICE_TABLE, &handle), 0);
+	FailureCapture capture;
+	dmsnap_port_io_submit(
+		handle, DMSNAP_IO_ZERO, 0, 0, 8, nullptr, 0, [](void *, int) {}, nullptr);
+	world.run_until_idle();
+	EXPECT_TRUE(capture.saw("open for reading"));
+	dmsnap_port_device_close(&target, handle);
+}
+
+TEST(World, a_device_left_open_is_reported)
+{
+	FailureCapture capture;
+	dmsnap_device *handle = nullptr;
+	{
+		World world;
+		world.add_device({.name = "disk", .sectors = 64});
+		Target target;
+		ASSERT_EQ(dmsnap_port_device_open(&target, "disk", DMSNAP_DEVICE_READ, &handle), 0);
+	}
+	EXPECT_TRUE(capture.saw("left open"));
+	delete handle;
+}
+
+TEST(World, a_crash_of_the_world_is_a_crash_of_each_device)
+{
+	World world;
+	Device &one = world.add_device({.name = "one", .sectors = 64});
+	Device &two = world.add_device({.name = "two", .sectors = 64});
+	one.poke(0, Pattern{1, 1}.make(0, 8));
+	world.crash({});
+	int errors = 0;
+	for (Device *device : {&one, &two})
+		device->submit(
+			{.op = Op::flush, .done = [&](int error) { errors += error == -5; }});
+	world.run_until_idle();
+	EXPECT_EQ(errors, 2);
+	world.power_on();
+	EXPECT_TRUE((Pattern{1, 1}.matches(0, one.peek(0, 8))));
+}
+
+} // namespace
+} // namespace dmsnap::user

@@ -1,0 +1,21 @@
+# summary: quick guest: an in-tree snapshot keeps what the origin had
+# module: in-tree
+
+origin=$(make_ram origin 16)
+cow=$(make_ram cow 16)
+fill "$origin" 1
+before=$(sum_of "$origin")
+size=$(sectors "$origin")
+
+# In this order: the origin asks for the chunk size when it is resumed
+dm_create snap "0 $size snapshot $origin $cow P 8"
+dm_create org "0 $size snapshot-origin $origin"
+expect_match "$(dmsetup status snap)" "0 $size snapshot 16/32768 16"
+
+fill "$(dm_path org)" 2 2
+[ "$(sum_of "$(dm_path org)")" != "$before" ] || fail "the origin has not been overwritten"
+expect_eq "$(sum_of "$(dm_path snap)")" "$before" "the snapshot has changed"
+expect_match "$(dmsetup status snap)" "0 $size snapshot [0-9]{4,}/32768 [0-9]+"
+
+expect_fail dm_create bad "0 $size snapshot $origin $cow X 8"
+expect_log "snapshot: Couldn't create exception store"

@@ -1,0 +1,5 @@
+# summary: limits and discards are those of the in-tree driver
+# timeout: 120
+
+. /job/vm/transcripts/runner.sh
+compare_transcripts discard

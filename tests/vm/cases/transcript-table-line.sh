@@ -1,0 +1,5 @@
+# summary: table lines are taken and refused as the in-tree driver does
+# timeout: 120
+
+. /job/vm/transcripts/runner.sh
+compare_transcripts table-line

@@ -1,0 +1,531 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The library of the guest tests.
+#
+# A case is a file tests/vm/cases/NAME.sh.  It is sourced by a fresh bash, as
+# root in the guest, after this file, with `set -eEuo pipefail`: a command that
+# fails, fails the case, and the log says which one.  It passes when it gets to
+# its end.  Output goes to its log, of which the runner shows the end when the
+# case fails.
+#
+#     # summary: an overwritten chunk is copied before        (required)
+#     # guest: quick            quick (default): no udev, no LVM2 | full: both
+#     # module: ours            ours (default) | in-tree: what is loaded at the start
+#     # kernels: 6.1 6.12       the default
+#     # disks: 256M 512M        virtio disks, empty at the start (default: none)
+#     # timeout: 60             seconds (default 60), for each boot
+#     # mem: 1024               MB of memory (default)
+#     # smp: 2                  processors (default)
+#     # boots: 2                several boots on the same disks (default 1)
+#     # modules: ours in-tree   with boots: the module of each boot
+#     # append: slab_nomerge    more kernel arguments
+#     # fresh: yes              a guest of its own, not shared with other cases
+#
+#     dev=$(make_ram origin 64)
+#     dm_create base "0 $(sectors "$dev") linear $dev 0"
+#     expect_eq "$(dmsetup status base)" "0 131072 linear "
+#     expect_fail dm_create bad "0 8 linear"
+#
+# Cases with the same needs share one boot; each gets the state of a new guest
+# as far as these functions can tell: all mounts below /mnt, dm devices, RAM and
+# loop disks go when a case ends, its virtio disks are emptied before it starts,
+# and the module is loaded anew.  What cannot be removed fails the case.
+#
+# The full guest has no systemd, so nothing activates volume groups by itself:
+# a later boot says `vgchange -ay`.
+#
+# Set for a case: CASE (name), STAGE (1, 2, ... with `boots`), MODULE (as above),
+# RESULTS (a directory that the host keeps, and that later stages see), TMP (an
+# empty directory, in memory), KERNEL (6.1 or 6.12).
+#
+# Checks
+#   fail TEXT                  ends the case
+#   skip TEXT                  ends the case, neither passed nor failed
+#   note TEXT                  a line for the log
+#   expect_eq GOT WANT [WHAT]  equal strings
+#   expect_match GOT REGEX     GOT matches the whole extended REGEX (lines: .*)
+#   expect_fail COMMAND...     must fail; what it prints is in $OUTPUT
+#   expect_ok COMMAND...       must succeed; what it prints is in $OUTPUT
+#   expect_log REGEX           the kernel has logged it since the case (or clear_log) began
+#   expect_no_log REGEX
+#   clear_log
+#   same A B [BYTES]           two devices or files are equal
+#   wait_until SECONDS COMMAND...   polls COMMAND until it succeeds; fails after that time
+#
+# Devices (sizes in MB unless it says sectors of 512 bytes)
+#   disk N                     path of virtio disk N (from 0)
+#   make_ram NAME MB           RAM disk that discards and is gone at the end; prints its path
+#   make_ram_bs NAME MB BLOCK  the same with a logical block size
+#   make_loop NAME MB          loop device on a file in memory
+#   drop_disk NAME             removes one of those before the end
+#   dm_create NAME TABLE [OPTIONS...]   waits for the node; TABLE may have several lines
+#   dm_load NAME TABLE         new table, not resumed yet
+#   dm_reload NAME TABLE       new table, and resume
+#   dm_remove NAME...
+#   dm_path NAME               /dev/mapper/NAME
+#   sectors DEVICE             its size in sectors
+#   fill DEVICE SEED [MB] [OFFSET_MB]   repeatable random contents
+#   sum_of DEVICE [MB] [OFFSET_MB]      sha256 of the contents, read around the cache
+#   mount_at DEVICE [OPTIONS]  mounts below /mnt/..., prints where
+#
+# Module
+#   load_module ours|in-tree   replaces the loaded one
+#   unload_module              removes it; must succeed
+#   module_path ours|in-tree
+#   loaded_module              ours, in-tree or none
+#
+# Memory
+#   slab_objects NAME          active objects of a slab cache, 0 if there is none
+#   slab_settle NAME...        lets delayed frees happen, then "NAME COUNT" lines
+#   mem_available              kB
+#
+# Several boots
+#   power_cut                  ends this boot as if the power failed: nothing is
+#                              synced or unmounted; only with a later STAGE to come
+
+export RESULTS=/results TMP=/tmp/case
+OUTPUT=
+export DISKS_MADE=/run/dmsnap-disks     # "NAME KIND PATH" of make_*
+
+# --- checks ----------------------------------------------------------------
+
+# Where in the case we are: the innermost line that is in the case's own file
+_where()
+{
+	local frame
+	for ((frame = 1; frame < ${#BASH_SOURCE[@]}; frame++)); do
+		if [[ ${BASH_SOURCE[frame]} == */cases/* ]]; then
+			printf '%s:%s' "${BASH_SOURCE[frame]##*/}" "${BASH_LINENO[frame - 1]}"
+			return
+		fi
+	done
+	printf '%s' "$CASE"
+}
+
+fail()
+{
+	trap - ERR
+	printf 'FAIL: %s: %s\n' "$(_where)" "$*" >&2
+	exit 1
+}
+
+skip()
+{
+	trap - ERR
+	printf 'SKIP: %s\n' "$*" >&2
+	exit 77
+}
+
+note()
+{
+	printf -- '-- %s\n' "$*" >&2
+}
+
+expect_eq()
+{
+	[ "$1" = "$2" ] || fail "${3:-values differ}:
+    got:  '$1'
+    want: '$2'"
+}
+
+expect_match()
+{
+	[[ $1 =~ ^($2)$ ]] || fail "does not match:
+    got:  '$1'
+    want: $2"
+}
+
+expect_fail()
+{
+	local rc=0
+	OUTPUT=$("$@" 2>&1) || rc=$?
+	[ "$rc" -ne 0 ] || fail "succeeded, but must not: $*
+$OUTPUT"
+}
+
+expect_ok()
+{
+	local rc=0
+	OUTPUT=$("$@" 2>&1) || rc=$?
+	[ "$rc" -eq 0 ] || fail "exit code $rc: $*
+$OUTPUT"
+}
+
+clear_log()
+{
+	_log_mark="dmsnap-mark-$CASE-$BASHPID-$RANDOM"
+	echo "<6>$_log_mark" > /dev/kmsg
+}
+
+# kernel_log: what the kernel has logged since clear_log
+kernel_log()
+{
+	dmesg | sed "1,/$_log_mark/d"
+}
+
+expect_log()
+{
+	kernel_log | grep -Eq -- "$1" || fail "the kernel has not logged: $1
+$(kernel_log | tail -n 20)"
+}
+
+expect_no_log()
+{
+	local lines
+	lines=$(kernel_log | grep -E -- "$1" | head -n 5) || true
+	[ -z "$lines" ] || fail "the kernel has logged:
+$lines"
+}
+
+same()
+{
+	local limit=()
+	if [ $# -gt 2 ]; then
+		limit=(-n "$3")
+	fi
+	cmp "${limit[@]}" "$1" "$2" >&2 || fail "$1 and $2 differ"
+}
+
+wait_until()
+{
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ "$SECONDS" -lt "$end" ] || fail "has not become true in time: $*"
+		sleep 0.05
+	done
+}
+
+# --- devices ---------------------------------------------------------------
+
+sectors()
+{
+	blockdev --getsz "$1"
+}
+
+disk()
+{
+	local serial
+	for serial in /sys/block/vd*/serial; do
+		if [ -e "$serial" ] && [ "$(< "$serial")" = "disk$1" ]; then
+			serial=${serial%/serial}
+			printf '/dev/%s\n' "${serial##*/}"
+			return
+		fi
+	done
+	fail "this guest has no disk $1 (see '# disks:')"
+}
+
+make_ram()
+{
+	make_ram_bs "$1" "$2" 512
+}
+
+# null_blk and not brd: it has any size and block size, and can be made and
+# unmade one by one.
+make_ram_bs()
+{
+	local dir=/sys/kernel/config/nullb/$1 name
+	modprobe null_blk nr_devices=0
+	mountpoint -q /sys/kernel/config || mount -t configfs configfs /sys/kernel/config
+	mkdir "$dir" || fail "there is a RAM disk $1 already"
+	echo "$2" > "$dir/size"
+	echo "$3" > "$dir/blocksize"
+	echo 1 > "$dir/memory_backed"
+	echo 1 > "$dir/discard"
+	echo 1 > "$dir/power"
+	# 6.12 names the device after the directory, 6.1 after its index
+	if [ -e "/sys/block/$1" ]; then
+		name=$1
+	else
+		name=nullb$(< "$dir/index")
+	fi
+	printf '%s ram /dev/%s\n' "$1" "$name" >> "$DISKS_MADE"
+	printf '/dev/%s\n' "$name"
+}
+
+make_loop()
+{
+	local path
+	modprobe loop
+	truncate -s "$2M" "$TMP/$1.img"
+	path=$(losetup -f --show "$TMP/$1.img")
+	printf '%s loop %s\n' "$1" "$path" >> "$DISKS_MADE"
+	printf '%s\n' "$path"
+}
+
+drop_disk()
+{
+	local name kind path
+	while read -r name kind path; do
+		if [ "$name" != "$1" ]; then
+			continue
+		fi
+		case $kind in
+		ram) echo 0 > "/sys/kernel/config/nullb/$name/power" && rmdir "/sys/kernel/config/nullb/$name" ;;
+		loop) losetup -d "$path" ;;
+		esac
+		sed -i "/^$name /d" "$DISKS_MADE"
+		# The number is needed: in a trap, a bare return gives what $?
+		# was before the trap.
+		return 0
+	done < "$DISKS_MADE"
+	fail "there is no disk $1"
+}
+
+dm_path()
+{
+	printf '/dev/mapper/%s\n' "$1"
+}
+
+dm_create()
+{
+	local name=$1 table=$2
+	shift 2
+	dmsetup create "$name" "$@" <<< "$table"
+}
+
+dm_load()
+{
+	dmsetup load "$1" <<< "$2"
+}
+
+dm_reload()
+{
+	dmsetup load "$1" <<< "$2"
+	dmsetup resume "$1"
+}
+
+dm_remove()
+{
+	local name
+	for name in "$@"; do
+		dmsetup remove "$name"
+	done
+}
+
+# The contents of fill are AES in counter mode of a seed, or so one would like;
+# what there is in every guest is fio, whose buffers repeat for a seed.
+fill()
+{
+	local device=$1 seed=$2 size offset=$((${4:-0}))
+	size=${3:+$3M}
+	fio --name=fill --filename="$device" --rw=write --bs=256k --ioengine=psync --direct=1 \
+		--offset="${offset}M" ${size:+--size="$size"} --randseed="$((seed + 1))" --refill_buffers \
+		--output="$TMP/fill.out" || fail "cannot fill $device: $(tail -n 5 "$TMP/fill.out")"
+}
+
+sum_of()
+{
+	local limit=()
+	if [ -n "${2:-}" ]; then
+		limit=(count="$2")
+	fi
+	dd if="$1" bs=1M iflag=direct,fullblock skip="${3:-0}" "${limit[@]}" status=none | sha256sum | cut -d ' ' -f 1
+}
+
+mount_at()
+{
+	local where=/mnt/${1##*/} type
+	mkdir -p "$where"
+	# A snapshot of an XFS has its origin's UUID
+	type=$(blkid -p -o value -s TYPE "$1")
+	if [ "$type" = xfs ]; then
+		mount -t xfs -o "nouuid${2:+,$2}" "$1" "$where"
+	else
+		mount ${2:+-o "$2"} "$1" "$where"
+	fi
+	printf '%s\n' "$where"
+}
+
+# --- module ----------------------------------------------------------------
+
+module_path()
+{
+	case $1 in
+	ours) printf '/lib/modules/%s/updates/dm-snapshot.ko\n' "$(uname -r)" ;;
+	in-tree) printf '/lib/modules/%s/kernel/drivers/md/dm-snapshot.ko\n' "$(uname -r)" ;;
+	*) fail "which module is '$1'? ours or in-tree" ;;
+	esac
+}
+
+loaded_module()
+{
+	if [ ! -e /sys/module/dm_snapshot ]; then
+		echo none
+	elif grep -q O /sys/module/dm_snapshot/taint; then
+		echo ours
+	else
+		echo in-tree
+	fi
+}
+
+unload_module()
+{
+	if [ -e /sys/module/dm_snapshot ]; then
+		rmmod dm_snapshot
+	fi
+}
+
+load_module()
+{
+	local path needs
+	path=$(module_path "$1")
+	[ -e "$path" ] || fail "this guest has no $1 module"
+	needs=$(modinfo -F depends "$path")
+	# shellcheck disable=SC2086 # one word for each module
+	modprobe -a ${needs//,/ }
+	unload_module
+	insmod "$path"
+	expect_eq "$(loaded_module)" "$1" "another module than asked for is loaded"
+}
+
+# --- memory ----------------------------------------------------------------
+
+slab_objects()
+{
+	awk -v name="$1" '$1 == name { n = $2 } END { print n + 0 }' /proc/slabinfo
+}
+
+slab_settle()
+{
+	local name cache
+	echo 3 > /proc/sys/vm/drop_caches
+	for name in "$@"; do
+		cache=/sys/kernel/slab/$name
+		# Empty slabs on the CPUs' own lists count as objects until then
+		if [ -e "$cache/shrink" ]; then
+			echo 1 > "$cache/shrink"
+		fi
+		printf '%s %s\n' "$name" "$(slab_objects "$name")"
+	done
+}
+
+mem_available()
+{
+	awk '$1 == "MemAvailable:" { print $2 }' /proc/meminfo
+}
+
+# --- several boots ---------------------------------------------------------
+
+power_cut()
+{
+	trap - ERR EXIT
+	echo "<4>dmsnap: power cut please" > /dev/kmsg
+	while :; do sleep 1000; done
+}
+
+# --- the frame around a case ------------------------------------------------
+
+readonly UNFIT=88
+
+# Everything that a case may have left, last made first.  Returns 1, with a
+# line for each thing, when something stays.
+_clean_up()
+{
+	local name kind path pid try left=0
+	cd /
+	# What it has started and not waited for: the case leads its session
+	for pid in $(pgrep -s $$); do
+		if [ "$pid" -ne $$ ] && [ "$pid" -ne "$BASHPID" ]; then
+			kill -KILL "$pid" 2> /dev/null
+		fi
+	done
+	{
+		while read -r _ path _; do
+			case $path in
+			/mnt/*) echo "$path" ;;
+			esac
+		done < /proc/mounts
+	} | tac | while read -r path; do umount "$path" || umount -l "$path"; done
+	if [ -e /etc/lvm/lvm.conf ]; then
+		vgchange -q -an > /dev/null 2>&1 # what it leaves is removed below
+	fi
+	# A device goes only after those on top of it.  One pass per level; a
+	# suspended one blocks its users, so all run first.
+	for ((try = 0; try < 20; try++)); do
+		if ! grep -q . < <(_dm_names); then
+			break
+		fi
+		if [ "$try" -eq 0 ]; then
+			dmsetup info -c --noheadings -o name,suspended | sed -n 's/:Suspended$//p' |
+				while read -r name; do dmsetup resume --noflush "$name" 2> /dev/null; done
+		fi
+		_dm_names | while read -r name; do
+			dmsetup remove "$name" 2> /dev/null
+		done
+		if [ "$try" -gt 8 ]; then
+			sleep 0.1
+		fi
+	done
+	while read -r name; do
+		echo "left behind: dm device $name, open count $(dmsetup info -c --noheadings -o open "$name")" >&2
+		left=1
+	done < <(_dm_names)
+	if [ -e "$DISKS_MADE" ]; then
+		tac "$DISKS_MADE" > "$DISKS_MADE.last-first"
+		while read -r name kind path; do
+			drop_disk "$name" || left=1
+		done < "$DISKS_MADE.last-first"
+		rm -f "$DISKS_MADE" "$DISKS_MADE.last-first"
+	fi
+	rm -rf "$TMP"
+	if ! unload_module; then
+		echo "left behind: the module cannot be unloaded, used by $(cat /sys/module/dm_snapshot/refcnt)" >&2
+		left=1
+	fi
+	return "$left"
+}
+
+_dm_names()
+{
+	dmsetup info -c --noheadings -o name,minor --sort -minor 2> /dev/null | sed -n 's/:[0-9]*$//p'
+}
+
+# No `local` in the two traps: bash 5.2 can run them outside of any function.
+_on_exit()
+{
+	_rc=$?
+	trap - ERR EXIT
+	set +eE
+	if ! _clean_up; then
+		echo "FAIL: $CASE: see 'left behind' above" >&2
+		exit "$UNFIT"
+	fi
+	exit "$_rc"
+}
+
+_on_error()
+{
+	_rc=$?
+	printf 'FAIL: %s: exit code %s: %s\n' "$(_where)" "$_rc" "$BASH_COMMAND" >&2
+}
+
+# Called by the agent before the case itself is sourced
+case_begin()
+{
+	local serial device
+	set -eEuo pipefail
+	shopt -s inherit_errexit
+	KERNEL=$(uname -r | cut -d . -f 1-2)
+	export KERNEL
+	trap _on_exit EXIT
+	rm -rf "$TMP" && mkdir -p "$TMP"
+	if [ "$STAGE" -eq 1 ]; then
+		# LVM2's notes on which PVs it has seen (full guest)
+		rm -rf /run/lvm/pvs_online /run/lvm/vgs_online /run/lvm/pvs_lookup
+		for serial in /sys/block/vd*/serial; do
+			if [ -e "$serial" ] && [[ $(< "$serial") == disk* ]]; then
+				device=${serial%/serial}
+				blkdiscard -f "/dev/${device##*/}" 2> /dev/null || fail "cannot empty $device"
+			fi
+		done
+	fi
+	load_module "$MODULE"
+	if [ -e /run/udev/control ]; then
+		udevadm settle
+	fi
+	clear_log
+	cd "$TMP"
+	trap _on_error ERR
+}

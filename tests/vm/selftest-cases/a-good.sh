@@ -1,0 +1,6 @@
+# summary: passes
+# module: in-tree
+
+dev=$(make_ram disk 8)
+dm_create linear "0 $(sectors "$dev") linear $dev 0"
+dm_remove linear

@@ -1,0 +1,5 @@
+# summary: the kernel's log has a splat, the case itself goes on
+# module: in-tree
+
+echo '<3>BUG: a test of the runner' > /dev/kmsg
+sleep 1000

@@ -1,0 +1,4 @@
+# summary: cannot run here
+# module: in-tree
+
+skip "no moon tonight"

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The core, the user space port and the unit tests, for user space.  Called by
+# the Makefile, under a lock:  make -f tools/build/unit.mk BUILD=build unit
+#
+#   libdmsnap-core.a   src/core, the same sources and dialect as in the module
+#   libdmsnap-user.a   src/user, the port on files, memory and threads
+#   unit-tests         tests/unit/**/*_test.cpp with tests/support, GoogleTest
+
+include tools/build/cxx-flags.mk
+
+CXX := $(if $(filter default,$(origin CXX)),g++-12,$(CXX))
+ifeq ($(shell command -v $(CXX)),)
+$(error C++ compiler $(CXX) not found. On Debian: apt install $(notdir $(CXX)); or name one: make unit CXX=g++)
+endif
+
+comma := ,
+sanitizers := $(if $(SAN),-fsanitize=$(if $(filter thread,$(SAN)),thread,address$(comma)undefined))
+
+out := $(BUILD)/unit$(if $(SAN),$(if $(filter thread,$(SAN)),-tsan,-san))
+
+find = $(sort $(shell find $(1) -name '$(2)' 2>/dev/null))
+core-sources := $(call find,src/core,*.cpp)
+user-sources := $(call find,src/user,*.cpp)
+test-sources := $(call find,tests/unit,*_test.cpp) $(call find,tests/support,*.cpp)
+
+objects = $(patsubst %.cpp,$(out)/%.o,$(1))
+core-objects := $(call objects,$(core-sources))
+user-objects := $(call objects,$(user-sources))
+test-objects := $(call objects,$(test-sources))
+
+# Optimised also under the sanitizers: the model tests run millions of steps.
+flags := -O2 -g -funsigned-char -D_GLIBCXX_ASSERTIONS -pthread -MMD -MP \
+	$(dmsnap-cxx-warnings) -Werror
+ifdef SAN
+flags += -O1 $(sanitizers) -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+
+# Headers are named from the root of their part: <dmsnap/core.h>,
+# "exception/table.hpp" (core), "user/file.hpp", "support/disk.hpp".
+core-includes := -Iinclude -Isrc/core
+user-includes := -Iinclude -Isrc -Isrc/core
+test-includes := $(user-includes) -Itests
+
+# The core in its own dialect, so that an exception or dynamic_cast does not
+# compile here either.  Its surroundings may throw, but have no run time type
+# information: their classes derive from the core's, which have none.
+$(core-objects): cxxflags := $(dmsnap-cxx-dialect) $(flags) $(core-includes)
+$(user-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(user-includes)
+$(test-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(test-includes)
+
+.PHONY: unit unit-build
+unit-build: $(out)/unit-tests
+
+# A bare word means "any test with this in its name".
+filter := $(if $(T),--gtest_filter='$(if $(findstring *,$(T))$(findstring :,$(T)),$(T),*$(T)*)')
+
+unit: $(out)/unit-tests
+	@$(out)/unit-tests --gtest_list_tests $(filter) | grep -q '^ ' || { \
+		echo 'unit: no test$(if $(T), with "$(T)" in its name)' >&2; exit 1; }
+	@UBSAN_OPTIONS=print_stacktrace=1 $(out)/unit-tests --gtest_brief=1 $(filter)
+
+$(out)/unit-tests: $(test-objects) $(out)/libdmsnap-user.a $(out)/libdmsnap-core.a $(out)/.flags
+	@echo '  LINK    $@'
+	@[ -e /usr/include/gtest/gtest.h ] || { \
+		echo 'GoogleTest is not installed. On Debian: apt install libgtest-dev' >&2; exit 1; }
+	@$(CXX) $(sanitizers) -pthread -o $@ \
+		$(test-objects) -L$(out) -Wl,--start-group -ldmsnap-user -ldmsnap-core -Wl,--end-group \
+		-lgtest_main -lgtest
+
+# "ar" adds and replaces but does not forget: start anew, so that a file that
+# was removed is gone from the library as well.
+$(out)/libdmsnap-core.a: $(core-objects) $(out)/.files
+	@echo '  AR      $@'
+	@rm -f $@; ar crs $@ $(core-objects)
+
+$(out)/libdmsnap-user.a: $(user-objects) $(out)/.files
+	@echo '  AR      $@'
+	@rm -f $@; ar crs $@ $(user-objects)
+
+$(core-objects) $(user-objects) $(test-objects): $(out)/%.o: %.cpp $(out)/.flags
+	@echo '  CXX     $@'
+	@mkdir -p $(@D)
+	@$(CXX) $(cxxflags) -c -o $@ $<
+
+# Files that change when their text does: other flags or another compiler
+# rebuild all, a file that comes or goes makes the libraries anew.
+define keep
+$(shell mkdir -p $(out); printf '%s\n' '$(2)' | cmp -s - $(1) || printf '%s\n' '$(2)' > $(1))
+endef
+$(call keep,$(out)/.flags,$(shell $(CXX) --version | head -n 1) $(dmsnap-cxx-dialect) $(flags) $(test-includes))
+$(call keep,$(out)/.files,$(core-sources) $(user-sources) $(test-sources))
+$(out)/.flags $(out)/.files: ;
+
+-include $(patsubst %.o,%.d,$(core-objects) $(user-objects) $(test-objects))
+
+.DELETE_ON_ERROR:
+MAKEFLAGS += -r

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# shellcheck shell=bash disable=SC2034 # sourced: what is unused here is used there
+#
+# Shared by the project's bash tools: messages, and the cache of things that
+# are made once (kernels, guest root, initramfs).  Sourced.
+
+DMSNAP_TOP=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
+DMSNAP_LIB=$DMSNAP_TOP/tools/lib
+DMSNAP_CACHE=${DMSNAP_CACHE:-/var/cache/dmsnap}
+
+say()
+{
+	printf '%s\n' "$*" >&2
+}
+
+die()
+{
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+	exit 1
+}
+
+# quietly WHAT COMMAND...: runs the command with its output kept back, and
+# shows the end of that output only when the command fails.
+quietly()
+{
+	local what=$1 log rc=0
+	shift
+	log=$(mktemp)
+	"$@" > "$log" 2>&1 || rc=$?
+	if [ "$rc" -ne 0 ]; then
+		say "$what failed (exit code $rc), the last lines of its output:"
+		tail -n 25 "$log" | sed 's/^/    /' >&2
+	fi
+	rm -f "$log"
+	return "$rc"
+}
+
+# hash_of: the name of a cache entry from the text on stdin
+hash_of()
+{
+	sha256sum | cut -c 1-16
+}
+
+# A cache entry is a directory KIND-HASH.  It is built under another name and
+# renamed, so that one that exists is always whole.
+cache_path()
+{
+	printf '%s/%s-%s\n' "$DMSNAP_CACHE" "$1" "$2"
+}
+
+# cache_make PATH BUILDER [ARGS...]: when PATH is not there, runs `BUILDER
+# NEWDIR ARGS...` and publishes NEWDIR as PATH.  Two at once: the second waits,
+# and then finds the work done.  Entries of the same kind that nobody has used
+# for a week go; younger ones may be another tree's.
+cache_make()
+{
+	local -r entry=$1 builder=$2
+	local new
+	shift 2
+	if [ -d "$entry" ]; then
+		touch -c "$entry" 2> /dev/null || true # in use
+		return
+	fi
+	mkdir -p "$DMSNAP_CACHE" || die "cannot make the cache $DMSNAP_CACHE (set DMSNAP_CACHE to a place you can write)"
+	(
+		flock 9
+		if [ ! -d "$entry" ]; then
+			# We hold the lock: what others left half made is dead
+			rm -rf --one-file-system "$DMSNAP_CACHE"/.new.*
+			new=$(mktemp -d "$DMSNAP_CACHE/.new.XXXXXX")
+			chmod 755 "$new"
+			trap 'rm -rf --one-file-system "$new"' EXIT
+			"$builder" "$new" "$@"
+			mv -T "$new" "$entry"
+			trap - EXIT
+			find "$DMSNAP_CACHE" -maxdepth 1 -name "$(basename "${entry%-*}")-*" -mtime +7 \
+				-exec rm -rf --one-file-system {} +
+		fi
+	) 9> "$DMSNAP_CACHE/.lock"
+}

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Runs the steps of the demonstration, in the guest:  guest.sh STEP...
+#
+# A step is a file steps/NN-NAME.sh, sourced in the order of the names.  Its
+# first lines say what the host (run.py) needs to know:
+#
+#     # title: A snapshot
+#     # boot: 1                 in which start of the machine
+#
+# It says and does things with these functions, and ends the demonstration when
+# a command fails.  What it writes to $NOTES stays over a restart.
+#
+#   say TEXT...               plain words for the user, a paragraph
+#   run 'COMMAND LINE'        shows the line, runs it, shows its output
+#   held CLAIM COMMAND...     the command succeeds if the claim is true
+
+set -eEuo pipefail
+
+NOTES=/results/notes
+# shellcheck disable=SC2034 # for the steps
+OLD=$NOTES/old.sha256 NEW=$NOTES/new.sha256 KEPT=$NOTES/snapshot.sha256
+mkdir -p "$NOTES"
+
+# tell KIND TEXT: a line for the host, told from output by its first byte; not to
+# stdout, which may be caught
+tell()
+{
+	printf '\036%s %s\n' "$1" "$2" >&3
+}
+
+say()
+{
+	tell say "$*"
+}
+
+run()
+{
+	tell run "$1"
+	eval "$1" 2>&1
+}
+
+held()
+{
+	CLAIM=$1
+	shift
+	# Not in an if: a claim's command is to fail like any other
+	"$@"
+	tell held "$CLAIM"
+	CLAIM=
+}
+
+# --- what steps have in common ----------------------------------------------
+
+# ours_is_loaded: the kernel has the module that was built, not the in-tree one
+ours_is_loaded()
+{
+	local built
+	built=$(modinfo -F srcversion "/lib/modules/$(uname -r)/updates/dm-snapshot.ko")
+	[ -n "$built" ] && [ "$(< /sys/module/dm_snapshot/srcversion)" = "$built" ]
+}
+
+# sums DIR: checksums of all files below DIR, for sha256sum --check
+sums()
+{
+	(cd "$1" && find . -type f ! -path './lost+found/*' | LC_ALL=C sort | xargs sha256sum)
+}
+
+# files_are DIR SUMS: DIR holds these files, no others, as the disks have them
+files_are()
+{
+	sync
+	echo 3 > /proc/sys/vm/drop_caches
+	diff "$2" <(sums "$1")
+}
+
+# --- main ---------------------------------------------------------------------
+
+exec 3>&1
+export LVM_SUPPRESS_FD_WARNINGS=1 # of that one
+CLAIM=
+trap 'tell broken "${CLAIM:+not so: $CLAIM; }exit code $? of: $BASH_COMMAND"' ERR
+
+for step in "$@"; do
+	tell begin "$step"
+	# shellcheck source=/dev/null
+	. "/job/demo/steps/$step.sh"
+	tell end "$step"
+done

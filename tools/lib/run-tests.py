@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Runs the parts of tools/test one after the other, and adds them up.
+
+A part is a command.  What it counts is read from its output; one that says
+nothing countable is one test.  A part that fails without a failed test counts
+as one failure, so that nothing is lost by a crash of the runner itself.
+"""
+
+import argparse
+import dataclasses
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from terminal import Durations, Terminal, clock  # noqa: E402  pylint: disable=wrong-import-position
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+LOGS = TOP / "build/test"
+TAIL = 40
+PLAIN_COUNT = re.compile(r"^(\d+) passed, (\d+) failed$")
+GTEST_PASSED = re.compile(r"^\[  PASSED  \] (\d+) tests?\.")
+GTEST_FAILED = re.compile(r"^\[  FAILED  \] (\d+) tests?, listed below")
+SKIPPED = re.compile(r"^(\d+) skipped$|^\[  SKIPPED \] (\d+) tests?, listed below")
+# A check that has not got its tool says so and succeeds; here all tools must be
+NOT_RUN = re.compile(r"^[\w-]+: skipped, no ")
+BUILD_STEP = re.compile(r"  [A-Z]+ +\S")
+LEFT = re.compile(r"\[\d+/\d+, about (\d+):(\d\d) left\]$")    # of the guest tests
+LIMIT, LIMIT_FACTOR = 900.0, 5.0    # a part hangs after so long, or so many times its usual time
+
+
+@dataclasses.dataclass
+class Part:
+    name: str
+    what: str
+    command: tuple
+    guess: float            # seconds, when it never ran here
+    quick: bool = True      # needs no guest
+    needs: tuple = ()       # parts that make what it tests
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+
+
+def make(*words):
+    return ("make", "--no-print-directory", *words)
+
+
+MODULES = ("module-6.1", "module-6.12")
+PARTS = (
+    Part("format", "sources are formatted as they should be", make("check-format"), 5),
+    Part("headers", "headers compile alone, includes stay on their side", make("check-headers"), 60),
+    Part("freestanding", "the core needs nothing but its port", make("check-freestanding"), 60),
+    Part("clang", "a second compiler, and its analysis of the locks", make("check-clang"), 60),
+    Part("gates", "the gates of the build refuse what they should", make("check-selftest"), 10),
+    Part("module-6.1", "the module for Linux 6.1", make("module", "KVER=6.1"), 30),
+    Part("module-6.12", "the module for Linux 6.12", make("module", "KVER=6.12"), 30),
+    Part("imports", "every import on the list is used by a module",
+         ("bash", "-c", 'for series in 6.1 6.12; do modules+=("build/$(tools/lib/kernels.sh $series release)/dm-snapshot.ko"); done;'
+                        ' tools/build/check-ko --unused "${modules[@]}"'), 2, True, MODULES),
+    Part("unit", "tests in user space", make("unit"), 150),
+    Part("unit-san", "the same with address and undefined behaviour sanitizers", make("unit", "SAN=1"), 400),
+    Part("guest-selftest", "the runner of the guest tests notices crashes and hangs", ("tests/vm/selftest",), 120, False,
+         MODULES),
+    Part("guests", "tests in guests on both kernels", ("tests/vm/run",), 600, False, MODULES),
+)
+
+
+def count(part, lines, code):
+    plain = [match for line in lines if (match := PLAIN_COUNT.match(line))]
+    if plain:
+        part.passed, part.failed = int(plain[-1][1]), int(plain[-1][2])
+    else:
+        for line in lines:
+            if match := GTEST_PASSED.match(line):
+                part.passed += int(match[1])
+            elif match := GTEST_FAILED.match(line):
+                part.failed += int(match[1])
+    part.skipped = sum(int(match[1] or match[2]) for line in lines if (match := SKIPPED.match(line)))
+    if part.passed + part.failed == 0:
+        part.passed, part.failed = (1, 0) if code == 0 else (0, 1)
+    elif code and part.failed == 0:
+        part.failed = 1
+    if any(NOT_RUN.match(line) for line in lines):
+        part.passed, part.failed = 0, 1
+
+
+class Command:
+    """A running command, ended with all that it has started when it takes too long."""
+
+    def __init__(self, part, limit):
+        self.process = subprocess.Popen(part.command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, text=True, errors="replace",
+                                        env=dict(os.environ, LC_ALL="C.UTF-8"), start_new_session=True)
+        self.timed_out = False
+        self._timer = threading.Timer(limit, self._time_out)
+
+    def __enter__(self):
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_):
+        self._timer.cancel()
+        self.end()
+        self.process.wait()
+
+    def _time_out(self):
+        self.timed_out = True
+        self.end()
+
+    def end(self):
+        """First those that clear up after themselves, like the guests' runner."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if self.process.poll() is not None:
+                return
+            try:
+                os.killpg(self.process.pid, number)
+                self.process.wait(10)
+            except (ProcessLookupError, subprocess.TimeoutExpired):
+                pass
+
+
+def run(part, terminal, expected, after):
+    log = LOGS / f"{part.name}.log"
+    begun = time.monotonic()
+    lines = []
+    with terminal.wait(part.what, expected, after) as wait, log.open("w", errors="replace") as kept:
+        try:
+            limit = max(LIMIT, expected * LIMIT_FACTOR)
+            with Command(part, limit) as command:
+                for line in command.process.stdout:
+                    kept.write(line)
+                    line = line.rstrip("\n")
+                    lines.append(line)
+                    wait.detail = line.strip()[:60]
+                    if match := LEFT.search(line):
+                        wait.expected = wait.seconds() + 60 * int(match[1]) + int(match[2])
+                code = command.process.wait()
+            if command.timed_out:
+                lines.append(f"FAIL: ended, as it still ran after {clock(limit)}")
+                kept.write(lines[-1] + "\n")
+                code = code or 1
+        except OSError as error:
+            lines.append(f"{part.command[0]}: {error}")
+            kept.write(lines[-1] + "\n")
+            code = 1
+    part.seconds = time.monotonic() - begun
+    count(part, lines, code)
+    word = "FAIL" if part.failed else "ok"
+    terminal.line(f"{word:<5} {part.name:<15} {part.passed:5} passed, {part.failed} failed"
+                  f"   {clock(part.seconds)}   {part.what}", "bad" if part.failed else "good")
+    if part.failed:
+        failures = [line for line in lines if re.match(r"FAIL|\[  FAILED  \]|.*\berror:", line)]
+        rest = [line for line in lines if not BUILD_STEP.match(line)]
+        for line in (failures or rest)[-TAIL:]:
+            terminal.line("      | " + line)
+        terminal.line(f"      the whole log: {log.relative_to(TOP)}")
+
+
+def chosen(options):
+    names = set(options.only)
+    for part in PARTS:
+        if part.name in options.only:
+            names.update(part.needs)
+    return [part for part in PARTS if (part.name in names if names else part.quick or not options.quick)]
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tools/test", add_help=False)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", action="append", default=[])
+    parser.add_argument("--list", action="store_true")
+    options = parser.parse_args()
+    if options.list:
+        for part in PARTS:
+            print(f"{part.name:<15} {part.what}")
+        return 0
+    unknown = set(options.only) - {part.name for part in PARTS}
+    if unknown:
+        print(f"test: no such part: {', '.join(sorted(unknown))} (see tools/test --list)", file=sys.stderr)
+        return 2
+    parts = chosen(options)
+
+    LOGS.mkdir(parents=True, exist_ok=True)
+    terminal = Terminal()
+    durations = Durations()
+    expected = {part.name: durations.get(f"test {part.name}", part.guess) for part in parts}
+    terminal.line(f"{len(parts)} parts, about {clock(sum(expected.values()))}")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupted = False
+    done = []
+    try:
+        for i, part in enumerate(parts):
+            done.append(part)
+            run(part, terminal, expected[part.name], sum(expected[later.name] for later in parts[i + 1:]))
+            if not part.failed:
+                durations.set(f"test {part.name}", part.seconds)
+    except KeyboardInterrupt:
+        done[-1].failed, interrupted = 1, True
+
+    failed = sum(part.failed for part in done)
+    skipped = sum(part.skipped for part in done)
+    terminal.line()
+    terminal.line(f"{'part':<15} passed failed skipped  time", "bold")
+    for part in done:
+        terminal.line(f"{part.name:<15} {part.passed:6} {part.failed:6} {part.skipped:7} {clock(part.seconds):>5}",
+                      "bad" if part.failed else None)
+    terminal.line(f"{'all':<15} {sum(part.passed for part in done):6} {failed:6} {skipped:7} "
+                  f"{clock(sum(part.seconds for part in done)):>5}")
+    for part in done:
+        if part.failed:
+            terminal.line(f"failed: {part.name}   (log: build/test/{part.name}.log, again: tools/test --only {part.name})", "bad")
+    if interrupted:
+        terminal.line("interrupted: the parts after that have not run", "bad")
+    print(f"{sum(part.passed for part in done)} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+    return 130 if interrupted else 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

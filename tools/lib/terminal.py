@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What tools/demo and tools/test show: lines that stay and, while something
+takes its time, how long it still will.  On a terminal that is a last line which
+changes every second; elsewhere a line now and then.  Owns no policy on what is
+shown, and remembers how long things took in the cache, for the estimates alone.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import sys
+import threading
+import time
+
+CACHE = pathlib.Path(os.environ.get("DMSNAP_CACHE", "/var/cache/dmsnap"))
+STYLES = {"bold": "1", "dim": "2", "good": "32", "bad": "1;31", "command": "36"}
+LOG_INTERVAL = 30.0        # seconds between two lines of progress where there is no terminal
+
+
+def clock(seconds):
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+class Durations:
+    """Seconds that things took the last time, by name."""
+
+    PATH = CACHE / "durations-tools.json"
+
+    def __init__(self):
+        try:
+            self.known = json.loads(self.PATH.read_text())
+        except (OSError, ValueError):
+            self.known = {}
+
+    def get(self, name, guess):
+        return self.known.get(name, guess)
+
+    def set(self, name, seconds):
+        self.known[name] = round(seconds, 1)
+        try:
+            new = self.PATH.with_suffix(f".{os.getpid()}")
+            new.write_text(json.dumps(self.known, indent=0, sort_keys=True))
+            new.replace(self.PATH)
+        except OSError:
+            pass    # only the next estimate suffers
+
+
+class Wait:
+    """Something that takes its time.  Who does it may say more while it runs."""
+
+    def __init__(self, what, expected, after):
+        self.what = what
+        self.expected = expected
+        self.after = after         # what comes after it takes about so long
+        self.begun = time.monotonic()
+        self.fraction = None       # done so far, if that can be told
+        self.detail = ""
+
+    def seconds(self):
+        return time.monotonic() - self.begun
+
+    def left(self):
+        spent = self.seconds()
+        if self.fraction and spent > 3:
+            return spent / self.fraction * (1 - self.fraction)
+        return self.expected - spent
+
+    def text(self):
+        left = self.left()
+        parts = [f"{clock(self.seconds())} so far",
+                 f"about {clock(left)} left" if left >= 1 else "nearly done" if left > -10 else "longer than expected"]
+        if self.after:
+            parts.append(f"all done at about {time.strftime('%H:%M', time.localtime(time.time() + max(left, 0) + self.after))}")
+        return f"{self.what}{': ' if self.what else ''}{', '.join(parts)}{'   ' if self.detail else ''}{self.detail}"
+
+
+class Terminal:
+    def __init__(self):
+        self.tty = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        self._lock = threading.RLock()
+        self._wait = None
+
+    def style(self, text, name):
+        return f"\033[{STYLES[name]}m{text}\033[m" if self.tty and name and text else text
+
+    def line(self, text="", style=None):
+        """A line that stays."""
+        with self._lock:
+            self._clear()
+            for part in text.split("\n"):
+                print(self.style(part, style))
+            self._draw()
+            sys.stdout.flush()
+
+    @contextlib.contextmanager
+    def wait(self, what, expected, after=0.0):
+        """While the body runs, its progress is shown; yields the Wait."""
+        wait = Wait(what, expected, after)
+        over = threading.Event()
+
+        def show():
+            told = time.monotonic()
+            while not over.wait(1.0):
+                if self.tty:
+                    with self._lock:
+                        self._draw()
+                        sys.stdout.flush()
+                elif time.monotonic() - told >= LOG_INTERVAL:
+                    told = time.monotonic()
+                    self.line("    ... " + wait.text())
+
+        thread = threading.Thread(target=show, daemon=True)
+        self._wait = wait
+        thread.start()
+        try:
+            yield wait
+        finally:
+            over.set()
+            thread.join()
+            with self._lock:
+                self._clear()
+                self._wait = None
+                sys.stdout.flush()
+
+    def _draw(self):
+        wait = self._wait
+        if self.tty and wait:
+            try:
+                width = os.get_terminal_size().columns
+            except OSError:
+                width = 80
+            sys.stdout.write("\r\033[K" + self.style(("    " + wait.text())[:width - 1], "dim"))
+
+    def _clear(self):
+        if self.tty:
+            sys.stdout.write("\r\033[K")
