@@ -66,8 +66,8 @@ for type in P PO N; do
 		model_check snap
 		expect_fail dd if="$TMP/new" of="$(dm_path snap)" bs=8k count=1 oflag=direct
 		model_check snap
-		# Chunks it has may be overwritten on the origin
-		fio_verified "$(dm_path org)" --rw=write --bs=64k --iodepth=4 --size="$((blocks * 8))k"
+		# Chunks it has may be overwritten on the origin.  Whole blocks: fio rounds up
+		fio_verified "$(dm_path org)" --rw=write --bs=8k --iodepth=4 --size="$((blocks * 8))k"
 		expect_eq "$(status_of snap)" Overflow
 		model_check snap
 	fi
