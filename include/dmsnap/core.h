@@ -56,8 +56,15 @@ struct dmsnap_target_traits {
 	uint32_t discard_bios;
 };
 
-/** One instance of the snapshot target.  Opaque. */
+/** One instance of the snapshot target, or of snapshot-merge.  Opaque. */
 struct dmsnap_snapshot;
+
+enum dmsnap_snapshot_kind {
+	/** Target snapshot: shows what the origin was. */
+	DMSNAP_SNAPSHOT,
+	/** Target snapshot-merge: is the origin, and brings the snapshot back to it. */
+	DMSNAP_SNAPSHOT_MERGE,
+};
 
 /** One instance of the snapshot-origin target.  Opaque. */
 struct dmsnap_origin;
@@ -78,8 +85,9 @@ void dmsnap_core_exit(void);
 size_t dmsnap_core_io_bytes(void);
 
 /**
- * dmsnap_core_snapshot_create() - constructor of a snapshot target.
+ * dmsnap_core_snapshot_create() - constructor of a snapshot or snapshot-merge target.
  * @target: handed back to the port's functions
+ * @kind: which of the two
  * @argc: number of words after the target's name
  * @argv: the words; not changed, not kept
  * @snapshot: set on success
@@ -90,8 +98,8 @@ size_t dmsnap_core_io_bytes(void);
  * this one gets it on its first resume).
  * Context: Process context. Sleeps for I/O.
  */
-int dmsnap_core_snapshot_create(struct dmsnap_target *target, unsigned int argc, char **argv,
-				struct dmsnap_snapshot **snapshot,
+int dmsnap_core_snapshot_create(struct dmsnap_target *target, enum dmsnap_snapshot_kind kind,
+				unsigned int argc, char **argv, struct dmsnap_snapshot **snapshot,
 				struct dmsnap_target_traits *traits, const char **error);
 
 /**
@@ -116,6 +124,12 @@ enum dmsnap_map dmsnap_core_snapshot_map(struct dmsnap_snapshot *snapshot, struc
 void dmsnap_core_snapshot_end_io(struct dmsnap_snapshot *snapshot, void *io);
 
 /**
+ * dmsnap_core_snapshot_presuspend() - I/O ends soon; stops a merge.
+ * Context: Process context. Sleeps for the batch in hand.
+ */
+void dmsnap_core_snapshot_presuspend(struct dmsnap_snapshot *snapshot);
+
+/**
  * dmsnap_core_snapshot_preresume() - may the snapshot be resumed?  Refuses the
  * wrong order of a handover with -EINVAL.
  * Context: Process context. May sleep.
@@ -124,7 +138,7 @@ int dmsnap_core_snapshot_preresume(struct dmsnap_snapshot *snapshot);
 
 /**
  * dmsnap_core_snapshot_resume() - I/O may come now.  Takes a store over from
- * the snapshot that held it.
+ * the snapshot that held it.  A merge begins, or goes on.
  * Context: Process context. Sleeps.
  */
 void dmsnap_core_snapshot_resume(struct dmsnap_snapshot *snapshot);

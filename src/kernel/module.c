@@ -65,8 +65,13 @@ static int __init dmsnap_init(void)
 	err = register_target(&dmsnap_origin_target);
 	if (err)
 		goto unregister_snapshot;
+	err = register_target(&dmsnap_merge_target);
+	if (err)
+		goto unregister_origin;
 	return 0;
 
+unregister_origin:
+	dm_unregister_target(&dmsnap_origin_target);
 unregister_snapshot:
 	dm_unregister_target(&dmsnap_snapshot_target);
 exit_core:
@@ -78,6 +83,7 @@ exit_io:
 
 static void __exit dmsnap_exit(void)
 {
+	dm_unregister_target(&dmsnap_merge_target);
 	dm_unregister_target(&dmsnap_origin_target);
 	dm_unregister_target(&dmsnap_snapshot_target);
 	dmsnap_core_exit();
@@ -87,7 +93,7 @@ static void __exit dmsnap_exit(void)
 module_init(dmsnap_init);
 module_exit(dmsnap_exit);
 
-MODULE_DESCRIPTION("device-mapper snapshots: snapshot and snapshot-origin targets");
+MODULE_DESCRIPTION("device-mapper snapshots: targets snapshot, snapshot-origin and snapshot-merge");
 MODULE_AUTHOR("The dmsnap authors");
 MODULE_VERSION("0.1.0");
 MODULE_LICENSE("GPL");

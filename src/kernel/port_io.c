@@ -222,7 +222,7 @@ static blk_opf_t bio_flags(enum dmsnap_io_op op, unsigned int flags)
 {
 	blk_opf_t opf = 0;
 
-	if (flags & DMSNAP_IO_PREFLUSH)
+	if (op == DMSNAP_IO_FLUSH || flags & DMSNAP_IO_PREFLUSH)
 		opf |= REQ_PREFLUSH;
 	if (flags & DMSNAP_IO_FUA)
 		opf |= REQ_FUA;
@@ -275,6 +275,9 @@ void dmsnap_port_io_submit(struct dmsnap_device *device, enum dmsnap_io_op op, u
 	case DMSNAP_IO_DISCARD:
 		/* A device that does not discard answers so by itself. */
 		submit_range(request, REQ_OP_DISCARD, DMSNAP_IO_RANGE_SECTORS);
+		break;
+	case DMSNAP_IO_FLUSH:
+		submit_bio(request_bio(request, 0, 0, REQ_OP_WRITE));
 		break;
 	}
 	request_put(request);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The snapshot target: unpacks what dm hands over and calls the core.  No
- * decision is taken here.
+ * The targets snapshot and snapshot-merge: unpack what dm hands over and call the
+ * core.  No decision is taken here.
  */
 #include <dmsnap/core.h>
 #include <linux/sched/mm.h>
@@ -18,6 +18,17 @@
 #define SNAPSHOT_VERSION                                                                           \
 	__stringify(SNAPSHOT_MAJOR) "." __stringify(SNAPSHOT_MINOR) "." __stringify(SNAPSHOT_PATCH)
 
+#define MERGE_MAJOR 1
+#define MERGE_MINOR 5
+#define MERGE_PATCH 0
+#define MERGE_VERSION                                                                              \
+	__stringify(MERGE_MAJOR) "." __stringify(MERGE_MINOR) "." __stringify(MERGE_PATCH)
+
+static bool is_merge(const struct dm_target *ti)
+{
+	return ti->type == &dmsnap_merge_target;
+}
+
 /*
  * memalloc_noio_save() here and below: this device, or the origin, may be suspended.
  * Whoever allocates in these calls, the block layer included, must not wait for
@@ -32,8 +43,9 @@ static int snapshot_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	int err;
 
 	noio = memalloc_noio_save();
-	err = dmsnap_core_snapshot_create((struct dmsnap_target *)ti, argc, argv, &snapshot,
-					  &traits, &error);
+	err = dmsnap_core_snapshot_create((struct dmsnap_target *)ti,
+					  is_merge(ti) ? DMSNAP_SNAPSHOT_MERGE : DMSNAP_SNAPSHOT,
+					  argc, argv, &snapshot, &traits, &error);
 	memalloc_noio_restore(noio);
 	if (err) {
 		if (error)
@@ -43,8 +55,8 @@ static int snapshot_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 
 	ti->private = snapshot;
 	dmsnap_bio_setup_target(ti, &traits);
-	/* Metadata waits for a flush, whatever is below: so flushes have to come. */
-	ti->flush_supported = true;
+	/* A snapshot's metadata waits for a flush, whatever is below: so flushes have to come. */
+	ti->flush_supported = !is_merge(ti);
 	return 0;
 }
 
@@ -69,6 +81,14 @@ static int snapshot_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *
 {
 	dmsnap_core_snapshot_end_io(ti->private, dmsnap_bio_io(bio));
 	return DM_ENDIO_DONE;
+}
+
+static void snapshot_presuspend(struct dm_target *ti)
+{
+	unsigned int noio = memalloc_noio_save();
+
+	dmsnap_core_snapshot_presuspend(ti->private);
+	memalloc_noio_restore(noio);
 }
 
 static int snapshot_preresume(struct dm_target *ti)
@@ -111,7 +131,8 @@ static void snapshot_status(struct dm_target *ti, status_type_t type, unsigned i
 		status = DMSNAP_STATUS_IMA;
 		break;
 	}
-	dmsnap_core_snapshot_status(ti->private, status, ti->type->name, SNAPSHOT_VERSION, result,
+	dmsnap_core_snapshot_status(ti->private, status, ti->type->name,
+				    is_merge(ti) ? MERGE_VERSION : SNAPSHOT_VERSION, result,
 				    maxlen);
 }
 
@@ -147,6 +168,23 @@ struct target_type dmsnap_snapshot_target = {
 	.dtr = snapshot_dtr,
 	.map = snapshot_map,
 	.end_io = snapshot_end_io,
+	.preresume = snapshot_preresume,
+	.resume = snapshot_resume,
+	.postsuspend = snapshot_postsuspend,
+	.status = snapshot_status,
+	.iterate_devices = snapshot_iterate_devices,
+	.io_hints = snapshot_io_hints,
+};
+
+struct target_type dmsnap_merge_target = {
+	.name = "snapshot-merge",
+	.version = {MERGE_MAJOR, MERGE_MINOR, MERGE_PATCH},
+	.module = THIS_MODULE,
+	.ctr = snapshot_ctr,
+	.dtr = snapshot_dtr,
+	.map = snapshot_map,
+	.end_io = snapshot_end_io,
+	.presuspend = snapshot_presuspend,
 	.preresume = snapshot_preresume,
 	.resume = snapshot_resume,
 	.postsuspend = snapshot_postsuspend,

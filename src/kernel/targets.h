@@ -6,6 +6,7 @@
 #include <linux/device-mapper.h>
 
 extern struct target_type dmsnap_snapshot_target;
+extern struct target_type dmsnap_merge_target;
 extern struct target_type dmsnap_origin_target;
 
 #endif

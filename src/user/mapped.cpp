@@ -51,11 +51,15 @@ int Mapped::load(TargetType type, uint64_t sectors, const std::string &words, bo
 
 	const char *error = "";
 	auto argc = static_cast<unsigned int>(argv.size());
-	int result = type == TargetType::snapshot
-			     ? dmsnap_core_snapshot_create(&table->target, argc, argv.data(),
-							   &table->snapshot, &table->traits, &error)
-			     : dmsnap_core_origin_create(&table->target, argc, argv.data(),
-							 &table->origin, &table->traits, &error);
+	int result;
+	if (type == TargetType::origin) {
+		result = dmsnap_core_origin_create(&table->target, argc, argv.data(),
+						   &table->origin, &table->traits, &error);
+	} else {
+		auto kind = type == TargetType::merge ? DMSNAP_SNAPSHOT_MERGE : DMSNAP_SNAPSHOT;
+		result = dmsnap_core_snapshot_create(&table->target, kind, argc, argv.data(),
+						     &table->snapshot, &table->traits, &error);
+	}
 	error_text_ = result ? error : "";
 	if (result)
 		return result;
@@ -78,6 +82,8 @@ void Mapped::suspend()
 {
 	if (suspended_)
 		return;
+	if (active_ && active_->snapshot)
+		dmsnap_core_snapshot_presuspend(active_->snapshot);
 	blocked_ = true;
 	World::current().wait(this, "suspend", [this] { return in_flight_ == 0; });
 	suspended_ = true;

@@ -4,7 +4,7 @@
  * order in which dm and its ioctls do:
  *
  *   load      constructor; a table loaded before and never resumed is destroyed
- *   suspend   new bios wait, those in flight end, postsuspend
+ *   suspend   presuspend, new bios wait, those in flight end, postsuspend
  *   resume    suspend if a new table is loaded; swap; preresume, resume;
  *             waiting bios go on; destroy the old table
  *   remove    suspend, destroy both tables
@@ -32,7 +32,7 @@
 
 namespace dmsnap::user {
 
-enum class TargetType : uint8_t { snapshot, origin };
+enum class TargetType : uint8_t { snapshot, merge, origin };
 
 /* The loaded module; after the world, before any mapped device. */
 class Core {

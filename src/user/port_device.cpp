@@ -79,7 +79,7 @@ void check_arguments(const dmsnap_device *device, dmsnap_io_op op, unsigned int 
 {
 	const char *name = device->device->options().name.c_str();
 	uint32_t block = device->device->options().block_sectors;
-	if (sectors == 0 || sector % block || sectors % block)
+	if ((sectors == 0) != (op == DMSNAP_IO_FLUSH) || sector % block || sectors % block)
 		report_failure("I/O of %llu sectors at %llu on %s, of %u sectors a block",
 			       static_cast<unsigned long long>(sectors),
 			       static_cast<unsigned long long>(sector), name, block);
@@ -121,7 +121,7 @@ void dmsnap_port_io_submit(dmsnap_device *device, dmsnap_io_op op, unsigned int 
 	check_arguments(device, op, flags, sector, sectors, offset);
 	World::preempt();
 
-	constexpr Op ops[] = {Op::read, Op::write, Op::zero, Op::discard};
+	constexpr Op ops[] = {Op::read, Op::write, Op::zero, Op::discard, Op::flush};
 	DeviceIo io;
 	io.op = ops[op];
 	io.flags = flags;

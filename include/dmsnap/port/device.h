@@ -78,6 +78,8 @@ enum dmsnap_io_op {
 	DMSNAP_IO_ZERO,
 	/** No pages: tells the device that the range is unused. */
 	DMSNAP_IO_DISCARD,
+	/** No pages, sector and length 0: what was completed before is durable when it ends. */
+	DMSNAP_IO_FLUSH,
 };
 
 enum dmsnap_io_flags {
@@ -104,7 +106,7 @@ typedef void (*dmsnap_io_done)(void *ctx, int error);
 /**
  * dmsnap_port_io_submit() - start an I/O on pages.
  * @sector: first sector on @device
- * @sectors: length; > 0
+ * @sectors: length; > 0, but for %DMSNAP_IO_FLUSH
  * @pages: addresses of pages from dmsnap_port_page_alloc(); the list is copied,
  *         the pages stay the caller's and must live until @done
  * @offset: byte where the data begins in the first page, a multiple of 512

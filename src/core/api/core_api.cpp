@@ -48,12 +48,12 @@ size_t dmsnap_core_io_bytes(void)
 	return io > walk ? io : walk;
 }
 
-int dmsnap_core_snapshot_create(dmsnap_target *target, unsigned int argc, char **argv,
-				dmsnap_snapshot **snapshot, dmsnap_target_traits *traits,
-				const char **error)
+int dmsnap_core_snapshot_create(dmsnap_target *target, dmsnap_snapshot_kind kind, unsigned int argc,
+				char **argv, dmsnap_snapshot **snapshot,
+				dmsnap_target_traits *traits, const char **error)
 {
 	Owned<Snapshot> made;
-	int result = Snapshot::create(target, argc, argv, made, *error);
+	int result = Snapshot::create(target, kind, argc, argv, made, *error);
 	if (result)
 		return result;
 	*traits = made->traits();
@@ -77,6 +77,11 @@ void dmsnap_core_snapshot_end_io(dmsnap_snapshot *snapshot, void *io)
 	object_of(snapshot)->end_io(*static_cast<dmsnap::Io *>(io));
 }
 
+void dmsnap_core_snapshot_presuspend(dmsnap_snapshot *snapshot)
+{
+	object_of(snapshot)->presuspend();
+}
+
 int dmsnap_core_snapshot_preresume(dmsnap_snapshot *snapshot)
 {
 	return dmsnap::handover::preresume(*object_of(snapshot));
@@ -85,6 +90,7 @@ int dmsnap_core_snapshot_preresume(dmsnap_snapshot *snapshot)
 void dmsnap_core_snapshot_resume(dmsnap_snapshot *snapshot)
 {
 	dmsnap::handover::resume(*object_of(snapshot));
+	object_of(snapshot)->resumed();
 }
 
 void dmsnap_core_snapshot_postsuspend(dmsnap_snapshot *snapshot)

@@ -68,7 +68,12 @@ Copier::~Copier()
 
 void Copier::start(CopyJob &job)
 {
-	job.targets.for_each([](CopyTarget &target) { target.sectors_left = target.sectors; });
+	job.started = 0;
+	job.targets.for_each([](CopyTarget &target) {
+		target.sectors_left = target.sectors;
+		target.error = 0;
+		target.read_failed = false;
+	});
 	jobs_.push_back(job);
 	pump();
 }
@@ -142,6 +147,7 @@ void Copier::write_on(Window &window)
 		Part part = part_of(window, *target);
 		if (!part.empty()) {
 			if (window.read_error) {
+				target->read_failed = true;
 				part_ended(window, *target, window.read_error);
 			} else if (!write_to(window, *target)) {
 				stalled_.push_back(window);

@@ -28,8 +28,9 @@ public:
 	uint64_t sectors = 0;
 	Done done;
 
-	/* For done(): 0, or the first errno of a read or write. */
+	/* For done(): 0, or the first errno of a read or write, and which of the two it was. */
 	int error = 0;
+	bool read_failed = false;
 
 	ListHook link;
 
@@ -49,7 +50,10 @@ public:
 
 	explicit CopyJob(Done function) : done(function) {}
 
-	/* To be set before the job is started; the targets cover every sector. */
+	/*
+	 * To be set before the job is started; the targets cover every sector.  A job
+	 * that is done has no targets, and may be started again with new ones.
+	 */
 	dmsnap_device *source = nullptr;
 	uint64_t sector = 0;
 	uint64_t sectors = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ExceptionTable: search, insertion, and the pages in hand.
+ * ExceptionTable: search, insertion, erasure, and the pages in hand.
  */
 #include "exception/exception_table.hpp"
 
@@ -105,6 +105,13 @@ template <typename New> void put(Leaf<New> &leaf, uint32_t begin, uint32_t end, 
 	leaf.count.store_relaxed(count - end + put_end);
 }
 
+template <typename New> void drop(Leaf<New> &leaf, uint32_t begin, uint32_t end)
+{
+	const uint32_t count = leaf.count.load_relaxed();
+	move_slots(leaf, begin, leaf, end, count - end);
+	leaf.count.store_relaxed(count - (end - begin));
+}
+
 struct SparePage {
 	void *next;
 };
@@ -177,12 +184,17 @@ template <typename New>
 bool ExceptionTable::try_find(uint64_t chunk, uint64_t max, Fate &fate) const
 {
 	const Node *node = root_.load_acquire();
+	/* Everything from chunk to here that is mapped is in the leaf. */
+	uint64_t limit = UINT64_MAX;
 	while (node->level > 0) {
 		const Inner &inner = static_cast<const Inner &>(*node);
 		const uint32_t count = smaller(inner.count.load_relaxed(), Inner::capacity);
 		if (count == 0)
 			return false;
-		node = inner.children[detail::child_for(inner, count, chunk)].load_acquire();
+		const uint32_t child = detail::child_for(inner, count, chunk);
+		if (child + 1 < count)
+			limit = inner.separators[child + 1].load_relaxed();
+		node = inner.children[child].load_acquire();
 		if (!node)
 			return false;
 	}
@@ -211,10 +223,10 @@ bool ExceptionTable::try_find(uint64_t chunk, uint64_t max, Fate &fate) const
 	if (behind < count) {
 		fate.count = smaller(chunk_of(leaf, behind) - chunk, max);
 	} else if (const Node *next = leaf.next.load_acquire()) {
-		if (next->count.load_relaxed() == 0)
-			return false;
 		const Leaf<New> &next_leaf = static_cast<const Leaf<New> &>(*next);
-		fate.count = smaller(chunk_of(next_leaf, 0) - chunk, max);
+		/* One that erase() has emptied says nothing, and more of them may follow. */
+		const bool empty = next->count.load_relaxed() == 0;
+		fate.count = smaller((empty ? limit : chunk_of(next_leaf, 0)) - chunk, max);
 	}
 	return true;
 }
@@ -234,15 +246,84 @@ void ExceptionTable::insert(const Run &run)
 	if (!in_range)
 		return;
 
-	const uint32_t sequence = sequence_.load_relaxed();
-	sequence_.store_relaxed(sequence + 1);
-	release_fence();
+	begin_change();
 	if (wide())
 		insert_into_tree<uint64_t>(run);
 	else
 		insert_into_tree<uint32_t>(run);
-	sequence_.store_release(sequence + 2);
+	end_change();
 	trim();
+}
+
+void ExceptionTable::begin_change()
+{
+	sequence_.store_relaxed(sequence_.load_relaxed() + 1);
+	release_fence();
+}
+
+void ExceptionTable::end_change()
+{
+	sequence_.store_release(sequence_.load_relaxed() + 1);
+}
+
+void ExceptionTable::erase(OldChunk begin, uint64_t count)
+{
+	const bool reserved = reservations_ > 0;
+	DMSNAP_ASSERT(reserved);
+	if (!reserved)
+		return;
+	--reservations_;
+
+	begin_change();
+	if (wide())
+		erase_from_tree<uint64_t>(begin.value, begin.value + count);
+	else
+		erase_from_tree<uint32_t>(begin.value, begin.value + count);
+	end_change();
+	trim();
+}
+
+template <typename New> void ExceptionTable::erase_from_tree(uint64_t begin, uint64_t end)
+{
+	/* Once for each run that is touched; only one of them can have both ends left. */
+	while (begin < end) {
+		Leaf<New> &leaf = static_cast<Leaf<New> &>(*path_to(begin).leaf);
+		const uint32_t slots = leaf.count.load_relaxed();
+		const uint32_t behind = detail::slots_up_to(leaf, slots, begin);
+		const bool ends_run = behind > 0 && key_of(leaf, behind - 1).is_end();
+		const uint32_t first = behind - (ends_run ? 2 : 1);
+		const bool found = behind > 0 && chunk_of(leaf, behind - 1) <= begin;
+		DMSNAP_ASSERT(found);
+		if (!found)
+			return;
+
+		const bool is_run = first + 1 < slots && key_of(leaf, first + 1).is_end();
+		const uint32_t first_behind = first + (is_run ? 2 : 1);
+		Run left{{chunk_of(leaf, first)}, {leaf.news[first].load_relaxed()}, 1};
+		left.count = chunk_of(leaf, first_behind - 1) - left.old_begin.value + 1;
+		const bool mapped = begin < left.old_end().value;
+		DMSNAP_ASSERT(mapped);
+		if (!mapped)
+			return;
+
+		const uint64_t erased_end = smaller(left.old_end().value, end);
+		const uint64_t into = erased_end - left.old_begin.value;
+		const Run right{left.old_begin + into, left.new_begin + into, left.count - into};
+		left.count = begin - left.old_begin.value;
+		chunks_.store_relaxed(chunks_.load_relaxed() - (erased_end - begin));
+
+		if (left.count > 0)
+			put(leaf, first, first_behind, left);
+		else if (right.count > 0)
+			put(leaf, first, first_behind, right);
+		else
+			drop(leaf, first, first_behind);
+		if (left.count > 0 && right.count > 0) {
+			chunks_.store_relaxed(chunks_.load_relaxed() - right.count);
+			insert_into_tree<New>(right);
+		}
+		begin = erased_end;
+	}
 }
 
 template <typename New> void ExceptionTable::insert_into_tree(const Run &run)
@@ -328,7 +409,8 @@ bool ExceptionTable::plan(const Leaf<New> &leaf, const Run &run, Change &change)
 			change.run.count += chunk_of(leaf, change.end - 1) - after + 1;
 		}
 	} else if (const Node *next = leaf.next.load_relaxed()) {
-		if (chunk_of(static_cast<const Leaf<New> &>(*next), 0) < end)
+		if (next->count.load_relaxed() > 0 &&
+		    chunk_of(static_cast<const Leaf<New> &>(*next), 0) < end)
 			return false;
 	}
 	return true;

@@ -4,9 +4,8 @@
  * where on the COW device they lie.  Knows nothing of stores, copies or bios.
  * (exception/node.hpp draws the pages it is made of.)
  *
- * Nothing is ever taken out: erasing comes with the merge and belongs here.  A
- * page that held a node must then be used again for a node of the same level
- * only, see "Readers" below.
+ * What the merge has retired is taken out again.  Pages stay in the tree, empty
+ * ones too, until the table goes: see "Readers" below.
  */
 #pragma once
 
@@ -44,12 +43,13 @@ template <typename New> struct Leaf;
 /*
  * A B+ tree of pages, keyed by the origin's chunk.
  *
- * Locking: insert(), reserve() and unreserve() are serialised by the caller, in
- * the kernel by a spinlock with interrupts off.  find(), chunks() and pages()
- * need no lock.
+ * Locking: insert(), erase(), reserve() and unreserve() are serialised by the
+ * caller, in the kernel by a spinlock with interrupts off.  find(), chunks() and
+ * pages() need no lock.
  *
- * Readers: find() is optimistic.  A sequence number is odd while insert() is at
- * work; find() starts over when the number was odd or has changed.  For that,
+ * Readers: find() is optimistic.  A sequence number is odd while insert() or
+ * erase() is at work; find() starts over when the number was odd or has changed.
+ * For that, and for erase() alike,
  *
  *   insert():  sequence = odd  (relaxed)      find():  s = sequence  (acquire)
  *              release fence          [1]              load nodes    (relaxed)
@@ -115,6 +115,13 @@ public:
 	 */
 	void insert(const Run &run);
 
+	/*
+	 * Takes out @count chunks from @begin on, all of which are mapped, and uses up
+	 * one reservation: a run of which the middle goes becomes two.
+	 * Context: any.  Allocates nothing, cannot fail.
+	 */
+	void erase(OldChunk begin, uint64_t count);
+
 	/* Chunks mapped.  Context: any. */
 	uint64_t chunks() const { return chunks_.load_relaxed(); }
 
@@ -160,7 +167,10 @@ private:
 	template <typename New> bool try_find(uint64_t chunk, uint64_t max, Fate &fate) const;
 
 	Path path_to(uint64_t chunk) const;
+	void begin_change();
+	void end_change();
 	template <typename New> void insert_into_tree(const Run &run);
+	template <typename New> void erase_from_tree(uint64_t begin, uint64_t end);
 	template <typename New>
 	static bool plan(const detail::Leaf<New> &leaf, const Run &run, Change &change);
 	template <typename New>

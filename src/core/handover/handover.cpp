@@ -1,4 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Handover: the table of states and events.
+ *
+ * State: who else has the COW device, for the snapshot that something happens to.
+ *
+ *   alone      nobody, or one that is active as we are: the store has changed hands
+ *   running    an active one that is not suspended
+ *   suspended  an active one that is suspended
+ *   source     one that was never active: it waits for our store
+ *   crowded    two others, or one that was never active, as we were not: only a new
+ *              one sees that
+ *
+ *   event       | alone    | running       | suspended   | source        | crowded
+ *   ------------+----------+---------------+-------------+---------------+--------
+ *   constructor | own      | destination   | destination |               | refused
+ *   preresume   | go on    | refused: not  | go on       | refused: the  |
+ *               |          | suspended     |             | other first   |
+ *   resume      | activate | (refused)     | take over   | (refused)     |
+ *   destructor  | nothing  | nothing       | nothing     | the other is  |
+ *               |          |               |             | invalid       |
+ *
+ * A new snapshot-merge is refused too when a snapshot of the origin merges already,
+ * the source for one, or when the source's store cannot be merged.
+ *
+ * Take over: the source is suspended and has no bio in flight, but origin writes
+ * still make it copy out.  They are stopped (Origin::freeze()), what is pending
+ * is waited for, then table and store change hands, and the writes go on to find
+ * the destination.  Nothing is written to the COW device on the way, so a crash
+ * at any point finds the store of before, or after: it is the same.
+ *
+ * A merge of another snapshot of the origin may be under way meanwhile: its claims
+ * are stopped as writes are.
+ */
 #include "handover/handover.hpp"
 
 #include <dmsnap/port/log.h>
@@ -10,23 +43,67 @@ namespace dmsnap::handover {
 
 namespace {
 
-/* Those with the same COW device. */
-struct Sharers {
-	Snapshot *source = nullptr;
-	Snapshot *destination = nullptr;
-	unsigned int count = 0;
+enum class State : uint8_t { alone, running, suspended, source, crowded };
+enum class Event : uint8_t { constructor, preresume, resume, destructor };
+
+enum class Action : uint8_t {
+	/* Cannot happen. */
+	none,
+	/* Constructor. */
+	own,
+	destination,
+	refused,
+	/* Preresume. */
+	go_on,
+	not_suspended,
+	other_first,
+	/* Resume. */
+	activate,
+	take_over,
+	/* Destructor. */
+	nothing,
+	cancel,
 };
 
-Sharers sharers_of(const Snapshot &snapshot)
+constexpr Action actions[][5] = {
+	{Action::own, Action::destination, Action::destination, Action::none, Action::refused},
+	{Action::go_on, Action::not_suspended, Action::go_on, Action::other_first, Action::none},
+	{Action::activate, Action::none, Action::take_over, Action::none, Action::none},
+	{Action::nothing, Action::nothing, Action::nothing, Action::cancel, Action::none},
+};
+
+constexpr Action action(Event event, State state)
 {
-	Sharers sharers;
-	const_cast<Snapshot &>(snapshot).origin().snapshots().for_each([&](Snapshot &other) {
-		if (other.cow_id() != snapshot.cow_id())
+	return actions[static_cast<uint8_t>(event)][static_cast<uint8_t>(state)];
+}
+
+/* Who else has the COW device; @other is the last one found. */
+State state_of(const Snapshot &snapshot, Snapshot *&other)
+{
+	unsigned int others = 0;
+	other = nullptr;
+	snapshot.origin().snapshots().for_each([&](Snapshot &candidate) {
+		if (&candidate == &snapshot || candidate.cow_id() != snapshot.cow_id())
 			return;
-		(other.active() ? sharers.source : sharers.destination) = &other;
-		sharers.count++;
+		other = &candidate;
+		others++;
 	});
-	return sharers;
+	if (others == 0)
+		return State::alone;
+	if (others > 1)
+		return State::crowded;
+	if (snapshot.active())
+		return other->active() ? State::alone : State::source;
+	if (!other->active())
+		return State::crowded;
+	return dmsnap_port_target_suspended(other->target()) ? State::suspended : State::running;
+}
+
+bool any_merges(Origin &origin)
+{
+	bool any = false;
+	origin.snapshots().for_each([&](const Snapshot &snapshot) { any |= snapshot.merges(); });
+	return any;
 }
 
 void take_over(Snapshot &destination, Snapshot &source)
@@ -44,53 +121,61 @@ void take_over(Snapshot &destination, Snapshot &source)
 
 } // namespace
 
-NewRole role_of_new(const Snapshot &snapshot)
+std::expected<NewRole, const char *> role_of_new(const Snapshot &snapshot)
 {
-	Sharers sharers = sharers_of(snapshot);
-	if (sharers.count == 0)
+	Snapshot *other;
+	Action answer = action(Event::constructor, state_of(snapshot, other));
+
+	if (answer == Action::refused)
+		return std::unexpected("Snapshot cow pairing for exception table handover failed");
+	if (snapshot.merges() && any_merges(snapshot.origin()))
+		return std::unexpected("A snapshot is already merging.");
+	if (answer == Action::own)
 		return NewRole::independent;
-	return sharers.count == 1 && sharers.source ? NewRole::destination : NewRole::refused;
+	if (snapshot.merges() && !other->mergeable())
+		return std::unexpected(not_mergeable);
+	return NewRole::destination;
 }
 
 int preresume(Snapshot &snapshot)
 {
 	MutexGuard guard(registry().mutex());
-	Sharers sharers = sharers_of(snapshot);
+	Snapshot *other;
 
-	if (!sharers.source || !sharers.destination)
-		return 0;
-	if (&snapshot == sharers.source) {
+	switch (action(Event::preresume, state_of(snapshot, other))) {
+	case Action::other_first:
 		dmsnap_port_log(DMSNAP_LOG_ERROR,
 				"Unable to resume snapshot source until handover completes.");
 		return to_errno(Error::handover_order);
-	}
-	if (!dmsnap_port_target_suspended(sharers.source->target())) {
+	case Action::not_suspended:
 		dmsnap_port_log(DMSNAP_LOG_ERROR,
 				"Unable to perform snapshot handover until source is suspended.");
 		return to_errno(Error::handover_order);
+	default:
+		return 0;
 	}
-	return 0;
 }
 
 void resume(Snapshot &snapshot)
 {
 	MutexGuard guard(registry().mutex());
-	Sharers sharers = sharers_of(snapshot);
+	Snapshot *other;
 
-	if (sharers.source && sharers.destination == &snapshot)
-		take_over(snapshot, *sharers.source);
+	if (action(Event::resume, state_of(snapshot, other)) == Action::take_over)
+		take_over(snapshot, *other);
 	snapshot.activate();
 }
 
 void leaving(Snapshot &snapshot)
 {
-	Sharers sharers = sharers_of(snapshot);
+	MutexGuard guard(registry().mutex());
+	Snapshot *other;
 
-	if (sharers.source == &snapshot && sharers.destination &&
-	    sharers.destination->awaits_handover()) {
-		sharers.destination->cancel_handover();
+	if (action(Event::destructor, state_of(snapshot, other)) == Action::cancel) {
+		other->cancel_handover();
 		dmsnap_port_log(DMSNAP_LOG_ERROR, "Cancelling snapshot handover.");
 	}
+	snapshot.origin().snapshots().remove(snapshot);
 }
 
 } // namespace dmsnap::handover

@@ -2,6 +2,9 @@
 /*
  * Io: what the core knows of a bio of dm while it lasts.  It lies in the space
  * that dm keeps beside the bio, and has no destructor to run.
+ *
+ * The merge writes to the origin without a bio: it has Ios of its own, with
+ * another pass().
  */
 #pragma once
 
@@ -32,6 +35,10 @@ struct Io {
 		sectors = static_cast<uint32_t>(new_end - sector);
 		dmsnap_port_bio_accept(bio, sectors);
 	}
+
+	/* The origin may be written: called when it has been held, or without a bio.  Worker. */
+	using Pass = void (*)(Io &);
+	Pass pass = [](Io &io) { dmsnap_port_bio_submit(io.bio); };
 
 	dmsnap_bio *bio;
 	Origin &origin;

@@ -312,7 +312,7 @@ Held Origin::retry(Io &io)
 
 	Held held = examine(io, false);
 	if (held == Held::no)
-		dmsnap_port_bio_submit(io.bio);
+		io.pass(io);
 	return held;
 }
 

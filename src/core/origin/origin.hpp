@@ -76,6 +76,8 @@ public:
 
 	/* A write for the origin, remapped already.  Context: process. */
 	dmsnap_map write(Io &io);
+	/* A write that is not being mapped; passes it, perhaps at once.  Worker. */
+	void claim(Io &io) { retry(io); }
 
 	/* Has the bio examined again when something has ended.  lock. */
 	void hold(Io &io) { held_.push_back(io); }

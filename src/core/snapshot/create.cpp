@@ -17,15 +17,15 @@ constexpr const char *no_metadata = "Failed to read snapshot metadata";
 
 } // namespace
 
-int Snapshot::create(dmsnap_target *target, unsigned int argc, char **argv,
-		     Owned<Snapshot> &snapshot, const char *&error)
+int Snapshot::create(dmsnap_target *target, dmsnap_snapshot_kind kind, unsigned int argc,
+		     char **argv, Owned<Snapshot> &snapshot, const char *&error)
 {
 	auto features = parse_features(argc, argv);
 	if (!features) {
 		error = features.error();
 		return to_errno(Error::argument_count);
 	}
-	auto made = make_owned<Snapshot>(target, *features);
+	auto made = make_owned<Snapshot>(target, kind, *features);
 	if (!made) {
 		error = "Cannot allocate private snapshot structure";
 		return to_errno(made.error());
@@ -41,8 +41,8 @@ int Snapshot::create(dmsnap_target *target, unsigned int argc, char **argv,
 	return result;
 }
 
-Snapshot::Snapshot(dmsnap_target *target, const Features &features)
-    : target_(target), features_(features)
+Snapshot::Snapshot(dmsnap_target *target, dmsnap_snapshot_kind kind, const Features &features)
+    : target_(target), kind_(kind), features_(features)
 {
 }
 
@@ -51,8 +51,9 @@ int Snapshot::open_devices(char **argv, const char *&error)
 	const char *origin_path = argv[table_word::origin];
 	const char *cow_path = argv[table_word::cow];
 
-	int result =
-		dmsnap_port_device_open(target_, origin_path, DMSNAP_DEVICE_READ, &origin_device_);
+	int result = dmsnap_port_device_open(target_, origin_path,
+					     merges() ? DMSNAP_DEVICE_WRITE : DMSNAP_DEVICE_READ,
+					     &origin_device_);
 	if (result) {
 		error = "Cannot get origin device";
 		return result;
@@ -90,6 +91,10 @@ int Snapshot::open_store(char **argv, const char *&error)
 	store_args_ = *args;
 	if (store_args_.chunk_sectors)
 		chunk_size_ = ChunkSize(store_args_.chunk_sectors);
+	if (merges() && !mergeable()) {
+		error = handover::not_mergeable;
+		return to_errno(Error::argument_count);
+	}
 	return 0;
 }
 
@@ -107,23 +112,29 @@ int Snapshot::join_origin(const char *&error)
 	}
 	readers_ = std::move(*readers);
 	commits_ = std::move(*commits);
-
-	handover::NewRole role;
+	if (merges()) {
+		auto merger = Merger::create(*this);
+		if (!merger) {
+			error = "Could not allocate mempool for pending exceptions";
+			return to_errno(Error::no_memory);
+		}
+		merger_ = std::move(*merger);
+	}
 	{
 		MutexGuard guard(registry().mutex());
-		role = handover::role_of_new(*this);
-		if (role == handover::NewRole::refused) {
-			error = "Snapshot cow pairing for exception table handover failed";
+		auto role = handover::role_of_new(*this);
+		if (!role) {
+			error = role.error();
 			return to_errno(Error::argument_count);
 		}
 		if (auto status = origin_->snapshots().add(*this); !status) {
 			error = "Snapshot origin struct allocation failed";
 			return to_errno(status.error());
 		}
-		awaits_handover_ = role == handover::NewRole::destination;
+		awaits_handover_ = *role == handover::NewRole::destination;
 	}
 	/* Nobody else can open the store meanwhile: who comes next is refused. */
-	if (role == handover::NewRole::destination)
+	if (awaits_handover_)
 		return 0;
 	if (auto status = load_store(); !status) {
 		error = status.error() == Error::chunk_size_zero ? "Chunk size not set"
@@ -203,18 +214,17 @@ Status Snapshot::load_store()
 
 Snapshot::~Snapshot()
 {
+	if (merger_)
+		merger_->stop();
 	if (commits_) {
-		{
-			MutexGuard guard(registry().mutex());
-			handover::leaving(*this);
-			origin_->snapshots().remove(*this);
-		}
+		handover::leaving(*this);
 		drain();
 		commits_->stop();
 		origin_->worker().stop(mark_task_);
 		if (store_)
 			store_->quiesce();
 	}
+	merger_.reset();
 	transient_.reset();
 	persistent_.reset();
 	commits_.reset();

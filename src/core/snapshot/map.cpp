@@ -38,6 +38,8 @@ struct Snapshot::Verdict {
 
 dmsnap_map Snapshot::map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *space)
 {
+	if (merger_)
+		return merger_->map(bio, desc, space);
 	if (desc.op == DMSNAP_BIO_DISCARD)
 		return map_discard(bio, desc, space);
 
@@ -297,6 +299,19 @@ dmsnap_map Snapshot::map_discard(dmsnap_bio *bio, const dmsnap_bio_desc &desc, v
 	}
 	origin_->worker().post(walk.step_task);
 	return DMSNAP_MAP_HELD;
+}
+
+/* I/O still comes, and what waits for the merge ends with it. */
+void Snapshot::presuspend()
+{
+	if (merger_)
+		merger_->stop();
+}
+
+void Snapshot::resumed()
+{
+	if (merger_)
+		merger_->start();
 }
 
 void Snapshot::postsuspend()

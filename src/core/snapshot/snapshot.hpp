@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Snapshot: one instance of the snapshot target.  It answers what its user reads
- * and writes, and tells its Origin which chunks it still lacks.
+ * Snapshot: one instance of the snapshot target, or of snapshot-merge.  It answers
+ * what its user reads and writes, and tells its Origin which chunks it still lacks.
+ * With a Merger it is the other way round: nobody looks at the snapshot any more,
+ * its user is the origin's, and it lacks nothing.
  *
  * The origin comes first: whatever goes wrong here makes the snapshot invalid,
  * and is never an error, or a wait without end, for a write to the origin.
@@ -29,6 +31,7 @@
 #include "base/atomic.hpp"
 #include "base/own.hpp"
 #include "exception/exception_table.hpp"
+#include "merge/merger.hpp"
 #include "origin/origin.hpp"
 #include "snapshot/commit_queue.hpp"
 #include "snapshot/pending_run.hpp"
@@ -64,16 +67,18 @@ public:
 	enum class Failure : uint8_t { io, no_space, no_memory };
 
 	/* Constructor of the target; see dmsnap_core_snapshot_create(). */
-	static int create(dmsnap_target *target, unsigned int argc, char **argv,
-			  Owned<Snapshot> &snapshot, const char *&error);
+	static int create(dmsnap_target *target, dmsnap_snapshot_kind kind, unsigned int argc,
+			  char **argv, Owned<Snapshot> &snapshot, const char *&error);
 	/* Private to create(). */
-	Snapshot(dmsnap_target *target, const Features &features);
+	Snapshot(dmsnap_target *target, dmsnap_snapshot_kind kind, const Features &features);
 	~Snapshot();
 
 	/* dm's side: see <dmsnap/core.h>. */
 	dmsnap_target_traits traits() const;
 	dmsnap_map map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *space);
 	void end_io(Io &io);
+	void presuspend();
+	void resumed();
 	void postsuspend();
 	size_t status(dmsnap_status type, const char *name, const char *version,
 		      std::span<char> buffer);
@@ -87,7 +92,7 @@ public:
 	bool watches(uint64_t sector) const
 	{
 		return active_.load_acquire() && health_.load_acquire() != Health::invalid &&
-		       sector < sectors_;
+		       sector < sectors_ && !merges();
 	}
 	/*
 	 * How far, from @sector, the origin may be overwritten as far as can be told
@@ -129,19 +134,25 @@ public:
 	/* No lock. */
 	Fate fate_of(OldChunk chunk, uint64_t max) const { return table_->find(chunk, max); }
 
+	/* Only of a snapshot that merges, and has its store. */
+	PersistentStore *persistent() { return persistent_.get(); }
+	ExceptionTable &exception_table() { return *table_; }
+
 	ExceptionStore &store() { return *store_; }
 	CommitQueue &commits() { return *commits_; }
 	ReaderEpoch &readers() { return *readers_; }
-	Origin &origin() { return *origin_; }
+	Origin &origin() const { return *origin_; }
 	ChunkSize chunk_size() const { return chunk_size_; }
 	dmsnap_target *target() const { return target_; }
 	uint64_t cow_id() const { return dmsnap_port_device_id(cow_device_); }
 
 	/* Handover (handover/handover.cpp). */
+	bool merges() const { return kind_ == DMSNAP_SNAPSHOT_MERGE; }
+	/* Can its store be merged? */
+	bool mergeable() const { return store_args_.type == StoreType::persistent; }
 	bool active() const { return active_.load_acquire(); }
 	/* The first resume, or a later one.  Registry's mutex. */
 	void activate();
-	bool awaits_handover() const { return awaits_handover_; }
 	/* The source of a handover that is to come has gone.  Registry's mutex. */
 	void cancel_handover();
 	/* Takes everything over from @source, which is quiet.  lock. */
@@ -188,6 +199,7 @@ private:
 	void marked_invalid(const Status &status);
 
 	dmsnap_target *target_;
+	dmsnap_snapshot_kind kind_;
 	Features features_;
 	StoreArgs store_args_;
 	dmsnap_device *origin_device_ = nullptr;
@@ -203,6 +215,8 @@ private:
 	ExceptionStore *store_ = nullptr;
 	Owned<ReaderEpoch> readers_;
 	Owned<CommitQueue> commits_;
+	/* nullptr: of the snapshot target. */
+	Owned<Merger> merger_;
 
 	/* Set by the first resume, never cleared. */
 	Atomic<bool> active_;

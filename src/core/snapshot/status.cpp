@@ -12,7 +12,8 @@ dmsnap_target_traits Snapshot::traits() const
 	uint32_t discards = 0;
 	if (features_.discard_zeroes_cow)
 		discards = features_.discard_passdown_origin ? 2 : 1;
-	return {.flush_bios = 1, .discard_bios = discards};
+	/* What is merged is on the origin, what is not yet on the COW device. */
+	return {.flush_bios = merges() ? 2u : 1u, .discard_bios = discards};
 }
 
 uint32_t Snapshot::discard_sectors() const
@@ -32,7 +33,7 @@ size_t Snapshot::status(dmsnap_status type, const char *name, const char *versio
 	/* A handover must not move the store away meanwhile. */
 	MutexGuard registry_guard(registry().mutex());
 	SnapshotState state{.valid = healthy(),
-			    .merge_failed = false,
+			    .merge_failed = merger_ && merger_->failed(),
 			    .overflowed = overflowed_.load_relaxed()};
 	switch (type) {
 	case DMSNAP_STATUS_INFO: {

@@ -323,13 +323,15 @@ Result<NewChunks> PersistentStore::prepare(uint64_t wanted)
 	if (taken.count == 0)
 		return fail(Error::cow_device_full);
 	entries_prepared_ += taken.count;
+	merged_end_ = {};
 	return taken;
 }
 
 StoreUsage PersistentStore::usage() const
 {
 	ChunkSize chunk_size = geometry_.chunk_size();
-	return {.allocated_sectors = chunk_size.first_sector(free_chunks_->next_free().value),
+	NewChunk end = merged_end_.value ? merged_end_ : free_chunks_->next_free();
+	return {.allocated_sectors = chunk_size.first_sector(end.value),
 		.total_sectors = dmsnap_port_device_sectors(cow_),
 		/* The areas up to the current one, and the header. */
 		.metadata_sectors = chunk_size.first_sector(area_.load_relaxed() + 2)};
@@ -458,6 +460,7 @@ void PersistentStore::zero_ahead()
 		return;
 	}
 	next_area_ = Zeroed::in_flight;
+	zeroed_area_ = next;
 	dmsnap_port_io_submit(
 		cow_, DMSNAP_IO_ZERO, DMSNAP_IO_META, area_sector(next),
 		geometry_.chunk_size().sectors(), nullptr, 0,
@@ -474,7 +477,9 @@ void PersistentStore::zero_ended()
 {
 	Event *quiet = quiet_;
 
-	next_area_ = zero_error_ ? Zeroed::no : Zeroed::yes;
+	/* A merge may have brought the end of the list back to an area before. */
+	bool is_next = zeroed_area_ == area_.load_relaxed() + 1;
+	next_area_ = zero_error_ || !is_next ? Zeroed::no : Zeroed::yes;
 	if (waits_for_zeros_) {
 		waits_for_zeros_ = false;
 		if (zero_error_)

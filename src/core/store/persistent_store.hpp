@@ -47,6 +47,8 @@
 
 namespace dmsnap {
 
+class ListTail;
+
 class PersistentStore final : public ExceptionStore {
 public:
 	/* What a COW device holds. */
@@ -99,6 +101,23 @@ public:
 
 	void quiesce() override;
 
+	/*
+	 * For the merge, one request at a time, no commit beside it; all answer
+	 * through the tail, whose contents they keep.  See persistent_merge.cpp.
+	 * Context: worker.
+	 */
+
+	/* Exceptions in the list. */
+	uint64_t exceptions() const;
+	/* Reads up to @max (> 0) of the last exceptions, of which there are some. */
+	void read_tail(ListTail &tail, uint32_t max);
+	/* Takes off the list, durably, what read_tail() read. */
+	void cut_tail(ListTail &tail);
+	/* Undoes a cut_tail() that failed, durably. */
+	void put_back_tail(ListTail &tail);
+	/* cut_tail() has succeeded.  Worker, and the allocation lock. */
+	void tail_is_cut(ListTail &tail);
+
 private:
 	/* At most this much of the list is written at once: 2048 entries. */
 	static constexpr unsigned int buffer_pages = 8;
@@ -127,7 +146,11 @@ private:
 	void advance(uint32_t slots);
 	void end_batch(Status status);
 	uint64_t area_sector(uint64_t area) const;
+	uint64_t block_sector(uint64_t exception) const;
+	uint32_t tail_blocks_in_first_area(const ListTail &tail) const;
+	void write_tail(ListTail &tail, void *const *pages);
 
+	void tail_ended();
 	void write_ended();
 	void wipe_ended();
 	void zero_ended();
@@ -140,6 +163,8 @@ private:
 	/* Allocation lock. */
 	Owned<FreeChunks> free_chunks_;
 	uint64_t entries_prepared_ = 0;
+	/* What a merge has left is in front of this chunk; 0: nothing was merged. */
+	NewChunk merged_end_;
 
 	/* What is in memory at a time: a block of the list; it divides the chunk. */
 	uint32_t block_bytes_;
@@ -155,6 +180,8 @@ private:
 	/* And behind it, up to this slot of the area?  0: no. */
 	uint32_t stale_end_ = 0;
 	Zeroed next_area_ = Zeroed::no;
+	/* The area that was zeroed last, or is being zeroed. */
+	uint64_t zeroed_area_ = 0;
 	bool waits_for_zeros_ = false;
 
 	/* The commit in hand: what comes next of its batch. */
@@ -163,6 +190,8 @@ private:
 	uint64_t in_entry_ = 0;
 	uint32_t slots_in_flight_ = 0;
 
+	/* The request of a merge in hand. */
+	ListTail *tail_ = nullptr;
 	InvalidMark *mark_ = nullptr;
 	/* Who waits in quiesce(). */
 	Event *quiet_ = nullptr;
@@ -175,6 +204,7 @@ private:
 	MethodTask<PersistentStore, &PersistentStore::wipe_ended> wipe_task_{*this};
 	MethodTask<PersistentStore, &PersistentStore::zero_ended> zero_task_{*this};
 	MethodTask<PersistentStore, &PersistentStore::mark_ended> mark_task_{*this};
+	MethodTask<PersistentStore, &PersistentStore::tail_ended> tail_task_{*this};
 };
 
 } // namespace dmsnap

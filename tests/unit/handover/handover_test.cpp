@@ -59,7 +59,9 @@ TEST_F(HandoverTest, a_destination_shows_no_store_until_it_has_one)
 	dmsnap_snapshot *snapshot = nullptr;
 	dmsnap_target_traits traits;
 	const char *error = "";
-	ASSERT_EQ(dmsnap_core_snapshot_create(&target, 4, argv, &snapshot, &traits, &error), 0);
+	ASSERT_EQ(dmsnap_core_snapshot_create(&target, DMSNAP_SNAPSHOT, 4, argv, &snapshot, &traits,
+					      &error),
+		  0);
 	char line[100];
 	dmsnap_core_snapshot_status(snapshot, DMSNAP_STATUS_INFO, "", "", line, sizeof(line));
 	EXPECT_STREQ(line, "0/16384 0");

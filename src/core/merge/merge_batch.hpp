@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * MergeBatch: the exceptions that are merged together, as copies.
+ *
+ * Sorted by COW chunk, neighbours there are read together: a MergeJob.  Within a
+ * job they are sorted by origin chunk, and neighbours on both sides are written
+ * together: a MergeTarget.  The targets of all jobs, sorted by origin chunk, say
+ * whether a chunk belongs to the batch.
+ *
+ * Locking: filled and emptied by the worker; what others may look at, and when,
+ * is the Merger's business.
+ */
+#pragma once
+
+#include <span>
+
+#include "base/chunk.hpp"
+#include "base/own.hpp"
+#include "copier/copy_job.hpp"
+#include "format/disk_exception.hpp"
+
+namespace dmsnap {
+
+struct MergeJob;
+
+/* A run of the batch: chunks that lie together on both devices. */
+struct MergeTarget : CopyTarget {
+	MergeTarget(MergeJob &of, const Run &chunks);
+
+	MergeJob &job;
+	Run run;
+};
+
+/* A stretch of the COW device that is read once. */
+struct MergeJob : CopyJob {
+	MergeJob(class Merger &by, NewChunk at);
+
+	/* Hands the job to the copier, with all its targets. */
+	void start();
+
+	Merger &merger;
+	NewChunk new_begin;
+	uint64_t chunks = 0;
+	std::span<MergeTarget> targets_of_job;
+	/* Its chunks were written on the COW device after they may have been read. */
+	bool dirty = false;
+};
+
+class MergeBatch {
+public:
+	/* A job reads so much at most, unless a chunk is larger: 256 KiB. */
+	static constexpr uint64_t job_sectors_max = 512;
+
+	MergeBatch() = default;
+	~MergeBatch() { clear(); }
+	MergeBatch(const MergeBatch &) = delete;
+	MergeBatch &operator=(const MergeBatch &) = delete;
+
+	/* Room for @exceptions.  Context: process, may sleep. */
+	Status allocate(uint32_t exceptions);
+
+	/* For the batch that comes next: add() each, then build() once. */
+	void add(const format::Exception &exception) { exceptions_[count_++] = exception; }
+	void build(Merger &merger, ChunkSize chunk_size);
+	void clear();
+
+	bool empty() const { return count_ == 0; }
+	/* Chunks. */
+	uint32_t count() const { return count_; }
+	std::span<MergeJob> jobs() const { return {jobs_.data(), job_count_}; }
+	/* In the order of the origin. */
+	std::span<MergeTarget *const> by_origin() const { return {order_.data(), target_count_}; }
+
+	/*
+	 * The target with the first chunk at or behind @chunk, or that holds it;
+	 * nullptr if there is none.
+	 */
+	MergeTarget *find(OldChunk chunk) const;
+
+private:
+	/* Storage whose objects are made and destroyed one by one. */
+	template <typename T> class Room {
+	public:
+		Room() = default;
+		~Room() { dmsnap_port_free(memory_); }
+		Room(const Room &) = delete;
+		Room &operator=(const Room &) = delete;
+
+		Status allocate(size_t objects)
+		{
+			memory_ = dmsnap_port_alloc(objects * sizeof(T));
+			if (!memory_)
+				return fail(Error::no_memory);
+			return {};
+		}
+		T *data() const { return static_cast<T *>(memory_); }
+
+	private:
+		void *memory_ = nullptr;
+	};
+
+	void build_job(Merger &merger, std::span<format::Exception> stretch);
+
+	OwnedArray<format::Exception> exceptions_;
+	OwnedArray<MergeTarget *> order_;
+	Room<MergeTarget> targets_;
+	Room<MergeJob> jobs_;
+	uint32_t count_ = 0;
+	uint32_t target_count_ = 0;
+	uint32_t job_count_ = 0;
+};
+
+} // namespace dmsnap

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "merge/merge_claims.hpp"
+
+#include "merge/merger.hpp"
+
+namespace dmsnap {
+
+MergeClaims::Claim::Claim(MergeClaims &of)
+    : Io(nullptr, {.sector = 0, .sectors = 0, .op = DMSNAP_BIO_WRITE, .fua = false, .nr = 0},
+	 of.merger_.origin()),
+      claims(of)
+{
+	pass = [](Io &io) {
+		auto &claim = static_cast<Claim &>(io);
+		claim.passed = true;
+		if (!claim.calling)
+			claim.claims.go_on(claim);
+	};
+}
+
+Result<Owned<MergeClaims>> MergeClaims::create(Merger &merger)
+{
+	auto claims = DMSNAP_TRY(make_owned<MergeClaims>(merger));
+	claims->pool_ = DMSNAP_TRY(Pool<Claim>::create("dmsnap_claim", claims_reserved));
+	return claims;
+}
+
+void MergeClaims::start()
+{
+	next_ = 0;
+	under_way_ = 1;
+	for (unsigned int n = 0; n < claims_max; n++) {
+		Claim *claim = pool_.get(*this);
+		if (!claim)
+			break;
+		under_way_++;
+		go_on(*claim);
+	}
+	ended();
+}
+
+/* The claim has passed, or is new.  One that passes at once comes back here by the loop. */
+void MergeClaims::go_on(Claim &claim)
+{
+	while (take_next(claim)) {
+		claim.passed = false;
+		claim.calling = true;
+		claim.origin.claim(claim);
+		claim.calling = false;
+		if (!claim.passed)
+			return;
+	}
+	pool_.put(&claim);
+	ended();
+}
+
+/* Targets that follow one another on the origin, up to what one copy-out takes. */
+bool MergeClaims::take_next(Claim &claim)
+{
+	auto targets = merger_.batch().by_origin();
+	ChunkSize chunk_size = merger_.chunk_size();
+	if (next_ == targets.size())
+		return false;
+
+	OldChunk begin = targets[next_]->run.old_begin;
+	OldChunk end = targets[next_++]->run.old_end();
+	while (next_ < targets.size() && targets[next_]->run.old_begin == end &&
+	       chunk_size.first_sector(targets[next_]->run.old_end() - begin) <=
+		       Origin::copy_sectors_max)
+		end = targets[next_++]->run.old_end();
+
+	uint64_t device_end = dmsnap_port_device_sectors(merger_.origin_device());
+	uint64_t end_sector = chunk_size.first_sector(end.value);
+	claim.sector = chunk_size.first_sector(begin.value);
+	claim.sectors = static_cast<uint32_t>((end_sector < device_end ? end_sector : device_end) -
+					      claim.sector);
+	return true;
+}
+
+void MergeClaims::ended()
+{
+	if (--under_way_ == 0)
+		merger_.claimed();
+}
+
+} // namespace dmsnap

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Merger: what becomes of the bios of the snapshot-merge target.
+ *
+ *   chunk                       read from       written to
+ *   not in the snapshot         origin          origin (other snapshots first)
+ *   in the snapshot             COW device      COW device
+ *   in the batch                COW device      COW device, and copied again
+ *   in the batch, blocked       COW device      waits, then is looked at anew
+ *
+ * The snapshot gets no new chunks: it is not to be seen any more.
+ */
+#include <new>
+
+#include "merge/merger.hpp"
+#include "snapshot/snapshot.hpp"
+
+namespace dmsnap {
+
+dmsnap_map Merger::map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *space)
+{
+	Io &io = *new (space) Io(bio, desc, origin());
+
+	switch (desc.op) {
+	case DMSNAP_BIO_FLUSH:
+		/* One for each device. */
+		dmsnap_port_bio_remap(bio, desc.nr == 0 ? origin_device() : cow_device(),
+				      desc.sector);
+		return DMSNAP_MAP_REMAPPED;
+	case DMSNAP_BIO_DISCARD:
+		/* There is nothing left that it could be good for. */
+		dmsnap_port_bio_end(bio, 0);
+		return DMSNAP_MAP_HELD;
+	case DMSNAP_BIO_READ:
+		return map_read(io);
+	case DMSNAP_BIO_WRITE:
+		return map_write(io);
+	default:
+		return DMSNAP_MAP_KILL;
+	}
+}
+
+void Merger::remap_to_cow(Io &io, NewChunk chunk)
+{
+	uint64_t sector =
+		chunk_size().first_sector(chunk.value) + chunk_size().offset_in_chunk(io.sector);
+	dmsnap_port_bio_remap(io.bio, cow_device(), sector);
+}
+
+namespace {
+
+/* What the table says of the bio, from its first chunk on, as far as it goes. */
+Fate fate_of(const Snapshot &snapshot, const Io &io)
+{
+	ChunkSize chunk_size = snapshot.chunk_size();
+	uint64_t first = chunk_size.chunk_of(io.sector);
+	return snapshot.fate_of({first}, chunk_size.chunk_of(io.end() - 1) - first + 1);
+}
+
+} // namespace
+
+dmsnap_map Merger::map_read(Io &io)
+{
+	note_use();
+	Fate fate;
+	if (snapshot_.healthy()) {
+		fate = fate_of(snapshot_, io);
+		io.cut(chunk_size().first_sector(chunk_size().chunk_of(io.sector) + fate.count));
+	}
+	if (fate.mapped)
+		remap_to_cow(io, fate.new_begin);
+	else
+		dmsnap_port_bio_remap(io.bio, origin_device(), io.sector);
+	return DMSNAP_MAP_REMAPPED;
+}
+
+dmsnap_map Merger::map_write(Io &io)
+{
+	note_use();
+	if (!snapshot_.healthy())
+		return write_to_origin(io);
+
+	Fate fate = fate_of(snapshot_, io);
+	if (!fate.mapped) {
+		io.cut(chunk_size().first_sector(chunk_size().chunk_of(io.sector) + fate.count));
+		return write_to_origin(io);
+	}
+	switch (place_write(io, true)) {
+	case Place::origin:
+		return write_to_origin(io);
+	case Place::cow:
+		return DMSNAP_MAP_REMAPPED;
+	case Place::nowhere:
+		break;
+	}
+	return DMSNAP_MAP_HELD;
+}
+
+dmsnap_map Merger::write_to_origin(Io &io)
+{
+	dmsnap_port_bio_remap(io.bio, origin_device(), io.sector);
+	return origin().write(io);
+}
+
+/*
+ * A write of chunks that the snapshot has, or had when it was looked at last.  It is
+ * counted before it is looked up: see writers_gone().
+ *
+ * @may_cut: dm is mapping the bio; it is cut so that it has one fate for ever.  Later
+ * it is looked at only while there is no batch.
+ */
+Merger::Place Merger::place_write(Io &io, bool may_cut)
+{
+	io.token = snapshot_.readers().enter();
+	Place place = Place::nowhere;
+	bool wanted = false;
+	{
+		SpinGuard guard(origin().lock());
+		OldChunk chunk{chunk_size().chunk_of(io.sector)};
+		Fate fate = fate_of(snapshot_, io);
+		uint64_t count = fate.count;
+		MergeTarget *target = live_ && fate.mapped ? batch_.find(chunk) : nullptr;
+		if (target && chunk < target->run.old_begin) {
+			uint64_t free = target->run.old_begin - chunk;
+			count = count < free ? count : free;
+			target = nullptr;
+		} else if (target) {
+			uint64_t in_target = target->run.old_end() - chunk;
+			count = count < in_target ? count : in_target;
+		}
+		if (may_cut)
+			io.cut(chunk_size().first_sector(chunk.value + count));
+
+		if (target && blocked_) {
+			waiting_.push_back(io);
+			wanted = !running_;
+		} else if (!fate.mapped) {
+			place = Place::origin;
+		} else {
+			if (target)
+				target->job.dirty = true;
+			remap_to_cow(io, fate.new_begin);
+			io.tracked = true;
+			place = Place::cow;
+		}
+	}
+	if (place != Place::cow)
+		snapshot_.readers().leave(io.token);
+	/* The batch is blocked and nothing goes on: the list is uncertain. */
+	if (wanted)
+		origin().worker().post(put_back_task_);
+	return place;
+}
+
+void Merger::retry(Io &io)
+{
+	switch (place_write(io, false)) {
+	case Place::origin:
+		dmsnap_port_bio_remap(io.bio, origin_device(), io.sector);
+		origin().claim(io);
+		break;
+	case Place::cow:
+		dmsnap_port_bio_submit(io.bio);
+		break;
+	case Place::nowhere:
+		break;
+	}
+}
+
+} // namespace dmsnap

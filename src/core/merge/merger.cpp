@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Merger: the background, see merger.hpp.  What becomes of bios is in merge_map.cpp.
+ */
+#include "merge/merger.hpp"
+
+#include <dmsnap/port/log.h>
+#include <dmsnap/port/work.h>
+
+#include "snapshot/snapshot.hpp"
+
+namespace dmsnap {
+
+namespace {
+
+/* In-tree's words: administrators look for them in the log. */
+constexpr const char *read_error = "Read error: shutting down merge.";
+constexpr const char *write_error = "Write error: shutting down merge.";
+constexpr const char *flush_error = "Flush after merge failed: shutting down merge";
+constexpr const char *list_read_error = "Read error in exception store: shutting down merge";
+constexpr const char *list_write_error = "Write error in exception store: shutting down merge";
+constexpr const char *list_corrupt = "Exception store and table do not agree: shutting down merge";
+
+} // namespace
+
+Result<Owned<Merger>> Merger::create(Snapshot &snapshot)
+{
+	auto merger = DMSNAP_TRY(make_owned<Merger>(snapshot));
+	merger->claims_ = DMSNAP_TRY(MergeClaims::create(*merger));
+	DMSNAP_CHECK(merger->tail_.allocate());
+	DMSNAP_CHECK(merger->batch_.allocate(ListTail::exceptions_max));
+	return merger;
+}
+
+Merger::Merger(Snapshot &snapshot)
+    : snapshot_(snapshot), memory_timer_(snapshot.origin().worker(), retire_task_)
+{
+}
+
+Merger::~Merger()
+{
+	memory_timer_.cancel();
+	origin().worker().stop(put_back_task_);
+	/* A batch may be left of which the list's state is uncertain. */
+	batch_.clear();
+}
+
+Origin &Merger::origin()
+{
+	return snapshot_.origin();
+}
+
+Copier &Merger::copier()
+{
+	return origin().copier();
+}
+
+dmsnap_device *Merger::origin_device() const
+{
+	return snapshot_.origin_device();
+}
+
+dmsnap_device *Merger::cow_device() const
+{
+	return snapshot_.cow_device();
+}
+
+ChunkSize Merger::chunk_size() const
+{
+	return snapshot_.chunk_size();
+}
+
+void Merger::start()
+{
+	if (!snapshot_.healthy()) {
+		dmsnap_port_log(DMSNAP_LOG_ERROR, "Snapshot is invalid: can't merge");
+		return;
+	}
+	{
+		SpinGuard guard(origin().lock());
+		stop_ = false;
+		if (running_)
+			return;
+		running_ = true;
+	}
+	failed_.store_relaxed(false);
+	origin().worker().post(next_task_);
+}
+
+void Merger::stop()
+{
+	Event idle;
+	{
+		SpinGuard guard(origin().lock());
+		stop_ = true;
+		if (!running_)
+			return;
+		idle_ = &idle;
+	}
+	idle.wait();
+}
+
+void Merger::end_run()
+{
+	if (phase_ != Phase::uncertain)
+		phase_ = Phase::idle;
+	SpinGuard guard(origin().lock());
+	running_ = false;
+	if (Event *idle = std::exchange(idle_, nullptr))
+		idle->set();
+}
+
+/* Between two batches, and at the begin. */
+void Merger::next_batch()
+{
+	/* It goes on from there. */
+	if (phase_ == Phase::putting_back)
+		return;
+	bool stop;
+	{
+		SpinGuard guard(origin().lock());
+		stop = stop_;
+	}
+	if (stop) {
+		end_run();
+		return;
+	}
+	if (phase_ == Phase::uncertain) {
+		put_back();
+		return;
+	}
+	PersistentStore &store = *snapshot_.persistent();
+	if (store.exceptions() == 0) {
+		if (std::exchange(merged_any_, false))
+			dmsnap_port_target_event(snapshot_.target());
+		end_run();
+		return;
+	}
+	begun_ns_ = dmsnap_port_now_ns();
+	used_.store_relaxed(false);
+	phase_ = Phase::reading;
+	store.read_tail(tail_, batch_size());
+}
+
+/* Exceptions. */
+uint32_t Merger::batch_size() const
+{
+	uint64_t most = batch_sectors_max >> chunk_size().shift();
+	uint64_t size = size_ < most ? size_ : most;
+	return size ? static_cast<uint32_t>(size) : 1;
+}
+
+void Merger::tail_ended()
+{
+	switch (phase_) {
+	case Phase::reading:
+		if (!tail_.status)
+			give_up(list_read_error);
+		else if (!take_entries())
+			give_up(list_corrupt);
+		else
+			go_live();
+		break;
+	case Phase::cutting:
+		if (tail_.status) {
+			{
+				SpinGuard guard(origin().lock());
+				snapshot_.persistent()->tail_is_cut(tail_);
+			}
+			merged_any_ = true;
+			erased_ = 0;
+			phase_ = Phase::retiring;
+			retire();
+		} else {
+			phase_ = Phase::uncertain;
+			give_up(list_write_error);
+		}
+		break;
+	default:
+		put_back_ended(tail_.status);
+	}
+}
+
+/* What is on disk must be what is in memory: else the one or the other is damaged. */
+bool Merger::take_entries()
+{
+	for (uint32_t i = 0; i < tail_.count(); i++) {
+		format::Exception exception = tail_.at(i);
+		Fate fate = snapshot_.fate_of(exception.old_chunk, 1);
+		if (!fate.mapped || fate.new_begin != exception.new_chunk) {
+			dmsnap_port_log(
+				DMSNAP_LOG_ERROR,
+				"Corruption detected: exception for block %llu is on disk but not in memory",
+				static_cast<unsigned long long>(exception.old_chunk.value));
+			batch_.clear();
+			return false;
+		}
+		batch_.add(exception);
+	}
+	batch_.build(*this, chunk_size());
+	return true;
+}
+
+void Merger::go_live()
+{
+	{
+		SpinGuard guard(origin().lock());
+		live_ = true;
+	}
+	phase_ = Phase::copying;
+	if (snapshot_.readers().wait(writers_))
+		writers_gone();
+}
+
+/* Writes to the COW device that began before the batch went live, or was blocked. */
+void Merger::writers_gone()
+{
+	copy_error_ = nullptr;
+	if (phase_ == Phase::copying)
+		claims_->start();
+	else
+		copy(true);
+}
+
+void Merger::claimed()
+{
+	copy(false);
+}
+
+void Merger::copy(bool only_dirty)
+{
+	/* One more, so that none is the last before all have begun. */
+	jobs_left_ = 1;
+	for (MergeJob &job : batch_.jobs()) {
+		if (only_dirty && !job.dirty)
+			continue;
+		jobs_left_++;
+		job.start();
+	}
+	job_ended();
+}
+
+void Merger::copy_failed(const MergeTarget &target)
+{
+	copy_error_ = target.read_failed ? read_error : write_error;
+}
+
+void Merger::job_ended()
+{
+	if (--jobs_left_ > 0)
+		return;
+	if (copy_error_)
+		give_up(copy_error_);
+	else if (phase_ == Phase::copying)
+		block();
+	else
+		flush();
+}
+
+void Merger::block()
+{
+	{
+		SpinGuard guard(origin().lock());
+		blocked_ = true;
+	}
+	phase_ = Phase::settling;
+	if (snapshot_.readers().wait(writers_))
+		writers_gone();
+}
+
+void Merger::flush()
+{
+	phase_ = Phase::flushing;
+	dmsnap_port_io_submit(
+		origin_device(), DMSNAP_IO_FLUSH, DMSNAP_IO_SYNC, 0, 0, nullptr, 0,
+		[](void *ctx, int error) {
+			auto *merger = static_cast<Merger *>(ctx);
+			merger->flush_error_ = error;
+			merger->origin().worker().post(merger->flushed_task_);
+		},
+		this);
+}
+
+void Merger::flushed()
+{
+	if (flush_error_) {
+		give_up(flush_error);
+		return;
+	}
+	phase_ = Phase::cutting;
+	snapshot_.persistent()->cut_tail(tail_);
+}
+
+/*
+ * The list is shorter, durably; now the table.  In pieces: interrupts are off, and a
+ * chunk that is gone already may be written while others wait.
+ */
+void Merger::retire()
+{
+	auto targets = batch_.by_origin();
+	ExceptionTable &table = snapshot_.exception_table();
+
+	while (erased_ < targets.size()) {
+		SpinGuard guard(origin().lock());
+		for (uint32_t n = 0; n < erased_at_once && erased_ < targets.size(); n++) {
+			if (!table.reserve(DMSNAP_ALLOC_NOWAIT)) {
+				/* Nobody says when there is memory again. */
+				memory_timer_.start(memory_wait_ms);
+				return;
+			}
+			const Run &run = targets[erased_++]->run;
+			table.erase(run.old_begin, run.count);
+		}
+	}
+	dissolve();
+	adapt();
+	/* Anew from the queue, so that others of the worker have their turn. */
+	origin().worker().post(next_task_);
+}
+
+/* The batch is no more, for better or worse; what waited for that goes on. */
+void Merger::dissolve()
+{
+	Ios ios;
+	{
+		SpinGuard guard(origin().lock());
+		live_ = false;
+		blocked_ = false;
+		ios.take_all(waiting_);
+	}
+	batch_.clear();
+	phase_ = Phase::idle;
+	release(ios);
+}
+
+void Merger::release(Ios &ios)
+{
+	while (Io *io = ios.pop_front())
+		retry(*io);
+}
+
+void Merger::give_up(const char *text)
+{
+	dmsnap_port_log(DMSNAP_LOG_ERROR, "%s", text);
+	failed_.store_relaxed(true);
+	if (phase_ != Phase::uncertain)
+		dissolve();
+	dmsnap_port_target_event(snapshot_.target());
+	merged_any_ = false;
+	end_run();
+
+	/* Who comes from here on, posts the task itself. */
+	bool wanted;
+	{
+		SpinGuard guard(origin().lock());
+		wanted = !waiting_.empty();
+	}
+	if (wanted)
+		put_back();
+}
+
+/* Somebody wants to write a chunk of the uncertain batch, or the merge is to go on. */
+void Merger::put_back()
+{
+	if (phase_ != Phase::uncertain)
+		return;
+	phase_ = Phase::putting_back;
+	snapshot_.persistent()->put_back_tail(tail_);
+}
+
+void Merger::put_back_ended(const Status &status)
+{
+	bool running;
+	{
+		SpinGuard guard(origin().lock());
+		running = running_;
+	}
+	if (status) {
+		dissolve();
+		if (running)
+			origin().worker().post(next_task_);
+		return;
+	}
+	/* Not now, then: an error is better than a write that may be lost. */
+	Ios ios;
+	{
+		SpinGuard guard(origin().lock());
+		ios.take_all(waiting_);
+	}
+	phase_ = Phase::uncertain;
+	while (Io *io = ios.pop_front())
+		dmsnap_port_bio_end(io->bio, to_errno(Error::write_failed));
+	if (running)
+		give_up(list_write_error);
+}
+
+void Merger::adapt()
+{
+	uint64_t took = dmsnap_port_now_ns() - begun_ns_;
+	uint64_t size = uint64_t{size_} * 2;
+
+	if (used_.load_relaxed() && took > batch_goal_ns / 2)
+		size = size_ * batch_goal_ns / took;
+	size = size < batch_least ? batch_least : size;
+	size_ = size < ListTail::exceptions_max ? static_cast<uint32_t>(size)
+						: ListTail::exceptions_max;
+}
+
+} // namespace dmsnap

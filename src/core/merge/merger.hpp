@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Merger: brings the exceptions of a snapshot back to its origin, in the
+ * background, while the origin is in use through the snapshot-merge target.
+ *
+ * One batch after the other, from the end of the store's list:
+ *
+ *   step                                        if we crash after it
+ *   1. read the last exceptions                 nothing has changed
+ *   2. the batch is live: whoever writes one    the same: as before, writes of
+ *      of its chunks marks its job dirty.       chunks that the snapshot has go to
+ *      Writes that may not have seen it end     the COW device
+ *   3. claim: other snapshots of the origin     they have the old data, durably
+ *      get what they lack of these chunks
+ *   4. copy, many at a time                     both devices have the same data, or
+ *                                               the origin has old; reads come from
+ *                                               the COW device; a load merges again
+ *   5. the batch is blocked: writes of its      the same
+ *      chunks wait.  Those on their way end,
+ *      dirty jobs are copied once more
+ *   6. flush the origin                         the same, and what the origin has
+ *                                               stays
+ *   7. cut the exceptions off the list          they are merged, or in part: then
+ *      (persistent_merge.cpp)                   they are merged again, with the
+ *                                               data the origin has already
+ *   8. take the chunks out of the table; the    they are merged
+ *      waiting writes go to the origin
+ *
+ * No write reaches the origin for a chunk that is on the list still: merging it
+ * again after a crash would undo the write.  And none is answered from step 5 to
+ * 8, when it would be lost on the COW device.  So a write waits for a bounded
+ * time: steps 5 to 8, whose only copies are of what was written during 2 to 4.
+ *
+ * The size of a batch: it doubles as long as nobody uses the device, for the
+ * fewest flushes; with I/O from outside it is what took batch_goal_ns last time.
+ *
+ * Errors: whatever fails, the merge ends and says so ("Merge failed", a log line,
+ * an event).  Nothing was cut, so the batch is given up, everything goes on, and
+ * the next resume begins anew.  Only when step 7 fails itself it is uncertain what
+ * the list holds: the batch stays blocked, and the exceptions are written back
+ * before anybody writes its chunks; who cannot wait for that gets an error.
+ *
+ * Locking: the origin's lock for what map() looks at; the table's changes are the
+ * worker's alone, under the same lock.  Everything else belongs to the worker.
+ */
+#pragma once
+
+#include <dmsnap/core.h>
+
+#include "base/atomic.hpp"
+#include "base/own.hpp"
+#include "base/worker.hpp"
+#include "merge/merge_batch.hpp"
+#include "merge/merge_claims.hpp"
+#include "origin/io.hpp"
+#include "origin/origin.hpp"
+#include "snapshot/reader_epoch.hpp"
+#include "store/list_tail.hpp"
+
+namespace dmsnap {
+
+class Snapshot;
+
+class Merger {
+public:
+	/* May sleep. */
+	static Result<Owned<Merger>> create(Snapshot &snapshot);
+	/* Private to create(). */
+	explicit Merger(Snapshot &snapshot);
+	/* It must have been stopped. */
+	~Merger();
+
+	/* Begins, or goes on.  The snapshot has its store by now.  Context: process. */
+	void start();
+	/* After return nothing is under way.  Context: process, sleeps; not on the worker. */
+	void stop();
+	/* The last run ended with an error.  Context: any. */
+	bool failed() const { return failed_.load_relaxed(); }
+
+	/* A bio for the target; see dmsnap_core_snapshot_map(). */
+	dmsnap_map map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *space);
+	/* Looks at a write anew that has waited.  Worker. */
+	void retry(Io &io);
+
+	/* For the batch's jobs and targets. */
+	dmsnap_device *origin_device() const;
+	dmsnap_device *cow_device() const;
+	ChunkSize chunk_size() const;
+	Copier &copier();
+	void copy_failed(const MergeTarget &target);
+	void job_ended();
+	/* For the claims. */
+	Origin &origin();
+	const MergeBatch &batch() const { return batch_; }
+	void claimed();
+
+private:
+	/* The most that is in a batch, unless a chunk is larger: 8 MiB. */
+	static constexpr uint64_t batch_sectors_max = 16384;
+	static constexpr uint32_t batch_first = 256;
+	static constexpr uint32_t batch_least = 32;
+	static constexpr uint64_t batch_goal_ns = 8000000;
+	/* Runs taken out of the table with the lock held once. */
+	static constexpr uint32_t erased_at_once = 32;
+	static constexpr unsigned int memory_wait_ms = 10;
+
+	enum class Phase : uint8_t {
+		idle,
+		reading,
+		copying,
+		settling,
+		flushing,
+		cutting,
+		retiring,
+		/* The list is uncertain. */
+		uncertain,
+		putting_back,
+	};
+
+	/* The background. */
+	void next_batch();
+	uint32_t batch_size() const;
+	void tail_ended();
+	bool take_entries();
+	void go_live();
+	void writers_gone();
+	void copy(bool only_dirty);
+	void copied();
+	void block();
+	void flush();
+	void flushed();
+	void retire();
+	void put_back();
+	void put_back_ended(const Status &status);
+	void dissolve();
+	void release(Ios &ios);
+	void give_up(const char *text);
+	void adapt();
+	void end_run();
+
+	/* Mapping. */
+	void note_use()
+	{
+		if (!used_.load_relaxed())
+			used_.store_relaxed(true);
+	}
+	dmsnap_map map_read(Io &io);
+	dmsnap_map map_write(Io &io);
+	dmsnap_map write_to_origin(Io &io);
+	enum class Place : uint8_t { origin, cow, nowhere };
+	Place place_write(Io &io, bool may_cut);
+	void remap_to_cow(Io &io, NewChunk chunk);
+
+	Snapshot &snapshot_;
+	Atomic<bool> failed_;
+	/* Somebody outside has used the device since the batch began. */
+	Atomic<bool> used_;
+
+	/* Origin's lock: */
+	bool running_ = false;
+	bool stop_ = false;
+	Event *idle_ = nullptr;
+	/* map() looks at the batch; writes of its chunks wait on a list. */
+	bool live_ = false;
+	bool blocked_ = false;
+	Ios waiting_;
+
+	/* Worker: */
+	Phase phase_ = Phase::idle;
+	MergeBatch batch_;
+	uint32_t size_ = batch_first;
+	uint64_t begun_ns_ = 0;
+	bool merged_any_ = false;
+	unsigned int jobs_left_ = 0;
+	const char *copy_error_ = nullptr;
+	uint32_t erased_ = 0;
+	int flush_error_ = 0;
+
+	struct Tail : ListTail {
+		explicit Tail(Merger &of)
+		    : ListTail([](ListTail &tail) {
+			      static_cast<Tail &>(tail).merger.tail_ended();
+		      }),
+		      merger(of)
+		{
+		}
+		Merger &merger;
+	} tail_{*this};
+
+	MethodTask<Merger, &Merger::next_batch> next_task_{*this};
+	MethodTask<Merger, &Merger::writers_gone> writers_task_{*this};
+	MethodTask<Merger, &Merger::flushed> flushed_task_{*this};
+	MethodTask<Merger, &Merger::retire> retire_task_{*this};
+	MethodTask<Merger, &Merger::put_back> put_back_task_{*this};
+	ReaderEpoch::Waiter writers_{writers_task_};
+	Owned<MergeClaims> claims_;
+	Timer memory_timer_;
+};
+
+} // namespace dmsnap

@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The snapshot-merge target, one thing at a time.  By chance and with crashes:
+ * merge_stress_test.cpp.
+ */
+#include <gtest/gtest.h>
+
+#include "support/seed.hpp"
+#include "unit/snapshot/bench.hpp"
+
+namespace dmsnap::test {
+namespace {
+
+using user::Device;
+using user::IoRecord;
+using user::Mapped;
+using user::Op;
+using user::Random;
+using user::TargetType;
+
+constexpr uint64_t disk_sectors = 16384;
+constexpr uint64_t cow_sectors = 65536;
+
+class MergeTest : public testing::Test {
+protected:
+	/* Chunks of 8 sectors of the snapshot, written one by one in random order. */
+	void write_random(Bench::Snap &snap, uint64_t chunks)
+	{
+		Random random(7);
+		for (uint64_t n = 0; n < chunks; n++) {
+			uint64_t chunk = random.below(disk_sectors / 8);
+			ASSERT_EQ(bench_.write(snap, chunk * 8, 8), 0);
+		}
+	}
+
+	/* The snapshot and the origin go, the merge comes in their place. */
+	int begin(Bench::Snap &snap)
+	{
+		snap.mapped.remove();
+		bench_.origin.remove();
+		bench_.disk.reset_log();
+		snap.cow.reset_log();
+		return merging_.create(TargetType::merge, disk_sectors, snap.words);
+	}
+
+	testing::AssertionResult shows(Bench::Snap &snap)
+	{
+		return snap.frozen.matches_all([&](uint64_t sector, uint64_t count) {
+			return merging_.read(sector, count);
+		});
+	}
+
+	/* On the disk itself. */
+	testing::AssertionResult merged(Bench::Snap &snap)
+	{
+		return snap.frozen.matches_all([&](uint64_t sector, uint64_t count) {
+			return bench_.disk.peek(sector, count);
+		});
+	}
+
+	static size_t writes_with(const Device &device, unsigned int flags)
+	{
+		size_t count = 0;
+		for (const IoRecord &io : device.log())
+			count += io.op == Op::write && (io.flags & flags) == flags;
+		return count;
+	}
+
+	Bench bench_{disk_sectors};
+	Mapped merging_{"merging"};
+};
+
+TEST_F(MergeTest, brings_the_origin_back_to_what_the_snapshot_was)
+{
+	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	ASSERT_EQ(bench_.write(100, 3000), 0);
+	ASSERT_EQ(bench_.write(snap, 5001, 77), 0);
+	ASSERT_EQ(begin(snap), 0);
+	EXPECT_TRUE(shows(snap));
+	bench_.world.run_until_idle();
+	EXPECT_EQ(merging_.status(), "16/65536 16");
+	EXPECT_EQ(merging_.events(), 1u);
+	EXPECT_TRUE(merged(snap));
+	EXPECT_TRUE(shows(snap));
+	/* It is over: the list is empty, and a new instance finds nothing to do. */
+	merging_.remove();
+	ASSERT_EQ(merging_.create(TargetType::merge, disk_sectors, snap.words), 0);
+	bench_.world.run_until_idle();
+	EXPECT_EQ(merging_.status(), "16/65536 16");
+	EXPECT_EQ(merging_.events(), 1u);
+}
+
+TEST_F(MergeTest, status_goes_down_with_every_batch)
+{
+	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	write_random(snap, 2000);
+	ASSERT_EQ(snap.mapped.flush(), 0);
+	std::string status = snap.mapped.status();
+	ASSERT_EQ(begin(snap), 0);
+	EXPECT_EQ(merging_.status(), status);
+	uint64_t last = std::stoull(status);
+	unsigned int steps = 0;
+	while (bench_.world.step()) {
+		uint64_t now = std::stoull(merging_.status());
+		EXPECT_LE(now, last);
+		steps += now < last;
+		last = now;
+	}
+	EXPECT_GE(steps, 3u);
+	EXPECT_TRUE(merged(snap));
+}
+
+TEST_F(MergeTest, of_512_random_chunks_takes_at_most_8_flushes_and_8_metadata_writes)
+{
+	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	write_random(snap, 512);
+	ASSERT_EQ(begin(snap), 0);
+	bench_.world.run_until_idle();
+	EXPECT_TRUE(merged(snap));
+	EXPECT_LE(bench_.disk.counters().flushes + snap.cow.counters().flushes, 8u);
+	EXPECT_LE(snap.cow.counters().writes, 8u);
+	EXPECT_EQ(snap.cow.counters().writes, writes_with(snap.cow, DMSNAP_IO_FUA));
+}
+
+TEST_F(MergeTest, reads_what_lies_together_at_once)
+{
+	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	write_random(snap, 512);
+	ASSERT_EQ(begin(snap), 0);
+	bench_.world.run_until_idle();
+	/* 1.6 MiB in pieces of up to 256 KiB, and the list's blocks. */
+	EXPECT_LT(snap.cow.counters().reads, 40u);
+}
+
+TEST_F(MergeTest, chunks_of_all_sizes)
+{
+	for (unsigned int chunk : {1u, 2u, 16u, 128u, 2048u}) {
+		SCOPED_TRACE(chunk);
+		Bench::Snap &snap = bench_.add("P " + std::to_string(chunk), cow_sectors);
+		Random random(chunk);
+		for (int n = 0; n < 60; n++) {
+			uint64_t sector = random.below(disk_sectors - 64);
+			ASSERT_EQ(bench_.write(snap, sector, 1 + random.below(64)), 0);
+		}
+		ASSERT_EQ(begin(snap), 0);
+		bench_.world.run_until_idle();
+		EXPECT_EQ(merging_.status(),
+			  std::to_string(2 * chunk) + "/65536 " + std::to_string(2 * chunk));
+		EXPECT_TRUE(merged(snap));
+		merging_.remove();
+		ASSERT_EQ(bench_.origin.create(TargetType::origin, disk_sectors, "disk"), 0);
+	}
+}
+
+TEST_F(MergeTest, takes_the_store_over_in_the_order_of_lvm)
+{
+	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	write_random(snap, 300);
+	ASSERT_EQ(bench_.write(0, 4000), 0);
+	ASSERT_EQ(bench_.origin.load(TargetType::merge, disk_sectors, snap.words), 0)
+		<< bench_.origin.error_text();
+	bench_.origin.suspend();
+	snap.mapped.suspend();
+	ASSERT_EQ(bench_.origin.resume(), 0);
+	EXPECT_EQ(snap.mapped.status(), "Invalid");
+	snap.mapped.remove();
+	bench_.world.run_until_idle();
+	EXPECT_EQ(bench_.origin.status(), "16/65536 16");
+	EXPECT_TRUE(merged(snap));
+}
+
+TEST_F(MergeTest, is_refused_while_the_source_is_not_suspended)
+{
+	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	ASSERT_EQ(bench_.origin.load(TargetType::merge, disk_sectors, snap.words), 0);
+	EXPECT_EQ(bench_.origin.resume(), -22);
+	snap.mapped.suspend();
+	EXPECT_EQ(snap.mapped.resume(), -22);
+	EXPECT_EQ(bench_.origin.resume(), 0);
+}
+
+TEST_F(MergeTest, without_its_source_is_the_origin_alone)
+{
+	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	ASSERT_EQ(bench_.write(0, 1000), 0);
+	ASSERT_EQ(bench_.origin.load(TargetType::merge, disk_sectors, snap.words), 0);
+	snap.mapped.remove();
+	EXPECT_TRUE(bench_.world.log_holds("Cancelling snapshot handover."));
+	ASSERT_EQ(bench_.origin.resume(), 0);
+	bench_.world.run_until_idle();
+	EXPECT_EQ(bench_.origin.status(), "Invalid");
+	EXPECT_TRUE(bench_.world.log_holds("Snapshot is invalid: can't merge"));
+	std::vector<uint8_t> data = bench_.fresh(500, 100);
+	EXPECT_EQ(bench_.origin.write(500, data), 0);
+	EXPECT_EQ(bench_.disk.peek(500, 100), data);
+	EXPECT_EQ(bench_.origin.read(500, 100), data);
+	EXPECT_EQ(bench_.origin.flush(), 0);
+}
+
+TEST_F(MergeTest, only_one_at_a_time)
+{
+	Bench::Snap &first = bench_.add("P 8", cow_sectors);
+	Bench::Snap &second = bench_.add("P 8", cow_sectors);
+	write_random(first, 100);
+	ASSERT_EQ(begin(first), 0);
+	Mapped other("other");
+	EXPECT_EQ(other.load(TargetType::merge, disk_sectors, second.words), -22);
+	EXPECT_EQ(other.error_text(), "A snapshot is already merging.");
+	second.mapped.remove();
+	EXPECT_EQ(other.load(TargetType::merge, disk_sectors, second.words), -22);
+	EXPECT_EQ(other.error_text(), "A snapshot is already merging.");
+	/* In-tree: neither can the one that merges be loaded once more. */
+	EXPECT_EQ(merging_.load(TargetType::merge, disk_sectors, first.words), -22);
+	EXPECT_EQ(merging_.error_text(), "A snapshot is already merging.");
+}
+
+TEST_F(MergeTest, a_transient_store_is_refused)
+{
+	Bench::Snap &snap = bench_.add("N 8", cow_sectors);
+	EXPECT_EQ(merging_.load(TargetType::merge, disk_sectors, snap.words), -22);
+	EXPECT_EQ(merging_.error_text(),
+		  "Snapshot exception store does not support snapshot-merge.");
+	/* Also when only the source has one. */
+	EXPECT_EQ(merging_.load(TargetType::merge, disk_sectors, "disk cow0 P 8"), -22);
+	EXPECT_EQ(merging_.error_text(),
+		  "Snapshot exception store does not support snapshot-merge.");
+}
+
+TEST_F(MergeTest, other_snapshots_keep_their_images)
+{
+	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	write_random(snap, 400);
+	ASSERT_EQ(bench_.write(2000, 5000), 0);
+	Bench::Snap &small = bench_.add("P 8", cow_sectors);
+	Bench::Snap &large = bench_.add("P 128", cow_sectors);
+	Bench::Snap &transient = bench_.add("N 16", cow_sectors);
+	ASSERT_EQ(begin(snap), 0);
+	std::vector<uint8_t> data = bench_.fresh(300, 700);
+	EXPECT_EQ(merging_.write(300, data), 0);
+	snap.frozen.write(300, data);
+	bench_.world.run_until_idle();
+	EXPECT_EQ(merging_.status(), "16/65536 16");
+	EXPECT_TRUE(merged(snap));
+	EXPECT_TRUE(bench_.right(small));
+	EXPECT_TRUE(bench_.right(large));
+	EXPECT_TRUE(bench_.right(transient));
+	small.mapped.remove();
+	large.mapped.remove();
+	transient.mapped.remove();
+}
+
+TEST_F(MergeTest, writes_go_where_they_will_be_read)
+{
+	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	ASSERT_EQ(bench_.write(0, 8000), 0);
+	ASSERT_EQ(begin(snap), 0);
+	Random random(3);
+	for (bool more = true; more;) {
+		uint64_t sector = random.below(disk_sectors - 40);
+		std::vector<uint8_t> data = bench_.fresh(sector, 1 + random.below(40));
+		auto request = merging_.start_write(sector, data);
+		snap.frozen.write(sector, data);
+		for (uint64_t n = random.below(40); n && more; n--)
+			more = bench_.world.step();
+		ASSERT_EQ(merging_.wait(request), 0);
+	}
+	EXPECT_EQ(merging_.status(), "16/65536 16");
+	EXPECT_TRUE(shows(snap));
+	EXPECT_TRUE(merged(snap));
+}
+
+TEST_F(MergeTest, a_write_waits_only_while_its_batch_is_retired)
+{
+	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	ASSERT_EQ(bench_.write(0, 8000), 0);
+	ASSERT_EQ(begin(snap), 0);
+	/* As long as the batch is copied, writes of its chunks do not wait for it. */
+	bench_.disk.hold(Op::write);
+	bench_.world.run_for(50'000'000);
+	ASSERT_GT(bench_.disk.held(), 0u);
+	std::vector<uint8_t> data = bench_.fresh(0, 8000);
+	auto request = merging_.start_write(0, data);
+	snap.frozen.write(0, data);
+	bench_.world.run_for(50'000'000);
+	EXPECT_TRUE(request->done);
+	bench_.disk.release();
+	/* Now the flush: the batch is blocked. */
+	bench_.disk.hold(Op::flush);
+	bench_.world.run_for(50'000'000);
+	ASSERT_EQ(bench_.disk.held(), 1u);
+	data = bench_.fresh(0, 8000);
+	request = merging_.start_write(0, data);
+	snap.frozen.write(0, data);
+	bench_.world.run_for(50'000'000);
+	EXPECT_FALSE(request->done);
+	bench_.disk.release();
+	EXPECT_EQ(merging_.wait(request), 0);
+	bench_.world.run_until_idle();
+	EXPECT_EQ(merging_.status(), "16/65536 16");
+	EXPECT_TRUE(merged(snap));
+}
+
+TEST_F(MergeTest, a_suspend_ends_the_batch_and_a_resume_goes_on)
+{
+	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	write_random(snap, 1500);
+	ASSERT_EQ(begin(snap), 0);
+	int rounds = 0;
+	while (merging_.status() != "16/65536 16") {
+		bench_.world.run_for(10'000);
+		merging_.suspend();
+		bench_.world.settle();
+		std::string status = merging_.status();
+		bench_.world.run_for(1'000'000'000);
+		EXPECT_EQ(merging_.status(), status);
+		ASSERT_EQ(merging_.resume(), 0);
+		ASSERT_LT(++rounds, 100);
+	}
+	EXPECT_GT(rounds, 1);
+	EXPECT_TRUE(merged(snap));
+}
+
+TEST_F(MergeTest, a_flush_reaches_both_devices)
+{
+	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	ASSERT_EQ(begin(snap), 0);
+	bench_.world.run_until_idle();
+	bench_.disk.reset_log();
+	snap.cow.reset_log();
+	EXPECT_EQ(merging_.flush(), 0);
+	EXPECT_EQ(bench_.disk.counters().flushes, 1u);
+	EXPECT_EQ(snap.cow.counters().flushes, 1u);
+}
+
+TEST_F(MergeTest, discards_do_nothing)
+{
+	Bench::Snap &snap = bench_.add("P 8 1 discard_zeroes_cow", cow_sectors);
+	write_random(snap, 100);
+	ASSERT_EQ(begin(snap), 0);
+	EXPECT_EQ(merging_.discard(0, 4000), 0);
+	bench_.world.run_until_idle();
+	EXPECT_EQ(snap.cow.counters().zeroes + snap.cow.counters().discards, 0u);
+	EXPECT_TRUE(merged(snap));
+}
+
+/* What fails, on which device, and what the log then says. */
+struct Failing {
+	const char *name;
+	bool on_cow;
+	Op op;
+	uint64_t nth;
+	const char *text;
+};
+
+class MergeFailure : public MergeTest, public testing::WithParamInterface<Failing> {};
+
+TEST_P(MergeFailure, ends_the_merge_and_loses_nothing)
+{
+	const Failing &failing = GetParam();
+	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	write_random(snap, 1000);
+	ASSERT_EQ(bench_.write(8000, 4000), 0);
+	snap.mapped.remove();
+	bench_.origin.remove();
+	Device &device = failing.on_cow ? snap.cow : bench_.disk;
+	ASSERT_EQ(merging_.load(TargetType::merge, disk_sectors, snap.words), 0);
+	device.reset_log();
+	device.fail_nth(failing.op, failing.nth);
+	ASSERT_EQ(merging_.resume(), 0);
+	bench_.world.run_until_idle();
+	EXPECT_EQ(merging_.status(), "Merge failed");
+	EXPECT_EQ(merging_.events(), 1u);
+	EXPECT_TRUE(bench_.world.log_holds(failing.text)) << failing.text;
+
+	/* Readable and writable, everywhere. */
+	EXPECT_TRUE(shows(snap));
+	for (uint64_t at = 0; at < disk_sectors; at += 1000) {
+		std::vector<uint8_t> data = bench_.fresh(at, 300);
+		EXPECT_EQ(merging_.write(at, data), 0);
+		snap.frozen.write(at, data);
+	}
+	EXPECT_TRUE(shows(snap));
+	EXPECT_EQ(merging_.status(), "Merge failed");
+
+	/* A resume takes it up again. */
+	merging_.suspend();
+	ASSERT_EQ(merging_.resume(), 0);
+	bench_.world.run_until_idle();
+	EXPECT_EQ(merging_.status(), "16/65536 16");
+	EXPECT_EQ(merging_.events(), 2u);
+	EXPECT_TRUE(merged(snap));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+	All, MergeFailure,
+	testing::Values(Failing{"reading_the_list", true, Op::read, 1,
+				"Read error in exception store: shutting down merge"},
+			Failing{"reading_a_chunk", true, Op::read, 5,
+				"Read error: shutting down merge."},
+			Failing{"reading_in_a_later_batch", true, Op::read, 12,
+				"Read error: shutting down merge."},
+			Failing{"writing_to_the_origin", false, Op::write, 100,
+				"Write error: shutting down merge."},
+			Failing{"flushing_the_origin", false, Op::flush, 1,
+				"Flush after merge failed: shutting down merge"},
+			Failing{"flushing_later", false, Op::flush, 2,
+				"Flush after merge failed: shutting down merge"},
+			Failing{"cutting_the_list", true, Op::write, 1,
+				"Write error in exception store: shutting down merge"},
+			Failing{"cutting_later", true, Op::write, 2,
+				"Write error in exception store: shutting down merge"}),
+	[](const auto &failing) { return std::string(failing.param.name); });
+
+TEST_F(MergeTest, a_write_of_an_uncertain_chunk_fails_while_the_list_cannot_be_written)
+{
+	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	ASSERT_EQ(bench_.write(0, 800), 0);
+	ASSERT_EQ(begin(snap), 0);
+	snap.cow.fail_range(Op::write, 0, 16);
+	bench_.world.run_until_idle();
+	EXPECT_EQ(merging_.status(), "Merge failed");
+	EXPECT_EQ(merging_.write(0, bench_.fresh(0, 8)), -5);
+	EXPECT_EQ(merging_.write(8000, bench_.fresh(8000, 8)), 0);
+	snap.frozen.write(8000, Pattern{2, bench_.generation}.make(8000, 8));
+	EXPECT_TRUE(shows(snap));
+	/* It can again: the exceptions are put back before the write is answered. */
+	snap.cow.clear_faults();
+	std::vector<uint8_t> data = bench_.fresh(0, 8);
+	EXPECT_EQ(merging_.write(0, data), 0);
+	EXPECT_EQ(merging_.flush(), 0);
+	snap.frozen.write(0, data);
+	bench_.world.crash({});
+	merging_.remove();
+	bench_.world.power_on();
+	ASSERT_EQ(merging_.create(TargetType::merge, disk_sectors, snap.words), 0);
+	EXPECT_TRUE(shows(snap));
+	bench_.world.run_until_idle();
+	EXPECT_TRUE(merged(snap));
+}
+
+TEST_F(MergeTest, a_list_that_does_not_agree_with_the_table_is_not_merged)
+{
+	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	ASSERT_EQ(bench_.write(0, 800), 0);
+	snap.mapped.remove();
+	bench_.origin.remove();
+	ASSERT_EQ(merging_.load(TargetType::merge, disk_sectors, snap.words), 0);
+	std::vector<uint8_t> block = snap.cow.peek(8, 1);
+	block[0] ^= 0x55;
+	snap.cow.poke(8, block);
+	ASSERT_EQ(merging_.resume(), 0);
+	bench_.world.run_until_idle();
+	EXPECT_EQ(merging_.status(), "Merge failed");
+	EXPECT_TRUE(bench_.world.log_holds(
+		"Corruption detected: exception for block 85 is on disk but not in memory"));
+	EXPECT_TRUE(shows(snap));
+}
+
+TEST_F(MergeTest, what_a_merge_has_left_can_be_a_snapshot_again)
+{
+	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	write_random(snap, 1500);
+	ASSERT_EQ(begin(snap), 0);
+	while (std::stoull(merging_.status()) > 5000)
+		ASSERT_TRUE(bench_.world.step());
+	merging_.suspend();
+	/* The store goes back; the origin is what is merged, so the view is the same. */
+	ASSERT_EQ(snap.mapped.load(TargetType::snapshot, disk_sectors, snap.words), 0);
+	ASSERT_EQ(snap.mapped.resume(), 0);
+	merging_.remove();
+	ASSERT_EQ(bench_.origin.create(TargetType::origin, disk_sectors, "disk"), 0);
+	EXPECT_TRUE(bench_.right(snap));
+	/* Its list grows over what was cut, in several areas. */
+	write_random(snap, 3000);
+	ASSERT_EQ(bench_.write(0, 6000), 0);
+	EXPECT_TRUE(bench_.right(snap));
+	bench_.crash();
+	EXPECT_EQ(bench_.snaps.size(), 1u);
+	ASSERT_EQ(begin(snap), 0);
+	bench_.world.run_until_idle();
+	EXPECT_EQ(merging_.status(), "16/65536 16");
+}
+
+} // namespace
+} // namespace dmsnap::test

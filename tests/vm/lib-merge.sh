@@ -1,0 +1,59 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Helpers of the guest tests about merging (merge-*.sh), sourced by a case after
+# lib-io.sh.
+#
+#   merge_table NAME [TYPE [CHUNK]]   the table line of snapshot-merge for snapshot NAME
+#   merge_begin NAME           `org` becomes the merge of snapshot NAME, in LVM2's order; the
+#                              snapshot goes.  TYPE and CHUNK are those of the snapshot
+#   merge_wait NAME SECONDS    until NAME (org) is merged: on dm events, as a tool would
+#   is_merged NAME             its status says so: nothing left but the header and an area
+#   merge_progress NAME        sectors left, or 0
+
+merge_table()
+{
+	printf '0 %s snapshot-merge %s %s %s %s\n' "$SIZE" "$(dm_path base)" "$(dm_path "cow-$1")" "${2:-P}" "${3:-8}"
+}
+
+merge_begin()
+{
+	local name=$1
+	dm_load org "$(merge_table "$name" "${2:-P}" "${3:-8}")"
+	dmsetup suspend org
+	dmsetup suspend "$name"
+	dmsetup resume org
+	expect_eq "$(status_of "$name")" Invalid "the source, which has no store any more"
+	dm_remove "$name"
+	unset "FROZEN[$name]"
+	note "merging $name"
+}
+
+merge_progress()
+{
+	local used metadata
+	used=$(status_of "$1")
+	metadata=${used##* }
+	used=${used%%/*}
+	printf '%s\n' "$((used - metadata))"
+}
+
+is_merged()
+{
+	[[ $(status_of "$1") =~ ^([0-9]+)/[0-9]+\ ([0-9]+)$ ]] && [ "${BASH_REMATCH[1]}" = "${BASH_REMATCH[2]}" ]
+}
+
+# The event may come between the look and the wait: so its number is asked for first
+merge_wait()
+{
+	local event end=$((SECONDS + $2))
+	while :; do
+		event=$(dmsetup info -c --noheadings -o events "$1")
+		if is_merged "$1"; then
+			return
+		fi
+		[ "$(status_of "$1")" != "Merge failed" ] || fail "the merge has failed"
+		[ "$SECONDS" -lt "$end" ] || fail "not merged in time: $(dmsetup status "$1")"
+		timeout "$2" dmsetup wait "$1" "$event" > /dev/null || true
+	done
+}
