@@ -64,6 +64,8 @@ Copier::~Copier()
 {
 	throttle_timer_.cancel();
 	worker_.stop(pump_task_);
+	idle_timer_.cancel();
+	worker_.stop(idle_task_);
 }
 
 void Copier::start(CopyJob &job)
@@ -74,13 +76,20 @@ void Copier::start(CopyJob &job)
 		target.error = 0;
 		target.read_failed = false;
 	});
-	jobs_.push_back(job);
+	(job.background ? background_jobs_ : jobs_).push_back(job);
 	pump();
 }
 
 void Copier::pump()
 {
-	while (CopyJob *job = jobs_.front()) {
+	pump(jobs_);
+	if (jobs_.empty())
+		pump(background_jobs_);
+}
+
+void Copier::pump(Jobs &jobs)
+{
+	while (CopyJob *job = jobs.front()) {
 		if (throttled() || !start_window(*job))
 			return;
 	}
@@ -98,12 +107,15 @@ bool Copier::throttled()
 /* False: memory is short; one in flight will end and pump() again. */
 bool Copier::start_window(CopyJob &job)
 {
+	uint64_t left = job.sectors - job.started;
+	size_t wanted = pages_for(left);
+	if (job.background && windows_in_flight_ > 0 &&
+	    pages_.out() + wanted > background_pages_max)
+		return false;
+
 	Window *window = windows_.get(*this, job);
 	if (!window)
 		return false;
-
-	uint64_t left = job.sectors - job.started;
-	size_t wanted = pages_for(left);
 	window->page_count = pages_.take({window->page_list, wanted});
 	if (window->page_count < wanted && windows_in_flight_ > 0) {
 		pages_.give_back(window->pages());
@@ -171,7 +183,7 @@ bool Copier::write_to(Window &window, CopyTarget &target)
 	uint64_t skipped = part.begin - window.offset;
 	window.writes_in_flight++;
 	dmsnap_port_io_submit(
-		target.device, DMSNAP_IO_WRITE, 0,
+		target.device, DMSNAP_IO_WRITE, window.job.write_flags,
 		target.sector + (part.begin - target.source_offset), part.sectors(),
 		window.page_list + skipped / sectors_per_page,
 		static_cast<uint32_t>(skipped % sectors_per_page) * 512,
@@ -213,8 +225,11 @@ void Copier::end_window(Window &window)
 
 	pages_.give_back(window.pages());
 	windows_.put(&window);
-	if (--windows_in_flight_ == 0)
+	if (--windows_in_flight_ == 0) {
 		throttle_.end(dmsnap_port_now_ns());
+		if (pages_.keeps_any())
+			idle_timer_.start(idle_ms);
+	}
 
 	if (--job.windows == 0 && job.started == job.sectors) {
 		while (job.targets.pop_front()) {
@@ -222,6 +237,12 @@ void Copier::end_window(Window &window)
 		job.done(job);
 	}
 	pump();
+}
+
+void Copier::idle()
+{
+	if (windows_in_flight_ == 0)
+		pages_.trim();
 }
 
 } // namespace dmsnap

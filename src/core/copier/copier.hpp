@@ -14,6 +14,9 @@
  * the next is tried.  Writes draw a Transfer each; when these run out the
  * window's other writes follow as Transfers come back from writes in flight.
  *
+ * Jobs in the background come after all others, and take no more than
+ * background_pages_max as long as any window is in flight.
+ *
  * Errors: a failed read counts for each target that wanted the window, a failed
  * write for its target only.
  *
@@ -45,12 +48,18 @@ public:
 	 */
 	void start(CopyJob &job);
 
+	/* In flight for jobs in the background: 2 MiB. */
+	static constexpr size_t background_pages_max = 512;
+
 private:
+	using Jobs = List<CopyJob, &CopyJob::link>;
+
 	friend struct Window;
 	friend struct Transfer;
 
 	/* Starts what can be started. */
 	void pump();
+	void pump(Jobs &jobs);
 	bool throttled();
 	bool start_window(CopyJob &job);
 	void read_done(Window &window);
@@ -60,18 +69,32 @@ private:
 	void write_done(Transfer &transfer);
 	void part_ended(Window &window, CopyTarget &target, int error);
 	void end_window(Window &window);
+	void idle();
+
+	/* Pages are kept so long for copies to come. */
+	static constexpr unsigned int idle_ms = 1000;
 
 	Worker &worker_;
 	PageReserve pages_;
 	Pool<Window> windows_;
 	Pool<Transfer> transfers_;
-	List<CopyJob, &CopyJob::link> jobs_;
+	Jobs jobs_;
+	Jobs background_jobs_;
 	List<Window, &Window::stalled_link> stalled_;
 	size_t windows_in_flight_ = 0;
 	Throttle throttle_;
 
-	MethodTask<Copier, &Copier::pump> pump_task_{*this};
+	struct PumpTask : Task {
+		explicit PumpTask(Copier &of)
+		    : Task([](Task &task) { static_cast<PumpTask &>(task).copier.pump(); }),
+		      copier(of)
+		{
+		}
+		Copier &copier;
+	} pump_task_{*this};
 	Timer throttle_timer_{worker_, pump_task_};
+	MethodTask<Copier, &Copier::idle> idle_task_{*this};
+	Timer idle_timer_{worker_, idle_task_};
 };
 
 } // namespace dmsnap

@@ -59,6 +59,10 @@ public:
 	uint64_t sectors = 0;
 	List<CopyTarget, &CopyTarget::link> targets;
 	Done done;
+	/* Nobody waits for it: lets the others go first, and leaves them memory. */
+	bool background = false;
+	/* Of the writes: %DMSNAP_IO_SYNC unless the system may hold them back. */
+	unsigned int write_flags = DMSNAP_IO_SYNC;
 
 	ListHook link;
 

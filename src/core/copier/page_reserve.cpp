@@ -18,30 +18,32 @@ constinit Atomic<size_t> module_pages;
 PageReserve::~PageReserve()
 {
 	DMSNAP_ASSERT(out_ == 0);
-	while (reserved_ > 0)
-		dmsnap_port_page_free(reserve_[--reserved_]);
+	trim();
+	while (at_hand_ > 0)
+		dmsnap_port_page_free(pages_[--at_hand_]);
 }
 
 Status PageReserve::fill()
 {
-	while (reserved_ < pages_reserved) {
+	while (at_hand_ < pages_reserved) {
 		void *page = dmsnap_port_page_alloc(DMSNAP_ALLOC_CONSTRUCT);
 		if (!page)
 			return fail(Error::no_memory);
-		reserve_[reserved_++] = page;
+		pages_[at_hand_++] = page;
 	}
 	return {};
 }
 
+/* From what is kept, from the system, and from the reserve, in this order. */
 void *PageReserve::take_one()
 {
-	if (out_ < pages_max && module_pages.load_relaxed() < module_pages_max) {
+	if (out_ < pages_max && !keeps_any() && module_pages.load_relaxed() < module_pages_max) {
 		if (void *page = dmsnap_port_page_alloc(DMSNAP_ALLOC_NOWAIT)) {
 			module_pages.add(1);
 			return page;
 		}
 	}
-	return reserved_ > 0 ? reserve_[--reserved_] : nullptr;
+	return at_hand_ > 0 ? pages_[--at_hand_] : nullptr;
 }
 
 size_t PageReserve::take(std::span<void *> pages)
@@ -60,14 +62,22 @@ size_t PageReserve::take(std::span<void *> pages)
 void PageReserve::give_back(std::span<void *const> pages)
 {
 	for (void *page : pages) {
-		if (reserved_ < pages_reserved) {
-			reserve_[reserved_++] = page;
+		if (at_hand_ < pages_kept) {
+			pages_[at_hand_++] = page;
 			continue;
 		}
 		dmsnap_port_page_free(page);
 		module_pages.sub(1);
 	}
 	out_ -= pages.size();
+}
+
+void PageReserve::trim()
+{
+	while (keeps_any()) {
+		dmsnap_port_page_free(pages_[--at_hand_]);
+		module_pages.sub(1);
+	}
 }
 
 } // namespace dmsnap

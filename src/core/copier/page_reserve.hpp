@@ -2,7 +2,9 @@
 /*
  * PageReserve: the pages that copies are made through.  A few are held back for
  * when memory is short; more are taken while there is memory, up to a cap for
- * this reserve and one for the whole module.
+ * this reserve and one for the whole module.  What comes back is kept for a while,
+ * up to pages_kept: a page from the system costs more than the copy when the
+ * kernel clears it first.
  *
  * Locking: none; one worker uses it.
  */
@@ -22,6 +24,8 @@ public:
 	static constexpr size_t module_pages_max = 16384;
 	/* Held back: one page more than the longest list of pages (see Copier). */
 	static constexpr size_t pages_reserved = 65;
+	/* At hand, the reserve included. */
+	static constexpr size_t pages_kept = 512;
 
 	PageReserve() = default;
 	/* Every page must be back. */
@@ -41,11 +45,15 @@ public:
 
 	size_t out() const { return out_; }
 
+	/* Is there more at hand than the reserve?  Gives that back to the system. */
+	bool keeps_any() const { return at_hand_ > pages_reserved; }
+	void trim();
+
 private:
 	void *take_one();
 
-	void *reserve_[pages_reserved] = {};
-	size_t reserved_ = 0;
+	void *pages_[pages_kept] = {};
+	size_t at_hand_ = 0;
 	/* Handed out and not back. */
 	size_t out_ = 0;
 };

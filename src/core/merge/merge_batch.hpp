@@ -42,8 +42,10 @@ struct MergeJob : CopyJob {
 	NewChunk new_begin;
 	uint64_t chunks = 0;
 	std::span<MergeTarget> targets_of_job;
-	/* Its chunks were written on the COW device after they may have been read. */
+	/* Its chunks were written on the COW device after they may have been read.  Origin's lock. */
 	bool dirty = false;
+	/* To be copied in this round. */
+	bool again = false;
 };
 
 class MergeBatch {

@@ -208,6 +208,7 @@ void Merger::go_live()
 		live_ = true;
 	}
 	phase_ = Phase::copying;
+	rounds_ = 0;
 	if (snapshot_.readers().wait(writers_))
 		writers_gone();
 }
@@ -227,12 +228,12 @@ void Merger::claimed()
 	copy(false);
 }
 
-void Merger::copy(bool only_dirty)
+void Merger::copy(bool only_again)
 {
 	/* One more, so that none is the last before all have begun. */
 	jobs_left_ = 1;
 	for (MergeJob &job : batch_.jobs()) {
-		if (only_dirty && !job.dirty)
+		if (only_again && !job.again)
 			continue;
 		jobs_left_++;
 		job.start();
@@ -251,18 +252,29 @@ void Merger::job_ended()
 		return;
 	if (copy_error_)
 		give_up(copy_error_);
-	else if (phase_ == Phase::copying)
-		block();
-	else
+	else if (phase_ == Phase::settling && last_round_)
 		flush();
+	else
+		settle();
 }
 
-void Merger::block()
+/*
+ * One more round of what got dirty.  Who marks a job after this will be seen by the
+ * next round, or waits; who marked it before has to end before it is read again.
+ */
+void Merger::settle()
 {
+	bool any = false;
 	{
 		SpinGuard guard(origin().lock());
-		blocked_ = true;
+		for (MergeJob &job : batch_.jobs()) {
+			job.again = std::exchange(job.dirty, false);
+			any |= job.again;
+		}
+		last_round_ = !any || rounds_ == rounds_max;
+		blocked_ = last_round_;
 	}
+	rounds_++;
 	phase_ = Phase::settling;
 	if (snapshot_.readers().wait(writers_))
 		writers_gone();

@@ -15,9 +15,12 @@
  *   4. copy, many at a time                     both devices have the same data, or
  *                                               the origin has old; reads come from
  *                                               the COW device; a load merges again
+ *      Jobs that got dirty meanwhile are
+ *      copied again, a few times at most
  *   5. the batch is blocked: writes of its      the same
  *      chunks wait.  Those on their way end,
- *      dirty jobs are copied once more
+ *      jobs that are dirty still are copied
+ *      for the last time
  *   6. flush the origin                         the same, and what the origin has
  *                                               stays
  *   7. cut the exceptions off the list          they are merged, or in part: then
@@ -29,7 +32,7 @@
  * No write reaches the origin for a chunk that is on the list still: merging it
  * again after a crash would undo the write.  And none is answered from step 5 to
  * 8, when it would be lost on the COW device.  So a write waits for a bounded
- * time: steps 5 to 8, whose only copies are of what was written during 2 to 4.
+ * time: steps 5 to 8, whose only copies are of what was written just before.
  *
  * The size of a batch: it doubles as long as nobody uses the device, for the
  * fewest flushes; with I/O from outside it is what took batch_goal_ns last time.
@@ -87,6 +90,8 @@ public:
 	dmsnap_device *cow_device() const;
 	ChunkSize chunk_size() const;
 	Copier &copier();
+	/* Nobody else uses the device, or somebody waits for the batch. */
+	bool in_a_hurry() const { return phase_ == Phase::settling || !used_.load_relaxed(); }
 	void copy_failed(const MergeTarget &target);
 	void job_ended();
 	/* For the claims. */
@@ -100,6 +105,8 @@ private:
 	static constexpr uint32_t batch_first = 256;
 	static constexpr uint32_t batch_least = 32;
 	static constexpr uint64_t batch_goal_ns = 8000000;
+	/* How often dirty jobs are copied again before the batch is blocked. */
+	static constexpr unsigned int rounds_max = 3;
 	/* Runs taken out of the table with the lock held once. */
 	static constexpr uint32_t erased_at_once = 32;
 	static constexpr unsigned int memory_wait_ms = 10;
@@ -124,9 +131,8 @@ private:
 	bool take_entries();
 	void go_live();
 	void writers_gone();
-	void copy(bool only_dirty);
-	void copied();
-	void block();
+	void copy(bool only_again);
+	void settle();
 	void flush();
 	void flushed();
 	void retire();
@@ -172,6 +178,8 @@ private:
 	uint64_t begun_ns_ = 0;
 	bool merged_any_ = false;
 	unsigned int jobs_left_ = 0;
+	unsigned int rounds_ = 0;
+	bool last_round_ = false;
 	const char *copy_error_ = nullptr;
 	uint32_t erased_ = 0;
 	int flush_error_ = 0;

@@ -41,9 +41,29 @@ TEST(PageReserve, hands_out_what_is_wanted_up_to_its_cap_and_what_it_holds_back)
 		EXPECT_TRUE(take(reserve, 1).empty());
 		reserve.give_back(all);
 		EXPECT_EQ(reserve.out(), 0u);
+		EXPECT_TRUE(reserve.keeps_any());
+		EXPECT_EQ(Memory::instance().bytes(),
+			  PageReserve::pages_kept * size_t{DMSNAP_PAGE_SIZE});
+		reserve.trim();
+		EXPECT_FALSE(reserve.keeps_any());
 		EXPECT_EQ(Memory::instance().bytes(),
 			  PageReserve::pages_reserved * size_t{DMSNAP_PAGE_SIZE});
 	}
+}
+
+TEST(PageReserve, what_is_kept_is_used_before_the_system_is_asked)
+{
+	PageReserve reserve;
+	ASSERT_TRUE(reserve.fill());
+	std::vector<void *> pages = take(reserve, 300);
+	ASSERT_EQ(pages.size(), 300u);
+	reserve.give_back(pages);
+	Memory::instance().fail_nowait_from(0);
+	pages = take(reserve, 400);
+	Memory::instance().fail_nothing();
+	/* The reserve was not touched the first time. */
+	EXPECT_EQ(pages.size(), 300 + PageReserve::pages_reserved);
+	reserve.give_back(pages);
 }
 
 TEST(PageReserve, has_what_it_holds_back_when_memory_is_short)
@@ -56,6 +76,7 @@ TEST(PageReserve, has_what_it_holds_back_when_memory_is_short)
 		EXPECT_EQ(pages.size(),
 			  PageReserve::pages_reserved + static_cast<size_t>(round) * 5);
 		reserve.give_back(pages);
+		reserve.trim();
 		Memory::instance().fail_nothing();
 	}
 }
@@ -90,6 +111,7 @@ TEST(PageReserve, shares_a_cap_with_all_others_of_the_module)
 	EXPECT_EQ(from_system, PageReserve::module_pages_max);
 	/* What one gives back another may have. */
 	reserves[0]->give_back(out[0]);
+	reserves[0]->trim();
 	out[0].clear();
 	std::vector<void *> more = take(*reserves[11], 3000);
 	EXPECT_EQ(more.size() + out[11].size(), PageReserve::pages_max);

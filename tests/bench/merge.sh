@@ -1,0 +1,222 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The guest's part of tests/bench/merge: makes a snapshot, writes to it, merges
+# it, and says what that took.
+#
+# usage: bash merge.sh SCENARIO...
+#
+# For the host, one a line:
+#   begin SCENARIO
+#   figure SCENARIO NAME VALUE
+#   images SCENARIO      /results/SCENARIO.{before,after} are to be equal
+#   end SCENARIO
+#   missing TARGET       the module has no such target, nothing was measured
+
+set -eEuo pipefail
+shopt -s inherit_errexit
+trap 'echo "merge.sh: line $LINENO: $BASH_COMMAND" >&2' ERR
+
+readonly ORIGIN_MB=256 COW_MB=512
+readonly SIZE=$((ORIGIN_MB * 2048))
+readonly TRACE=/sys/kernel/tracing
+origin='' cow=''            # set by make_device
+
+# An interruptible sleep that needs no process, which would be 3 ms of CPU
+mkfifo /tmp/never
+exec 9<> /tmp/never
+
+pause()
+{
+	read -r -t "$1" -u 9 || true
+}
+
+# make_device NAME MB LATENCY_NS CACHE_MB: sets the variable NAME to its name in /sys/block
+make_device()
+{
+	local dir=/sys/kernel/config/nullb/$1 setting
+	mkdir "$dir"
+	for setting in "size $2" "completion_nsec $3" "cache_size $4" "memory_backed 1" "queue_mode 2" "irqmode 2" \
+		"submit_queues 2" "hw_queue_depth 256" "power 1"; do
+		echo "${setting#* }" > "$dir/${setting% *}"
+	done
+	# Newer kernels name the device after the directory, older ones after its index
+	if [ -e "/sys/block/$1" ]; then
+		printf -v "$1" '%s' "$1"
+	else
+		printf -v "$1" 'nullb%s' "$(< "$dir/index")"
+	fi
+}
+
+drop_devices()
+{
+	local dir
+	for dir in /sys/kernel/config/nullb/*/; do
+		echo 0 > "$dir/power"
+		rmdir "$dir"
+	done
+}
+
+# count_of DEVICE FIELD: of its stat file, from 0; 4 is writes, 15 flushes
+count_of()
+{
+	local fields
+	read -r -a fields < "/sys/block/$1/stat"
+	echo "${fields[$2]}"
+}
+
+# prepare LATENCY_NS CACHE_MB FIO_OPTIONS...: the devices, and on `cow` a snapshot written by fio
+prepare()
+{
+	make_device origin "$ORIGIN_MB" "$1" "$2"
+	make_device cow "$COW_MB" "$1" "$2"
+	COW_DEV=$(< "/sys/block/$cow/dev")
+	shift 2
+	# A volume in use: what null_blk has never stored, it has to get memory for when
+	# it is written, and that costs more than the write
+	dd if=/dev/zero of="/dev/$origin" bs=1M count="$ORIGIN_MB" oflag=direct status=none
+	dmsetup create org --table "0 $SIZE snapshot-origin /dev/$origin"
+	dmsetup create snap --notable
+	dmsetup load snap --table "0 $SIZE snapshot /dev/$origin /dev/$cow P 8"
+	dmsetup suspend org
+	dmsetup resume snap
+	dmsetup resume org
+	fio --name=write --filename=/dev/mapper/snap --ioengine=libaio --direct=1 --randrepeat=1 --refill_buffers \
+		--end_fsync=1 --output=/tmp/write.out "$@"
+	if [ "$CHECK" = yes ]; then
+		dd if=/dev/mapper/snap of="/results/$SCENARIO.before" bs=1M iflag=direct status=none
+	fi
+	dmsetup remove snap
+	dmsetup remove org
+	dmsetup create merge --notable
+	dmsetup load merge --table "0 $SIZE snapshot-merge /dev/$origin /dev/$cow P 8"
+}
+
+is_merged()
+{
+	local fields
+	read -r -a fields < <(dmsetup status merge)
+	case ${fields[*]:3} in
+	*/*\ *) [ "${fields[3]%%/*}" = "${fields[4]}" ] ;;
+	*)
+		echo "the merge has ended with: ${fields[*]:3}" >&2
+		exit 1
+		;;
+	esac
+}
+
+# run_merge [COMMAND...]: resumes `merge`, starts COMMAND, and returns when all is merged
+run_merge()
+{
+	local stat='' last='' end=$((SECONDS + 300))
+	echo mono > "$TRACE/trace_clock"
+	echo 16384 > "$TRACE/buffer_size_kb"
+	echo "p:dmsnap/resume dm_table_resume_targets" > "$TRACE/kprobe_events"
+	echo "dev == $((${COW_DEV%:*} << 20 | ${COW_DEV#*:}))" > "$TRACE/events/block/block_rq_complete/filter"
+	echo > "$TRACE/trace"
+	echo 1 > "$TRACE/events/block/block_rq_complete/enable"
+	echo 1 > "$TRACE/events/dmsnap/resume/enable"
+	dmsetup resume merge
+	"$@"
+	# The status is not asked while there is I/O: dmsetup is 5 ms of CPU
+	until [ "$stat" = "$last" ] && [ "$stat" ] && is_merged; do
+		if ((SECONDS > end)); then
+			echo "no end of the merge: $(dmsetup status merge)" >&2
+			exit 1
+		fi
+		last=$stat
+		pause 0.02 # no gap between two I/Os of a merge is as long
+		read -r stat < "/sys/block/$cow/stat"
+	done
+}
+
+# merge_time: in us, from the targets' resume to the last I/O on the COW device, by the
+# kernel's trace: a merge ends by clearing the last entries there.  Looking at the
+# counters often enough instead would change what is measured, by up to a quarter.
+merge_time()
+{
+	echo 0 > "$TRACE/events/enable"
+	awk '{
+		for (i = 1; i < NF; i++)
+			if ($i ~ /^[0-9]+\.[0-9]+:$/) {
+				time = $i + 0
+				if ($(i + 1) == "resume:")
+					start = time
+				else if ($(i + 1) == "block_rq_complete:")
+					end = time
+			}
+	}
+	END { if (!start || !end) exit 1; printf "%d\n", (end - start) * 1000000 + 0.5 }' "$TRACE/trace"
+	echo > "$TRACE/kprobe_events"
+}
+
+figure()
+{
+	printf 'figure %s %s %s\n' "$SCENARIO" "$1" "$2"
+}
+
+# merge LATENCY_NS CACHE_MB FIO_OPTIONS...
+merge()
+{
+	local flushes writes took
+	CHECK=yes
+	prepare "$@"
+	flushes=$(($(count_of "$origin" 15) + $(count_of "$cow" 15)))
+	writes=$(count_of "$cow" 4)
+	run_merge
+	took=$(merge_time)
+	figure us "$took"
+	figure flushes $(($(count_of "$origin" 15) + $(count_of "$cow" 15) - flushes))
+	figure metadata $(($(count_of "$cow" 4) - writes))
+	dmsetup remove merge
+	dd if="/dev/$origin" of="/results/$SCENARIO.after" bs=1M iflag=direct status=none
+	echo "images $SCENARIO"
+}
+
+# user_start REGION USERS
+user_start()
+{
+	fio --name=user --filename=/dev/mapper/merge --ioengine=libaio --direct=1 --rw=randwrite --bs=4k --iodepth=1 \
+		--size="$1" --numjobs="$2" --thread --group_reporting --randrepeat=1 --time_based --runtime=3600 --output-format=json \
+		--output="/results/$SCENARIO.json" &
+	USER_PID=$!
+}
+
+# merge_used REGION USERS FIO_OPTIONS...: while users write to the first REGION of the device
+merge_used()
+{
+	local region=$1 users=$2 took
+	shift 2
+	CHECK=no
+	prepare 1000000 0 "$@"
+	run_merge user_start "$region" "$users"
+	# At once, for the user would wait for all CPU time that we take
+	kill -INT "$USER_PID"
+	wait "$USER_PID" || true # its exit code tells of the signal
+	took=$(merge_time)
+	figure us "$took"
+	dmsetup remove merge
+}
+
+modprobe null_blk nr_devices=0
+mount -t configfs configfs /sys/kernel/config
+mountpoint -q "$TRACE" || mount -t tracefs tracefs "$TRACE"
+if ! dmsetup targets | grep -q '^snapshot-merge '; then
+	echo "missing snapshot-merge"
+	exit
+fi
+for SCENARIO; do
+	echo "begin $SCENARIO"
+	case $SCENARIO in
+	counts) merge 100000 64 --rw=randwrite --bs=4k --io_size=2m --iodepth=32 ;;
+	rand-1ms) merge 1000000 0 --rw=randwrite --bs=4k --io_size=8m --iodepth=32 ;;
+	rand-100us) merge 100000 0 --rw=randwrite --bs=4k --io_size=8m --iodepth=32 ;;
+	seq-100us) merge 100000 0 --rw=write --bs=1m --io_size=32m --iodepth=4 ;;
+	wait-seq) merge_used "${ORIGIN_MB}m" 1 --rw=write --bs=1m --iodepth=4 ;;
+	# Few chunks and some users, so that enough writes hit a chunk which is just
+	# being merged: in-tree, merging one at a time, that is 3 writes for each user
+	wait-rand) merge_used 32m 4 --rw=randwrite --bs=4k --size=32m --iodepth=32 ;;
+	esac
+	drop_devices
+	echo "end $SCENARIO"
+done
