@@ -1,0 +1,6 @@
+# summary: xfs on an origin: files in its snapshots keep their contents, logs are replayed, checks find nothing
+# timeout: 120
+
+. /job/vm/lib-io.sh
+. /job/vm/lib-fs.sh
+fs_case xfs
