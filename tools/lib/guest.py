@@ -24,13 +24,14 @@ KERNELS = ("6.1", "6.12")
 
 # Lines of the kernel's log that mean that something is broken, whatever the
 # job itself says.  Matched anywhere in the line: a line of the console can
-# start with a piece of another one.
+# start with a piece of another one.  (The driver says "unable to handle snapshot
+# disk version".)
 SPLAT = re.compile(
     r"BUG:|WARNING:|Oops|general protection fault|Kernel panic|kernel BUG at"
     r"|INFO: task .* blocked for more than|INFO: rcu|soft lockup|hard LOCKUP"
     r"|rcu.*(stall|self-detected)|UBSAN|KASAN|KCSAN|KFENCE|kmemleak: .* new suspected"
     r"|possible circular locking|possible recursive locking|inconsistent lock state"
-    r"|suspicious RCU usage|Internal error|[Uu]nable to handle|double fault"
+    r"|suspicious RCU usage|Internal error|[Uu]nable to handle (?!snapshot disk version)|double fault"
     r"|refcount_t:|list_(add|del) corruption|sleeping function called|scheduling while atomic"
     r"|Out of memory: Killed process|Bad page state|Call Trace:")
 
