@@ -1,0 +1,105 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Helpers of the guest tests with LVM2 (lvm-*.sh): files on the volume `origin` of
+# the group `vg`, and what each snapshot of it has to show.  Sourced after lib.sh.
+#
+#   lvm_make MB                the group on all disks of the guest, and the volume with
+#                              ext4 and files, mounted below /mnt
+#   lvm_files WHERE SEED       overwrites the files there
+#   lvm_take NAME OPTIONS...   lvcreate -s; remembers what is on the origin
+#   lvm_check [NAME...]        those snapshots (all taken) show what they have to; they are
+#                              mounted for the time being
+#   lvm_check_origin           the origin shows what lvm_files has last written there
+#   lvm_forget NAME            it is no longer to be checked
+#   lvm_rename NAME NEW        its files are now to be found there
+#   lv_field NAME FIELD        what lvs says, without blanks
+#
+# The sums are in $RESULTS: a later boot goes on with them.
+
+lvm_make()
+{
+	local disks=() serial
+	for serial in /sys/block/vd*/serial; do
+		if [ -e "$serial" ] && [[ $(< "$serial") == disk* ]]; then
+			serial=${serial%/serial}
+			disks+=("/dev/${serial##*/}")
+		fi
+	done
+	# Or a later boot's udev activates it before the module is the right one
+	vgcreate -q --setautoactivation n vg "${disks[@]}"
+	lvcreate -q -n origin -L "$1M" vg
+	mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 -N 256 -J size=4 /dev/vg/origin
+	mount_at /dev/vg/origin > /dev/null
+	lvm_files /mnt/origin 1
+}
+
+lvm_files()
+{
+	local i
+	for i in 1 2 3 4 5 6 7 8; do
+		head -c "$(((i * 7919 + $2) * 23 % 200000 + 100000))" /dev/urandom > "$1/file-$i"
+	done
+	ln -f "$1/file-$((1 + $2 % 8))" "$1/link"
+	sync -f "$1"
+	lvm_sums "$1" > "$RESULTS/${1##*/}.sums"
+}
+
+lvm_sums()
+{
+	(cd "$1" && find . -type f ! -path './lost+found*' | LC_ALL=C sort | xargs sha256sum)
+}
+
+lvm_take()
+{
+	local name=$1
+	shift
+	lvcreate -q -s -n "$name" "$@" vg/origin
+	cp "$RESULTS/origin.sums" "$RESULTS/$name.sums"
+}
+
+lvm_taken()
+{
+	local path
+	for path in "$RESULTS"/*.sums; do
+		path=${path##*/}
+		[ "$path" = origin.sums ] || printf '%s\n' "${path%.sums}"
+	done
+}
+
+lvm_check()
+{
+	local name
+	if [ $# -eq 0 ]; then
+		mapfile -t names < <(lvm_taken)
+		set -- "${names[@]}"
+	fi
+	for name; do
+		mount_at "/dev/vg/$name" ro > /dev/null
+		diff "$RESULTS/$name.sums" <(lvm_sums "/mnt/$name") || fail "snapshot $name has other files"
+		umount "/mnt/$name"
+	done
+}
+
+lvm_check_origin()
+{
+	sync
+	echo 3 > /proc/sys/vm/drop_caches
+	diff "$RESULTS/origin.sums" <(lvm_sums /mnt/origin) || fail "the origin has other files"
+}
+
+lvm_forget()
+{
+	rm "$RESULTS/$1.sums"
+}
+
+lvm_rename()
+{
+	lvrename -q vg "$1" "$2"
+	mv "$RESULTS/$1.sums" "$RESULTS/$2.sums"
+}
+
+lv_field()
+{
+	lvs --noheadings -o "$2" "vg/$1" | tr -d ' '
+}
