@@ -31,8 +31,9 @@
 # loop disks go when a case ends, its virtio disks are emptied before it starts,
 # and the module is loaded anew.  What cannot be removed fails the case.
 #
-# The full guest has no systemd, so nothing activates volume groups by itself:
-# a later boot says `vgchange -ay`.
+# In the full guest udev activates volume groups of an earlier boot before the case
+# gets to load its module.  So a case with several boots makes them with
+# --setautoactivation n, and says `vgchange -ay` itself.
 #
 # Set for a case: CASE (name), STAGE (1, 2, ... with `boots`), MODULE (as above),
 # RESULTS (a directory that the host keeps, and that later stages see), TMP (an
