@@ -33,7 +33,7 @@
 #   writer_start NAME DEVICE OPTIONS...   fio_verified over and over in the background, with
 #                              a seed of its own each time
 #   writer_passed NAME         has it been through at least once since the last question?
-#   writers_stop               lets them end their round; fails if one of them has failed
+#   writers_stop [NAME...]     lets them (all) end their round; fails if one of them has failed
 #   writers_move               waits until each writer has been through one more round
 #   pick N                     a random number below N; repeatable, see seed_random
 #   seed_random                prints the seed; SEED on the kernel's command line repeats it
@@ -229,15 +229,18 @@ writers_move()
 writers_stop()
 {
 	local name failed=
-	for name in "${!WRITERS[@]}"; do
+	if [ $# -eq 0 ]; then
+		set -- "${!WRITERS[@]}"
+	fi
+	for name; do
 		touch "$TMP/writer-$name.stop"
 	done
-	for name in "${!WRITERS[@]}"; do
+	for name; do
 		wait "${WRITERS[$name]}" || failed+=" $name"
 		note "writer $name: $(_writer_round "$name") rounds"
 		rm -f "$TMP/writer-$name".*
+		unset "WRITERS[$name]"
 	done
-	WRITERS=()
 	[ -z "$failed" ] || fail "writers have failed:$failed"
 }
 
