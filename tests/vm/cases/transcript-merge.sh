@@ -1,0 +1,5 @@
+# summary: merges begin, go on, end and are refused as with the in-tree driver
+# timeout: 150
+
+. /job/vm/transcripts/runner.sh
+compare_transcripts merge
