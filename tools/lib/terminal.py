@@ -56,6 +56,7 @@ class Wait:
         self.begun = time.monotonic()
         self.fraction = None       # done so far, if that can be told
         self.detail = ""
+        self.bar = None            # of something within it, shown instead
 
     def seconds(self):
         return time.monotonic() - self.begun
@@ -67,12 +68,46 @@ class Wait:
         return self.expected - spent
 
     def text(self):
+        if self.bar:
+            return self.bar.text()
         left = self.left()
         parts = [f"{clock(self.seconds())} so far",
                  f"about {clock(left)} left" if left >= 1 else "nearly done" if left > -10 else "longer than expected"]
         if self.after:
             parts.append(f"all done at about {time.strftime('%H:%M', time.localtime(time.time() + max(left, 0) + self.after))}")
         return f"{self.what}{': ' if self.what else ''}{', '.join(parts)}{'   ' if self.detail else ''}{self.detail}"
+
+
+class Bar:
+    """Something of which it is known how much there is, and how much is done."""
+
+    WIDTH = 30
+
+    def __init__(self, what, unit):
+        self.what = what
+        self.unit = unit
+        self.begun = time.monotonic()
+        self.done = self.total = self.first = 0
+
+    def move(self, done, total):
+        if not self.total:
+            self.first = done
+        self.done, self.total = done, total
+
+    def percent(self):
+        return 100 * self.done // self.total if self.total else 0
+
+    def text(self):
+        full = self.WIDTH * self.percent() // 100
+        text = (f"{self.what} [{'#' * full}{'.' * (self.WIDTH - full)}] {self.percent():3} %"
+                f", {self.done} of {self.total} {self.unit}")
+        spent = time.monotonic() - self.begun
+        if self.done == self.total:
+            return f"{text}, in {spent:.1f} s"
+        if self.done > self.first:
+            left = spent / (self.done - self.first) * (self.total - self.done)
+            text += f", about {clock(left)} left, ends at {time.strftime('%H:%M:%S', time.localtime(time.time() + left))}"
+        return text
 
 
 class Terminal:

@@ -14,6 +14,7 @@
 #   say TEXT...               plain words for the user, a paragraph
 #   run 'COMMAND LINE'        shows the line, runs it, shows its output
 #   held CLAIM COMMAND...     the command succeeds if the claim is true
+#   progress WHAT DONE TOTAL  how far something is, in MB; DONE = TOTAL ends it
 
 set -eEuo pipefail
 
@@ -48,6 +49,11 @@ held()
 	"$@"
 	tell held "$CLAIM"
 	CLAIM=
+}
+
+progress()
+{
+	tell progress "$*"
 }
 
 # --- what steps have in common ----------------------------------------------

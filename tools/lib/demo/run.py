@@ -20,7 +20,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent.parent
 sys.path.insert(0, str(HERE.parent))
 import guest as guests  # noqa: E402  pylint: disable=wrong-import-position
-from terminal import Durations, Terminal  # noqa: E402  pylint: disable=wrong-import-position
+from terminal import Bar, Durations, Terminal  # noqa: E402  pylint: disable=wrong-import-position
 
 EXIT_HELD, EXIT_BROKEN, EXIT_NO_SETUP = 0, 1, 2
 DISKS = ("192M", "192M")
@@ -56,6 +56,7 @@ class Narrator(guests.Watcher):
         self.ready = False
         self.running = None        # the step that is
         self.broken = ""
+        self.bar = None            # of what is going on, if that can be told
         self._pending = b""
 
     def message(self, text, guest):
@@ -92,6 +93,23 @@ class Narrator(guests.Watcher):
 
     def on_broken(self, text):
         self.broken = text
+
+    def on_progress(self, text):
+        """WHAT DONE TOTAL, in MB"""
+        what, done, total = text.rsplit(" ", 2)
+        if self.bar is None:
+            self.bar = Bar(what, "MB")
+        before = self.bar.percent() // 25
+        self.bar.move(int(done), int(total))
+        if done == total:
+            self.demo.show("    " + self.bar.text())
+            self.bar = None
+        elif not self.demo.terminal.tty and self.bar.percent() // 25 != before:
+            self.demo.show("    ... " + self.bar.text())
+        self.show_bar(self.bar)
+
+    def show_bar(self, bar):
+        """Where there is something to show it on."""
 
 
 class Demo:
@@ -175,6 +193,9 @@ class Demo:
                     demo.say(f"It is up, after {wait.seconds():.0f} seconds.")
                     wait.what = "working"
                     wait.expected = wait.seconds() + demo.durations.get(steps_name, 4 * len(steps))
+
+            def show_bar(self, bar):
+                wait.bar = bar
 
         narrator = Booting(self)
         with tempfile.TemporaryDirectory(prefix="job.", dir=self.place) as work:
