@@ -40,35 +40,16 @@ dmsnap_map Merger::map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *space
 	}
 }
 
-void Merger::remap_to_cow(Io &io, NewChunk chunk)
-{
-	uint64_t sector =
-		chunk_size().first_sector(chunk.value) + chunk_size().offset_in_chunk(io.sector);
-	dmsnap_port_bio_remap(io.bio, cow_device(), sector);
-}
-
-namespace {
-
-/* What the table says of the bio, from its first chunk on, as far as it goes. */
-Fate fate_of(const Snapshot &snapshot, const Io &io)
-{
-	ChunkSize chunk_size = snapshot.chunk_size();
-	uint64_t first = chunk_size.chunk_of(io.sector);
-	return snapshot.fate_of({first}, chunk_size.chunk_of(io.end() - 1) - first + 1);
-}
-
-} // namespace
-
 dmsnap_map Merger::map_read(Io &io)
 {
 	note_use();
 	Fate fate;
 	if (snapshot_.healthy()) {
-		fate = fate_of(snapshot_, io);
+		fate = snapshot_.fate_of(io);
 		io.cut(chunk_size().first_sector(chunk_size().chunk_of(io.sector) + fate.count));
 	}
 	if (fate.mapped)
-		remap_to_cow(io, fate.new_begin);
+		snapshot_.remap_to_cow(io, fate.new_begin);
 	else
 		dmsnap_port_bio_remap(io.bio, origin_device(), io.sector);
 	return DMSNAP_MAP_REMAPPED;
@@ -80,7 +61,7 @@ dmsnap_map Merger::map_write(Io &io)
 	if (!snapshot_.healthy())
 		return write_to_origin(io);
 
-	Fate fate = fate_of(snapshot_, io);
+	Fate fate = snapshot_.fate_of(io);
 	if (!fate.mapped) {
 		io.cut(chunk_size().first_sector(chunk_size().chunk_of(io.sector) + fate.count));
 		return write_to_origin(io);
@@ -117,7 +98,7 @@ Merger::Place Merger::place_write(Io &io, bool may_cut)
 	{
 		SpinGuard guard(origin().lock());
 		OldChunk chunk{chunk_size().chunk_of(io.sector)};
-		Fate fate = fate_of(snapshot_, io);
+		Fate fate = snapshot_.fate_of(io);
 		uint64_t count = fate.count;
 		MergeTarget *target = live_ && fate.mapped ? batch_.find(chunk) : nullptr;
 		if (target && chunk < target->run.old_begin) {
@@ -139,7 +120,7 @@ Merger::Place Merger::place_write(Io &io, bool may_cut)
 		} else {
 			if (target)
 				target->job.dirty = true;
-			remap_to_cow(io, fate.new_begin);
+			snapshot_.remap_to_cow(io, fate.new_begin);
 			io.tracked = true;
 			place = Place::cow;
 		}

@@ -155,7 +155,6 @@ private:
 	dmsnap_map write_to_origin(Io &io);
 	enum class Place : uint8_t { origin, cow, nowhere };
 	Place place_write(Io &io, bool may_cut);
-	void remap_to_cow(Io &io, NewChunk chunk);
 
 	Snapshot &snapshot_;
 	Atomic<bool> failed_;

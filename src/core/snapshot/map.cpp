@@ -80,7 +80,7 @@ void Snapshot::remap_to_cow(Io &io, NewChunk chunk)
 bool Snapshot::remap_if_mapped(Io &io)
 {
 	OldChunk chunk{chunk_size_.chunk_of(io.sector)};
-	Fate fate = table_->find(chunk, chunks_to(io));
+	Fate fate = fate_of(io);
 	if (!fate.mapped)
 		return false;
 	/* Asked behind the table: a run is counted as undurable before it is in there. */
@@ -102,7 +102,7 @@ dmsnap_map Snapshot::map_read(Io &io)
 
 	io.token = readers_->enter();
 	OldChunk chunk{chunk_size_.chunk_of(io.sector)};
-	Fate fate = table_->find(chunk, chunks_to(io));
+	Fate fate = fate_of(io);
 	io.cut(chunk_size_.first_sector(chunk.value + fate.count));
 	if (fate.mapped) {
 		readers_->leave(io.token);
@@ -151,7 +151,7 @@ Snapshot::Verdict Snapshot::judge_write(Io &io, bool may_cut)
 		run->operation.waiters.push_back(io);
 		return {Kind::held};
 	}
-	Fate fate = table_->find(chunk, chunks_to(io));
+	Fate fate = fate_of(io);
 	if (fate.mapped) {
 		if (may_cut)
 			io.cut(chunk_size_.first_sector(chunk.value + fate.count));

@@ -133,6 +133,13 @@ public:
 
 	/* No lock. */
 	Fate fate_of(OldChunk chunk, uint64_t max) const { return table_->find(chunk, max); }
+	/* What the table says of a bio, from its first chunk on, as far as it goes. */
+	Fate fate_of(const Io &io) const
+	{
+		return fate_of({chunk_size_.chunk_of(io.sector)}, chunks_to(io));
+	}
+	/* The bio begins in a chunk that lies in @chunk of the COW device. */
+	void remap_to_cow(Io &io, NewChunk chunk);
 
 	/* Only of a snapshot that merges, and has its store. */
 	PersistentStore *persistent() { return persistent_.get(); }
@@ -184,7 +191,6 @@ private:
 	dmsnap_map carry_out(Io &io, const Verdict &verdict, bool in_map);
 	void sent_durable(Io &io, int error);
 	void overflow();
-	void remap_to_cow(Io &io, NewChunk chunk);
 	uint64_t chunks_to(const Io &io) const;
 
 	/* Runs. */

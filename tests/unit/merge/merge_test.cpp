@@ -179,6 +179,53 @@ TEST_F(MergeTest, is_refused_while_the_source_is_not_suspended)
 	EXPECT_EQ(bench_.origin.resume(), 0);
 }
 
+TEST_F(MergeTest, is_loaded_while_the_source_is_suspended)
+{
+	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	write_random(snap, 100);
+	snap.mapped.suspend();
+	ASSERT_EQ(bench_.origin.load(TargetType::merge, disk_sectors, snap.words), 0);
+	ASSERT_EQ(bench_.origin.resume(), 0);
+	bench_.world.run_until_idle();
+	EXPECT_EQ(bench_.origin.status(), "16/65536 16");
+	EXPECT_TRUE(merged(snap));
+}
+
+TEST_F(MergeTest, that_is_never_resumed_leaves_the_snapshot_alone)
+{
+	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	write_random(snap, 100);
+	ASSERT_EQ(bench_.origin.load(TargetType::merge, disk_sectors, snap.words), 0);
+	/* The table that is loaded next takes its place. */
+	ASSERT_EQ(bench_.origin.load(TargetType::origin, disk_sectors, "disk"), 0);
+	ASSERT_EQ(bench_.origin.resume(), 0);
+	ASSERT_EQ(bench_.write(0, 1000), 0);
+	EXPECT_TRUE(bench_.right(snap));
+}
+
+TEST_F(MergeTest, waits_with_its_claims_for_a_handover_beside_it)
+{
+	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	ASSERT_EQ(bench_.write(0, 8000), 0);
+	Bench::Snap &other = bench_.add("P 8", cow_sectors);
+	ASSERT_EQ(begin(snap), 0);
+	Mapped next("next");
+	for (int round = 0; round < 4; round++) {
+		bench_.world.run_for(300'000);
+		Mapped &from = round % 2 ? next : other.mapped;
+		Mapped &to = round % 2 ? other.mapped : next;
+		ASSERT_EQ(to.load(TargetType::snapshot, disk_sectors, other.words), 0);
+		from.suspend();
+		ASSERT_EQ(to.resume(), 0);
+		from.remove();
+	}
+	bench_.world.run_until_idle();
+	EXPECT_EQ(merging_.status(), "16/65536 16");
+	EXPECT_TRUE(merged(snap));
+	EXPECT_TRUE(bench_.right(other));
+	other.mapped.remove();
+}
+
 TEST_F(MergeTest, without_its_source_is_the_origin_alone)
 {
 	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
