@@ -1,0 +1,6 @@
+# summary: a store written by the in-tree module goes on with ours, and back again
+# timeout: 120
+
+. /job/vm/lib-io.sh
+. /job/vm/lib-interchange.sh
+interchange in-tree ours

@@ -1,0 +1,6 @@
+# summary: a store written by ours goes on with the in-tree module, and back again
+# timeout: 120
+
+. /job/vm/lib-io.sh
+. /job/vm/lib-interchange.sh
+interchange ours in-tree
