@@ -76,7 +76,7 @@ void Copier::start(CopyJob &job)
 		target.error = 0;
 		target.read_failed = false;
 	});
-	(job.background ? background_jobs_ : jobs_).push_back(job);
+	(job.background_pages ? background_jobs_ : jobs_).push_back(job);
 	pump();
 }
 
@@ -109,8 +109,8 @@ bool Copier::start_window(CopyJob &job)
 {
 	uint64_t left = job.sectors - job.started;
 	size_t wanted = pages_for(left);
-	if (job.background && windows_in_flight_ > 0 &&
-	    pages_.out() + wanted > background_pages_max)
+	if (job.background_pages && windows_in_flight_ > 0 &&
+	    pages_.out() + wanted > job.background_pages)
 		return false;
 
 	Window *window = windows_.get(*this, job);

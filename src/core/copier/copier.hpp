@@ -14,8 +14,8 @@
  * the next is tried.  Writes draw a Transfer each; when these run out the
  * window's other writes follow as Transfers come back from writes in flight.
  *
- * Jobs in the background come after all others, and take no more than
- * background_pages_max as long as any window is in flight.
+ * Jobs in the background come after all others, and have a limit of their own to
+ * what is in flight.
  *
  * Errors: a failed read counts for each target that wanted the window, a failed
  * write for its target only.
@@ -47,9 +47,6 @@ public:
 	 * done(); callbacks may run before this returns.
 	 */
 	void start(CopyJob &job);
-
-	/* In flight for jobs in the background: 2 MiB. */
-	static constexpr size_t background_pages_max = 512;
 
 private:
 	using Jobs = List<CopyJob, &CopyJob::link>;

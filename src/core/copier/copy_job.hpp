@@ -59,8 +59,11 @@ public:
 	uint64_t sectors = 0;
 	List<CopyTarget, &CopyTarget::link> targets;
 	Done done;
-	/* Nobody waits for it: lets the others go first, and leaves them memory. */
-	bool background = false;
+	/*
+	 * Not 0: nobody waits for it.  It lets the others go first, and while anything
+	 * is in flight it begins nothing that would make more pages of that.
+	 */
+	size_t background_pages = 0;
 	/* Of the writes: %DMSNAP_IO_SYNC unless the system may hold them back. */
 	unsigned int write_flags = DMSNAP_IO_SYNC;
 

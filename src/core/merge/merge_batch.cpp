@@ -28,7 +28,7 @@ void MergeJob::start()
 	ChunkSize chunk_size = merger.chunk_size();
 	uint64_t origin_end = dmsnap_port_device_sectors(merger.origin_device());
 
-	background = true;
+	background_pages = merger.in_a_hurry() ? pages_in_flight_max : pages_in_flight_used;
 	write_flags = merger.in_a_hurry() ? DMSNAP_IO_SYNC : 0;
 	source = merger.cow_device();
 	sector = chunk_size.first_sector(new_begin.value);

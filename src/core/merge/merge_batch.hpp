@@ -35,6 +35,10 @@ struct MergeTarget : CopyTarget {
 struct MergeJob : CopyJob {
 	MergeJob(class Merger &by, NewChunk at);
 
+	/* In flight at a time: 2 MiB; less when somebody else uses the device. */
+	static constexpr size_t pages_in_flight_max = 512;
+	static constexpr size_t pages_in_flight_used = 128;
+
 	/* Hands the job to the copier, with all its targets. */
 	void start();
 

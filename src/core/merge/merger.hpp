@@ -106,7 +106,7 @@ private:
 	static constexpr uint32_t batch_least = 32;
 	static constexpr uint64_t batch_goal_ns = 8000000;
 	/* How often dirty jobs are copied again before the batch is blocked. */
-	static constexpr unsigned int rounds_max = 3;
+	static constexpr unsigned int rounds_max = 8;
 	/* Runs taken out of the table with the lock held once. */
 	static constexpr uint32_t erased_at_once = 32;
 	static constexpr unsigned int memory_wait_ms = 10;

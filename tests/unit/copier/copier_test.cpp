@@ -300,16 +300,16 @@ TEST(Copier, lets_what_is_in_the_background_take_little_and_come_last)
 	CopierRig rig(3, 1 << 16);
 	rig.disk(0).hold(Op::read);
 	Copy background({{1, 0, 0, 32768}});
-	background.background = true;
+	background.background_pages = 512;
 	rig.start(background, 0, 32768);
 	rig.world.run_for(10 * ns_per_ms);
-	EXPECT_EQ(rig.disk(0).held() * 512, Copier::background_pages_max * 8);
+	EXPECT_EQ(rig.disk(0).held() * 512, background.background_pages * 8);
 
 	/* Memory is left for one that somebody waits for, and it is next. */
 	Copy urgent({{2, 0, 0, 4096}});
 	rig.start(urgent, 40000, 4096);
 	rig.world.run_for(10 * ns_per_ms);
-	EXPECT_EQ(rig.disk(0).held() * 512, Copier::background_pages_max * 8 + 4096);
+	EXPECT_EQ(rig.disk(0).held() * 512, background.background_pages * 8 + 4096);
 	rig.disk(0).release();
 	rig.finish(urgent);
 	EXPECT_EQ(background.done_calls, 0);
