@@ -49,7 +49,7 @@ prepare()
 	for part in "0 512" "512 512" "1024 2048"; do
 		jobs+=(--name=part --stonewall --rw=randwrite --bs=4k --offset="${part% *}k" --size="${part#* }k")
 	done
-	fio --filename="$(dm_path org)" --ioengine=libaio --direct=1 --iodepth=32 "${jobs[@]}" --output="$TMP/fio.out"
+	fio --filename="$(dm_path org)" --ioengine=libaio --direct=1 --iodepth=32 "${jobs[@]}" --output="$TMP/fio.out" > /dev/null
 	fio_both snap --rw=randwrite --bs=4k --iodepth=8 --offset=3072k --size=288k
 	fio_both snap --rw=randwrite --bs=512 --iodepth=1 --size=3072k --io_size=64k
 	dmsetup suspend snap
