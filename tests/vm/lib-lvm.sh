@@ -4,8 +4,8 @@
 # Helpers of the guest tests with LVM2 (lvm-*.sh): files on the volume `origin` of
 # the group `vg`, and what each snapshot of it has to show.  Sourced after lib.sh.
 #
-#   lvm_make MB                the group on all disks of the guest, and the volume with
-#                              ext4 and files, mounted below /mnt
+#   lvm_make MB [DEVICE...]    the group on these (all disks of the guest), and the volume
+#                              with ext4 and files, mounted below /mnt
 #   lvm_files WHERE SEED       overwrites the files there
 #   lvm_take NAME OPTIONS...   lvcreate -s; remembers what is on the origin
 #   lvm_check [NAME...]        those snapshots (all taken) show what they have to; they are
@@ -19,16 +19,18 @@
 
 lvm_make()
 {
-	local disks=() serial
+	local mb=$1 disks=() serial
+	shift
+	disks=("$@")
 	for serial in /sys/block/vd*/serial; do
-		if [ -e "$serial" ] && [[ $(< "$serial") == disk* ]]; then
+		if [ $# -eq 0 ] && [ -e "$serial" ] && [[ $(< "$serial") == disk* ]]; then
 			serial=${serial%/serial}
 			disks+=("/dev/${serial##*/}")
 		fi
 	done
 	# Or a later boot's udev activates it before the module is the right one
 	vgcreate -q --setautoactivation n vg "${disks[@]}"
-	lvcreate -q -n origin -L "$1M" vg
+	lvcreate -q -n origin -L "${mb}M" vg
 	mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 -N 256 -J size=4 /dev/vg/origin
 	mount_at /dev/vg/origin > /dev/null
 	lvm_files /mnt/origin 1

@@ -1,0 +1,179 @@
+# summary: LVM2: snapshots merged at once, at the next activation, in the background, beside others, across a power cut
+# guest: full
+# boots: 2
+# disks: 128M 128M
+# timeout: 300
+
+. /job/vm/lib-lvm.sh
+
+# A merge that can be looked at has to be slow: pv_speed MS delays each write of LVs
+pv_table()
+{
+	local device
+	device=$(disk "$1")
+	# Behind the begin of the disk, or LVM2 finds each PV twice
+	echo "0 4096 linear $device 2048"
+	if [ "$2" -eq 0 ]; then
+		echo "4096 $(($(sectors "$device") - 6144)) linear $device 6144"
+	else
+		echo "4096 $(($(sectors "$device") - 6144)) delay $device 6144 0 $device 6144 $2"
+	fi
+}
+
+pv_speed()
+{
+	dm_reload pv0 "$(pv_table 0 "$1")"
+	dm_reload pv1 "$(pv_table 1 "$1")"
+}
+
+# The merge shows on the origin what the snapshot has shown
+becomes_origin()
+{
+	mv "$RESULTS/$1.sums" "$RESULTS/origin.sums"
+}
+
+is_gone()
+{
+	! lvs "vg/$1" > /dev/null 2>&1
+}
+
+# ended NAME: the merge of it has, and nothing is left of the snapshot
+ended()
+{
+	wait_until 60 is_gone "$1"
+	expect_eq "$(dmsetup info -c --noheadings -o name | grep "$1" || true)" "" "devices of $1"
+}
+
+check_origin()
+{
+	mount_at /dev/vg/origin > /dev/null
+	lvm_check_origin
+	umount /mnt/origin
+}
+
+# More than a few files to merge
+overwrite()
+{
+	lvm_files /mnt/origin "$1"
+	head -c 8M /dev/urandom > /mnt/origin/big
+	sync -f /mnt/origin
+	lvm_sums /mnt/origin > "$RESULTS/origin.sums"
+}
+
+percent_below()
+{
+	local now
+	now=$(lv_field origin data_percent)
+	[ -n "$now" ] && [ "${now/./}" -lt "${1/./}" ]
+}
+
+# Merging, and the status says that it goes on; sets PERCENT
+falls()
+{
+	expect_eq "$(lv_field origin lv_attr)" "Owi-a-s---"
+	PERCENT=$(lv_field origin data_percent)
+	wait_until 30 percent_below "$PERCENT"
+	note "from $PERCENT % to $(lv_field origin data_percent) %"
+}
+
+# Who waits for the end of a merge, looks every second; no daemon does it for all
+POLL=(--config "global/use_lvmpolld=0 activation/polling_interval=1")
+readonly POLL
+dm_create pv0 "$(pv_table 0 0)"
+dm_create pv1 "$(pv_table 1 0)"
+
+if [ "$STAGE" -eq 1 ]; then
+	lvm_make 32 /dev/mapper/pv0 /dev/mapper/pv1
+
+	note "the origin is not in use"
+	lvm_take closed -c 4k -L 40M
+	lvm_files /mnt/origin 2
+	umount /mnt/origin
+	expect_ok lvconvert --merge "${POLL[@]}" vg/closed
+	becomes_origin closed
+	ended closed
+	expect_match "$(dmsetup table vg-origin)" "0 65536 linear .*"
+	check_origin
+
+	note "the origin is in use: when it is activated next"
+	mount_at /dev/vg/origin > /dev/null
+	lvm_take later -c 64k -L 40M
+	lvm_files /mnt/origin 6
+	mount_at /dev/vg/later > /dev/null
+	lvm_files /mnt/later 7
+	umount /mnt/later
+	expect_ok lvconvert --merge "${POLL[@]}" vg/later
+	expect_match "$OUTPUT" ".*will occur on next activation of vg/origin.*"
+	lvm_files /mnt/origin 8
+	lvchange -q --refresh "${POLL[@]}" vg/origin
+	expect_eq "$(dmsetup table vg-origin | cut -d ' ' -f 3)" snapshot-origin
+	lvm_check_origin
+	umount /mnt/origin
+	vgchange -q -an vg
+	vgchange -q "${POLL[@]}" -ay vg
+	becomes_origin later
+	check_origin
+	ended later
+	check_origin
+
+	note "in the background, while the origin is refreshed and used"
+	mount_at /dev/vg/origin > /dev/null
+	lvm_take back -c 4k -L 40M
+	overwrite 9
+	umount /mnt/origin
+	pv_speed 500
+	lvconvert -q --merge --background "${POLL[@]}" vg/back
+	becomes_origin back
+	falls
+	lvchange -q --refresh "${POLL[@]}" vg/origin
+	lvchange -q --poll y "${POLL[@]}" vg/origin
+	expect_fail lvcreate -s -n more -L 4M vg/origin
+	expect_fail lvremove -q -y vg/back
+	is_gone back && fail "it was merged before it could be used"
+	check_origin
+	pv_speed 0
+	ended back
+	check_origin
+
+	note "beside others"
+	mount_at /dev/vg/origin > /dev/null
+	lvm_take one -c 4k -L 40M
+	overwrite 10
+	lvm_take two -c 16k -L 40M
+	lvm_files /mnt/origin 11
+	lvm_take three -c 64k -L 40M
+	lvm_files /mnt/origin 12
+	umount /mnt/origin
+	expect_ok lvconvert --merge "${POLL[@]}" vg/two
+	becomes_origin two
+	ended two
+	check_origin
+	lvm_check one three
+	lvremove -q -y vg/three
+	lvm_forget three
+
+	note "and until the power fails"
+	mount_at /dev/vg/origin > /dev/null
+	overwrite 13
+	umount /mnt/origin
+	pv_speed 1000
+	lvconvert -q --merge --background "${POLL[@]}" vg/one
+	becomes_origin one
+	falls
+	power_cut
+fi
+
+# Slow still; nobody is told of the end until somebody is to look for it
+pv_speed 300
+vgchange -q --poll n -ay vg
+expect_eq "$(loaded_module)" ours
+falls
+mount_at /dev/vg/origin > /dev/null
+lvm_check_origin
+lvm_files /mnt/origin 14
+pv_speed 0
+lvchange -q --poll y "${POLL[@]}" vg/origin
+ended one
+lvm_check_origin
+umount /mnt/origin
+expect_ok e2fsck -f -n /dev/vg/origin
