@@ -70,7 +70,7 @@ PARTS = (
     Part("unit-san", "the same with address and undefined behaviour sanitizers", make("unit", "SAN=1"), 400),
     Part("guest-selftest", "the runner of the guest tests notices crashes and hangs", ("tests/vm/selftest",), 120, False,
          MODULES),
-    Part("guests", "tests in guests on both kernels", ("tests/vm/run",), 600, False, MODULES),
+    Part("guests", "tests in guests on both kernels", ("tests/vm/run",), 1200, False, MODULES),
 )
 
 
