@@ -82,12 +82,12 @@ void Copier::start(CopyJob &job)
 
 void Copier::pump()
 {
-	pump(jobs_);
+	pump_jobs(jobs_);
 	if (jobs_.empty())
-		pump(background_jobs_);
+		pump_jobs(background_jobs_);
 }
 
-void Copier::pump(Jobs &jobs)
+void Copier::pump_jobs(Jobs &jobs)
 {
 	while (CopyJob *job = jobs.front()) {
 		if (throttled() || !start_window(*job))

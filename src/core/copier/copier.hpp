@@ -56,7 +56,7 @@ private:
 
 	/* Starts what can be started. */
 	void pump();
-	void pump(Jobs &jobs);
+	void pump_jobs(Jobs &jobs);
 	bool throttled();
 	bool start_window(CopyJob &job);
 	void read_done(Window &window);
@@ -81,14 +81,7 @@ private:
 	size_t windows_in_flight_ = 0;
 	Throttle throttle_;
 
-	struct PumpTask : Task {
-		explicit PumpTask(Copier &of)
-		    : Task([](Task &task) { static_cast<PumpTask &>(task).copier.pump(); }),
-		      copier(of)
-		{
-		}
-		Copier &copier;
-	} pump_task_{*this};
+	MethodTask<Copier, &Copier::pump> pump_task_{*this};
 	Timer throttle_timer_{worker_, pump_task_};
 	MethodTask<Copier, &Copier::idle> idle_task_{*this};
 	Timer idle_timer_{worker_, idle_task_};

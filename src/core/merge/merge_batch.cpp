@@ -26,7 +26,6 @@ MergeJob::MergeJob(Merger &by, NewChunk at)
 void MergeJob::start()
 {
 	ChunkSize chunk_size = merger.chunk_size();
-	uint64_t origin_end = dmsnap_port_device_sectors(merger.origin_device());
 
 	background_pages = merger.in_a_hurry() ? pages_in_flight_max : pages_in_flight_used;
 	write_flags = merger.in_a_hurry() ? DMSNAP_IO_SYNC : 0;
@@ -35,12 +34,10 @@ void MergeJob::start()
 	sectors = 0;
 	for (MergeTarget &target : targets_of_job) {
 		uint64_t begin = chunk_size.first_sector(target.run.old_begin.value);
-		uint64_t end = chunk_size.first_sector(target.run.old_end().value);
+		uint64_t end = merger.end_on_origin(target.run);
 		target.device = merger.origin_device();
 		target.sector = begin;
 		target.source_offset = chunk_size.first_sector(target.run.new_begin - new_begin);
-		/* An origin that ends in front of the chunk makes the write fail. */
-		end = begin < origin_end && origin_end < end ? origin_end : end;
 		target.sectors = end - begin;
 		targets.push_back(target);
 		uint64_t source_end = target.source_offset + target.sectors;
@@ -98,7 +95,6 @@ void MergeBatch::build_job(Merger &merger, std::span<format::Exception> stretch)
 	MergeJob &job = *new (jobs_.data() + job_count_++) MergeJob(merger, stretch[0].new_chunk);
 	MergeTarget *first = targets_.data() + target_count_;
 
-	job.chunks = stretch.size();
 	sort(stretch, [](const format::Exception &a, const format::Exception &b) {
 		return a.old_chunk < b.old_chunk;
 	});

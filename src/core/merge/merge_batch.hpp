@@ -44,7 +44,6 @@ struct MergeJob : CopyJob {
 
 	Merger &merger;
 	NewChunk new_begin;
-	uint64_t chunks = 0;
 	std::span<MergeTarget> targets_of_job;
 	/* Its chunks were written on the COW device after they may have been read.  Origin's lock. */
 	bool dirty = false;
@@ -70,9 +69,6 @@ public:
 	void build(Merger &merger, ChunkSize chunk_size);
 	void clear();
 
-	bool empty() const { return count_ == 0; }
-	/* Chunks. */
-	uint32_t count() const { return count_; }
 	std::span<MergeJob> jobs() const { return {jobs_.data(), job_count_}; }
 	/* In the order of the origin. */
 	std::span<MergeTarget *const> by_origin() const { return {order_.data(), target_count_}; }

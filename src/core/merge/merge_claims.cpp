@@ -62,18 +62,14 @@ bool MergeClaims::take_next(Claim &claim)
 	if (next_ == targets.size())
 		return false;
 
-	OldChunk begin = targets[next_]->run.old_begin;
-	OldChunk end = targets[next_++]->run.old_end();
-	while (next_ < targets.size() && targets[next_]->run.old_begin == end &&
-	       chunk_size.first_sector(targets[next_]->run.old_end() - begin) <=
+	Run run = targets[next_++]->run;
+	while (next_ < targets.size() && targets[next_]->run.old_begin == run.old_end() &&
+	       chunk_size.first_sector(run.count + targets[next_]->run.count) <=
 		       Origin::copy_sectors_max)
-		end = targets[next_++]->run.old_end();
+		run.count += targets[next_++]->run.count;
 
-	uint64_t device_end = dmsnap_port_device_sectors(merger_.origin_device());
-	uint64_t end_sector = chunk_size.first_sector(end.value);
-	claim.sector = chunk_size.first_sector(begin.value);
-	claim.sectors = static_cast<uint32_t>((end_sector < device_end ? end_sector : device_end) -
-					      claim.sector);
+	claim.sector = chunk_size.first_sector(run.old_begin.value);
+	claim.sectors = static_cast<uint32_t>(merger_.end_on_origin(run) - claim.sector);
 	return true;
 }
 

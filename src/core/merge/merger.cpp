@@ -70,6 +70,15 @@ ChunkSize Merger::chunk_size() const
 	return snapshot_.chunk_size();
 }
 
+uint64_t Merger::end_on_origin(const Run &run) const
+{
+	uint64_t begin = chunk_size().first_sector(run.old_begin.value);
+	uint64_t end = chunk_size().first_sector(run.old_end().value);
+	uint64_t device_end = dmsnap_port_device_sectors(origin_device());
+
+	return begin < device_end && device_end < end ? device_end : end;
+}
+
 void Merger::start()
 {
 	if (!snapshot_.healthy()) {
@@ -342,11 +351,6 @@ void Merger::dissolve()
 	}
 	batch_.clear();
 	phase_ = Phase::idle;
-	release(ios);
-}
-
-void Merger::release(Ios &ios)
-{
 	while (Io *io = ios.pop_front())
 		retry(*io);
 }

@@ -89,6 +89,12 @@ public:
 	dmsnap_device *origin_device() const;
 	dmsnap_device *cow_device() const;
 	ChunkSize chunk_size() const;
+	/*
+	 * The sector behind @run on the origin, whose last chunk may reach over its end.
+	 * An origin that ends in front of the run is no reason to shorten it: I/O there
+	 * then fails.
+	 */
+	uint64_t end_on_origin(const Run &run) const;
 	Copier &copier();
 	/* Nobody else uses the device, or somebody waits for the batch. */
 	bool in_a_hurry() const { return phase_ == Phase::settling || !used_.load_relaxed(); }
@@ -139,7 +145,6 @@ private:
 	void put_back();
 	void put_back_ended(const Status &status);
 	void dissolve();
-	void release(Ios &ios);
 	void give_up(const char *text);
 	void adapt();
 	void end_run();
