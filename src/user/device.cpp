@@ -87,8 +87,27 @@ void Device::resize(uint64_t sectors)
 	cache_.erase(cache_.lower_bound(sectors), cache_.end());
 }
 
+void Device::trace(const char *what, const DeviceIo &io, int error) const
+{
+	if (!world_.trace)
+		return;
+	std::string line = text("%s: %s %s", options_.name.c_str(), what, to_text(io.op));
+	if (io.sectors)
+		line += text(" %llu+%llu", static_cast<unsigned long long>(io.sector),
+			     static_cast<unsigned long long>(io.sectors));
+	if (io.flags & DMSNAP_IO_PREFLUSH)
+		line += " preflush";
+	if (io.flags & DMSNAP_IO_FUA)
+		line += " fua";
+	if (error)
+		line += text(", error %d", error);
+	world_.trace(line);
+}
+
 void Device::submit(DeviceIo io)
 {
+	world_.count_io();
+	trace("submit", io, 0);
 	auto flight = std::make_shared<Flight>();
 	flight->io = std::move(io);
 	const DeviceIo &asked = flight->io;
@@ -296,6 +315,7 @@ void Device::make_durable(uint64_t sector, Versions &versions, size_t count)
 void Device::end(Flight &flight, int error)
 {
 	in_flight_--;
+	trace("end", flight.io, error);
 	auto done = std::exchange(flight.io.done, nullptr);
 	flight.io.data.clear();
 	done(error);
@@ -343,6 +363,29 @@ Image Device::crash_image(CrashPolicy policy) const
 		} else if (uint64_t n = random.below(versions.size() + 1)) {
 			left = &versions[n - 1];
 		}
+		if (left)
+			left->flight->put(image, sector, left->offset);
+	}
+	return image;
+}
+
+std::vector<uint64_t> Device::losable() const
+{
+	std::set<uint64_t> numbers;
+	for (const auto &[sector, versions] : cache_)
+		for (const Version &version : versions)
+			numbers.insert(version.flight->number);
+	return {numbers.begin(), numbers.end()};
+}
+
+Image Device::crash_image(const std::set<uint64_t> &kept) const
+{
+	Image image = durable_;
+	for (const auto &[sector, versions] : cache_) {
+		const Version *left = nullptr;
+		for (const Version &version : versions)
+			if (kept.contains(version.flight->number))
+				left = &version;
 		if (left)
 			left->flight->put(image, sector, left->offset);
 	}

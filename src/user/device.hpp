@@ -23,6 +23,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -137,6 +138,10 @@ public:
 
 	/* What a crash now would leave.  Changes nothing. */
 	Image crash_image(CrashPolicy policy) const;
+	/* Numbers of the writes that a crash now may lose, wholly or in part; in order. */
+	std::vector<uint64_t> losable() const;
+	/* What a crash would leave that keeps just those of them that are in @kept, whole. */
+	Image crash_image(const std::set<uint64_t> &kept) const;
 	/*
 	 * The power fails: the content becomes what is left, every I/O in flight
 	 * and from now on fails with -EIO and changes nothing, until power_on().
@@ -194,6 +199,7 @@ private:
 	};
 
 	void count(const DeviceIo &io);
+	void trace(const char *what, const DeviceIo &io, int error) const;
 	int fault_for(const DeviceIo &io, Op op);
 	void issue(std::shared_ptr<Flight> flight);
 	void flush_phase(std::shared_ptr<Flight> flight);

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <csetjmp>
 #include <functional>
 
 #include <ucontext.h>
@@ -40,6 +41,9 @@ private:
 	std::function<void()> body_;
 	ucontext_t inside_;
 	ucontext_t outside_;
+	jmp_buf inside_jump_;
+	jmp_buf outside_jump_;
+	bool entered_ = false;
 	void *stack_;
 	/* Where the outside's stack lies; the address sanitizer wants to know. */
 	const void *outside_stack_ = nullptr;

@@ -186,16 +186,21 @@ bool World::run_until(const std::function<bool()> &done)
 	return true;
 }
 
+bool World::step_until(uint64_t time_ns)
+{
+	collect_due();
+	if (ready_.empty() && (later_.empty() || later_.begin()->first.first > time_ns)) {
+		now_ns_ = std::max(now_ns_, time_ns);
+		return false;
+	}
+	return step();
+}
+
 void World::run_for(uint64_t ns)
 {
 	uint64_t until = now_ns_ + ns;
-	for (;;) {
-		collect_due();
-		if (ready_.empty() && (later_.empty() || later_.begin()->first.first > until))
-			break;
-		step();
-	}
-	now_ns_ = until;
+	while (step_until(until))
+		;
 }
 
 void World::spawn(std::string name, std::function<void()> body)
@@ -316,6 +321,8 @@ void World::add_log(std::string line)
 	if (loud)
 		std::fprintf(stderr, "[%llu] %s\n", static_cast<unsigned long long>(now_ns_),
 			     line.c_str());
+	if (trace)
+		trace(line);
 	log_.push_back(std::move(line));
 }
 

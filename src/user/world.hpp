@@ -59,6 +59,8 @@ public:
 
 	/* Runs one ready thing, moving the clock if there is none.  False: nothing is left. */
 	bool step();
+	/* The same, but only if it is due by then; else it is that late. */
+	bool step_until(uint64_t time_ns);
 	/* Until nothing is left, timers included. */
 	void run_until_idle();
 	/* Until only timers of delayed work are left; the clock may move for I/O. */
@@ -93,6 +95,9 @@ public:
 	Device &add_device(DeviceOptions options);
 	/* By "major:minor", name, or "/dev/" and name.  nullptr if there is none. */
 	Device *find_device(std::string_view path);
+	const std::vector<std::unique_ptr<Device>> &devices() const { return devices_; }
+	/* I/Os that devices were asked for, all together. */
+	uint64_t ios() const { return ios_; }
 	/* The power fails on all devices at once (Device::crash()). */
 	void crash(CrashPolicy policy);
 	/* All devices work again. */
@@ -103,11 +108,14 @@ public:
 	const std::vector<std::string> &log() const { return log_; }
 	bool log_holds(std::string_view part) const;
 	void add_log(std::string line);
+	/* Set: told what happens, also what is not logged, e.g. each I/O. */
+	std::function<void(const std::string &)> trace;
 	unsigned int cow_threshold = 0;
 	unsigned int copy_throttle = 100;
 
 	/* --- For the port and the devices. --- */
 
+	void count_io() { ios_++; }
 	/* Calls @fn in atomic context at that time or as soon as possible after. */
 	void complete_at(uint64_t time_ns, std::function<void()> fn);
 
@@ -148,6 +156,7 @@ private:
 	std::thread::id thread_ = std::this_thread::get_id();
 	uint64_t now_ns_ = 1'000'000'000;
 	uint64_t next_number_ = 0;
+	uint64_t ios_ = 0;
 	size_t io_later_ = 0;
 	size_t memory_before_;
 	std::deque<Ready> ready_;
