@@ -40,10 +40,16 @@ modules-all: check-includes
 ## make unit [T=PART]    build the core for user space and run the unit tests, those whose
 ##                       name holds PART; SAN=1: under the address and undefined behaviour
 ##                       sanitizers, SAN=thread: under the thread sanitizer
-.PHONY: unit unit-build
-unit unit-build: check-includes
+## make sim              build the simulator and let it recover from 20,000 crashes; tools/sim
+##                       does more
+.PHONY: unit unit-build sim-build
+unit unit-build sim-build: check-includes
 	+@mkdir -p '$(BUILD)' && flock '$(BUILD)/.unit$(addprefix -,$(SAN)).lock' \
 		$(MAKE) -f tools/build/unit.mk BUILD='$(BUILD)' $@
+
+.PHONY: sim
+sim:
+	+@tools/sim
 
 ## make check            everything that needs no kernel: formatting, include lines, headers
 ##                       on their own, freestanding and clang compiles, the gates' self test,

@@ -6,6 +6,7 @@
 #   libdmsnap-core.a   src/core, the same sources and dialect as in the module
 #   libdmsnap-user.a   src/user, the port on files, memory and threads
 #   unit-tests         tests/unit/**/*_test.cpp with tests/support, GoogleTest
+#   sim                tests/sim, the simulator; CLI11
 
 include tools/build/cxx-flags.mk
 
@@ -28,6 +29,7 @@ objects = $(patsubst %.cpp,$(out)/%.o,$(1))
 core-objects := $(call objects,$(core-sources))
 user-objects := $(call objects,$(user-sources))
 test-objects := $(call objects,$(test-sources))
+sim-objects := $(call objects,$(call find,tests/sim,*.cpp))
 
 # Optimised also under the sanitizers: the model tests run millions of steps.
 flags := -O2 -g -funsigned-char -D_GLIBCXX_ASSERTIONS -pthread -MMD -MP \
@@ -47,10 +49,11 @@ test-includes := $(user-includes) -Itests
 # information: their classes derive from the core's, which have none.
 $(core-objects): cxxflags := $(dmsnap-cxx-dialect) $(flags) $(core-includes)
 $(user-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(user-includes)
-$(test-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(test-includes)
+$(test-objects) $(sim-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(test-includes)
 
-.PHONY: unit unit-build
+.PHONY: unit unit-build sim-build
 unit-build: $(out)/unit-tests
+sim-build: $(out)/sim
 
 # A bare word means "any test with this in its name".
 filter := $(if $(T),--gtest_filter='$(if $(findstring *,$(T))$(findstring :,$(T)),$(T),*$(T)*)')
@@ -60,13 +63,21 @@ unit: $(out)/unit-tests
 		echo 'unit: no test$(if $(T), with "$(T)" in its name)' >&2; exit 1; }
 	@UBSAN_OPTIONS=print_stacktrace=1 $(out)/unit-tests --gtest_brief=1 $(filter)
 
-$(out)/unit-tests: $(test-objects) $(out)/libdmsnap-user.a $(out)/libdmsnap-core.a $(out)/.flags
+# What the unit tests test of the simulator.
+sim-parts := $(call objects,tests/sim/plan.cpp tests/sim/store_rules.cpp)
+
+$(out)/unit-tests: $(test-objects) $(sim-parts) $(out)/libdmsnap-user.a $(out)/libdmsnap-core.a $(out)/.flags
 	@echo '  LINK    $@'
 	@[ -e /usr/include/gtest/gtest.h ] || { \
 		echo 'GoogleTest is not installed. On Debian: apt install libgtest-dev' >&2; exit 1; }
 	@$(CXX) $(sanitizers) -pthread -o $@ \
-		$(test-objects) -L$(out) -Wl,--start-group -ldmsnap-user -ldmsnap-core -Wl,--end-group \
+		$(test-objects) $(sim-parts) -L$(out) -Wl,--start-group -ldmsnap-user -ldmsnap-core -Wl,--end-group \
 		-lgtest_main -lgtest
+
+$(out)/sim: $(sim-objects) $(out)/libdmsnap-user.a $(out)/libdmsnap-core.a $(out)/.flags
+	@echo '  LINK    $@'
+	@$(CXX) $(sanitizers) -pthread -o $@ \
+		$(sim-objects) -L$(out) -Wl,--start-group -ldmsnap-user -ldmsnap-core -Wl,--end-group
 
 # "ar" adds and replaces but does not forget: start anew, so that a file that
 # was removed is gone from the library as well.
@@ -78,7 +89,7 @@ $(out)/libdmsnap-user.a: $(user-objects) $(out)/.files
 	@echo '  AR      $@'
 	@rm -f $@; ar crs $@ $(user-objects)
 
-$(core-objects) $(user-objects) $(test-objects): $(out)/%.o: %.cpp $(out)/.flags
+$(core-objects) $(user-objects) $(test-objects) $(sim-objects): $(out)/%.o: %.cpp $(out)/.flags
 	@echo '  CXX     $@'
 	@mkdir -p $(@D)
 	@$(CXX) $(cxxflags) -c -o $@ $<
@@ -92,7 +103,7 @@ $(call keep,$(out)/.flags,$(shell $(CXX) --version | head -n 1) $(dmsnap-cxx-dia
 $(call keep,$(out)/.files,$(core-sources) $(user-sources) $(test-sources))
 $(out)/.flags $(out)/.files: ;
 
--include $(patsubst %.o,%.d,$(core-objects) $(user-objects) $(test-objects))
+-include $(patsubst %.o,%.d,$(core-objects) $(user-objects) $(test-objects) $(sim-objects))
 
 .DELETE_ON_ERROR:
 MAKEFLAGS += -r

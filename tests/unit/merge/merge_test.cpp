@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The snapshot-merge target, one thing at a time.  By chance and with crashes:
- * merge_stress_test.cpp.
+ * the simulator (tests/sim).
  */
 #include <gtest/gtest.h>
 

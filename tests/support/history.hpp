@@ -16,8 +16,6 @@
 #include <string>
 #include <vector>
 
-#include <gtest/gtest.h>
-
 namespace dmsnap::test {
 
 /* 0: a sector of zeros. */
@@ -68,6 +66,11 @@ public:
 	}
 
 	uint64_t sectors() const { return sectors_.size(); }
+	/* More sectors, with this content from before all time. */
+	void grow(uint64_t sectors, Stamp content)
+	{
+		sectors_.resize(sectors, {{.stamp = content, .ended = true, .durable = true}});
+	}
 
 	/* A write that may take effect from now on. */
 	void begin(Stamp stamp, uint64_t sector, uint64_t sectors, Tick now)

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Machine: quiet points and crashes. */
+#include <algorithm>
+
+#include "sim/machine.hpp"
+#include "sim/store_rules.hpp"
+#include "user/failure.hpp"
+#include "user/memory.hpp"
+
+namespace dmsnap::sim {
+
+using user::CrashPolicy;
+using user::Device;
+using user::Image;
+using user::Memory;
+using user::Random;
+using user::TargetType;
+using user::text;
+
+namespace {
+
+constexpr uint64_t sector_bytes = 512;
+
+std::vector<test::Stamp> stamps_of(const std::vector<uint8_t> &data)
+{
+	std::vector<test::Stamp> stamps(data.size() / sector_bytes);
+	for (uint64_t at = 0; at < stamps.size(); at++)
+		stamps[at] = test::stamp_of(at, &data[at * sector_bytes]);
+	return stamps;
+}
+
+} // namespace
+
+void Machine::check_health()
+{
+	auto unwell = [](const SnapHandle &snap) { return snap->invalid() || snap->overflowed(); };
+	/*
+	 * Asked again: an answer that had to wait for a handover comes from the table
+	 * that was, and says "Invalid".
+	 */
+	for (const SnapHandle &snap : snaps_)
+		if (!snap->may_fail && unwell(snap) && unwell(snap))
+			fail(snap->name() + " says " + snap->mapped.status() + " for no reason");
+}
+
+void Machine::check_quietly()
+{
+	if (!quiesce())
+		return;
+	check_health();
+	for (const SnapHandle &snap : snaps_)
+		flush(snap);
+	if (!quiesce())
+		return;
+	read(nullptr, 0, sectors_);
+	std::vector<std::pair<SnapHandle, user::Mapped::Handle>> shown;
+	for (const SnapHandle &snap : snaps_) {
+		read(snap, 0, snap->sectors);
+		shown.emplace_back(snap, asked_.back().request);
+	}
+	if (!quiesce())
+		return;
+	/* With a fault on the way, nothing is certain but what the History says. */
+	for (const auto &[snap, request] : shown)
+		if (snap->persistent && !snap->may_fail && !request->error)
+			check_store(snap, disk_.content(), snap->cow->content(), request->data);
+}
+
+void Machine::check_store(const SnapHandle &snap, const Image &disk, const Image &cow,
+			  const std::vector<uint8_t> &shown)
+{
+	StoreContent store = read_store(cow, snap->cow->sectors(), snap->sectors);
+	if (!store.bad.empty())
+		fail(snap->name() + " is a bad store: " + store.bad);
+	require(store.valid, snap->name() + " is marked invalid, but does not say so");
+	require(store.chunk == snap->chunk, snap->name() + " has another chunk size");
+	if (snapshot_content(store, cow, disk, snap->sectors) != shown)
+		fail(snap->name() + " does not show what its store says");
+}
+
+void Machine::crash()
+{
+	poll();
+	for (const SnapHandle &snap : snaps_) {
+		snap->was_invalid = snap->invalid();
+		snap->was_marked = snap->mapped.events() > 0;
+	}
+	require(!merging_ || origin_.status() != "Invalid", "the merge is gone");
+	note("--- the power fails");
+	std::vector<Remains> remains = options_.crash_at_io ? all_remains() : choose_remains();
+	lose_power();
+	for (size_t i = 0; i < remains.size(); i++) {
+		bool last = i + 1 == remains.size();
+		if (last && !options_.crash_at_io && random_.one_in(4))
+			remains[i] = fail_to_recover(remains[i]);
+		recover(remains[i], last);
+		if (!last)
+			lose_power();
+	}
+	disk_may_fail_ = false;
+}
+
+void Machine::lose_power()
+{
+	crash_at_ = 0;
+	power_lost_ = true;
+	world_.crash({});
+	world_.run_until_idle();
+	for (const Asked &asked : asked_)
+		require(asked.request->done, "a request goes on for ever after the crash");
+	asked_.clear();
+	deactivate();
+	mend();
+	for (const SnapHandle &snap : snaps_)
+		snap->busy = false;
+	origin_busy_ = false;
+}
+
+void Machine::deactivate()
+{
+	for (const SnapHandle &snap : snaps_)
+		snap->mapped.remove();
+	if (merging_)
+		merging_->mapped.remove();
+	origin_.remove();
+	world_.run_until_idle();
+}
+
+void Machine::load(const Remains &remains)
+{
+	for (size_t i = 0; i < remains.size(); i++)
+		world_.devices()[i]->load(remains[i]);
+	world_.power_on();
+	power_lost_ = false;
+}
+
+std::vector<Machine::Remains> Machine::choose_remains()
+{
+	using Keep = CrashPolicy::Keep;
+	constexpr Keep keeps[] = {Keep::some, Keep::some, Keep::nothing, Keep::everything};
+	const auto &devices = world_.devices();
+	bool one_only = std::all_of(devices.begin(), devices.end(),
+				    [](const auto &device) { return device->losable().empty(); });
+	std::vector<Remains> all;
+	for (unsigned int n = one_only ? 1 : options_.remains_max; n; n--) {
+		CrashPolicy policy{.keep = keeps[random_.below(4)], .seed = random_.next()};
+		Remains remains;
+		for (const auto &device : devices) {
+			CrashPolicy own = policy;
+			own.seed = Random::mix(policy.seed + device->id());
+			remains.push_back(device->crash_image(own));
+		}
+		all.push_back(std::move(remains));
+	}
+	return all;
+}
+
+std::vector<Machine::Remains> Machine::all_remains()
+{
+	const auto &devices = world_.devices();
+	std::vector<std::pair<size_t, uint64_t>> losable;
+	for (size_t i = 0; i < devices.size(); i++)
+		for (uint64_t write : devices[i]->losable())
+			losable.emplace_back(i, write);
+	bool every = losable.size() < 32 && 1u << losable.size() <= options_.remains_max;
+	uint64_t count = every ? uint64_t{1} << losable.size() : options_.remains_max;
+	std::vector<Remains> all;
+	for (uint64_t n = 0; n < count; n++) {
+		std::vector<std::set<uint64_t>> kept(devices.size());
+		for (size_t i = 0; i < losable.size(); i++)
+			if (every ? n >> i & 1 : random_.one_in(2))
+				kept[losable[i].first].insert(losable[i].second);
+		Remains remains;
+		for (size_t i = 0; i < devices.size(); i++)
+			remains.push_back(devices[i]->crash_image(kept[i]));
+		all.push_back(std::move(remains));
+	}
+	return all;
+}
+
+Machine::Remains Machine::fail_to_recover(const Remains &remains)
+{
+	load(remains);
+	note("--- recovery, and the power fails again");
+	crash_at_ = world_.ios() + 1 + random_.below(30);
+	bool done = false;
+	world_.spawn("recover", [this, &done] {
+		for (const SnapHandle &snap : snaps_)
+			if (snap->persistent)
+				snap->mapped.create(TargetType::snapshot, snap->sectors,
+						    snap->words(snap->chunk));
+		if (merging_)
+			origin_.create(TargetType::merge, sectors_,
+				       merging_->words(merging_->chunk));
+		else
+			origin_.create(TargetType::origin, sectors_, "disk");
+		done = true;
+	});
+	if (turn([&done] { return done; }))
+		turn_for(random_.below(1'000'000));
+	Remains left = choose_remains().back();
+	lose_power();
+	require(done, "a recovery goes on for ever after the crash");
+	return left;
+}
+
+void Machine::recover(const Remains &remains, bool for_good)
+{
+	cycles_++;
+	load(remains);
+	note("--- recovery");
+	if (!merging_) {
+		std::vector<uint8_t> content = disk_.peek(0, sectors_);
+		check_left(nullptr, content);
+		int error = origin_.create(TargetType::origin, sectors_, "disk");
+		require(!error, "activating the origin");
+		if (for_good)
+			history_ = History(stamps_of(content));
+	}
+	std::vector<SnapHandle> left;
+	for (const SnapHandle &snap : snaps_) {
+		std::vector<uint8_t> shown = recover_snapshot(snap, remains);
+		if (shown.empty())
+			continue;
+		if (for_good)
+			snap->view = History(stamps_of(shown));
+		left.push_back(snap);
+	}
+	if (merging_) {
+		std::vector<uint8_t> shown = recover_merge(remains);
+		if (for_good)
+			history_ = History(stamps_of(shown));
+	}
+	/* What is not in the list any more is removed by its destructor. */
+	if (for_good)
+		snaps_ = left;
+}
+
+std::vector<uint8_t> Machine::recover_snapshot(const SnapHandle &snap, const Remains &remains)
+{
+	if (!snap->persistent)
+		return {};
+	int error =
+		snap->mapped.create(TargetType::snapshot, snap->sectors, snap->words(snap->chunk));
+	require(!error || snap->cut,
+		"activating " + snap->name() + ": " + snap->mapped.error_text());
+	if (error || snap->cut)
+		return {};
+	if (snap->invalid()) {
+		require(snap->was_invalid || snap->may_fail,
+			snap->name() + " is invalid after the crash");
+		return {};
+	}
+	if (snap->was_marked && !mark_lost())
+		fail(snap->name() + " says that it is valid again");
+	if (snap->was_invalid && mark_lost())
+		return {};
+	std::vector<uint8_t> shown = snap->mapped.read(0, snap->sectors);
+	check_left(snap, shown);
+	check_store(snap, remains[0], remains[snap->cow->id() - disk_.id()], shown);
+	return shown;
+}
+
+std::vector<uint8_t> Machine::recover_merge(const Remains &remains)
+{
+	int error = origin_.create(TargetType::merge, sectors_, merging_->words(merging_->chunk));
+	require(!error, "activating the merge: " + origin_.error_text());
+	std::vector<uint8_t> shown = origin_.read(0, sectors_);
+	check_left(nullptr, shown);
+	check_store(merging_, remains[0], remains[merging_->cow->id() - disk_.id()], shown);
+	return shown;
+}
+
+void Machine::check_left(const SnapHandle &snap, const std::vector<uint8_t> &data)
+{
+	const History &history = history_of(snap);
+	for (uint64_t at = 0; at < data.size() / sector_bytes; at++) {
+		Stamp found = test::stamp_of(at, &data[at * sector_bytes]);
+		if (!history.may_be_left(at, found))
+			fail(text("%s: the crash left %u in sector %llu:", name_of(snap), found,
+				  static_cast<unsigned long long>(at)) +
+			     history.describe(at));
+	}
+}
+
+} // namespace dmsnap::sim

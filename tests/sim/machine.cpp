@@ -1,0 +1,585 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "sim/machine.hpp"
+
+#include <algorithm>
+
+#include "user/failure.hpp"
+#include "user/memory.hpp"
+
+namespace dmsnap::sim {
+
+using test::stamped;
+using user::Device;
+using user::Mapped;
+using user::Memory;
+using user::Op;
+using user::Order;
+using user::Random;
+using user::TargetType;
+using user::text;
+
+namespace {
+
+constexpr unsigned int chunk_sizes[] = {1, 2, 4, 8, 16, 128};
+constexpr uint64_t sector_bytes = 512;
+
+/* Most runs are small, and quick; a few are large enough for whole batches of a merge. */
+uint64_t size_of(const Plan &plan, unsigned int chunk, Random &random)
+{
+	uint64_t least = chunk > 16 ? 2 * chunk : 24 + 2 * chunk;
+	return least + random.below(plan.seed % 64 == 9 ? 3000 : 100);
+}
+
+Order order_of(const Plan &plan, bool plain)
+{
+	return plain || plan.seed % 8 == 7 ? Order::fifo : Order::random;
+}
+
+} // namespace
+
+std::string Machine::Snap::words(unsigned int chunk_argument) const
+{
+	return "disk " + name() + " " + type + " " + std::to_string(chunk_argument) + features;
+}
+
+Machine::Machine(const Plan &plan, MachineOptions options)
+    : plan_(plan), options_(std::move(options)), random_(Random::mix(plan.seed)),
+      world_({.order = order_of(plan, options_.plain), .seed = plan.seed}),
+      /* Large chunks make a run long: they are the exception. */
+      chunk_(chunk_sizes[random_.below(random_.one_in(16) ? 6 : 5)]),
+      sectors_(size_of(plan, chunk_, random_)), disk_(add_device("disk", sectors_)), history_({}),
+      crash_at_(options_.crash_at_io)
+{
+	constexpr unsigned int thresholds[] = {1, 4, 2048, 2048};
+	constexpr unsigned int throttles[] = {100, 100, 100, 40};
+	world_.trace = options_.trace;
+	world_.cow_threshold = thresholds[random_.below(4)];
+	world_.copy_throttle = throttles[random_.below(4)];
+	disk_.poke(0, stamped(1, 0, sectors_));
+	history_ = History(std::vector<Stamp>(sectors_, 1));
+}
+
+Machine::~Machine()
+{
+	Memory::instance().fail_nothing();
+	snaps_.clear();
+	merging_ = nullptr;
+	origin_.remove();
+	world_.run_until_idle();
+}
+
+void Machine::run()
+{
+	if (int error = origin_.create(TargetType::origin, sectors_, "disk"))
+		fail(text("creating the origin: error %d", error));
+	for (uint64_t n = options_.plain ? 0 : random_.below(4); n; n--) {
+		Random own(random_.next());
+		create_snapshot(own);
+	}
+	for (const Step &step : plan_.steps) {
+		if (tracing())
+			note(text("--- step %u: %s", step.number, to_text(step.action)));
+		do_step(step);
+		poll();
+		if (!power_fails_now())
+			continue;
+		crash();
+		if (options_.crash_at_io)
+			return;
+	}
+	crash_at_ = 0;
+	mend();
+	check_quietly();
+}
+
+void Machine::do_step(const Step &step)
+{
+	Random random(Random::mix(step.seed));
+	SnapHandle snap = any_snap(random);
+	switch (step.action) {
+	case Action::write_origin:
+		write(random, nullptr);
+		break;
+	case Action::read_origin:
+		read(random, nullptr);
+		break;
+	case Action::flush_origin:
+		flush(nullptr);
+		break;
+	case Action::write_snapshot:
+		if (snap)
+			write(random, snap);
+		break;
+	case Action::read_snapshot:
+		if (snap)
+			read(random, snap);
+		break;
+	case Action::flush_snapshot:
+		if (snap)
+			flush(snap);
+		break;
+	case Action::discard_snapshot:
+		if (snap)
+			discard(random, snap);
+		break;
+	case Action::write_durably:
+		write_durably(random, snap);
+		break;
+	case Action::create_snapshot:
+		create_snapshot(random);
+		break;
+	case Action::remove_snapshot:
+		if (snap && !snap->busy)
+			remove_snapshot(snap);
+		break;
+	case Action::suspend_snapshot:
+		if (snap && !snap->busy)
+			suspend_snapshot(snap);
+		break;
+	case Action::reload_snapshot:
+		if (snap && !snap->busy)
+			reload_snapshot(random, snap);
+		break;
+	case Action::reactivate_snapshot:
+		if (snap && !snap->busy && snap->persistent && !origin_busy_)
+			reactivate_snapshot(snap);
+		break;
+	case Action::suspend_origin:
+	case Action::reload_origin:
+		/* A merge is not reloaded: "A snapshot is already merging." */
+		if (!origin_busy_)
+			change_origin(step.action == Action::reload_origin && !merging_);
+		break;
+	case Action::grow_origin:
+		if (!origin_busy_ && !merging_)
+			grow_origin(random);
+		break;
+	case Action::begin_merge:
+		if (snap && !snap->busy && !origin_busy_ && !merging_ && snap->persistent &&
+		    snap->sectors == sectors_ && !snap->cut)
+			begin_merge(snap);
+		break;
+	case Action::end_merge:
+		if (merging_ && !origin_busy_)
+			end_merge();
+		break;
+	case Action::resize_cow:
+		if (plan_.trouble & (small_cow | resizes) && snap)
+			resize_cow(random, snap);
+		break;
+	case Action::break_cow:
+		if (plan_.trouble & cow_faults)
+			break_cow(random, merging_ && random.one_in(2) ? merging_ : snap);
+		break;
+	case Action::break_disk:
+		if (plan_.trouble & disk_faults)
+			break_disk(random);
+		break;
+	case Action::shorten_memory:
+		if (plan_.trouble & short_memory)
+			shorten_memory(random);
+		break;
+	case Action::mend:
+		mend();
+		break;
+	case Action::let_run:
+		turn_for(random.below(random.one_in(4) ? 1'000'000 : 60'000));
+		break;
+	case Action::let_settle:
+		if (random.one_in(4))
+			turn_for(2'000'000'000);
+		else
+			quiesce();
+		break;
+	case Action::check:
+		check_quietly();
+		break;
+	case Action::crash:
+		crash_at_ = world_.ios();
+		break;
+	case Action::crash_soon:
+		if (!crash_at_)
+			crash_at_ = world_.ios() + 1 + random.below(24);
+		break;
+	}
+}
+
+Device &Machine::add_device(const std::string &name, uint64_t sectors)
+{
+	if (options_.plain)
+		return world_.add_device({.name = name, .sectors = sectors});
+	return world_.add_device({.name = name,
+				  .sectors = sectors,
+				  .latency_ns = 1000 + random_.below(100'000),
+				  .flush_ns = 1000 + random_.below(300'000),
+				  .volatile_cache = !random_.one_in(8)});
+}
+
+bool Machine::turn(const std::function<bool()> &done)
+{
+	while (!done())
+		if (power_fails_now() || !world_.step())
+			return false;
+	return true;
+}
+
+void Machine::turn_for(uint64_t ns)
+{
+	uint64_t until = world_.now_ns() + ns;
+	while (!power_fails_now() && world_.step_until(until))
+		;
+}
+
+bool Machine::quiesce()
+{
+	bool quiet = turn([this] {
+		return all_done() && !origin_busy_ &&
+		       std::none_of(snaps_.begin(), snaps_.end(),
+				    [](const SnapHandle &snap) { return snap->busy; });
+	});
+	poll();
+	if (!quiet && !power_fails_now())
+		fail("requests or changes of a table never end");
+	return quiet;
+}
+
+Machine::SnapHandle Machine::any_snap(Random &random)
+{
+	return snaps_.empty() ? nullptr : snaps_[random.below(snaps_.size())];
+}
+
+void Machine::create_snapshot(Random &random)
+{
+	constexpr size_t snapshots_max = 16;
+	size_t room = plan_.seed % 16 == 5 ? snapshots_max : 4;
+	if (snaps_.size() >= room || origin_busy_ || merging_)
+		return;
+	unsigned int chunk = random.one_in(3) && chunk_ <= 16 ? chunk_sizes[random.below(5)]
+							      : chunk_;
+	uint64_t chunks = (sectors_ + chunk - 1) / chunk;
+	uint64_t per_area = chunk * sector_bytes / 16;
+	bool small = plan_.trouble & small_cow && random.one_in(2);
+	uint64_t cow_chunks = small ? 3 + random.below(chunks + 2) : chunks + chunks / per_area + 4;
+
+	auto snap = std::make_shared<Snap>();
+	snap->cow = &add_device("cow" + std::to_string(++cows_),
+				cow_chunks * chunk + random.below(chunk));
+	/* Whatever was there before, as long as it does not begin like a store. */
+	if (random.one_in(2))
+		snap->cow->poke(chunk, stamped(test::not_a_stamp - cows_, chunk,
+					       snap->cow->sectors() - chunk));
+	snap->persistent = options_.plain || !random.one_in(5);
+	snap->type = !snap->persistent ? "N" : random.one_in(2) ? "PO" : "P";
+	snap->chunk = chunk;
+	snap->features = random.one_in(3) ? " 1 discard_zeroes_cow" : "";
+	snap->sectors = !options_.plain && random.one_in(6) ? 1 + random.below(sectors_) : sectors_;
+	snap->may_fail = small || (plan_.trouble & (short_memory | disk_faults)) != 0;
+	if (tracing())
+		note(text("create %s, %llu sectors of %llu", snap->words(chunk).c_str(),
+			  static_cast<unsigned long long>(snap->sectors),
+			  static_cast<unsigned long long>(sectors_)));
+
+	origin_busy_ = true;
+	world_.spawn("create", [this, snap] {
+		int error = snap->mapped.load(TargetType::snapshot, snap->sectors,
+					      snap->words(snap->chunk));
+		if (!power_lost_)
+			require(!error,
+				"creating " + snap->name() + ": " + snap->mapped.error_text());
+		origin_.suspend();
+		/* What the snapshot takes for the origin's content has to stay. */
+		bool flushed = false, done = false;
+		disk_.submit({.op = Op::flush, .done = [&](int failed) {
+				      flushed = !failed;
+				      done = true;
+				      world_.wake(&done);
+			      }});
+		world_.wait(&done, "a flush", [&] { return done; });
+		if (!error && flushed) {
+			error = snap->mapped.resume();
+			if (!power_lost_) {
+				require(!error, "resuming the new " + snap->name());
+				std::vector<Stamp> frozen(snap->sectors);
+				std::vector<uint8_t> data = disk_.peek(0, snap->sectors);
+				for (uint64_t at = 0; at < snap->sectors; at++)
+					frozen[at] = test::stamp_of(at, &data[at * sector_bytes]);
+				snap->view = History(frozen);
+				snaps_.push_back(snap);
+			}
+		}
+		origin_.resume();
+		origin_busy_ = false;
+	});
+	if (options_.plain || random.one_in(2))
+		turn([this] { return !origin_busy_; });
+}
+
+void Machine::remove_snapshot(const SnapHandle &snap)
+{
+	note("remove", snap);
+	std::erase(snaps_, snap);
+	snap->busy = true;
+	/* Bios that wait for a resume are failed. */
+	snap->may_fail = true;
+	world_.spawn("remove", [snap] { snap->mapped.remove(); });
+}
+
+void Machine::suspend_snapshot(const SnapHandle &snap)
+{
+	note("suspend and resume", snap);
+	snap->busy = true;
+	world_.spawn("suspend", [this, snap] {
+		snap->mapped.suspend();
+		int error = snap->mapped.resume();
+		require(!error || power_lost_, "resuming " + snap->name());
+		snap->busy = false;
+	});
+}
+
+void Machine::reload_snapshot(Random &random, const SnapHandle &snap)
+{
+	/* What the table says of the chunk size of a store that is there counts for nothing. */
+	unsigned int chunk = snap->chunk;
+	if (snap->persistent)
+		chunk = random.one_in(3) ? 0 : random.one_in(3) ? 16 : chunk;
+	note("reload", snap);
+	snap->busy = true;
+	world_.spawn("reload", [this, snap, chunk] {
+		int error =
+			snap->mapped.load(TargetType::snapshot, snap->sectors, snap->words(chunk));
+		if (!error)
+			error = snap->mapped.resume();
+		require(!error || power_lost_ || snap->cut,
+			"reloading " + snap->name() + ": " + snap->mapped.error_text());
+		snap->busy = false;
+	});
+}
+
+/* Everything that was answered must be there again. */
+void Machine::reactivate_snapshot(const SnapHandle &snap)
+{
+	note("reactivate", snap);
+	origin_busy_ = true;
+	snap->busy = true;
+	world_.spawn("reactivate", [this, snap] {
+		origin_.suspend();
+		snap->mapped.suspend();
+		poll();
+		bool invalid = snap->invalid();
+		snap->mapped.remove();
+		if (!power_lost_) {
+			snap->cow->clear_faults();
+			disk_.clear_faults();
+			Memory::instance().fail_nothing();
+			int error = snap->mapped.create(TargetType::snapshot, snap->sectors,
+							snap->words(snap->chunk));
+			if (!power_lost_) {
+				require(!error || snap->cut, "activating " + snap->name() + ": " +
+								     snap->mapped.error_text());
+				if (error || invalid != snap->invalid()) {
+					require(error || mark_lost(),
+						snap->name() + " was invalid, and is not");
+					std::erase(snaps_, snap);
+				}
+			}
+		}
+		origin_.resume();
+		snap->busy = false;
+		origin_busy_ = false;
+	});
+	if (!quiesce() || snap->invalid() || snap->cut ||
+	    std::find(snaps_.begin(), snaps_.end(), snap) == snaps_.end())
+		return;
+	read(snap, 0, snap->sectors);
+}
+
+void Machine::change_origin(bool reload)
+{
+	note(reload ? "reload" : "suspend and resume", nullptr);
+	origin_busy_ = true;
+	world_.spawn("change", [this, reload] {
+		int error = 0;
+		if (!reload)
+			origin_.suspend();
+		else
+			error = origin_.load(TargetType::origin, sectors_, "disk");
+		if (!error)
+			error = origin_.resume();
+		require(!error || power_lost_, "changing the origin: " + origin_.error_text());
+		origin_busy_ = false;
+	});
+}
+
+void Machine::grow_origin(Random &random)
+{
+	uint64_t sectors = sectors_ + 1 + random.below(2 * chunk_);
+	note("grow", nullptr, 0, sectors);
+	disk_.resize(sectors);
+	origin_busy_ = true;
+	world_.spawn("grow", [this, sectors] {
+		int error = origin_.load(TargetType::origin, sectors, "disk");
+		if (!error)
+			error = origin_.resume();
+		require(!error || power_lost_, "growing the origin: " + origin_.error_text());
+		if (!error && !power_lost_) {
+			history_.grow(sectors, 0);
+			sectors_ = sectors;
+		}
+		origin_busy_ = false;
+	});
+	quiesce();
+}
+
+/*
+ * As LVM2 does it: the origin's table becomes a merge, and takes the store over from
+ * the snapshot; or the snapshot went before.  From the moment when the copying may
+ * begin, the origin is what the snapshot was.
+ */
+void Machine::begin_merge(const SnapHandle &snap)
+{
+	if (!quiesce() || snap->invalid() || snap->overflowed())
+		return;
+	note("merge", snap);
+	bool handover = plan_.seed % 2;
+	origin_busy_ = true;
+	snap->busy = true;
+	world_.spawn("merge", [this, snap, handover] {
+		origin_.suspend();
+		snap->mapped.suspend();
+		/* The last commit may have failed. */
+		bool lost = snap->invalid();
+		snap->cow->clear_faults();
+		if (!lost && !handover) {
+			/* To read a store takes memory. */
+			Memory::instance().fail_nothing();
+			snap->mapped.remove();
+		}
+		int error = 0;
+		if (!lost && !power_lost_)
+			error = origin_.load(TargetType::merge, sectors_, snap->words(snap->chunk));
+		if (!lost && !power_lost_) {
+			require(!error, "loading the merge of " + snap->name() + ": " +
+						origin_.error_text());
+			std::erase(snaps_, snap);
+			merging_ = snap;
+			history_ = snap->view;
+		}
+		error = origin_.resume();
+		require(!error || power_lost_, "resuming the merge of " + snap->name());
+		if (lost)
+			snap->mapped.resume();
+		else
+			snap->mapped.remove();
+		snap->busy = false;
+		origin_busy_ = false;
+	});
+	quiesce();
+}
+
+void Machine::end_merge()
+{
+	unsigned long long used, size, metadata;
+	std::string status = origin_.status();
+	if (std::sscanf(status.c_str(), "%llu/%llu %llu", &used, &size, &metadata) != 3 ||
+	    used != metadata)
+		return;
+	note("end of the merge of", merging_);
+	origin_busy_ = true;
+	world_.spawn("end", [this] {
+		int error = origin_.load(TargetType::origin, sectors_, "disk");
+		if (!error)
+			error = origin_.resume();
+		require(!error || power_lost_, "ending a merge: " + origin_.error_text());
+		if (!power_lost_)
+			merging_ = nullptr;
+		origin_busy_ = false;
+	});
+}
+
+void Machine::resize_cow(Random &random, const SnapHandle &snap)
+{
+	uint64_t sectors = snap->cow->sectors();
+	if (plan_.trouble & resizes && random.one_in(4)) {
+		snap->cut = true;
+		snap->may_fail = true;
+		sectors -= std::min(sectors - 1, random.below(sectors));
+	} else if (!snap->cut) {
+		sectors += random.below(3 * snap->chunk);
+	}
+	note("resize", snap, 0, sectors);
+	snap->cow->resize(sectors);
+}
+
+void Machine::break_cow(Random &random, const SnapHandle &snap)
+{
+	constexpr Op ops[] = {Op::read, Op::write, Op::write, Op::flush, Op::zero};
+	if (!snap)
+		return;
+	Op op = ops[random.below(5)];
+	if (tracing())
+		note(text("%s: a %s will fail", snap->name().c_str(), user::to_text(op)));
+	snap->cow->fail_nth(op, 1 + random.below(8));
+	snap->may_fail = true;
+}
+
+void Machine::break_disk(Random &random)
+{
+	constexpr Op ops[] = {Op::read, Op::read, Op::write, Op::flush};
+	Op op = ops[random.below(4)];
+	if (tracing())
+		note(text("disk: a %s will fail", user::to_text(op)));
+	disk_.fail_nth(op, 1 + random.below(10));
+	disk_may_fail_ = true;
+}
+
+void Machine::shorten_memory(Random &random)
+{
+	Memory &memory = Memory::instance();
+	memory.fail_nothing();
+	if (random.one_in(2))
+		memory.fail_nowait_randomly(random.next(), 1 + random.below(4));
+	else if (random.one_in(2))
+		memory.fail_nowait_from(random.below(20));
+}
+
+void Machine::mend()
+{
+	disk_.clear_faults();
+	for (const SnapHandle &snap : snaps_)
+		snap->cow->clear_faults();
+	if (merging_)
+		merging_->cow->clear_faults();
+	Memory::instance().fail_nothing();
+}
+
+void Machine::note(const char *what, const SnapHandle &snap, uint64_t sector, uint64_t sectors,
+		   Stamp stamp)
+{
+	if (!tracing())
+		return;
+	std::string line =
+		text("[%llu] %s %s", static_cast<unsigned long long>(now_), what, name_of(snap));
+	if (sectors)
+		line += text(" %llu+%llu", static_cast<unsigned long long>(sector),
+			     static_cast<unsigned long long>(sectors));
+	if (stamp)
+		line += text(" stamp %u", stamp);
+	note(line);
+}
+
+void Machine::note(const std::string &line)
+{
+	if (tracing())
+		options_.trace(
+			text("%10llu us  ", static_cast<unsigned long long>(
+						    (world_.now_ns() - 1'000'000'000) / 1000)) +
+			line);
+}
+
+void Machine::fail(const std::string &message)
+{
+	user::report_failure("%s", message.c_str());
+	std::abort();
+}
+
+} // namespace dmsnap::sim

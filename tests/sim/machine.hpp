@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Machine: the real core on simulated devices, one origin and its snapshots, doing the
+ * steps of a plan; and the model that decides after each crash and at each quiet point.
+ *
+ * The model is a History for the origin and one for each snapshot: every sector ever
+ * written carries the number of its write, its stamp, so a sector that is found tells
+ * which write it is from, and the History whether it may be found there.
+ *
+ *   while the power is on   a read finds a write that was on its way, or the last one;
+ *   after a crash           what was made durable (FUA, or a flush after its end), or
+ *                           any later write; of a snapshot that is valid;
+ *   of a snapshot           what the origin held when it was made counts as durable;
+ *   in a merge              the origin is what the snapshot was, merged so far or not.
+ *
+ * A crash can strike at any I/O.  It leaves of what is not durable any part; some of
+ * the possible remains are tried, each is recovered and checked: a cycle.
+ *
+ * What is wrong goes to user::report_failure(), whose hook must not return.
+ */
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "sim/plan.hpp"
+#include "support/history.hpp"
+#include "user/mapped.hpp"
+
+namespace dmsnap::sim {
+
+using TraceSink = std::function<void(const std::string &)>;
+
+struct MachineOptions {
+	/* Empty: no trace. */
+	TraceSink trace{};
+	/* The power fails at the n-th I/O (1 = the first), and the run ends; 0: as the plan says. */
+	uint64_t crash_at_io = 0;
+	/* With crash_at_io: every set of the writes that may be lost is tried up to this many. */
+	unsigned int remains_max = 4;
+	/* FIFO order and devices that all are alike, for runs that are to be compared. */
+	bool plain = false;
+};
+
+class Machine {
+public:
+	Machine(const Plan &plan, MachineOptions options);
+	~Machine();
+
+	void run();
+
+	/* Crashes that were recovered from and checked. */
+	uint64_t cycles() const { return cycles_; }
+	/* I/Os that devices were asked for. */
+	uint64_t ios() const { return world_.ios(); }
+
+private:
+	using Stamp = test::Stamp;
+	using History = test::History;
+
+	struct Snap {
+		user::Mapped mapped{"snapshot"};
+		user::Device *cow = nullptr;
+		bool persistent = false;
+		std::string type;
+		/* Sectors. */
+		unsigned int chunk = 0;
+		uint64_t sectors = 0;
+		std::string features;
+		History view{{}};
+		/* Something was done to it that may cost its health. */
+		bool may_fail = false;
+		/* Its COW device lost a part that was in use, perhaps. */
+		bool cut = false;
+		/* A process works on it. */
+		bool busy = false;
+		/* At the crash: it said so; it had raised an event. */
+		bool was_invalid = false;
+		bool was_marked = false;
+
+		std::string words(unsigned int chunk_argument) const;
+		const std::string &name() const { return cow->options().name; }
+		bool invalid() { return mapped.status() == "Invalid"; }
+		bool overflowed() { return mapped.status() == "Overflow"; }
+	};
+	using SnapHandle = std::shared_ptr<Snap>;
+
+	struct Asked {
+		user::Mapped::Handle request;
+		/* nullptr: the origin. */
+		SnapHandle snap;
+		Stamp stamp;
+		History::Tick begin;
+		/* What the origin's table merged when it was asked. */
+		SnapHandle merging{};
+	};
+
+	/* One possible outcome of a crash: what each device is left with. */
+	using Remains = std::vector<user::Image>;
+
+	/* --- machine.cpp: the world and its steps. --- */
+
+	void do_step(const Step &step);
+	user::Device &add_device(const std::string &name, uint64_t sectors);
+	/* Turns the crank until @done, or the power is to fail; false: it is, or nothing is left. */
+	bool turn(const std::function<bool()> &done);
+	void turn_for(uint64_t ns);
+	/* Until everything asked for has ended and no process is busy. */
+	bool quiesce();
+	bool power_fails_now() const { return crash_at_ && world_.ios() >= crash_at_; }
+
+	void create_snapshot(user::Random &random);
+	void remove_snapshot(const SnapHandle &snap);
+	void suspend_snapshot(const SnapHandle &snap);
+	void reload_snapshot(user::Random &random, const SnapHandle &snap);
+	void reactivate_snapshot(const SnapHandle &snap);
+	void change_origin(bool reload);
+	void grow_origin(user::Random &random);
+	void begin_merge(const SnapHandle &snap);
+	void end_merge();
+	void resize_cow(user::Random &random, const SnapHandle &snap);
+	void break_cow(user::Random &random, const SnapHandle &snap);
+	void break_disk(user::Random &random);
+	void shorten_memory(user::Random &random);
+	void mend();
+	SnapHandle any_snap(user::Random &random);
+
+	/* --- requests.cpp: asking, and what comes of it. --- */
+
+	void choose_range(user::Random &random, const SnapHandle &snap, uint64_t &sector,
+			  uint64_t &sectors);
+	void write(user::Random &random, const SnapHandle &snap);
+	void read(user::Random &random, const SnapHandle &snap);
+	void read(const SnapHandle &snap, uint64_t sector, uint64_t sectors);
+	void flush(const SnapHandle &snap);
+	void discard(user::Random &random, const SnapHandle &snap);
+	void write_durably(user::Random &random, const SnapHandle &snap);
+	void poll();
+	void ended(const Asked &asked);
+	void check_error(const Asked &asked);
+	void check_read(const Asked &asked);
+	bool all_done() const;
+	user::Mapped &mapped_of(const SnapHandle &snap) { return snap ? snap->mapped : origin_; }
+	History &history_of(const SnapHandle &snap) { return snap ? snap->view : history_; }
+	const char *name_of(const SnapHandle &snap) const
+	{
+		return snap ? snap->name().c_str() : "origin";
+	}
+
+	/* --- checks.cpp: quiet points and crashes. --- */
+
+	/* Everything as it should be, with no I/O going on. */
+	void check_quietly();
+	void check_health();
+	/* The store on the COW device, read by its rules, shows what the snapshot shows. */
+	void check_store(const SnapHandle &snap, const user::Image &disk, const user::Image &cow,
+			 const std::vector<uint8_t> &shown);
+	void crash();
+	/* The power is gone: what goes on ends, and everything is removed. */
+	void lose_power();
+	void load(const Remains &remains);
+	/* By chance, as many as there are to try. */
+	std::vector<Remains> choose_remains();
+	/* Every set of writes that may be lost, or, if those are too many, some of them. */
+	std::vector<Remains> all_remains();
+	/* Activates all, and loses the power again on the way or after it; what is left then. */
+	Remains fail_to_recover(const Remains &remains);
+	/* Activates all and checks; @for_good: and goes on from there. */
+	void recover(const Remains &remains, bool for_good);
+	/* What it shows, or nothing if it is gone or says that it is invalid. */
+	std::vector<uint8_t> recover_snapshot(const SnapHandle &snap, const Remains &remains);
+	std::vector<uint8_t> recover_merge(const Remains &remains);
+	void check_left(const SnapHandle &snap, const std::vector<uint8_t> &data);
+	bool mark_lost() const { return world_.log_holds("does not take the mark"); }
+	void deactivate();
+
+	/* --- Saying. --- */
+
+	[[noreturn]] void fail(const std::string &message);
+	void require(bool holds, const std::string &what)
+	{
+		if (!holds)
+			fail(what);
+	}
+	bool tracing() const { return static_cast<bool>(options_.trace); }
+	void note(const char *what, const SnapHandle &snap, uint64_t sector = 0,
+		  uint64_t sectors = 0, Stamp stamp = 0);
+	void note(const std::string &text);
+
+	Plan plan_;
+	MachineOptions options_;
+	user::Random random_;
+	user::World world_;
+	user::Core core_;
+	/* Sectors; most snapshots have chunks of that size. */
+	unsigned int chunk_;
+	uint64_t sectors_;
+	user::Device &disk_;
+	History history_;
+	user::Mapped origin_{"origin"};
+	bool origin_busy_ = false;
+	std::vector<SnapHandle> snaps_;
+	/* The origin's table merges this one. */
+	SnapHandle merging_;
+	std::vector<Asked> asked_;
+	unsigned int cows_ = 0;
+	Stamp stamps_ = 1;
+	History::Tick now_ = 1;
+	/* World::ios() at which the power fails; 0: not. */
+	uint64_t crash_at_ = 0;
+	bool power_lost_ = false;
+	/* I/O of the origin's may fail: its disk was made to. */
+	bool disk_may_fail_ = false;
+	uint64_t cycles_ = 0;
+};
+
+} // namespace dmsnap::sim

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* tools/sim: the simulator's command line. */
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <numeric>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <unistd.h>
+
+#include "sim/exhaustive.hpp"
+#include "sim/sweep.hpp"
+#include "user/failure.hpp"
+
+namespace {
+
+using namespace dmsnap::sim;
+using dmsnap::user::text;
+
+constexpr int failure_code = 1, usage_code = 2;
+/* Each workload of the exhaustive mode runs with so many sizes and ranges. */
+constexpr uint64_t exhaustive_seeds = 10;
+
+struct Options {
+	SweepLimits limits;
+	uint64_t seed = 0;
+	bool one = false;
+	std::string keep;
+	bool quiet = false;
+	bool exhaustive = false;
+	unsigned int remains = 256;
+};
+
+std::string clock_text(double seconds)
+{
+	auto whole = static_cast<unsigned long>(std::max(seconds, 0.0));
+	return text("%lu:%02lu", whole / 60, whole % 60);
+}
+
+/* One line that changes on a terminal; elsewhere a line every half a minute. */
+class Progress {
+public:
+	void say(const std::string &line, double seconds)
+	{
+		if (terminal_) {
+			std::fprintf(stderr, "\r\033[K%s", line.c_str());
+			std::fflush(stderr);
+		} else if (seconds - last_ >= 30) {
+			last_ = seconds;
+			std::fprintf(stderr, "%s\n", line.c_str());
+		}
+	}
+	void end()
+	{
+		if (terminal_)
+			std::fprintf(stderr, "\r\033[K");
+	}
+
+private:
+	bool terminal_ = isatty(STDERR_FILENO);
+	double last_ = 0;
+};
+
+int replay(const Options &options)
+{
+	Plan plan = plan_of(options.seed);
+	if (!options.keep.empty()) {
+		std::vector<unsigned int> numbers;
+		if (!parse(options.keep, numbers)) {
+			std::fprintf(stderr, "sim: --keep %s: not a list of steps like 0-3,7\n",
+				     options.keep.c_str());
+			return usage_code;
+		}
+		plan = only(plan, numbers);
+	}
+	uint64_t cycles = run_here(plan, !options.quiet);
+	std::printf("seed %llu: %zu steps, %llu crashes recovered, nothing wrong\n",
+		    static_cast<unsigned long long>(options.seed), plan.steps.size(),
+		    static_cast<unsigned long long>(cycles));
+	return 0;
+}
+
+void report_failure(uint64_t seed, const std::string &output)
+{
+	std::printf("%s", output.c_str());
+	std::printf("FAIL: seed %llu; again, with a trace: tools/sim --seed %llu\n",
+		    static_cast<unsigned long long>(seed), static_cast<unsigned long long>(seed));
+	Progress progress;
+	Plan least = shrink(plan_of(seed), [&](const std::string &how_far) {
+		progress.say("shrinking: " + how_far, 0);
+	});
+	progress.end();
+	std::vector<unsigned int> numbers;
+	for (const Step &step : least.steps) {
+		numbers.push_back(step.number);
+		std::printf("  %3u %s\n", step.number, to_text(step.action));
+	}
+	std::printf("FAIL: with these steps alone: tools/sim --seed %llu --keep %s\n",
+		    static_cast<unsigned long long>(seed), to_text(numbers).c_str());
+}
+
+int run_sweep(const Options &options)
+{
+	Progress progress;
+	SweepResult result = sweep(options.limits, [&](const SweepResult &now) {
+		double part = 0;
+		if (options.limits.runs)
+			part = std::max(part, static_cast<double>(now.runs) /
+						      static_cast<double>(options.limits.runs));
+		if (options.limits.cycles)
+			part = std::max(part, static_cast<double>(now.cycles) /
+						      static_cast<double>(options.limits.cycles));
+		if (options.limits.seconds)
+			part = std::max(part,
+					now.seconds / static_cast<double>(options.limits.seconds));
+		std::string left = part > 0 ? clock_text(now.seconds / part - now.seconds) : "?";
+		progress.say(text("%llu crashes recovered in %llu runs, %.0f a second, about "
+				  "%s left",
+				  static_cast<unsigned long long>(now.cycles),
+				  static_cast<unsigned long long>(now.runs),
+				  static_cast<double>(now.cycles) / std::max(now.seconds, 0.001),
+				  left.c_str()),
+			     now.seconds);
+	});
+	progress.end();
+	if (result.failed)
+		report_failure(result.failed_seed, result.output);
+	std::printf("%llu crashes recovered in %llu runs (seeds %llu to %llu), %.1f s, %.0f a "
+		    "second on %u processors\n",
+		    static_cast<unsigned long long>(result.cycles),
+		    static_cast<unsigned long long>(result.runs),
+		    static_cast<unsigned long long>(options.limits.first_seed),
+		    static_cast<unsigned long long>(result.last_seed), result.seconds,
+		    static_cast<double>(result.cycles) / std::max(result.seconds, 0.001),
+		    options.limits.jobs);
+	std::printf("%llu passed, %d failed\n", static_cast<unsigned long long>(result.runs),
+		    result.failed);
+	return result.failed ? failure_code : 0;
+}
+
+int run_exhaustive(const Options &options)
+{
+	static std::string where;
+	dmsnap::user::set_failure_hook([](const std::string &message) {
+		std::printf("FAIL: %s\n%s\n0 passed, 1 failed\n", where.c_str(), message.c_str());
+		std::fflush(nullptr);
+		_exit(failure_code);
+	});
+	Progress progress;
+	for (unsigned int i = 0; i < exhaustive_count(); i++) {
+		ExhaustiveResult all;
+		for (uint64_t seed = 1; seed <= exhaustive_seeds; seed++) {
+			ExhaustiveResult result = run_exhaustively(
+				exhaustive_plan(i, seed), options.remains, [&](uint64_t io) {
+					where = text("\"%s\", seed %llu, crash at I/O %llu",
+						     exhaustive_name(i),
+						     static_cast<unsigned long long>(seed),
+						     static_cast<unsigned long long>(io));
+					progress.say(where, 0);
+				});
+			all.crash_points += result.crash_points;
+			all.cycles += result.cycles;
+		}
+		progress.end();
+		std::printf("%-34s crashed at each of %4llu I/Os, %6llu remains recovered\n",
+			    exhaustive_name(i), static_cast<unsigned long long>(all.crash_points),
+			    static_cast<unsigned long long>(all.cycles));
+	}
+	std::printf("%u passed, 0 failed\n", exhaustive_count());
+	return 0;
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+	Options options;
+	CLI::App app{"Runs the core on simulated devices that lose power, fail and shrink, and "
+		     "checks what is left after each crash.",
+		     "tools/sim"};
+	auto *seed = app.add_option("--seed", options.seed,
+				    "replay this one run, with a trace of all that happens");
+	app.add_option("--keep", options.keep, "with --seed: only these steps, e.g. 0-3,7")
+		->needs(seed);
+	app.add_flag("--quiet", options.quiet, "with --seed: no trace")->needs(seed);
+	app.add_option("--first", options.limits.first_seed, "first seed of many runs (1)");
+	app.add_option("--runs", options.limits.runs, "so many runs");
+	app.add_option("--cycles", options.limits.cycles,
+		       "until so many crashes have been recovered (20000, if no end is named)");
+	app.add_option("--seconds", options.limits.seconds, "for so long");
+	options.limits.jobs =
+		static_cast<unsigned int>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
+	app.add_option("--jobs", options.limits.jobs, "runs at a time (one a processor)")
+		->check(CLI::Range(1, 256));
+	app.add_flag("--exhaustive", options.exhaustive,
+		     "small workloads, crashed at every I/O with every loss");
+	app.add_option("--remains", options.remains,
+		       "with --exhaustive: so many losses at most at one I/O (256)");
+	app.footer("Exit code: 0 nothing wrong, 1 something is, 2 wrong option.");
+	try {
+		app.parse(argc, argv);
+	} catch (const CLI::ParseError &error) {
+		return app.exit(error) ? usage_code : 0;
+	}
+	if (*seed)
+		return replay(options);
+	if (options.exhaustive)
+		return run_exhaustive(options);
+	if (!options.limits.runs && !options.limits.cycles && !options.limits.seconds)
+		options.limits.cycles = 20'000;
+	return run_sweep(options);
+}

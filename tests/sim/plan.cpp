@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "sim/plan.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "user/failure.hpp"
+#include "user/random.hpp"
+
+namespace dmsnap::sim {
+namespace {
+
+using user::Random;
+
+struct Kind {
+	const char *name;
+	/* How often, among all; in runs where the origin is busy, and where it is quiet. */
+	unsigned int busy;
+	unsigned int quiet;
+	/* Only in runs with this trouble; 0: in all. */
+	unsigned int trouble;
+};
+
+constexpr Kind kinds[action_count] = {
+	[static_cast<int>(Action::write_origin)] = {"write origin", 24, 4, 0},
+	[static_cast<int>(Action::read_origin)] = {"read origin", 3, 2, 0},
+	[static_cast<int>(Action::flush_origin)] = {"flush origin", 3, 2, 0},
+	[static_cast<int>(Action::write_snapshot)] = {"write snapshot", 14, 26, 0},
+	[static_cast<int>(Action::read_snapshot)] = {"read snapshot", 7, 7, 0},
+	[static_cast<int>(Action::flush_snapshot)] = {"flush snapshot", 4, 6, 0},
+	[static_cast<int>(Action::discard_snapshot)] = {"discard snapshot", 2, 2, 0},
+	[static_cast<int>(Action::write_durably)] = {"write durably", 3, 6, 0},
+	[static_cast<int>(Action::create_snapshot)] = {"create snapshot", 4, 4, 0},
+	[static_cast<int>(Action::remove_snapshot)] = {"remove snapshot", 1, 1, 0},
+	[static_cast<int>(Action::suspend_snapshot)] = {"suspend and resume snapshot", 2, 2, 0},
+	[static_cast<int>(Action::reload_snapshot)] = {"reload snapshot", 2, 2, 0},
+	[static_cast<int>(Action::reactivate_snapshot)] = {"reactivate snapshot", 1, 1, 0},
+	[static_cast<int>(Action::suspend_origin)] = {"suspend and resume origin", 1, 1, 0},
+	[static_cast<int>(Action::reload_origin)] = {"reload origin", 1, 1, 0},
+	[static_cast<int>(Action::grow_origin)] = {"grow origin", 1, 1, resizes},
+	[static_cast<int>(Action::begin_merge)] = {"begin merge", 3, 3, 0},
+	[static_cast<int>(Action::end_merge)] = {"end merge", 3, 3, 0},
+	[static_cast<int>(Action::resize_cow)] = {"resize COW device", 2, 2, small_cow | resizes},
+	[static_cast<int>(Action::break_cow)] = {"break COW device", 2, 2, cow_faults},
+	[static_cast<int>(Action::break_disk)] = {"break disk", 2, 2, disk_faults},
+	[static_cast<int>(Action::shorten_memory)] = {"shorten memory", 3, 3, short_memory},
+	[static_cast<int>(Action::mend)] = {"mend", 1, 1, short_memory | disk_faults},
+	[static_cast<int>(Action::let_run)] = {"let run", 24, 24, 0},
+	[static_cast<int>(Action::let_settle)] = {"let settle", 3, 3, 0},
+	[static_cast<int>(Action::check)] = {"check", 1, 1, 0},
+	[static_cast<int>(Action::crash)] = {"crash", 2, 2, 0},
+	[static_cast<int>(Action::crash_soon)] = {"crash soon", 12, 12, 0},
+};
+
+unsigned int trouble_of(Random &random)
+{
+	unsigned int trouble = 0;
+	for (unsigned int bit : {small_cow, cow_faults, resizes})
+		trouble |= random.one_in(4) ? bit : 0;
+	for (unsigned int bit : {short_memory, disk_faults})
+		trouble |= random.one_in(8) ? bit : 0;
+	return trouble;
+}
+
+} // namespace
+
+const char *to_text(Action action)
+{
+	return kinds[static_cast<unsigned int>(action)].name;
+}
+
+Plan plan_of(uint64_t seed)
+{
+	Random random(Random::mix(seed + 1));
+	Plan plan{.seed = seed, .trouble = trouble_of(random), .steps = {}};
+	bool quiet = random.one_in(3);
+	std::vector<Action> lots;
+	for (unsigned int i = 0; i < action_count; i++) {
+		const Kind &kind = kinds[i];
+		if (!kind.trouble || kind.trouble & plan.trouble)
+			lots.insert(lots.end(), quiet ? kind.quiet : kind.busy,
+				    static_cast<Action>(i));
+	}
+	auto count = static_cast<unsigned int>(20 + random.below(80));
+	for (unsigned int n = 0; n < count; n++)
+		plan.steps.push_back({lots[random.below(lots.size())], random.next(), n});
+	return plan;
+}
+
+Plan plan_of(std::span<const uint8_t> bytes)
+{
+	Plan plan;
+	if (bytes.size() < 2)
+		return plan;
+	plan.seed = bytes[0];
+	plan.trouble = bytes[1];
+	bytes = bytes.subspan(2);
+	for (unsigned int n = 0; bytes.size() >= 3; n++, bytes = bytes.subspan(3))
+		plan.steps.push_back({static_cast<Action>(bytes[0] % action_count),
+				      uint64_t{bytes[1]} << 8 | bytes[2], n});
+	return plan;
+}
+
+Plan only(const Plan &plan, const std::vector<unsigned int> &numbers)
+{
+	Plan part{.seed = plan.seed, .trouble = plan.trouble, .steps = {}};
+	std::copy_if(plan.steps.begin(), plan.steps.end(), std::back_inserter(part.steps),
+		     [&](const Step &step) {
+			     return std::find(numbers.begin(), numbers.end(), step.number) !=
+				    numbers.end();
+		     });
+	return part;
+}
+
+std::string to_text(const std::vector<unsigned int> &numbers)
+{
+	std::string text;
+	for (size_t i = 0; i < numbers.size();) {
+		size_t end = i + 1;
+		while (end < numbers.size() && numbers[end] == numbers[end - 1] + 1)
+			end++;
+		text += user::text("%s%u", text.empty() ? "" : ",", numbers[i]);
+		if (end - i > 1)
+			text += user::text("-%u", numbers[end - 1]);
+		i = end;
+	}
+	return text;
+}
+
+bool parse(const std::string &text, std::vector<unsigned int> &numbers)
+{
+	constexpr unsigned int most = 1'000'000;
+	const char *at = text.data(), *end = at + text.size();
+	for (;;) {
+		unsigned int first, last;
+		auto got = std::from_chars(at, end, first);
+		if (got.ec != std::errc{})
+			return false;
+		last = first;
+		if (got.ptr != end && *got.ptr == '-') {
+			got = std::from_chars(got.ptr + 1, end, last);
+			if (got.ec != std::errc{})
+				return false;
+		}
+		if (last < first || last > most)
+			return false;
+		for (; first <= last; first++)
+			numbers.push_back(first);
+		if (got.ptr == end)
+			return true;
+		if (*got.ptr != ',')
+			return false;
+		at = got.ptr + 1;
+	}
+}
+
+} // namespace dmsnap::sim

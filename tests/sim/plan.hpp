@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Plan: what one run of the simulator does, as data: a seed for everything that is
+ * left to chance in the world, and a list of steps.  A step carries its own chance,
+ * so steps can be left out and the others still do what they did.
+ */
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace dmsnap::sim {
+
+enum class Action : uint8_t {
+	write_origin,
+	read_origin,
+	flush_origin,
+	write_snapshot,
+	read_snapshot,
+	flush_snapshot,
+	discard_snapshot,
+	write_durably,
+	create_snapshot,
+	remove_snapshot,
+	suspend_snapshot,
+	reload_snapshot,
+	reactivate_snapshot,
+	suspend_origin,
+	reload_origin,
+	grow_origin,
+	begin_merge,
+	end_merge,
+	resize_cow,
+	break_cow,
+	break_disk,
+	shorten_memory,
+	mend,
+	let_run,
+	let_settle,
+	check,
+	crash,
+	crash_soon,
+};
+constexpr unsigned int action_count = static_cast<unsigned int>(Action::crash_soon) + 1;
+const char *to_text(Action action);
+
+struct Step {
+	Action action = Action::check;
+	uint64_t seed = 0;
+	/* Its place in the plan as it was made. */
+	unsigned int number = 0;
+};
+
+/* What may go wrong in a run beside the power. */
+enum Trouble : unsigned int {
+	small_cow = 1u << 0,
+	short_memory = 1u << 1,
+	cow_faults = 1u << 2,
+	disk_faults = 1u << 3,
+	resizes = 1u << 4,
+};
+
+struct Plan {
+	uint64_t seed = 0;
+	/* enum Trouble. */
+	unsigned int trouble = 0;
+	std::vector<Step> steps;
+};
+
+/* The plan of a seed. */
+Plan plan_of(uint64_t seed);
+/* Any bytes are a plan; each step takes three of them. */
+Plan plan_of(std::span<const uint8_t> bytes);
+/* Only the steps with these numbers. */
+Plan only(const Plan &plan, const std::vector<unsigned int> &numbers);
+
+/* "0-3,7": numbers as people write them. */
+std::string to_text(const std::vector<unsigned int> &numbers);
+/* False: this is no such list. */
+bool parse(const std::string &text, std::vector<unsigned int> &numbers);
+
+} // namespace dmsnap::sim

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Machine: what is asked of the origin and the snapshots, and what comes of it. */
+#include <algorithm>
+
+#include "sim/machine.hpp"
+#include "user/failure.hpp"
+
+namespace dmsnap::sim {
+
+using test::stamped;
+using user::Mapped;
+using user::Random;
+using user::text;
+
+void Machine::choose_range(Random &random, const SnapHandle &snap, uint64_t &sector,
+			   uint64_t &sectors)
+{
+	uint64_t size = snap ? snap->sectors : sectors_;
+	uint64_t chunk = snap ? snap->chunk : chunk_;
+	/* A hot spot makes for overlaps. */
+	sector = random.below(random.one_in(2) ? size : (size + 7) / 8);
+	switch (random.below(4)) {
+	case 0:
+		sectors = 1 + random.below(chunk + 8);
+		break;
+	case 1:
+		sector -= sector % chunk;
+		sectors = chunk * (1 + random.below(3));
+		break;
+	case 2:
+		sectors = 1 + random.below(size);
+		break;
+	default:
+		sectors = 1 + random.below(16);
+	}
+	sectors = std::min(sectors, size - sector);
+}
+
+void Machine::write(Random &random, const SnapHandle &snap)
+{
+	uint64_t sector, sectors;
+	choose_range(random, snap, sector, sectors);
+	bool fua = random.one_in(6);
+	Stamp stamp = ++stamps_;
+	now_++;
+	note(fua ? "write fua" : "write", snap, sector, sectors, stamp);
+	history_of(snap).begin(stamp, sector, sectors, now_);
+	asked_.push_back({mapped_of(snap).start_write(sector, stamped(stamp, sector, sectors), fua),
+			  snap, stamp, now_, merging_});
+}
+
+void Machine::read(Random &random, const SnapHandle &snap)
+{
+	uint64_t sector, sectors;
+	choose_range(random, snap, sector, sectors);
+	read(snap, sector, sectors);
+}
+
+void Machine::read(const SnapHandle &snap, uint64_t sector, uint64_t sectors)
+{
+	now_++;
+	note("read", snap, sector, sectors);
+	asked_.push_back({mapped_of(snap).start_read(sector, sectors), snap, 0, now_, merging_});
+}
+
+void Machine::flush(const SnapHandle &snap)
+{
+	now_++;
+	note("flush", snap);
+	asked_.push_back({mapped_of(snap).start_flush(), snap, 0, now_, merging_});
+}
+
+/* What it does is nobody's promise: from now on zeros may be there. */
+void Machine::discard(Random &random, const SnapHandle &snap)
+{
+	if (snap->features.empty())
+		return;
+	uint64_t sector, sectors;
+	choose_range(random, snap, sector, sectors);
+	now_++;
+	note("discard", snap, sector, sectors);
+	snap->view.begin(0, sector, sectors, now_);
+	asked_.push_back({snap->mapped.start_discard(sector, sectors), snap, 0, now_, merging_});
+}
+
+/* Writes and makes it durable, so that there is something that must not be lost. */
+void Machine::write_durably(Random &random, const SnapHandle &snap)
+{
+	if (snap && snap->busy)
+		return;
+	write(random, snap);
+	if (random.one_in(2))
+		write(random, snap);
+	if (!turn([this] { return all_done(); }))
+		return;
+	poll();
+	flush(snap);
+	turn([this] { return all_done(); });
+	if (random.one_in(4) && !crash_at_)
+		crash_at_ = world_.ios() + random.below(4);
+}
+
+bool Machine::all_done() const
+{
+	return std::all_of(asked_.begin(), asked_.end(),
+			   [](const Asked &asked) { return asked.request->done; });
+}
+
+void Machine::poll()
+{
+	/* What ends now says nothing. */
+	if (power_lost_)
+		return;
+	now_++;
+	for (size_t i = 0; i < asked_.size();) {
+		if (!asked_[i].request->done) {
+			i++;
+			continue;
+		}
+		Asked asked = std::move(asked_[i]);
+		asked_.erase(asked_.begin() + static_cast<ptrdiff_t>(i));
+		ended(asked);
+	}
+}
+
+void Machine::ended(const Asked &asked)
+{
+	const Mapped::Request &request = *asked.request;
+	History &history = history_of(asked.snap);
+	if (request.error)
+		check_error(asked);
+	switch (request.op) {
+	case DMSNAP_BIO_READ:
+		if (!request.error)
+			check_read(asked);
+		break;
+	case DMSNAP_BIO_WRITE:
+		history.end(asked.stamp, request.sector, request.sectors, now_, !request.error,
+			    !request.error && request.fua);
+		break;
+	case DMSNAP_BIO_FLUSH:
+		if (!request.error && !(asked.snap && asked.snap->invalid()))
+			history.flushed(asked.begin);
+		break;
+	default:
+		break;
+	}
+}
+
+void Machine::check_error(const Asked &asked)
+{
+	const Mapped::Request &request = *asked.request;
+	/* A snapshot may always be lost; the origin's I/O fails with its own disk only. */
+	bool may = disk_may_fail_;
+	if (asked.snap)
+		may = asked.snap->may_fail;
+	else if (asked.merging)
+		may = may || asked.merging->may_fail || plan_.trouble & short_memory;
+	if (!may)
+		fail(text("%s: operation %d at %llu+%llu asked for at %llu: error %d",
+			  name_of(asked.snap), request.op,
+			  static_cast<unsigned long long>(request.sector),
+			  static_cast<unsigned long long>(request.sectors),
+			  static_cast<unsigned long long>(asked.begin), request.error));
+}
+
+void Machine::check_read(const Asked &asked)
+{
+	const Mapped::Request &request = *asked.request;
+	/* It may have become invalid while the read was on its way. */
+	if (asked.snap && (asked.snap->cut || asked.snap->invalid()))
+		return;
+	const History &history = history_of(asked.snap);
+	for (uint64_t i = 0; i < request.sectors; i++) {
+		uint64_t sector = request.sector + i;
+		Stamp found = test::stamp_of(sector, request.data.data() + i * 512);
+		if (!history.may_read(sector, found, asked.begin))
+			fail(text("%s: a read asked for at %llu found %u in sector %llu:",
+				  name_of(asked.snap), static_cast<unsigned long long>(asked.begin),
+				  found, static_cast<unsigned long long>(sector)) +
+			     history.describe(sector));
+	}
+}
+
+} // namespace dmsnap::sim

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "sim/sweep.hpp"
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <vector>
+
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sim/machine.hpp"
+#include "user/failure.hpp"
+#include "user/world.hpp"
+
+namespace dmsnap::sim {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using user::text;
+
+/* No run takes a second; one that takes so long hangs. */
+constexpr unsigned int hang_seconds = 60;
+
+double seconds_since(Clock::time_point begin)
+{
+	return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+void end_with(const std::string &message)
+{
+	std::string whole = "FAIL: " + message + "\n";
+	if (user::World *world = user::World::find())
+		for (const std::string &line : world->log())
+			whole += "  log: " + line + "\n";
+	std::fputs(whole.c_str(), stderr);
+	std::fflush(nullptr);
+	_exit(1);
+}
+
+/* A child whose output comes through a pipe. */
+class Child {
+public:
+	explicit Child(const std::function<void()> &body)
+	{
+		int ends[2];
+		if (::pipe(ends))
+			user::die("no pipe");
+		std::fflush(nullptr);
+		pid_ = fork();
+		if (pid_ < 0)
+			user::die("no process");
+		if (pid_ == 0) {
+			dup2(ends[1], STDOUT_FILENO);
+			dup2(ends[1], STDERR_FILENO);
+			close(ends[0]);
+			close(ends[1]);
+			body();
+			std::fflush(nullptr);
+			_exit(0);
+		}
+		close(ends[1]);
+		pipe_ = ends[0];
+	}
+	~Child()
+	{
+		if (pid_ > 0) {
+			kill(pid_, SIGKILL);
+			waitpid(pid_, nullptr, 0);
+		}
+		close(pipe_);
+	}
+	Child(const Child &) = delete;
+	Child &operator=(const Child &) = delete;
+
+	int descriptor() const { return pipe_; }
+	/* Takes what there is; false at its end. */
+	bool take()
+	{
+		char buffer[4096];
+		ssize_t got = read(pipe_, buffer, sizeof(buffer));
+		if (got > 0)
+			output_.append(buffer, static_cast<size_t>(got));
+		return got > 0 || (got < 0 && errno == EINTR);
+	}
+	/* After its end: did it fail? */
+	bool failed()
+	{
+		int status = 0;
+		waitpid(pid_, &status, 0);
+		pid_ = -1;
+		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+			output_ += text("FAIL: it still ran after %u s\n", hang_seconds);
+		else if (WIFSIGNALED(status))
+			output_ += text("FAIL: it was ended by signal %d\n", WTERMSIG(status));
+		return status != 0;
+	}
+	const std::string &output() const { return output_; }
+
+private:
+	pid_t pid_ = -1;
+	int pipe_ = -1;
+	std::string output_;
+};
+
+/* What the workers and their parent share. */
+struct Shared {
+	std::atomic<uint64_t> next_seed;
+	std::atomic<uint64_t> runs;
+	std::atomic<uint64_t> cycles;
+	/* The seed each worker is at. */
+	std::atomic<uint64_t> seed_of[256];
+};
+
+} // namespace
+
+uint64_t run_here(const Plan &plan, bool trace)
+{
+	user::set_failure_hook(end_with);
+	MachineOptions options;
+	/* What was traced before a failure shall be seen. */
+	setvbuf(stdout, nullptr, _IOLBF, 0);
+	if (trace)
+		options.trace = [](const std::string &line) { std::puts(line.c_str()); };
+	Machine machine(plan, std::move(options));
+	machine.run();
+	return machine.cycles();
+}
+
+Verdict run_apart(const Plan &plan)
+{
+	Verdict verdict;
+	Child child([&plan] {
+		alarm(hang_seconds);
+		run_here(plan, false);
+	});
+	while (child.take())
+		;
+	verdict.failed = child.failed();
+	verdict.output = child.output();
+	return verdict;
+}
+
+SweepResult sweep(const SweepLimits &limits,
+		  const std::function<void(const SweepResult &)> &progress)
+{
+	auto begin = Clock::now();
+	void *memory = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		user::die("no shared memory");
+	auto *shared = new (memory) Shared{};
+	shared->next_seed = limits.first_seed;
+
+	auto over = [&] {
+		return (limits.cycles && shared->cycles >= limits.cycles) ||
+		       (limits.seconds &&
+			seconds_since(begin) >= static_cast<double>(limits.seconds));
+	};
+	auto work = [&](unsigned int self) {
+		while (!over()) {
+			uint64_t seed = shared->next_seed++;
+			if (limits.runs && seed - limits.first_seed >= limits.runs)
+				break;
+			shared->seed_of[self] = seed;
+			alarm(hang_seconds);
+			shared->cycles += run_here(plan_of(seed), false);
+			shared->runs++;
+		}
+	};
+	std::vector<std::unique_ptr<Child>> children;
+	std::vector<pollfd> polls;
+	for (unsigned int i = 0; i < limits.jobs && i < std::size(shared->seed_of); i++) {
+		children.push_back(std::make_unique<Child>([&work, i] { work(i); }));
+		polls.push_back({children.back()->descriptor(), POLLIN, 0});
+	}
+
+	SweepResult result;
+	auto count = [&] {
+		result.runs = shared->runs;
+		result.cycles = shared->cycles;
+		result.seconds = seconds_since(begin);
+		result.last_seed = shared->next_seed - 1;
+		if (limits.runs)
+			result.last_seed =
+				std::min(result.last_seed, limits.first_seed + limits.runs - 1);
+	};
+	for (size_t left = children.size(); left && !result.failed;) {
+		::poll(polls.data(), polls.size(), 500);
+		for (size_t i = 0; i < polls.size(); i++) {
+			if (!polls[i].revents || children[i]->take())
+				continue;
+			left--;
+			polls[i].fd = -1;
+			polls[i].revents = 0;
+			if (!children[i]->failed())
+				continue;
+			result.failed = true;
+			result.failed_seed = shared->seed_of[i];
+			result.output = children[i]->output();
+			break;
+		}
+		count();
+		progress(result);
+	}
+	children.clear();
+	count();
+	munmap(memory, sizeof(Shared));
+	return result;
+}
+
+/* What a failure is about: the line that says so, without its numbers. */
+static std::string kind_of(const Verdict &verdict)
+{
+	size_t begin = verdict.output.find("FAIL: ");
+	if (!verdict.failed || begin == std::string::npos)
+		return {};
+	std::string kind = verdict.output.substr(begin, verdict.output.find('\n', begin) - begin);
+	std::erase_if(kind, [](char c) { return c >= '0' && c <= '9'; });
+	return kind.substr(0, 60);
+}
+
+Plan shrink(const Plan &plan, const std::function<void(const std::string &)> &say)
+{
+	constexpr double seconds_max = 60;
+	auto begin = Clock::now();
+	Plan least = plan;
+	std::string kind = kind_of(run_apart(plan));
+	for (size_t size = (plan.steps.size() + 1) / 2; size;) {
+		bool smaller = false;
+		for (size_t at = 0; at < least.steps.size();) {
+			if (seconds_since(begin) > seconds_max)
+				return least;
+			Plan part = least;
+			auto from = part.steps.begin() + static_cast<ptrdiff_t>(at);
+			part.steps.erase(from, from + static_cast<ptrdiff_t>(std::min(
+							      size, part.steps.size() - at)));
+			if (kind_of(run_apart(part)) == kind) {
+				least = part;
+				smaller = true;
+				say(text("%zu of %zu steps", least.steps.size(),
+					 plan.steps.size()));
+			} else {
+				at += size;
+			}
+		}
+		if (!smaller || size > least.steps.size())
+			size /= 2;
+	}
+	return least;
+}
+
+} // namespace dmsnap::sim

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Sweep: plans run in processes of their own, so that one that fails, crashes or
+ * hangs is known by its seed and takes nothing with it.
+ */
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "sim/plan.hpp"
+
+namespace dmsnap::sim {
+
+struct Verdict {
+	bool failed = false;
+	uint64_t cycles = 0;
+	/* Of a failed one: what it said. */
+	std::string output;
+};
+
+/* Runs it in this process; it ends with exit code 1 and a message if something is wrong. */
+uint64_t run_here(const Plan &plan, bool trace);
+
+/* Runs it in a child. */
+Verdict run_apart(const Plan &plan);
+
+struct SweepLimits {
+	uint64_t first_seed = 1;
+	/* The sweep ends with what comes first; 0: no such limit. */
+	uint64_t runs = 0;
+	uint64_t cycles = 0;
+	uint64_t seconds = 0;
+	unsigned int jobs = 1;
+};
+
+struct SweepResult {
+	uint64_t runs = 0;
+	uint64_t cycles = 0;
+	double seconds = 0;
+	/* Seeds from first_seed up to this one have run. */
+	uint64_t last_seed = 0;
+	bool failed = false;
+	uint64_t failed_seed = 0;
+	std::string output;
+};
+
+/* @progress: called now and then, with what is done so far. */
+SweepResult sweep(const SweepLimits &limits,
+		  const std::function<void(const SweepResult &)> &progress);
+
+/* The fewest steps of a failing plan that were found to fail too. */
+Plan shrink(const Plan &plan, const std::function<void(const std::string &)> &say);
+
+} // namespace dmsnap::sim
