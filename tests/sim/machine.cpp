@@ -23,11 +23,10 @@ namespace {
 constexpr unsigned int chunk_sizes[] = {1, 2, 4, 8, 16, 128};
 constexpr uint64_t sector_bytes = 512;
 
-/* Most runs are small, and quick; a few are large enough for whole batches of a merge. */
 uint64_t size_of(const Plan &plan, unsigned int chunk, Random &random)
 {
 	uint64_t least = chunk > 16 ? 2 * chunk : 24 + 2 * chunk;
-	return least + random.below(plan.seed % 64 == 9 ? 3000 : 100);
+	return least + random.below(plan.sectors_span);
 }
 
 Order order_of(const Plan &plan, bool plain)

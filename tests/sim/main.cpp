@@ -7,6 +7,7 @@
 #include <string>
 
 #include <CLI/CLI.hpp>
+#include <malloc.h>
 #include <unistd.h>
 
 #include "sim/exhaustive.hpp"
@@ -175,6 +176,9 @@ int run_exhaustive(const Options &options)
 
 int main(int argc, char **argv)
 {
+	/* A run gives back what it had; the next one wants it again. */
+	mallopt(M_TRIM_THRESHOLD, 256 << 20);
+	mallopt(M_MMAP_THRESHOLD, 64 << 20);
 	Options options;
 	CLI::App app{"Runs the core on simulated devices that lose power, fail and shrink, and "
 		     "checks what is left after each crash.",

@@ -72,7 +72,9 @@ const char *to_text(Action action)
 Plan plan_of(uint64_t seed)
 {
 	Random random(Random::mix(seed + 1));
-	Plan plan{.seed = seed, .trouble = trouble_of(random), .steps = {}};
+	Plan plan{.seed = seed, .trouble = trouble_of(random)};
+	/* Most runs are small, and quick; a few are large enough for whole batches of a merge. */
+	plan.sectors_span = random.one_in(64) ? 3000 : 100;
 	bool quiet = random.one_in(3);
 	std::vector<Action> lots;
 	for (unsigned int i = 0; i < action_count; i++) {
@@ -103,7 +105,8 @@ Plan plan_of(std::span<const uint8_t> bytes)
 
 Plan only(const Plan &plan, const std::vector<unsigned int> &numbers)
 {
-	Plan part{.seed = plan.seed, .trouble = plan.trouble, .steps = {}};
+	Plan part = plan;
+	part.steps.clear();
 	std::copy_if(plan.steps.begin(), plan.steps.end(), std::back_inserter(part.steps),
 		     [&](const Step &step) {
 			     return std::find(numbers.begin(), numbers.end(), step.number) !=

@@ -66,7 +66,9 @@ struct Plan {
 	uint64_t seed = 0;
 	/* enum Trouble. */
 	unsigned int trouble = 0;
-	std::vector<Step> steps;
+	/* The origin has fewer sectors than this above the least. */
+	unsigned int sectors_span = 24;
+	std::vector<Step> steps{};
 };
 
 /* The plan of a seed. */
