@@ -258,7 +258,11 @@ void Machine::create_snapshot(Random &random)
 	uint64_t chunks = (sectors_ + chunk - 1) / chunk;
 	uint64_t per_area = chunk * sector_bytes / 16;
 	bool small = plan_.trouble & small_cow && random.one_in(2);
-	uint64_t cow_chunks = small ? 3 + random.below(chunks + 2) : chunks + chunks / per_area + 4;
+	uint64_t cow_chunks = chunks + chunks / per_area + 4;
+	if (small && random.one_in(2))
+		cow_chunks = 3 + random.below(chunks + 2);
+	else if (small) /* The end of an area is the end of the device, or nearly. */
+		cow_chunks = (1 + random.below(3)) * (per_area + 1) + 1 + random.below(3);
 
 	auto snap = std::make_shared<Snap>();
 	snap->cow = &add_device("cow" + std::to_string(++cows_),
