@@ -178,6 +178,11 @@ bool Device::lost_power(const Flight &flight) const
 	return !powered_ || flight.life != life_;
 }
 
+uint64_t Device::jitter() const
+{
+	return options_.jitter_ns ? world_.random().below(options_.jitter_ns) : 0;
+}
+
 void Device::issue(std::shared_ptr<Flight> flight)
 {
 	if (flight->io.op == Op::flush || flight->io.flags & DMSNAP_IO_PREFLUSH)
@@ -188,7 +193,7 @@ void Device::issue(std::shared_ptr<Flight> flight)
 
 void Device::flush_phase(std::shared_ptr<Flight> flight)
 {
-	world_.complete_at(world_.now_ns() + options_.flush_ns, [this, flight] {
+	world_.complete_at(world_.now_ns() + options_.flush_ns + jitter(), [this, flight] {
 		if (lost_power(*flight)) {
 			end(*flight, -EIO);
 			return;
@@ -218,7 +223,7 @@ void Device::medium_phase(std::shared_ptr<Flight> flight)
 		if (!flight->error && world_.random_order() && world_.random().one_in(2))
 			transfer(flight);
 	}
-	world_.complete_at(world_.now_ns() + options_.latency_ns, [this, flight] {
+	world_.complete_at(world_.now_ns() + options_.latency_ns + jitter(), [this, flight] {
 		if (lost_power(*flight) || flight->refused)
 			end(*flight, -EIO);
 		else

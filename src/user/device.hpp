@@ -47,6 +47,8 @@ struct DeviceOptions {
 	/* Times of an I/O at the medium and of a flush. */
 	uint64_t latency_ns = 10'000;
 	uint64_t flush_ns = 50'000;
+	/* Each I/O takes by chance up to so much longer. */
+	uint64_t jitter_ns = 0;
 	/* False: every write is durable when it completes. */
 	bool volatile_cache = true;
 };
@@ -209,6 +211,7 @@ private:
 	void complete(const std::shared_ptr<Flight> &flight);
 	void end(Flight &flight, int error);
 	bool lost_power(const Flight &flight) const;
+	uint64_t jitter() const;
 	void make_durable(uint64_t sector, Versions &versions, size_t count);
 
 	World &world_;

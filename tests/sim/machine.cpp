@@ -71,9 +71,11 @@ void Machine::run()
 {
 	if (int error = origin_.create(TargetType::origin, sectors_, "disk"))
 		fail(text("creating the origin: error %d", error));
-	for (uint64_t n = options_.plain ? 0 : random_.below(4); n; n--) {
+	uint64_t first_snaps = options_.plain ? 0 : random_.below(snapshots_max() > 4 ? 17 : 4);
+	for (; first_snaps; first_snaps--) {
 		Random own(random_.next());
 		create_snapshot(own);
+		quiesce();
 	}
 	for (const Step &step : plan_.steps) {
 		if (tracing())
@@ -211,6 +213,7 @@ Device &Machine::add_device(const std::string &name, uint64_t sectors)
 				  .sectors = sectors,
 				  .latency_ns = 1000 + random_.below(100'000),
 				  .flush_ns = 1000 + random_.below(300'000),
+				  .jitter_ns = random_.one_in(2) ? random_.below(200'000) : 0,
 				  .volatile_cache = !random_.one_in(8)});
 }
 
@@ -249,9 +252,7 @@ Machine::SnapHandle Machine::any_snap(Random &random)
 
 void Machine::create_snapshot(Random &random)
 {
-	constexpr size_t snapshots_max = 16;
-	size_t room = plan_.seed % 16 == 5 ? snapshots_max : 4;
-	if (snaps_.size() >= room || origin_busy_ || merging_)
+	if (snaps_.size() >= snapshots_max() || origin_busy_ || merging_)
 		return;
 	unsigned int chunk = random.one_in(3) && chunk_ <= 16 ? chunk_sizes[random.below(5)]
 							      : chunk_;
@@ -515,10 +516,10 @@ void Machine::resize_cow(Random &random, const SnapHandle &snap)
 
 void Machine::break_cow(Random &random, const SnapHandle &snap)
 {
-	constexpr Op ops[] = {Op::read, Op::write, Op::write, Op::flush, Op::zero};
+	constexpr Op ops[] = {Op::read, Op::write, Op::write, Op::flush, Op::zero, Op::discard};
 	if (!snap)
 		return;
-	Op op = ops[random.below(5)];
+	Op op = ops[random.below(6)];
 	if (tracing())
 		note(text("%s: a %s will fail", snap->name().c_str(), user::to_text(op)));
 	snap->cow->fail_nth(op, 1 + random.below(8));
