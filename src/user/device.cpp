@@ -2,6 +2,7 @@
 #include "user/device.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -106,7 +107,6 @@ void Device::trace(const char *what, const DeviceIo &io, int error) const
 
 void Device::submit(DeviceIo io)
 {
-	world_.count_io();
 	trace("submit", io, 0);
 	auto flight = std::make_shared<Flight>();
 	flight->io = std::move(io);
@@ -118,6 +118,7 @@ void Device::submit(DeviceIo io)
 	if (asked.op == Op::write)
 		flight->data = gather(asked);
 	in_flight_++;
+	world_.count_io(asked.flags & DMSNAP_IO_META && changed_sectors(*flight) > 1);
 	count(asked);
 	if (asked.op == Op::flush || asked.flags & DMSNAP_IO_PREFLUSH)
 		flight->flush_error = fault_for(asked, Op::flush);
@@ -176,6 +177,17 @@ int Device::fault_for(const DeviceIo &io, Op op)
 bool Device::lost_power(const Flight &flight) const
 {
 	return !powered_ || flight.life != life_;
+}
+
+uint64_t Device::changed_sectors(const Flight &flight) const
+{
+	uint64_t changed = 0;
+	std::array<uint8_t, sector_bytes> before;
+	for (size_t at = 0; at < flight.data.size(); at += sector_bytes) {
+		live_.read(flight.sector + at / sector_bytes, before);
+		changed += std::memcmp(before.data(), &flight.data[at], sector_bytes) != 0;
+	}
+	return changed;
 }
 
 uint64_t Device::jitter() const

@@ -212,6 +212,8 @@ private:
 	void end(Flight &flight, int error);
 	bool lost_power(const Flight &flight) const;
 	uint64_t jitter() const;
+	/* Sectors that a write with data will change; as things stand. */
+	uint64_t changed_sectors(const Flight &flight) const;
 	void make_durable(uint64_t sector, Versions &versions, size_t count);
 
 	World &world_;

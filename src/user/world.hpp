@@ -98,6 +98,8 @@ public:
 	const std::vector<std::unique_ptr<Device>> &devices() const { return devices_; }
 	/* I/Os that devices were asked for, all together. */
 	uint64_t ios() const { return ios_; }
+	/* Writes of metadata that change several sectors, so that they can tear. */
+	uint64_t wide_commits() const { return wide_commits_; }
 	/* The power fails on all devices at once (Device::crash()). */
 	void crash(CrashPolicy policy);
 	/* All devices work again. */
@@ -115,7 +117,11 @@ public:
 
 	/* --- For the port and the devices. --- */
 
-	void count_io() { ios_++; }
+	void count_io(bool is_wide_commit)
+	{
+		ios_++;
+		wide_commits_ += is_wide_commit;
+	}
 	/* Calls @fn in atomic context at that time or as soon as possible after. */
 	void complete_at(uint64_t time_ns, std::function<void()> fn);
 
@@ -157,6 +163,7 @@ private:
 	uint64_t now_ns_ = 1'000'000'000;
 	uint64_t next_number_ = 0;
 	uint64_t ios_ = 0;
+	uint64_t wide_commits_ = 0;
 	size_t io_later_ = 0;
 	size_t memory_before_;
 	std::deque<Ready> ready_;

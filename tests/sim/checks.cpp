@@ -83,7 +83,7 @@ void Machine::crash()
 	poll();
 	for (const SnapHandle &snap : snaps_) {
 		snap->was_invalid = snap->invalid();
-		snap->was_marked = snap->mapped.events() > 0;
+		snap->was_marked = snap->mapped.events() > snap->old_events;
 	}
 	require(!merging_ || origin_.status() != "Invalid", "the merge is gone");
 	note("--- the power fails");
@@ -102,7 +102,7 @@ void Machine::crash()
 
 void Machine::lose_power()
 {
-	crash_at_ = 0;
+	crash_at_ = crash_at_commit_ = 0;
 	power_lost_ = true;
 	world_.crash({});
 	world_.run_until_idle();
@@ -218,22 +218,47 @@ void Machine::recover(const Remains &remains, bool for_good)
 			history_ = History(stamps_of(content));
 	}
 	std::vector<SnapHandle> left;
+	std::vector<std::pair<SnapHandle, std::vector<uint8_t>>> all_shown;
 	for (const SnapHandle &snap : snaps_) {
 		std::vector<uint8_t> shown = recover_snapshot(snap, remains);
 		if (shown.empty())
 			continue;
-		if (for_good)
+		if (for_good) {
 			snap->view = History(stamps_of(shown));
+			snap->old_events = snap->mapped.events();
+		}
 		left.push_back(snap);
+		all_shown.emplace_back(snap, std::move(shown));
 	}
 	if (merging_) {
 		std::vector<uint8_t> shown = recover_merge(remains);
 		if (for_good)
 			history_ = History(stamps_of(shown));
 	}
+	if (!for_good && !merging_ && random_.one_in(3))
+		use_recovered(all_shown);
 	/* What is not in the list any more is removed by its destructor. */
 	if (for_good)
 		snaps_ = left;
+}
+
+void Machine::use_recovered(
+	const std::vector<std::pair<SnapHandle, std::vector<uint8_t>>> &all_shown)
+{
+	uint64_t sector, sectors;
+	choose_range(random_, nullptr, sector, sectors);
+	note("write", nullptr, sector, sectors, test::not_a_stamp);
+	int error = origin_.write(sector, test::stamped(test::not_a_stamp, sector, sectors));
+	require(!error, "writing to the origin after the crash");
+	for (const auto &[snap, shown] : all_shown) {
+		if (snap->invalid()) {
+			require(snap->may_fail, snap->name() + " is invalid for no reason");
+			continue;
+		}
+		if (snap->mapped.read(0, snap->sectors) != shown)
+			fail(snap->name() + " changes with the origin");
+		check_store(snap, disk_.content(), snap->cow->content(), shown);
+	}
 }
 
 std::vector<uint8_t> Machine::recover_snapshot(const SnapHandle &snap, const Remains &remains)

@@ -55,7 +55,7 @@ const char *exhaustive_name(unsigned int workload)
 
 Plan exhaustive_plan(unsigned int workload, uint64_t seed)
 {
-	Plan plan{.seed = seed};
+	Plan plan{.seed = seed, .size = Size::tiny};
 	for (Action action : workloads()[workload].actions)
 		plan.steps.push_back({action, plan.steps.size() + seed * 100,
 				      static_cast<unsigned int>(plan.steps.size())});

@@ -23,10 +23,28 @@ namespace {
 constexpr unsigned int chunk_sizes[] = {1, 2, 4, 8, 16, 128};
 constexpr uint64_t sector_bytes = 512;
 
-uint64_t size_of(const Plan &plan, unsigned int chunk, Random &random)
+/* Large chunks make a run long: they are the exception. */
+unsigned int choose_chunk(const Plan &plan, Random &random)
+{
+	if (plan.size == Size::long_lists)
+		return chunk_sizes[1 + random.below(3)];
+	return chunk_sizes[random.below(random.one_in(16) ? 6 : 5)];
+}
+
+uint64_t choose_size(const Plan &plan, unsigned int chunk, Random &random)
 {
 	uint64_t least = chunk > 16 ? 2 * chunk : 24 + 2 * chunk;
-	return least + random.below(plan.sectors_span);
+	switch (plan.size) {
+	case Size::tiny:
+		return least + random.below(24);
+	case Size::long_lists:
+		return (36 + random.below(64)) * chunk + random.below(chunk);
+	case Size::whole_batches:
+		return least + random.below(3000);
+	case Size::small:
+		break;
+	}
+	return least + random.below(100);
 }
 
 Order order_of(const Plan &plan, bool plain)
@@ -44,10 +62,8 @@ std::string Machine::Snap::words(unsigned int chunk_argument) const
 Machine::Machine(const Plan &plan, MachineOptions options)
     : plan_(plan), options_(std::move(options)), random_(Random::mix(plan.seed)),
       world_({.order = order_of(plan, options_.plain), .seed = plan.seed}),
-      /* Large chunks make a run long: they are the exception. */
-      chunk_(chunk_sizes[random_.below(random_.one_in(16) ? 6 : 5)]),
-      sectors_(size_of(plan, chunk_, random_)), disk_(add_device("disk", sectors_)), history_({}),
-      crash_at_(options_.crash_at_io)
+      chunk_(choose_chunk(plan, random_)), sectors_(choose_size(plan, chunk_, random_)),
+      disk_(add_device("disk", sectors_)), history_({}), crash_at_(options_.crash_at_io)
 {
 	constexpr unsigned int thresholds[] = {1, 4, 2048, 2048};
 	constexpr unsigned int throttles[] = {100, 100, 100, 40};
@@ -88,7 +104,7 @@ void Machine::run()
 		if (options_.crash_at_io)
 			return;
 	}
-	crash_at_ = 0;
+	crash_at_ = crash_at_commit_ = 0;
 	mend();
 	check_quietly();
 }
@@ -201,6 +217,10 @@ void Machine::do_step(const Step &step)
 	case Action::crash_soon:
 		if (!crash_at_)
 			crash_at_ = world_.ios() + 1 + random.below(24);
+		break;
+	case Action::crash_in_commit:
+		if (!crash_at_commit_)
+			crash_at_commit_ = world_.wide_commits() + 1;
 		break;
 	}
 }

@@ -77,6 +77,8 @@ private:
 		bool cut = false;
 		/* A process works on it. */
 		bool busy = false;
+		/* dm events up to the last crash. */
+		unsigned int old_events = 0;
 		/* At the crash: it said so; it had raised an event. */
 		bool was_invalid = false;
 		bool was_marked = false;
@@ -110,7 +112,11 @@ private:
 	void turn_for(uint64_t ns);
 	/* Until everything asked for has ended and no process is busy. */
 	bool quiesce();
-	bool power_fails_now() const { return crash_at_ && world_.ios() >= crash_at_; }
+	bool power_fails_now() const
+	{
+		return (crash_at_ && world_.ios() >= crash_at_) ||
+		       (crash_at_commit_ && world_.wide_commits() >= crash_at_commit_);
+	}
 
 	/* Many are the exception: they make a run long. */
 	size_t snapshots_max() const { return plan_.seed % 16 == 5 ? 16 : 4; }
@@ -172,6 +178,8 @@ private:
 	Remains fail_to_recover(const Remains &remains);
 	/* Activates all and checks; @for_good: and goes on from there. */
 	void recover(const Remains &remains, bool for_good);
+	/* A write to the origin must not change what the snapshots showed before it. */
+	void use_recovered(const std::vector<std::pair<SnapHandle, std::vector<uint8_t>>> &shown);
 	/* What it shows, or nothing if it is gone or says that it is invalid. */
 	std::vector<uint8_t> recover_snapshot(const SnapHandle &snap, const Remains &remains);
 	std::vector<uint8_t> recover_merge(const Remains &remains);
@@ -213,6 +221,8 @@ private:
 	History::Tick now_ = 1;
 	/* World::ios() at which the power fails; 0: not. */
 	uint64_t crash_at_ = 0;
+	/* The same for World::wide_commits(). */
+	uint64_t crash_at_commit_ = 0;
 	bool power_lost_ = false;
 	/* I/O of the origin's may fail: its disk was made to. */
 	bool disk_may_fail_ = false;

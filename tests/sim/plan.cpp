@@ -49,7 +49,8 @@ constexpr Kind kinds[action_count] = {
 	[static_cast<int>(Action::let_settle)] = {"let settle", 3, 3, 0},
 	[static_cast<int>(Action::check)] = {"check", 1, 1, 0},
 	[static_cast<int>(Action::crash)] = {"crash", 2, 2, 0},
-	[static_cast<int>(Action::crash_soon)] = {"crash soon", 12, 12, 0},
+	[static_cast<int>(Action::crash_soon)] = {"crash soon", 10, 10, 0},
+	[static_cast<int>(Action::crash_in_commit)] = {"crash in commit", 4, 4, 0},
 };
 
 unsigned int trouble_of(Random &random)
@@ -73,8 +74,11 @@ Plan plan_of(uint64_t seed)
 {
 	Random random(Random::mix(seed + 1));
 	Plan plan{.seed = seed, .trouble = trouble_of(random)};
-	/* Most runs are small, and quick; a few are large enough for whole batches of a merge. */
-	plan.sectors_span = random.one_in(64) ? 3000 : 100;
+	/* Most runs are small, and quick. */
+	if (random.one_in(64))
+		plan.size = Size::whole_batches;
+	else if (random.one_in(4))
+		plan.size = Size::long_lists;
 	bool quiet = random.one_in(3);
 	std::vector<Action> lots;
 	for (unsigned int i = 0; i < action_count; i++) {
@@ -91,7 +95,7 @@ Plan plan_of(uint64_t seed)
 
 Plan plan_of(std::span<const uint8_t> bytes)
 {
-	Plan plan;
+	Plan plan{.size = Size::tiny};
 	if (bytes.size() < 2)
 		return plan;
 	plan.seed = bytes[0];

@@ -42,8 +42,9 @@ enum class Action : uint8_t {
 	check,
 	crash,
 	crash_soon,
+	crash_in_commit,
 };
-constexpr unsigned int action_count = static_cast<unsigned int>(Action::crash_soon) + 1;
+constexpr unsigned int action_count = static_cast<unsigned int>(Action::crash_in_commit) + 1;
 const char *to_text(Action action);
 
 struct Step {
@@ -62,12 +63,22 @@ enum Trouble : unsigned int {
 	resizes = 1u << 4,
 };
 
+/* Of the origin. */
+enum class Size : uint8_t {
+	/* Some chunks. */
+	tiny,
+	small,
+	/* So many chunks that a commit can have several sectors, and tear. */
+	long_lists,
+	/* So many that a merge has whole batches of them. */
+	whole_batches,
+};
+
 struct Plan {
 	uint64_t seed = 0;
 	/* enum Trouble. */
 	unsigned int trouble = 0;
-	/* The origin has fewer sectors than this above the least. */
-	unsigned int sectors_span = 24;
+	Size size = Size::small;
 	std::vector<Step> steps{};
 };
 
