@@ -340,6 +340,21 @@ TEST(SnapshotDiscard, of_a_part_is_passed_to_the_cow_device)
 	EXPECT_TRUE(snap.frozen.matches(5, snap.mapped.read(5, 3)));
 }
 
+TEST(SnapshotDiscard, over_two_chunks_fails_when_one_of_them_does)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8 1 discard_zeroes_cow");
+	ASSERT_EQ(bench.write(snap, 0, 16), 0);
+	for (uint64_t part : {1, 2}) {
+		snap.cow.fail_nth(Op::discard, part);
+		EXPECT_EQ(snap.mapped.discard(4, 8), -5) << part;
+		snap.cow.clear_faults();
+	}
+	snap.cow.reset_log();
+	EXPECT_EQ(snap.mapped.discard(4, 8), 0);
+	EXPECT_EQ(snap.cow.counters().discards, 2u);
+}
+
 TEST(SnapshotDiscard, with_passdown_reaches_the_origin_too)
 {
 	Bench bench;
