@@ -261,6 +261,16 @@ TEST_F(MergeTest, only_one_at_a_time)
 	EXPECT_EQ(merging_.error_text(), "A snapshot is already merging.");
 }
 
+TEST_F(MergeTest, one_that_waits_for_its_resume_is_the_only_one_too)
+{
+	Bench::Snap &first = bench_.add("P 8", cow_sectors);
+	Bench::Snap &second = bench_.add("P 8", cow_sectors);
+	ASSERT_EQ(merging_.load(TargetType::merge, disk_sectors, first.words), 0);
+	Mapped other("other");
+	EXPECT_EQ(other.load(TargetType::merge, disk_sectors, second.words), -22);
+	EXPECT_EQ(other.error_text(), "A snapshot is already merging.");
+}
+
 TEST_F(MergeTest, a_transient_store_is_refused)
 {
 	Bench::Snap &snap = bench_.add("N 8", cow_sectors);
