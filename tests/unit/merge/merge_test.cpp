@@ -357,6 +357,22 @@ TEST_F(MergeTest, a_write_waits_only_while_its_batch_is_retired)
 	EXPECT_TRUE(merged(snap));
 }
 
+TEST_F(MergeTest, what_is_written_all_the_time_is_copied_for_a_last_time)
+{
+	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	ASSERT_EQ(bench_.write(0, 64), 0);
+	ASSERT_EQ(begin(snap), 0);
+	/* Each time another sector, so that none makes up for one that is lost. */
+	uint64_t writes = 0;
+	for (; merging_.status() != "16/65536 16"; writes++) {
+		std::vector<uint8_t> data = bench_.fresh(writes % 64, 1);
+		ASSERT_EQ(merging_.write(writes % 64, data), 0);
+		snap.frozen.write(writes % 64, data);
+	}
+	EXPECT_GT(writes, 20u);
+	EXPECT_TRUE(merged(snap));
+}
+
 TEST_F(MergeTest, a_suspend_ends_the_batch_and_a_resume_goes_on)
 {
 	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
