@@ -704,6 +704,35 @@ TEST(PersistentStore, a_load_reads_ahead_and_no_more_than_it_must)
 	EXPECT_LT(rig.world.now_ns() - begin, areas * 10'000 / 8);
 }
 
+TEST(PersistentStore, a_list_that_ends_deep_in_a_long_area_goes_on_there)
+{
+	/* 8192 entries in an area, which is read in two pieces. */
+	Layout layout{256};
+	StoreRig rig({.sectors = 256 * 8000});
+	rig.open(256);
+	ASSERT_TRUE(rig.add(5000));
+	rig.reopen();
+	ASSERT_EQ(rig.loaded.entries.size(), 5000u);
+	ASSERT_TRUE(rig.add(10));
+	EXPECT_EQ(list_on(rig.device.durable(), layout).size(), 5010u);
+	rig.reopen();
+	EXPECT_EQ(rig.loaded.entries.size(), 5010u);
+}
+
+TEST(PersistentStore, dead_entries_far_behind_the_end_of_the_list_stay_dead)
+{
+	/* In the other one of the two pieces in which the area is read. */
+	Layout layout{256};
+	StoreRig rig({.sectors = 256 * 8000});
+	rig.open(256);
+	ASSERT_TRUE(rig.add(100));
+	put_entry(rig.device, layout, 6000, {1, 7000});
+	rig.reopen();
+	rig.next_old = 100;
+	ASSERT_TRUE(rig.add(5900));
+	EXPECT_EQ(list_on(rig.device.durable(), layout).size(), 6000u);
+}
+
 TEST(PersistentStore, a_load_of_a_short_list_reads_little)
 {
 	StoreRig rig({.sectors = 8 * 100000});
