@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "unit/snapshot/bench.hpp"
+#include "user/memory.hpp"
 
 namespace dmsnap::test {
 namespace {
@@ -12,6 +13,7 @@ namespace {
 using user::Device;
 using user::IoRecord;
 using user::Mapped;
+using user::Memory;
 using user::Op;
 
 constexpr unsigned int durable = DMSNAP_IO_PREFLUSH | DMSNAP_IO_FUA;
@@ -306,6 +308,24 @@ TEST(CopyOut, a_low_threshold_lets_all_writes_end)
 	EXPECT_TRUE(bench.right(two));
 }
 
+TEST(CopyOut, no_more_chunks_than_the_threshold_are_in_flight)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	bench.world.cow_threshold = 10;
+	snap.cow.hold(Op::write);
+	std::vector<Mapped::Handle> writes;
+	for (uint64_t n = 0; n < 100; n++)
+		writes.push_back(bench.start_write(n * 40, 8));
+	bench.world.settle();
+	EXPECT_EQ(bench.disk.counters().reads, 11u);
+	snap.cow.release();
+	for (auto &write : writes)
+		EXPECT_EQ(bench.origin.wait(write), 0);
+	EXPECT_EQ(bench.disk.counters().reads, 100u);
+	EXPECT_TRUE(bench.right(snap));
+}
+
 TEST(CopyOut, partial_snapshot_writes_over_the_threshold_wait_for_no_timer)
 {
 	Bench bench;
@@ -318,6 +338,26 @@ TEST(CopyOut, partial_snapshot_writes_over_the_threshold_wait_for_no_timer)
 	for (auto &write : writes)
 		EXPECT_EQ(snap.mapped.wait(write), 0);
 	EXPECT_LT(bench.world.now_ns() - before, 500'000'000u);
+}
+
+/*
+ * Single chunks in no order fill the table's leaves one by one, until it has nothing left
+ * of what it holds back.
+ */
+TEST(CopyOut, without_memory_for_good_costs_the_snapshot_and_no_write)
+{
+	constexpr uint64_t chunks = 1 << 15;
+	Bench bench(2 * chunks);
+	/* So many chunks that their numbers take 8 bytes in the table. */
+	auto &snap = bench.add("N 1", uint64_t{1} << 31);
+	Memory::instance().fail_nowait_from(0);
+	uint64_t writes = 0;
+	for (; writes < chunks && snap.mapped.status() != "Invalid"; writes++)
+		ASSERT_EQ(bench.write(writes * 0x9e3779b1 % chunks * 2, 1), 0);
+	EXPECT_GT(writes, 1000u);
+	EXPECT_EQ(snap.mapped.status(), "Invalid");
+	EXPECT_TRUE(bench.world.log_holds("is invalid: no memory"));
+	Memory::instance().fail_nothing();
 }
 
 TEST(CopyOut, the_throttle_makes_copies_slower)
