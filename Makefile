@@ -51,9 +51,15 @@ unit unit-build sim-build: check-includes
 sim:
 	+@tools/sim
 
+## make mutants [M=PART] seed defects into the core, one at a time, and see that the quick
+##                       tests notice; those whose name holds PART
+.PHONY: mutants
+mutants: check-includes
+	@tools/mutants $(M)
+
 ## make check            everything that needs no kernel: formatting, include lines, headers
 ##                       on their own, freestanding and clang compiles, the gates' self test,
-##                       unit tests
+##                       mutants that still fit, unit tests
 .PHONY: check
 check: check-includes
 	+@mkdir -p '$(BUILD)' && flock '$(BUILD)/.check.lock' \
@@ -66,9 +72,9 @@ check-includes:
 	@tools/build/check-includes
 
 ## make check-KIND       one kind: check-format, check-headers, check-freestanding,
-##                       check-clang, check-selftest
-.PHONY: check-format check-headers check-freestanding check-clang check-selftest tidy
-check-format check-headers check-freestanding check-clang check-selftest tidy:
+##                       check-clang, check-selftest, check-mutants
+.PHONY: check-format check-headers check-freestanding check-clang check-selftest check-mutants tidy
+check-format check-headers check-freestanding check-clang check-selftest check-mutants tidy:
 	+@mkdir -p '$(BUILD)' && flock '$(BUILD)/.check.lock' \
 		$(MAKE) -f tools/build/check.mk BUILD='$(BUILD)' $@
 

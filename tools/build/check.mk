@@ -30,12 +30,15 @@ user-includes := $(core-includes) -Isrc -Itests
 
 deps = -MMD -MP -MF $(@:.ok=.d) -MT $@
 
-.PHONY: check check-format check-headers check-freestanding check-clang check-selftest tidy
-check: check-format check-headers check-freestanding check-clang check-selftest
+.PHONY: check check-format check-headers check-freestanding check-clang check-selftest check-mutants tidy
+check: check-format check-headers check-freestanding check-clang check-selftest check-mutants
 	@:
 
 check-format:
 	@tools/build/format
+
+check-mutants:
+	@tools/mutants --check
 
 gates := $(addprefix tools/build/,selftest check-ko check-includes)
 

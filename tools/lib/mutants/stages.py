@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The quick tests that a mutant has to survive to be a hole, in the order in which
+they run, and how to read from their output what failed.
+"""
+
+import dataclasses
+import re
+import signal
+import subprocess
+import threading
+
+MEMORY = 4 << 30           # bytes of addresses; a defect may allocate without end
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    name: str
+    target: str             # of tools/build/unit.mk, builds it
+    command: tuple          # in the tree; ends with the first failure
+    begins: re.Pattern      # a line that names the test that begins
+    fails: re.Pattern       # a line that names the test that failed
+    dies: re.Pattern        # a line that says why it ends at once
+
+
+GTEST = (re.compile(r"\[ RUN      \] (\S+)"), re.compile(r"\[  FAILED  \] ([^\s,]+)"), re.compile(r"dmsnap: ([^:]+)"))
+UNIT = ("build/unit/unit-tests", "--gtest_fail_fast")
+# Together they take nine tenths of the time, and say less of what is wrong.
+SLOW = "*Stress.*:PersistentCrash*:ExceptionTable*:Copier.copies_*:CopierThrottle.*"
+
+STAGES = (
+    Stage("unit", "unit-build", (*UNIT, f"--gtest_filter=-{SLOW}"), *GTEST),
+    Stage("unit-slow", "unit-build", (*UNIT, f"--gtest_filter={SLOW}"), *GTEST),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    test: str
+    how: str = ""           # unless by a check: "hangs", "deadlock", "SIGSEGV"
+
+    def __str__(self):
+        return f"{self.test} ({self.how})" if self.how else self.test
+
+
+def run(stage, tree, limit, log):
+    """The Failure, None if there is none."""
+    command = ("prlimit", "--core=0", f"--as={MEMORY}", *stage.command)
+    begun = failed = stage.name
+    death = None
+    timed_out = threading.Event()
+    with subprocess.Popen(command, cwd=tree, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace") as process:
+        def time_out():
+            timed_out.set()
+            process.kill()
+
+        timer = threading.Timer(limit, time_out)
+        timer.start()
+        try:
+            for line in process.stdout:
+                log.write(line)
+                if match := stage.begins.match(line):
+                    begun = match[1]
+                elif failed == stage.name and (match := stage.fails.match(line)):
+                    failed = match[1]
+                elif match := stage.dies.match(line):
+                    death = match[1]
+        finally:
+            timer.cancel()
+            process.kill()
+    if timed_out.is_set():
+        return Failure(begun, "hangs")
+    if process.returncode < 0:
+        return Failure(begun, death or signal.Signals(-process.returncode).name)
+    return Failure(failed) if process.returncode else None
