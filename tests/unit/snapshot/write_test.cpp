@@ -255,6 +255,20 @@ TEST(SnapshotWrite, fails_with_the_cow_device_and_the_snapshot_is_invalid)
 	EXPECT_EQ(snap.mapped.read(0, data), -5);
 }
 
+TEST(SnapshotWrite, fails_with_what_it_does_not_cover)
+{
+	/* The bio, what is in front of it and what is behind, in any order. */
+	for (uint64_t part : {1, 2, 3}) {
+		Bench bench;
+		auto &snap = bench.add("P 8");
+		snap.cow.fail_nth(Op::write, part);
+		EXPECT_NE(bench.write(snap, 19, 2), 0) << part;
+		EXPECT_EQ(snap.mapped.status(), "Invalid") << part;
+		snap.cow.clear_faults();
+		EXPECT_EQ(bench.write(0, 64), 0);
+	}
+}
+
 TEST(SnapshotWrite, to_a_chunk_it_has_fails_alone)
 {
 	Bench bench;
