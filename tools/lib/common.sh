@@ -50,32 +50,33 @@ cache_path()
 }
 
 # cache_make PATH BUILDER [ARGS...]: when PATH is not there, runs `BUILDER
-# NEWDIR ARGS...` and publishes NEWDIR as PATH.  Two at once: the second waits,
-# and then finds the work done.  Entries of the same kind that nobody has used
-# for a week go; younger ones may be another tree's.
+# NEWDIR ARGS...` and publishes NEWDIR as PATH.  Two of one kind at once: the
+# second waits, and then finds the work done.  Entries of the same kind that
+# nobody has used for a week go; younger ones may be another tree's.
 cache_make()
 {
 	local -r entry=$1 builder=$2
-	local new
+	local kind new
 	shift 2
 	if [ -d "$entry" ]; then
 		touch -c "$entry" 2> /dev/null || true # in use
 		return
 	fi
 	mkdir -p "$DMSNAP_CACHE" || die "cannot make the cache $DMSNAP_CACHE (set DMSNAP_CACHE to a place you can write)"
+	kind=$(basename "${entry%-*}")
 	(
 		flock 9
 		if [ ! -d "$entry" ]; then
 			# We hold the lock: what others left half made is dead
-			rm -rf --one-file-system "$DMSNAP_CACHE"/.new.*
-			new=$(mktemp -d "$DMSNAP_CACHE/.new.XXXXXX")
+			rm -rf --one-file-system "$DMSNAP_CACHE/.new.$kind".*
+			new=$(mktemp -d "$DMSNAP_CACHE/.new.$kind.XXXXXX")
 			chmod 755 "$new"
 			trap 'rm -rf --one-file-system "$new"' EXIT
 			"$builder" "$new" "$@"
 			mv -T "$new" "$entry"
 			trap - EXIT
-			find "$DMSNAP_CACHE" -maxdepth 1 -name "$(basename "${entry%-*}")-*" -mtime +7 \
+			find "$DMSNAP_CACHE" -maxdepth 1 -name "$kind-*" -mtime +7 \
 				-exec rm -rf --one-file-system {} +
 		fi
-	) 9> "$DMSNAP_CACHE/.lock"
+	) 9> "$DMSNAP_CACHE/.lock-$kind"
 }
