@@ -11,7 +11,8 @@
 #     # summary: an overwritten chunk is copied before        (required)
 #     # guest: quick            quick (default): no udev, no LVM2 | full: both
 #     # module: ours            ours (default) | in-tree: what is loaded at the start
-#     # kernels: 6.1 6.12       the default
+#     # kernels: 6.1 6.12       the default; um and smp are the debug kernels, which the
+#                               runner takes when it is asked for them
 #     # disks: 256M 512M        virtio disks, empty at the start (default: none)
 #     # timeout: 60             seconds (default 60), for each boot
 #     # mem: 1024               MB of memory (default)
@@ -374,8 +375,10 @@ load_module()
 	path=$(module_path "$1")
 	[ -e "$path" ] || fail "this guest has no $1 module"
 	needs=$(modinfo -F depends "$path")
-	# shellcheck disable=SC2086 # one word for each module
-	modprobe -a ${needs//,/ }
+	if [ -n "$needs" ]; then
+		# shellcheck disable=SC2086 # one word for each module
+		modprobe -a ${needs//,/ }
+	fi
 	unload_module
 	insmod "$path"
 	expect_eq "$(loaded_module)" "$1" "another module than asked for is loaded"

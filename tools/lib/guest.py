@@ -21,6 +21,10 @@ import time
 LIB = pathlib.Path(__file__).resolve().parent
 TOP = LIB.parent.parent
 KERNELS = ("6.1", "6.12")
+DEBUG_KERNELS = ("um", "smp")    # tools/build/debug-kernel says what they are
+
+# How much longer everything takes in a debug kernel
+SLOWNESS = {"um": 2.0, "smp": 4.0}
 
 # Lines of the kernel's log that mean that something is broken, whatever the
 # job itself says.  Matched anywhere in the line: a line of the console can
@@ -120,7 +124,8 @@ def guest_parts(kernel):
 def own_module(release):
     path = TOP / "build" / release / "dm-snapshot.ko"
     if not path.exists():
-        raise GuestError(f"{path.relative_to(TOP)} is not built yet: make KVER={release}")
+        raise GuestError(f"{path.relative_to(TOP)} is not built yet: make KVER={release}"
+                         " (debug kernels: tests/vm/debug)")
     return path
 
 
@@ -178,7 +183,14 @@ class Guest:
     def cut_power(self):
         """Ends QEMU at once, as when the power fails."""
         self._cut = True
-        self._process.kill()
+        self._kill()
+
+    def _kill(self):
+        """Ends the guest; User Mode Linux has a process for each of its own."""
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass    # ended by itself
 
     # --- the command ---
 
@@ -187,6 +199,8 @@ class Guest:
         initramfs = parts["INITRAMFS"]
         if spec.module == "ours":
             initramfs = initramfs_with(parts, own_module(parts["RELEASE"]), work)
+        if spec.kernel == "um":
+            return self._uml_command(parts, initramfs)
         append = (f"console=ttyS0 panic=-1 oops=panic watchdog_thresh=60 printk.devkmsg=on sysrq_always_enabled"
                   f" mitigations=off no_timer_check tsc=reliable cryptomgr.notests random.trust_cpu=on"
                   f" loglevel={5 if spec.mode == 'job' else 4}"
@@ -195,6 +209,8 @@ class Guest:
         command = ["setpriv", "--pdeathsig", "KILL",
                    "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
                    "-machine", "pc,hpet=off", "-cpu", "max", "-m", str(spec.mem)]
+        if spec.kernel in DEBUG_KERNELS and "kmemleak=" not in spec.append:
+            append += " kmemleak=off"     # twice as fast
         if spec.icount:
             # One instruction is one nanosecond of the guest's time, so that
             # measurements repeat; needs one CPU.
@@ -221,6 +237,18 @@ class Guest:
             # Last, so that the disks of the job are vda, vdb ... in both guests
             command += self._disk(Disk(parts["ROOT_IMAGE"], readonly=True), "root", "dmsnap-root")
         return command
+
+    def _uml_command(self, parts, initramfs):
+        """User Mode Linux: a process of this machine, with its shares as they are."""
+        spec = self.spec
+        if spec.kind != "quick" or spec.disks or spec.mode != "job":
+            raise GuestError("User Mode Linux runs jobs in the quick guest, without virtio disks")
+        return ["setpriv", "--pdeathsig", "KILL", parts["KERNEL"], f"mem={spec.mem}M", f"initrd={initramfs}",
+                "con0=null,fd:1", "con=null", "panic=-1", "oops=panic", "printk.devkmsg=on", "loglevel=5",
+                "dmsnap.kind=quick", "dmsnap.mode=job", f"dmsnap.hung={spec.hung}",
+                f"dmsnap.module={spec.module if spec.load else 'none'}",
+                f"dmsnap.job={self.job.resolve()}", f"dmsnap.results={self.results.resolve()}",
+                *([] if "kmemleak=" in spec.append else ["kmemleak=off"]), *spec.append.split()]
 
     @staticmethod
     def _disk(disk, name, serial):
@@ -265,7 +293,8 @@ class Guest:
             try:
                 command = self.command(parts, pathlib.Path(work), write_end)
                 self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                                 stderr=subprocess.STDOUT, pass_fds=(write_end,))
+                                                 stderr=subprocess.STDOUT, pass_fds=(write_end,),
+                                                 start_new_session=True)
             except OSError as error:
                 os.close(read_end)
                 raise GuestError(f"QEMU does not start ({error}); run tools/setup") from error
@@ -279,7 +308,7 @@ class Guest:
                     return self._watch(read_end, log, watcher, timeout)
             finally:
                 os.close(read_end)
-                self._process.kill()
+                self._kill()
                 self._process.wait()
                 self._process.stdout.close()
                 try:
@@ -289,7 +318,8 @@ class Guest:
 
     def _watch(self, output_fd, log, watcher, timeout):
         started = time.monotonic()
-        self.set_time_limit(BOOT_LIMIT, f"did not come up within {BOOT_LIMIT:.0f} s")
+        limit = BOOT_LIMIT * SLOWNESS.get(self.spec.kernel, 1.0)
+        self.set_time_limit(limit, f"did not come up within {limit:.0f} s")
         selector = selectors.DefaultSelector()
         console_fd = self._process.stdout.fileno()
         selector.register(console_fd, selectors.EVENT_READ)
@@ -306,7 +336,7 @@ class Guest:
         while console_open:
             now = time.monotonic()
             if grace_end is not None and now >= grace_end:
-                self._process.kill()
+                self._kill()
                 grace_end = now + 60
             elif grace_end is None and now >= self.deadline:
                 hang_reason = self.deadline_reason

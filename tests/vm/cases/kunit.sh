@@ -1,0 +1,11 @@
+# summary: KUnit: what the port promises, and the core's own tests, in the kernel
+# kernels: um smp
+# timeout: 120
+
+. /job/vm/lib-kunit.sh
+
+kunit_load
+kunit_check
+kunit_results | grep -o 'seed=[0-9]*' | head -n 1
+expect_eq "$(kunit_results | grep -c '^ok ')" 6 "number of suites"
+rmmod dm_snapshot_kunit

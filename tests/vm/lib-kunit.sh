@@ -1,0 +1,36 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Helpers of the cases that run KUnit suites, sourced by a case after lib.sh.
+#
+#   kunit_load ARGUMENTS...    loads dm-snapshot-kunit.ko, which runs its suites, in place of
+#                              the driver: the two have the same caches
+#   kunit_results              what KUnit says of them (KTAP)
+#   kunit_check                fails unless all that was planned has run and nothing failed
+
+kunit_load()
+{
+	unload_module
+	insmod /job/vm/dm-snapshot-kunit.ko "$@"
+}
+
+kunit_results()
+{
+	cat /sys/kernel/debug/kunit/dmsnap-*/results
+}
+
+# The inner lines are those of the cases: "1..N" plans, "ok N name", "not ok N name"
+kunit_check()
+{
+	local planned passed skipped failed suites
+	planned=$(kunit_results | sed -n 's/^    1\.\.\([0-9]*\)$/\1/p' | awk '{ n += $1 } END { print n + 0 }')
+	suites=$(kunit_results | grep -c '^ok ' || true)
+	passed=$(kunit_results | grep -c '^    ok ' || true)
+	skipped=$(kunit_results | grep -c '^    ok .* # SKIP' || true)
+	failed=$(kunit_results | grep -c '^ *not ok ' || true)
+	note "KUnit: $suites suites, $passed of $planned cases passed or skipped ($skipped)"
+	if [ "$failed" -ne 0 ] || [ "$planned" -eq 0 ] || [ "$passed" -ne "$planned" ]; then
+		kunit_results
+		fail "KUnit: $failed failed, $((planned - passed)) of $planned did not pass"
+	fi
+}
