@@ -89,6 +89,11 @@ format:
 vm:
 	+@tests/vm/run $(T)
 
+## make debug [K=um|smp] run the tests on the debug kernels, which are built first
+.PHONY: debug
+debug:
+	+@tests/vm/debug $(K)
+
 ## make clean            remove the objects and modules
 .PHONY: clean
 clean:
