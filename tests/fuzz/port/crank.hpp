@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The crank: what is ready to run, in order, and what runs later.  It turns when
+ * somebody waits for an event, or when the fuzzer turns it.  The clock moves only
+ * when nothing is ready.
+ */
+#pragma once
+
+#include <cstdint>
+
+#include <dmsnap/port/work.h>
+
+namespace dmsnap::fuzz {
+
+/* In the storage of a struct dmsnap_work. */
+struct Work {
+	enum class State : uint8_t { idle, delayed, queued };
+	static constexpr uint64_t valid = 0x6b726f77646d736e;
+
+	uint64_t magic;
+	dmsnap_work_fn fn;
+	void *ctx;
+	State state;
+	uint64_t due_ns;
+};
+
+class Crank {
+public:
+	/* What an I/O calls at its end. */
+	using Done = void (*)(void *ctx, int error);
+
+	/* Runs one ready thing, moving the clock if there is none.  False: nothing is left. */
+	bool step();
+	/* Turns until nothing is left, timers included. */
+	void run_until_idle();
+	uint64_t now_ns() const { return now_ns_; }
+
+	/* Calls @done in atomic context soon. */
+	void complete(Done done, void *ctx, int error);
+	void queue(Work &work);
+	void queue_at(Work &work, uint64_t due_ns);
+	void cancel(Work &work);
+
+private:
+	/* A completion, or if there is none, work. */
+	struct Item {
+		Done done;
+		void *ctx;
+		int error;
+		Work *work;
+	};
+	/* More than the core has in flight at a time by far. */
+	static constexpr unsigned int items_max = 4096;
+	static constexpr unsigned int timers_max = 16;
+
+	void push(const Item &item);
+	bool move_clock();
+	void drop_timer(const Work &work);
+	static void run(const Item &item);
+
+	Item items_[items_max];
+	unsigned int begin_ = 0;
+	unsigned int count_ = 0;
+	Work *timers_[timers_max];
+	unsigned int timer_count_ = 0;
+	uint64_t now_ns_ = 1'000'000'000;
+};
+
+extern Crank crank;
+
+} // namespace dmsnap::fuzz

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the core said aloud.  With DMSNAP_LOG in the environment it is shown as well. */
+#pragma once
+
+#include <cstddef>
+
+namespace dmsnap::fuzz {
+
+struct LogCounters {
+	/* Errors and warnings. */
+	size_t complaints = 0;
+};
+
+extern LogCounters log_counters;
+
+} // namespace dmsnap::fuzz

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The log part of the port: lines are made, so that their arguments are looked
+ * at, counted, and forgotten.
+ */
+#include <dmsnap/port/log.h>
+
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+
+#include "fuzz/port/context.hpp"
+#include "fuzz/port/log.hpp"
+#include "user/target.hpp"
+
+using namespace dmsnap::fuzz;
+
+namespace dmsnap::fuzz {
+
+LogCounters log_counters;
+
+} // namespace dmsnap::fuzz
+
+void dmsnap_port_log(dmsnap_log_level level, const char *format, ...)
+{
+	static const bool loud = std::getenv("DMSNAP_LOG") != nullptr;
+	char line[512];
+	va_list args;
+	va_start(args, format);
+	std::vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	if (level != DMSNAP_LOG_INFO)
+		log_counters.complaints++;
+	if (loud)
+		std::fprintf(stderr, "log: %s\n", line);
+}
+
+size_t dmsnap_port_format(char *buffer, size_t bytes, const char *format, ...)
+{
+	if (bytes == 0)
+		return 0;
+	va_list args;
+	va_start(args, format);
+	auto wanted = static_cast<size_t>(std::vsnprintf(buffer, bytes, format, args));
+	va_end(args);
+	return wanted < bytes ? wanted : bytes - 1;
+}
+
+void dmsnap_port_target_event(dmsnap_target *target)
+{
+	check_may_sleep(__func__);
+	target->events++;
+}
+
+uint64_t dmsnap_port_target_sectors(const dmsnap_target *target)
+{
+	return target->sectors;
+}
+
+uint64_t dmsnap_port_target_end(const dmsnap_target *target)
+{
+	return target->sectors;
+}
+
+bool dmsnap_port_target_suspended(const dmsnap_target *target)
+{
+	return target->suspended && *target->suspended;
+}
+
+unsigned int dmsnap_port_cow_threshold()
+{
+	return 0;
+}
+
+unsigned int dmsnap_port_copy_throttle()
+{
+	return 100;
+}
+
+void dmsnap_port_warn(const char *what, const char *file, int line)
+{
+	die("%s:%d: broken promise: %s", file, line, what);
+}
