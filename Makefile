@@ -57,6 +57,14 @@ sim:
 mutants: check-includes
 	@tools/mutants $(M)
 
+## make fuzz [F=NAME]    run the fuzzers, or the one named, some seconds each: the same inputs
+##                       every time. RUNS=N or SECONDS=N: that many, that long; SEED=N: others;
+##                       FAST=1: without the address sanitizer
+.PHONY: fuzz fuzz-build
+fuzz fuzz-build: check-includes
+	+@mkdir -p '$(BUILD)' && flock '$(BUILD)/.fuzz$(if $(FAST),-fast).lock' \
+		$(MAKE) -f tools/build/fuzz.mk BUILD='$(BUILD)' $@
+
 ## make check            everything that needs no kernel: formatting, include lines, headers
 ##                       on their own, freestanding and clang compiles, the gates' self test,
 ##                       mutants that still fit, unit tests
@@ -97,7 +105,8 @@ debug:
 ## make clean            remove the objects and modules
 .PHONY: clean
 clean:
-	@rm -rf '$(BUILD)'/unit '$(BUILD)'/unit-san '$(BUILD)'/unit-tsan '$(BUILD)'/check
+	@rm -rf '$(BUILD)'/unit '$(BUILD)'/unit-san '$(BUILD)'/unit-tsan '$(BUILD)'/check \
+		'$(BUILD)'/fuzz '$(BUILD)'/fuzz-fast
 	@for mirror in '$(BUILD)'/*/Kbuild; do \
 		if [ -L "$$mirror" ]; then rm -rf "$${mirror%/Kbuild}"; fi; \
 	done

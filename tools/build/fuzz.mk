@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The fuzzers, tests/fuzz/NAME, with clang's libFuzzer.  Called by the Makefile,
+# under a lock:  make -f tools/build/fuzz.mk BUILD=build fuzz
+#
+# Each is the core and a port of its own, as cheap as it can be (tests/fuzz/port),
+# in one program with NAME's sources.  A run begins with tests/fuzz/corpus/NAME and
+# is the same each time: its seed and number of runs are fixed.
+
+include tools/build/cxx-flags.mk
+
+FUZZ_CXX ?= clang++-19
+ifeq ($(shell command -v $(FUZZ_CXX)),)
+fuzz fuzz-build:
+	@echo 'fuzz: skipped, no $(FUZZ_CXX). On Debian: apt install clang-19 libclang-rt-19-dev'
+else
+
+# FAST=1: without the address sanitizer, and what is undefined just ends the run.
+out := $(BUILD)/fuzz$(if $(FAST),-fast)
+comma := ,
+sanitizers := -fsanitize=$(if $(FAST),,address$(comma))undefined \
+	-fno-sanitize=vptr $(if $(FAST),-fsanitize-trap=undefined,-fno-sanitize-recover=all)
+
+# What a run of each is by default, about 10 seconds.
+runs-codec := 1200000
+
+fuzzers := $(patsubst runs-%,%,$(sort $(filter runs-%,$(.VARIABLES))))
+chosen := $(if $(F),$(F),$(fuzzers))
+$(if $(filter-out $(fuzzers),$(chosen)),$(error fuzz: there are $(fuzzers); not $(F)))
+
+find = $(sort $(shell find $(1) -name '$(2)' 2>/dev/null))
+objects = $(patsubst %.cpp,$(out)/%.o,$(1))
+core-objects := $(call objects,$(call find,src/core,*.cpp))
+port-objects := $(call objects,$(call find,tests/fuzz/port,*.cpp))
+objects-of = $(call objects,$(call find,tests/fuzz/$(1),*.cpp))
+all-objects := $(core-objects) $(port-objects) $(foreach f,$(fuzzers),$(call objects-of,$(f)))
+
+flags := -O2 -g -funsigned-char -MMD -MP $(dmsnap-cxx-warnings) -Werror \
+	-Wno-unused-command-line-argument $(sanitizers) -fno-omit-frame-pointer
+core-includes := -Iinclude -Isrc/core
+fuzz-includes := -Iinclude -Isrc -Isrc/core -Itests
+
+# Only the core's paths count as new ones.  To note each comparison as well takes half
+# of the time; the dictionaries have the words that matter.
+coverage := -fsanitize-coverage=inline-8bit-counters,pc-table
+
+$(core-objects): cxxflags := $(dmsnap-cxx-dialect) $(flags) $(coverage) $(core-includes)
+$(filter-out $(core-objects),$(all-objects)): \
+	cxxflags := -std=gnu++23 -fno-rtti $(flags) $(fuzz-includes)
+
+.PHONY: fuzz fuzz-build
+fuzz-build: $(chosen:%=$(out)/%)
+
+fuzz: fuzz-build
+	@tests/fuzz/run --programs $(out) $(if $(SECONDS),--seconds $(SECONDS)) \
+		$(if $(SEED),--seed $(SEED)) \
+		$(foreach f,$(chosen),$(f)=$(if $(RUNS),$(RUNS),$(runs-$(f))))
+
+.SECONDEXPANSION:
+$(fuzzers:%=$(out)/%): $(out)/%: $$(call objects-of,%) $(port-objects) $(core-objects) $(out)/.flags
+	@echo '  LINK    $@'
+	@$(FUZZ_CXX) $(sanitizers) -fsanitize=fuzzer -o $@ $(filter %.o,$^)
+
+$(all-objects): $(out)/%.o: %.cpp $(out)/.flags
+	@echo '  CXX     $@'
+	@mkdir -p $(@D)
+	@$(FUZZ_CXX) $(cxxflags) -c -o $@ $<
+
+# As in unit.mk: changes when the flags do.
+define keep
+$(shell mkdir -p $(out); printf '%s\n' '$(2)' | cmp -s - $(1) || printf '%s\n' '$(2)' > $(1))
+endef
+$(call keep,$(out)/.flags,$(shell $(FUZZ_CXX) --version | head -n 1) $(dmsnap-cxx-dialect) $(flags) $(coverage) $(fuzz-includes))
+$(out)/.flags: ;
+
+-include $(all-objects:.o=.d)
+endif
+
+.DELETE_ON_ERROR:
+MAKEFLAGS += -r
