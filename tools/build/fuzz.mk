@@ -24,6 +24,7 @@ sanitizers := -fsanitize=$(if $(FAST),,address$(comma))undefined \
 # What a run of each is by default, about 10 seconds.
 runs-codec := 1200000
 runs-table_line := 800000
+runs-store := 25000
 
 fuzzers := $(patsubst runs-%,%,$(sort $(filter runs-%,$(.VARIABLES))))
 chosen := $(if $(F),$(F),$(fuzzers))

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Listing: what a COW device holds, read from its bytes with nothing but
+ * Documentation/on-disk-format.rst in hand.  What the core makes of the same bytes
+ * is compared with it.
+ */
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "fuzz/port/device.hpp"
+
+namespace dmsnap::fuzz {
+
+/* Of the device and the table line, what decides over a store. */
+struct Surroundings {
+	uint64_t origin_sectors = 0;
+	uint32_t origin_block_sectors = 1;
+	/* In the table line; 0: none. */
+	uint32_t asked_chunk_sectors = 0;
+};
+
+struct Listing {
+	enum class Kind : uint8_t {
+		/* A new store is made. */
+		blank,
+		/* A store whose snapshot has lost data. */
+		invalid,
+		good,
+		refused,
+	};
+	struct Entry {
+		uint64_t old_chunk;
+		uint64_t new_chunk;
+	};
+
+	Kind kind = Kind::refused;
+	/* Of one that is refused, a negative errno. */
+	int error = 0;
+	/* Of all others. */
+	uint32_t chunk_sectors = 0;
+	/* Of a good one. */
+	std::vector<Entry> entries;
+
+	void read(const Device &cow, const Surroundings &where);
+
+private:
+	void refuse(int with);
+	void read_header(const Device &cow, const Surroundings &where);
+	void read_entries(const Device &cow, const Surroundings &where);
+};
+
+/* How many exceptions a store can have on a device of so many sectors. */
+uint64_t capacity(uint64_t sectors, uint32_t chunk_sectors);
+
+} // namespace dmsnap::fuzz

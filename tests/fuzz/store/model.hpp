@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Model: what the origin holds and the snapshot must show, sector by sector, each as
+ * the word that it is made of (see fill_sector()).  And which chunks the snapshot has.
+ */
+#pragma once
+
+#include <bitset>
+#include <cstdint>
+
+#include "fuzz/store/listing.hpp"
+
+namespace dmsnap::fuzz {
+
+class Model {
+public:
+	/* A snapshot of @sectors sectors over @origin, with a store on @cow. */
+	void begin(const Device &origin, const Device &cow, const Listing &listing,
+		   uint64_t sectors);
+	/* The store was loaded anew. */
+	void loaded(const Listing &listing);
+
+	/* The n-th sector of a write is made of @word + n. */
+	void origin_written(uint64_t sector, uint64_t count, uint64_t word);
+	void snapshot_written(uint64_t sector, uint64_t count, uint64_t word);
+	/* The same of the target that merges, which gets no new chunks. */
+	void shows(uint64_t sector, uint64_t count, uint64_t word);
+	/* An invalid snapshot that was to be merged. */
+	void shows_origin();
+	/* It failed: nobody knows what is there. */
+	void snapshot_unknown(uint64_t sector, uint64_t count);
+	void nothing_known();
+	void snapshot_discarded(uint64_t sector, uint64_t count, bool with_origin);
+
+	/* Does it read as it must? */
+	void check_read(uint64_t sector, uint64_t count, const uint8_t *data) const;
+	/* Do the devices hold what they must: the origin, and a store that @listing lists? */
+	void check_origin(const Device &origin) const;
+	void check_store(const Device &origin, const Device &cow, const Listing &listing) const;
+
+	/* Chunks of the snapshot, and those it would get by a write there. */
+	uint64_t chunks() const { return mapped_count_; }
+	uint32_t chunk_sectors() const { return chunk_sectors_; }
+	uint64_t chunks_missing(uint64_t sector, uint64_t count) const;
+
+private:
+	void map(uint64_t sector, uint64_t count);
+	uint64_t chunk_of(uint64_t sector) const { return sector / chunk_sectors_; }
+
+	uint32_t chunk_sectors_ = 1;
+	uint64_t sectors_ = 0;
+	uint64_t origin_sectors_ = 0;
+	uint64_t mapped_count_ = 0;
+	std::bitset<Device::sectors_max> mapped_;
+	/* Is shown_ known? */
+	std::bitset<Device::sectors_max> known_;
+	uint64_t origin_[Device::sectors_max];
+	uint64_t shown_[Device::sectors_max];
+};
+
+} // namespace dmsnap::fuzz

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Session: a store that was accepted, at work.  The input chooses what its user and
+ * the origin's do, which I/O fails, and when it is loaded again, handed over or
+ * merged.  A fault may cost the snapshot its validity, never the origin anything.
+ */
+#pragma once
+
+#include <memory>
+
+#include "fuzz/port/table.hpp"
+#include "fuzz/store/model.hpp"
+#include "fuzz/store/setup.hpp"
+
+namespace dmsnap::fuzz {
+
+class Session {
+public:
+	/* No I/O is longer. */
+	static constexpr uint64_t io_sectors_max = 256;
+
+	/* @table: loaded, and the store on the COW device is as @listing says. */
+	Session(Input &input, Setup &setup, Machine &machine, std::unique_ptr<Table> table,
+		const Listing &listing);
+
+	void run();
+
+private:
+	enum class Health : uint8_t { good, overflowed, invalid };
+
+	/* A piece of the device, by the input's choice. */
+	struct Extent {
+		uint64_t sector;
+		uint64_t sectors;
+	};
+
+	void act(uint8_t action);
+	Extent extent(uint64_t device_sectors);
+	uint64_t fill(uint64_t sectors);
+	bool fits(const Extent &at) const;
+
+	void read();
+	void write(bool fua);
+	void write_origin();
+	void flush();
+	void discard();
+	void turn();
+	void hand_over(TargetType to);
+	void begin_merge();
+	void fail_an_io();
+	void run_short_of_memory();
+	void grow();
+	void finish_merge();
+
+	void look_at_status();
+	void load_again();
+	void check_devices(const Listing &listing);
+	void check_reads();
+
+	static constexpr unsigned int actions_max = 24;
+
+	Input &input_;
+	Setup &setup_;
+	Machine &machine_;
+	std::unique_ptr<Table> table_;
+	TargetType type_ = TargetType::snapshot;
+	Health health_ = Health::good;
+	/* The input has made I/O or memory fail: the snapshot may be invalid for it. */
+	bool trouble_ = false;
+	/* No write has failed, so it is known which chunks the snapshot has. */
+	bool chunks_known_ = true;
+	/* Since the last look at the status, something had no room. */
+	bool no_room_ = false;
+	uint64_t next_word_ = uint64_t{1} << 32;
+	Model &model_;
+	Listing listing_;
+};
+
+} // namespace dmsnap::fuzz
