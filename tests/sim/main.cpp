@@ -29,6 +29,7 @@ struct Options {
 	bool one = false;
 	std::string keep;
 	bool quiet = false;
+	bool shrink = true;
 	bool exhaustive = false;
 	unsigned int remains = 256;
 };
@@ -82,11 +83,13 @@ int replay(const Options &options)
 	return 0;
 }
 
-void report_failure(uint64_t seed, const std::string &output)
+void report_failure(uint64_t seed, const std::string &output, bool shrink_it)
 {
 	std::printf("%s", output.c_str());
 	std::printf("FAIL: seed %llu; again, with a trace: tools/sim --seed %llu\n",
 		    static_cast<unsigned long long>(seed), static_cast<unsigned long long>(seed));
+	if (!shrink_it)
+		return;
 	Progress progress;
 	Plan least = shrink(plan_of(seed), [&](const std::string &how_far) {
 		progress.say("shrinking: " + how_far, 0);
@@ -126,7 +129,7 @@ int run_sweep(const Options &options)
 	});
 	progress.end();
 	if (result.failed)
-		report_failure(result.failed_seed, result.output);
+		report_failure(result.failed_seed, result.output, options.shrink);
 	std::printf("%llu crashes recovered in %llu runs (seeds %llu to %llu), %.1f s, %.0f a "
 		    "second on %u processors\n",
 		    static_cast<unsigned long long>(result.cycles),
@@ -197,6 +200,8 @@ int main(int argc, char **argv)
 		static_cast<unsigned int>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
 	app.add_option("--jobs", options.limits.jobs, "runs at a time (one a processor)")
 		->check(CLI::Range(1, 256));
+	app.add_flag("!--no-shrink", options.shrink,
+		     "a run that fails is not tried with fewer steps");
 	app.add_flag("--exhaustive", options.exhaustive,
 		     "small workloads, crashed at every I/O with every loss");
 	app.add_option("--remains", options.remains,
