@@ -106,7 +106,7 @@ debug:
 .PHONY: clean
 clean:
 	@rm -rf '$(BUILD)'/unit '$(BUILD)'/unit-san '$(BUILD)'/unit-tsan '$(BUILD)'/check \
-		'$(BUILD)'/fuzz '$(BUILD)'/fuzz-fast
+		'$(BUILD)'/fuzz '$(BUILD)'/fuzz-fast '$(BUILD)'/mutants
 	@for mirror in '$(BUILD)'/*/Kbuild; do \
 		if [ -L "$$mirror" ]; then rm -rf "$${mirror%/Kbuild}"; fi; \
 	done
