@@ -64,6 +64,7 @@ class Disk:
     serial: str = ""
     cache: str = "writeback"
     readonly: bool = False
+    nbd: bool = False              # path is the socket of a server, not a file
 
 
 @dataclasses.dataclass
@@ -79,6 +80,7 @@ class Spec:
     icount: bool = False
     hung: int = 60                 # seconds until the kernel reports a blocked task
     mode: str = "job"              # job | shell
+    log: str = ""                  # a file that a port of the guest, dmsnap.log, writes
 
 
 @dataclasses.dataclass
@@ -226,6 +228,11 @@ class Guest:
         if output_fd is not None:
             command += ["-chardev", f"file,id=output,path=/dev/fd/{output_fd}",
                         "-device", "virtserialport,chardev=output,name=dmsnap.output"]
+        if spec.log:
+            # Not by an eventfd: what the guest has written is in the file when it goes on
+            command += ["-device", "virtio-serial-pci,id=logs,ioeventfd=off",
+                        "-chardev", f"file,id=log,path={spec.log}",
+                        "-device", "virtserialport,bus=logs.0,chardev=log,name=dmsnap.log"]
         for tag, path, mode in (("job", self.job, ",readonly=on"), ("results", self.results, "")):
             command += ["-fsdev", f"local,id={tag},path={path},security_model=none,multidevs=remap{mode}",
                         "-device", f"virtio-9p-pci,fsdev={tag},mount_tag={tag}"]
@@ -253,6 +260,8 @@ class Guest:
     @staticmethod
     def _disk(disk, name, serial):
         path = str(disk.path).replace(",", ",,")
+        if disk.nbd:
+            path = f"nbd+unix:///?socket={path}"
         return ["-drive", f"if=none,id={name},format=raw,file={path},cache={disk.cache},discard=unmap"
                           f",detect-zeroes=off,readonly={'on' if disk.readonly else 'off'}",
                 "-device", f"virtio-blk-pci,drive={name},serial={serial}"]

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a block device may hold after power cuts, from the log of its writes.
+
+A write has a begin and, once it was answered, an end; each is a place in the log.
+It is durable when it said so itself (FUA), or when a flush that began after its end
+was answered.  It is over when a write of the same sector that began after its end is
+durable: then it must not be seen again.  Every other one may be, and what was there
+at first as long as nothing durable has followed it.
+"""
+
+import dataclasses
+
+BEFORE = -1
+
+
+@dataclasses.dataclass
+class Write:
+    stamp: int
+    begin: int
+    end: int | None = None
+    durable: bool = False
+
+
+class History:
+    """Of one device, whose sectors are told apart by their stamps."""
+
+    def __init__(self, stamps):
+        self.first = list(stamps)   # what each sector was seen to have
+        self.writes = {}            # sector -> Writes since then
+        self._volatile = []         # answered, not durable
+
+    def copy(self):
+        """For a device that begins with what this one was last seen to have."""
+        if self.writes:
+            raise ValueError("it has been written since")
+        return History(self.first)
+
+    # --- the log ---
+
+    def begin(self, stamp, sector, count, place):
+        write = Write(stamp, place)
+        for i in range(sector, sector + count):
+            self.writes.setdefault(i, []).append(write)
+        return write
+
+    def end(self, write, place, fua):
+        write.end = place
+        if fua:
+            write.durable = True
+        else:
+            self._volatile.append(write)
+
+    def flushed(self, begin):
+        """A flush that began there has been answered."""
+        for write in self._volatile:
+            write.durable = write.durable or write.end < begin
+        self._volatile = [write for write in self._volatile if not write.durable]
+
+    # --- what may be seen ---
+
+    def _allowed(self, sector, counts):
+        """Stamps that the sector may have, when the writes that `counts` are certain."""
+        writes = self.writes.get(sector, ())
+        last = max((write.begin for write in writes if counts(write)), default=BEFORE)
+        allowed = [write.stamp for write in writes if write.end is None or write.end >= last]
+        if last == BEFORE:
+            allowed.append(self.first[sector])
+        return allowed
+
+    def after_cut(self, sector):
+        return self._allowed(sector, lambda write: write.durable)
+
+    def read_at(self, sector, begin):
+        """By a read that began there, in the power cycle of all the writes."""
+        return self._allowed(sector, lambda write: write.end is not None and write.end < begin)
+
+    def seen(self, stamps):
+        """After a cut it has these.  Returns what is wrong: (sector, stamp, allowed)."""
+        wrong = []
+        if len(stamps) != len(self.first):
+            raise ValueError(f"{len(stamps)} sectors, not {len(self.first)}")
+        for sector, stamp in enumerate(stamps):
+            if sector not in self.writes:
+                if stamp != self.first[sector]:
+                    wrong.append((sector, stamp, [self.first[sector]]))
+            elif stamp not in (allowed := self.after_cut(sector)):
+                wrong.append((sector, stamp, allowed))
+        self.first = list(stamps)
+        self.writes = {}
+        self._volatile = []
+        return wrong

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The job of a guest that is going to lose its power (tests/vm/power-cuts): brings
+# origin and snapshots back, shows all that they hold, takes snapshots and begins a
+# merge as /job/plan wants it, and writes to all until the end.
+#
+# /dev/vda is the origin; the snapshots' COW devices come after it.  What the host has
+# to know is in the log, which is outside of the guest at once (see load.cpp):
+#
+#   new NAME       the snapshot is being made        taken NAME   and is there
+#   merge NAME     from now on it is merged          merged NAME  it is, and is no more
+#   left SECTORS   how much of the merge there is to do after the cut
+
+set -euo pipefail
+
+. /lib/dmsnap/guest.sh
+
+# SIZE, EXISTING, NEW, MERGING, TO_MERGE, LAST, SEED, STAMP, DEPTH, RATE, DURABLE,
+# MERGE_AFTER; arrays COW and CHUNK by name
+declare -A COW CHUNK
+# shellcheck source=/dev/null
+. /job/plan
+
+ORIGIN=/dev/vda
+for port in /sys/class/virtio-ports/*; do
+	if [ "$(< "$port/name")" = dmsnap.log ]; then
+		LOG=/dev/${port##*/}
+	fi
+done
+
+tell()
+{
+	echo "$*" > "$LOG"
+}
+
+# table TARGET NAME
+table()
+{
+	echo "0 $SIZE $1 $ORIGIN ${COW[$2]} P ${CHUNK[$2]}"
+}
+
+readonly ORIGIN_TABLE="0 $SIZE snapshot-origin $ORIGIN"
+
+# load COMMAND... for the origin and all snapshots that are there
+load()
+{
+	local name devices=(org=/dev/mapper/org)
+	for name in $EXISTING; do
+		devices+=("$name=/dev/mapper/$name")
+	done
+	/job/load "$1" "$LOG" "${@:2}" "${devices[@]}"
+}
+
+activate()
+{
+	local name devices=
+	for name in $EXISTING; do
+		devices+="$name,,,rw,$(table snapshot "$name");"
+	done
+	# Last: it asks for the chunk size when it is resumed
+	if [ -n "$MERGING" ]; then
+		devices+="org,,,rw,$(table snapshot-merge "$MERGING")"
+	else
+		devices+="org,,,rw,$ORIGIN_TABLE"
+	fi
+	dmsetup create --concise "$devices"
+	if [ -n "$MERGING" ]; then
+		merge_left
+		tell "left $LEFT"
+	fi
+	for name in $EXISTING; do
+		[[ $(dmsetup status "$name") =~ \ [0-9]+/[0-9]+\ [0-9]+$ ]] || {
+			echo "snapshot $name: $(dmsetup status "$name")"
+			exit 1
+		}
+	done
+}
+
+# Sectors
+merge_left()
+{
+	[[ $(dmsetup status org) =~ \ ([0-9]+)/[0-9]+\ ([0-9]+)$ ]] || {
+		dmsetup status org
+		exit 1
+	}
+	LEFT=$((BASH_REMATCH[1] - BASH_REMATCH[2]))
+}
+
+# In LVM2's order
+take()
+{
+	tell "new $1"
+	dd if=/dev/zero of="${COW[$1]}" bs=4k count=1 oflag=direct conv=fsync status=none
+	dmsetup create "$1" --notable
+	dmsetup load "$1" --table "$(table snapshot "$1")"
+	dmsetup suspend org
+	dmsetup resume "$1"
+	dmsetup resume org
+	EXISTING+=" $1"
+	tell "taken $1"
+}
+
+merge_begin()
+{
+	tell "merge $1"
+	dmsetup load org --table "$(table snapshot-merge "$1")"
+	dmsetup suspend org
+	dmsetup suspend "$1"
+	dmsetup resume org
+	dmsetup remove "$1"
+	EXISTING=${EXISTING/$1/}
+}
+
+merge_end()
+{
+	dmsetup load org --table "$ORIGIN_TABLE"
+	dmsetup suspend org
+	dmsetup resume org
+	tell "merged $MERGING"
+	MERGING=
+}
+
+# Its number is asked for before the look: the event may come between that and the wait
+merge_wait()
+{
+	local event
+	while event=$(dmsetup info -c --noheadings -o events org) && merge_left && [ "$LEFT" -gt 0 ]; do
+		dmsetup wait org "$event"
+	done
+}
+
+activate
+load show
+if [ "$LAST" = yes ]; then
+	if [ -n "$MERGING" ]; then
+		merge_wait
+		merge_end
+		load show
+	fi
+	exit 0
+fi
+if [ -n "$MERGING" ] && merge_left && [ "$LEFT" -eq 0 ]; then
+	merge_end
+fi
+say_host "power: taking snapshots"
+for name in $NEW; do
+	take "$name"
+done
+say_host "power: at work"
+if [ -n "$TO_MERGE" ]; then
+	load work "$SEED" "$STAMP" "$MERGE_AFTER" "$DEPTH" "$RATE" "$DURABLE"
+	merge_begin "$TO_MERGE"
+fi
+load work "$((SEED + 1))" "$((STAMP + 0x80000))" 0 "$DEPTH" "$RATE" "$DURABLE"
