@@ -13,6 +13,8 @@
 #     # module: ours            ours (default) | in-tree: what is loaded at the start
 #     # kernels: 6.1 6.12       the default; um and smp are the debug kernels, which the
 #                               runner takes when it is asked for them
+#     # default: 6.12           those of them without --full (default: all; none: only with
+#                               --full, or when the case is named)
 #     # disks: 256M 512M        virtio disks, empty at the start (default: none)
 #     # timeout: 60             seconds (default 60), for each boot
 #     # mem: 1024               MB of memory (default)
@@ -38,7 +40,8 @@
 #
 # Set for a case: CASE (name), STAGE (1, 2, ... with `boots`), MODULE (as above),
 # RESULTS (a directory that the host keeps, and that later stages see), TMP (an
-# empty directory, in memory), KERNEL (6.1 or 6.12).
+# empty directory, in memory), KERNEL (6.1 or 6.12), FULL (yes with --full: loops by
+# chance are to be longer; otherwise no).
 #
 # Checks
 #   fail TEXT                  ends the case
@@ -512,7 +515,11 @@ case_begin()
 	set -eEuo pipefail
 	shopt -s inherit_errexit
 	KERNEL=$(uname -r | cut -d . -f 1-2)
-	export KERNEL
+	FULL=no
+	if [ -e /job/full ]; then
+		FULL=yes
+	fi
+	export KERNEL FULL
 	trap _on_exit EXIT
 	rm -rf "$TMP" && mkdir -p "$TMP"
 	if [ "$STAGE" -eq 1 ]; then

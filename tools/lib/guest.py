@@ -204,7 +204,7 @@ class Guest:
         if spec.kernel == "um":
             return self._uml_command(parts, initramfs)
         append = (f"console=ttyS0 panic=-1 oops=panic watchdog_thresh=60 printk.devkmsg=on sysrq_always_enabled"
-                  f" mitigations=off no_timer_check tsc=reliable cryptomgr.notests random.trust_cpu=on"
+                  f" mitigations=off norandmaps no_timer_check tsc=reliable cryptomgr.notests random.trust_cpu=on"
                   f" loglevel={5 if spec.mode == 'job' else 4}"
                   f" dmsnap.kind={spec.kind} dmsnap.mode={spec.mode} dmsnap.module={spec.module if spec.load else 'none'}"
                   f" dmsnap.hung={spec.hung} {spec.append}")

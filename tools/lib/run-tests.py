@@ -42,8 +42,10 @@ class Part:
     what: str
     command: tuple
     guess: float            # seconds, when it never ran here
-    quick: bool = True      # needs no guest
+    when: str = "quick"     # in which run it is: quick (needs no guest), default, or full alone
     needs: tuple = ()       # parts that make what it tests
+    full: tuple = ()        # the command with --full, if that is another one
+    full_guess: float = 0.0
     passed: int = 0
     failed: int = 0
     skipped: int = 0
@@ -65,13 +67,20 @@ PARTS = (
     Part("module-6.12", "the module for Linux 6.12", make("module", "KVER=6.12"), 30),
     Part("imports", "every import on the list is used by a module",
          ("bash", "-c", 'for series in 6.1 6.12; do modules+=("build/$(tools/lib/kernels.sh $series release)/dm-snapshot.ko"); done;'
-                        ' tools/build/check-ko --unused "${modules[@]}"'), 2, True, MODULES),
-    Part("unit", "tests in user space", make("unit"), 150),
-    Part("unit-san", "the same with address and undefined behaviour sanitizers", make("unit", "SAN=1"), 400),
-    Part("guest-selftest", "the runner of the guest tests notices crashes and hangs", ("tests/vm/selftest",), 120, False,
+                        ' tools/build/check-ko --unused "${modules[@]}"'), 2, needs=MODULES),
+    Part("unit", "tests in user space", make("unit"), 100),
+    Part("unit-san", "the same with address and undefined behaviour sanitizers", make("unit", "SAN=1"), 240),
+    Part("unit-long", "the tests by chance in user space, ten times as long",
+         ("env", "DMSNAP_TEST_STEPS=2000", *make("unit", "T=Stress")), 300, "full"),
+    Part("guest-selftest", "the runner of the guest tests notices crashes and hangs", ("tests/vm/selftest",), 60, "default",
          MODULES),
-    Part("guests", "tests in guests on both kernels", ("tests/vm/run",), 1200, False, MODULES),
+    Part("power-selftest", "what a power cut must not lose is missed", ("tests/vm/power/selftest",), 30, "default", MODULES),
+    Part("power", "power cuts of guests whose disks lose what was not flushed", ("tests/vm/power-cuts", "--count", "12"),
+         90, "default", MODULES, ("tests/vm/power-cuts", "--count", "100"), 700),
+    Part("guests", "tests in guests on both kernels", ("tests/vm/run",), 600, "default", MODULES,
+         ("tests/vm/run", "--full"), 1500),
 )
+RUNS = {"quick": ("quick",), "default": ("quick", "default"), "full": ("quick", "default", "full")}
 
 
 def count(part, lines, code):
@@ -166,22 +175,28 @@ def run(part, terminal, expected, after):
 
 
 def chosen(options):
+    """The parts of this run, as they are in it."""
     names = set(options.only)
     for part in PARTS:
         if part.name in options.only:
             names.update(part.needs)
-    return [part for part in PARTS if (part.name in names if names else part.quick or not options.quick)]
+    parts = [part for part in PARTS if (part.name in names if names else part.when in RUNS[options.run])]
+    if options.run == "full":
+        parts = [dataclasses.replace(part, command=part.full, guess=part.full_guess) if part.full else part
+                 for part in parts]
+    return parts
 
 
 def main():
     parser = argparse.ArgumentParser(prog="tools/test", add_help=False)
-    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--quick", action="store_const", dest="run", const="quick", default="default")
+    parser.add_argument("--full", action="store_const", dest="run", const="full")
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--list", action="store_true")
     options = parser.parse_args()
     if options.list:
         for part in PARTS:
-            print(f"{part.name:<15} {part.what}")
+            print(f"{part.name:<15} {part.when:<8} {part.what}")
         return 0
     unknown = set(options.only) - {part.name for part in PARTS}
     if unknown:
@@ -192,7 +207,9 @@ def main():
     LOGS.mkdir(parents=True, exist_ok=True)
     terminal = Terminal()
     durations = Durations()
-    expected = {part.name: durations.get(f"test {part.name}", part.guess) for part in parts}
+    # Of a part that differs in a full run, the time is another one too
+    keys = {part.name: f"test {part.name}{' full' if part.full and options.run == 'full' else ''}" for part in parts}
+    expected = {part.name: durations.get(keys[part.name], part.guess) for part in parts}
     terminal.line(f"{len(parts)} parts, about {clock(sum(expected.values()))}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     interrupted = False
@@ -202,7 +219,7 @@ def main():
             done.append(part)
             run(part, terminal, expected[part.name], sum(expected[later.name] for later in parts[i + 1:]))
             if not part.failed:
-                durations.set(f"test {part.name}", part.seconds)
+                durations.set(keys[part.name], part.seconds)
     except KeyboardInterrupt:
         done[-1].failed, interrupted = 1, True
 
@@ -217,7 +234,7 @@ def main():
                   f"{clock(sum(part.seconds for part in done)):>5}")
     for part in done:
         if part.failed:
-            terminal.line(f"failed: {part.name}   (log: build/test/{part.name}.log, again: tools/test --only {part.name})", "bad")
+            terminal.line(f"failed: {part.name}   (log: build/test/{part.name}.log, again: tools/test{' --full' if options.run == 'full' else ''} --only {part.name})", "bad")
     if interrupted:
         terminal.line("interrupted: the parts after that have not run", "bad")
     print(f"{sum(part.passed for part in done)} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))

@@ -1,4 +1,5 @@
 # summary: xfs on an origin: files in its snapshots keep their contents, logs are replayed, checks find nothing
+# default: 6.12
 # timeout: 120
 
 . /job/vm/lib-io.sh

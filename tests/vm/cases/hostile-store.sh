@@ -1,4 +1,6 @@
 # summary: a damaged or made-up store is refused with a line that says what is wrong where, and costs nothing
+# default: 6.12
+# smp: 1
 # timeout: 120
 
 . /job/vm/lib-io.sh

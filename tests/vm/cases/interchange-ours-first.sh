@@ -1,4 +1,5 @@
 # summary: a store written by ours goes on with the in-tree module, and back again
+# default: 6.12
 # timeout: 120
 
 . /job/vm/lib-io.sh

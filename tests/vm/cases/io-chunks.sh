@@ -1,4 +1,5 @@
 # summary: a snapshot of any chunk size keeps its image under random, sequential and mixed writes
+# default: 6.1
 # timeout: 120
 
 . /job/vm/lib-io.sh
@@ -6,9 +7,11 @@
 # The last chunk is cut by the end of the device, at every chunk size
 origin_make 16 9
 types=(P PO N)
-turn=0
+turn=0 pairs=0
 for chunk in 8 16 128 2048; do
 	for pattern in random sequential mixed; do
+		# Half of the pairs have each size and each pattern
+		[ "$FULL" = yes ] || [ "$((pairs++ % 2))" -eq 0 ] || continue
 		case $pattern in
 		random) options=(--rw=randwrite --bs=4k --iodepth=32 --io_size=8M) ;;
 		sequential) options=(--rw=write --bs=256k --iodepth=4 --offset=1M) ;;

@@ -1,4 +1,5 @@
 # summary: snapshots taken and removed in any order during I/O keep their images
+# default: 6.12
 # timeout: 120
 
 . /job/vm/lib-io.sh
@@ -10,7 +11,9 @@ writer_start mixed "$(dm_path org)" --rw=randwrite --bsrange=512-128k --iodepth=
 
 types=(P PO N)
 chunks=(8 16 128 2048)
-for ((step = 0; step < 24; step++)); do
+steps=12
+[ "$FULL" = no ] || steps=24
+for ((step = 0; step < steps; step++)); do
 	mapfile -t names < <(snap_names)
 	pick 2
 	if [ "${#FROZEN[@]}" -lt 2 ] || { [ "$PICKED" -eq 0 ] && [ "${#FROZEN[@]}" -lt 6 ]; }; then

@@ -1,4 +1,5 @@
-# summary: 1, 4 and 16 snapshots of mixed types and chunk sizes, taken during I/O, keep their images
+# summary: 1, 4 and (with --full) 16 snapshots of mixed types and chunk sizes, taken during I/O, keep their images
+# default: 6.12
 # timeout: 180
 
 . /job/vm/lib-io.sh
@@ -10,7 +11,9 @@ writer_start sequential "$(dm_path org)" --rw=write --bs=128k --iodepth=2 --offs
 
 types=(P N PO P N)
 chunks=(128 8 2048 16)
-for ((i = 0; i < 16; i++)); do
+count=4
+[ "$FULL" = no ] || count=16
+for ((i = 0; i < count; i++)); do
 	snap_take "snap$i" "${types[i % 5]}" "${chunks[i % 4]}"
 	case $i in
 	0 | 3 | 15)

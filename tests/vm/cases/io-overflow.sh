@@ -1,4 +1,5 @@
 # summary: a full COW device costs the snapshot, never the origin; a PO snapshot keeps what it has
+# default: 6.1
 # timeout: 120
 
 . /job/vm/lib-io.sh

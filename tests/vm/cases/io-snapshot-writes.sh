@@ -1,4 +1,5 @@
 # summary: what is written to snapshots, whole chunks and parts, is there and nothing else, while the origin is written
+# default: 6.12
 # timeout: 150
 
 . /job/vm/lib-io.sh

@@ -1,4 +1,5 @@
 # summary: suspend, resume and handover to a new table, of origin and snapshots under I/O, lose nothing
+# default: 6.1
 # timeout: 120
 
 . /job/vm/lib-io.sh
@@ -16,7 +17,9 @@ writer_start snapshot "$(dm_path mine)" --rw=randwrite --bsrange=512-32k --iodep
 unset 'FROZEN[mine]'
 
 names=(keep big gone mine)
-for ((step = 0; step < 40; step++)); do
+steps=20
+[ "$FULL" = no ] || steps=40
+for ((step = 0; step < steps; step++)); do
 	pick 4
 	name=${names[PICKED]}
 	pick 5

@@ -1,4 +1,5 @@
 # summary: LVM2: snapshots are there again after a power cut, and go on
+# default: 6.12
 # guest: full
 # boots: 2
 # disks: 128M 128M

@@ -1,4 +1,5 @@
 # summary: a merge that meets an I/O error ends as failed, keeps all data in use, and goes on once that is mended
+# default: 6.1
 # timeout: 240
 
 . /job/vm/lib-io.sh

@@ -1,4 +1,5 @@
 # summary: a merge under I/O of all kinds brings the snapshot's content back, and what was written meanwhile stays
+# default: 6.12
 # timeout: 150
 
 . /job/vm/lib-io.sh

@@ -1,4 +1,5 @@
 # summary: four other snapshots of the origin keep their images while one is merged and the origin written
+# default: 6.1
 # timeout: 150
 
 . /job/vm/lib-io.sh

@@ -1,4 +1,5 @@
 # summary: power cuts at random moments of a merge under writes, with the drivers in turn, lose and undo nothing
+# default: none
 # boots: 5
 # modules: ours in-tree ours in-tree ours
 # disks: 16M 24M
@@ -6,7 +7,7 @@
 
 # Each boot goes on with the merge, checks all of the origin, writes for some seconds
 # while the merge runs, and loses its power.  The last one checks, and merges to the end.
-# tests/vm/power-cuts does this many times.
+# tests/vm/power-cuts cuts in other ways, but knows one driver.
 #
 # What is known of the writes is outside of the guest at once, in $RESULTS: a line before
 # each, and one after it has been flushed.  The host keeps what the guest has not flushed

@@ -1,4 +1,5 @@
 # summary: persistent snapshots come back after a power cut during I/O and after an orderly end, and go on
+# default: none
 # boots: 3
 # disks: 6M 52M
 # timeout: 90

@@ -1,4 +1,5 @@
 # summary: origin and snapshots removed in any order, idle and in use, keep what they have; it is there again later
+# default: 6.12
 # timeout: 120
 
 . /job/vm/lib-io.sh

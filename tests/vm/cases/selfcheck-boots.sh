@@ -1,4 +1,5 @@
 # summary: two boots: a persistent in-tree snapshot is still there after a power cut
+# default: 6.1
 # module: in-tree
 # boots: 2
 # disks: 32M 32M

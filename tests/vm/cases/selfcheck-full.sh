@@ -1,4 +1,5 @@
 # summary: full guest: LVM2, udev and dmeventd work with an in-tree snapshot
+# default: 6.1
 # guest: full
 # module: in-tree
 # disks: 128M 128M

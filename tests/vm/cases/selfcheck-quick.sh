@@ -1,4 +1,5 @@
 # summary: quick guest: an in-tree snapshot keeps what the origin had
+# default: 6.12
 # module: in-tree
 
 origin=$(make_ram origin 16)

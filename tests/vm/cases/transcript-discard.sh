@@ -1,4 +1,5 @@
 # summary: limits and discards are those of the in-tree driver
+# smp: 1
 # timeout: 120
 
 . /job/vm/transcripts/runner.sh

@@ -1,4 +1,5 @@
 # summary: a store goes from table to table as with the in-tree driver, wrong orders too
+# smp: 1
 # timeout: 120
 
 . /job/vm/transcripts/runner.sh

@@ -1,4 +1,5 @@
 # summary: devices come and go in any order as with the in-tree driver
+# smp: 1
 # timeout: 120
 
 . /job/vm/transcripts/runner.sh

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The job of a guest that is going to lose its power (tests/vm/power-cuts): brings
@@ -53,17 +54,17 @@ load()
 
 activate()
 {
-	local name devices=
+	local name all=
 	for name in $EXISTING; do
-		devices+="$name,,,rw,$(table snapshot "$name");"
+		all+="$name,,,rw,$(table snapshot "$name");"
 	done
 	# Last: it asks for the chunk size when it is resumed
 	if [ -n "$MERGING" ]; then
-		devices+="org,,,rw,$(table snapshot-merge "$MERGING")"
+		all+="org,,,rw,$(table snapshot-merge "$MERGING")"
 	else
-		devices+="org,,,rw,$ORIGIN_TABLE"
+		all+="org,,,rw,$ORIGIN_TABLE"
 	fi
-	dmsetup create --concise "$devices"
+	dmsetup create --concise "$all"
 	if [ -n "$MERGING" ]; then
 		merge_left
 		tell "left $LEFT"
@@ -129,6 +130,7 @@ merge_wait()
 	done
 }
 
+modprobe dm-snapshot
 activate
 load show
 if [ "$LAST" = yes ]; then

@@ -92,7 +92,7 @@ class PowerCut(guests.Watcher):
 
     def message(self, text, guest):
         if text == self.moment:
-            slow = max(1.0, guest.boot_seconds / USUAL_BOOT)
+            slow = min(max(1.0, guest.boot_seconds / USUAL_BOOT), 2.0)
             self.timer = threading.Timer(self.seconds * slow, guest.cut_power)
             self.timer.start()
 
@@ -112,6 +112,7 @@ class Series:
         self.place = 0              # in the logs of all boots, one after the other
         self.disks = {}
         self.chunk = {name: self.chance.choice(CHUNKS) for name in SNAPSHOTS}
+        self.smp = self.chance.choice((1, 2))
         self.histories = {"org": History([FIRST_STAMP] * SECTORS)}
         self.merging = ""
         self.directory.mkdir(parents=True)
@@ -144,7 +145,7 @@ class Series:
         shutil.copy(self.load, job / "load")
         (job / "plan").write_text(self.plan(last))
         log = place / "log"
-        spec = guests.Spec(kernel=self.kernel, module="ours", log=str(log), mem=512,
+        spec = guests.Spec(kernel=self.kernel, module="ours", load=False, log=str(log), mem=512, smp=self.smp,
                            disks=[guests.Disk(disk.address, nbd=True) for disk in self.disks.values()])
         watcher = PowerCut(None if last else moment, seconds)
         guest = guests.Guest(spec, job, place / "results", place / "console.log")
@@ -174,13 +175,13 @@ class Series:
                     present.remove(name)
                     del self.histories[name]
             new = [name for name in SNAPSHOTS if name not in present]
-        to_merge = chance.choice(present + [""]) if present and not self.merging else ""
+        to_merge = chance.choice(present) if present and not self.merging else ""
         values = {
             "SIZE": SECTORS, "EXISTING": " ".join(present), "NEW": " ".join(new), "MERGING": self.merging,
             "TO_MERGE": to_merge, "LAST": "yes" if last else "no",
             "SEED": chance.randrange(1 << 30), "STAMP": self.boots * STAMPS_IN_BOOT,
             "DEPTH": chance.choice((1, 4, 16, 32)), "RATE": chance.choice((100, 300, 1000, 3000)),
-            "DURABLE": chance.choice((1, 5, 15)), "MERGE_AFTER": chance.randrange(100, 1000),
+            "DURABLE": chance.choice((1, 5, 15)), "MERGE_AFTER": chance.randrange(50, 600),
         }
         lines = [f"{name}='{value}'" for name, value in values.items()]
         for number, name in enumerate(SNAPSHOTS):
