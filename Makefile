@@ -41,15 +41,18 @@ modules-all: check-includes
 ##                       name holds PART; SAN=1: under the address and undefined behaviour
 ##                       sanitizers, SAN=thread: under the thread sanitizer
 ## make sim              build the simulator and let it recover from 20,000 crashes; tools/sim
-##                       does more
+##                       does more. make sim-san: 5,000, under the sanitizers
 .PHONY: unit unit-build sim-build
 unit unit-build sim-build: check-includes
 	+@mkdir -p '$(BUILD)' && flock '$(BUILD)/.unit$(addprefix -,$(SAN)).lock' \
 		$(MAKE) -f tools/build/unit.mk BUILD='$(BUILD)' $@
 
-.PHONY: sim
+.PHONY: sim sim-san
 sim:
 	+@tools/sim
+sim-san:
+	+@$(MAKE) SAN=1 sim-build
+	@UBSAN_OPTIONS=print_stacktrace=1 '$(BUILD)'/unit-san/sim --cycles 5000
 
 ## make mutants [M=PART] seed defects into the core, one at a time, and see that the quick
 ##                       tests notice; those whose name holds PART

@@ -70,8 +70,14 @@ PARTS = (
                         ' tools/build/check-ko --unused "${modules[@]}"'), 2, needs=MODULES),
     Part("unit", "tests in user space", make("unit"), 100),
     Part("unit-san", "the same with address and undefined behaviour sanitizers", make("unit", "SAN=1"), 240),
-    Part("unit-long", "the tests by chance in user space, ten times as long",
-         ("env", "DMSNAP_TEST_STEPS=2000", *make("unit", "T=Stress")), 300, "full"),
+    Part("sim-selftest", "a seed of the simulator is one run", ("tests/sim/selftest",), 30),
+    Part("sim", "crashes at any I/O, recovered and checked", ("tools/sim", "--cycles", "200000"), 60,
+         full=("tools/sim", "--cycles", "3000000"), full_guess=600),
+    Part("sim-exhaustive", "small workloads, crashed at every I/O with every loss", ("tools/sim", "--exhaustive"), 20),
+    Part("sim-san", "the simulator with address and undefined behaviour sanitizers", make("sim-san"), 60),
+    Part("fuzz", "bytes that nobody thought of", make("fuzz"), 90, full=make("fuzz", "SECONDS=300"), full_guess=1300),
+    Part("mutants-fit", "the seeded defects fit the sources", ("tools/mutants", "--check"), 10,
+         full=("tools/mutants",), full_guess=1500),
     Part("guest-selftest", "the runner of the guest tests notices crashes and hangs", ("tests/vm/selftest",), 60, "default",
          MODULES),
     Part("power-selftest", "what a power cut must not lose is missed", ("tests/vm/power/selftest",), 30, "default", MODULES),
@@ -79,6 +85,10 @@ PARTS = (
          90, "default", MODULES, ("tests/vm/power-cuts", "--count", "100"), 700),
     Part("guests", "tests in guests on both kernels", ("tests/vm/run",), 600, "default", MODULES,
          ("tests/vm/run", "--full"), 1500),
+    Part("debug-um", "KUnit, stress, faults and leaks in a kernel that checks itself", ("tests/vm/debug", "um"), 60,
+         "default", full=("tests/vm/debug", "--full", "um"), full_guess=900),
+    Part("debug-smp", "the same on two processors", ("tests/vm/debug", "smp"), 180, "default",
+         full=("tests/vm/debug", "--full", "smp"), full_guess=1800),
 )
 RUNS = {"quick": ("quick",), "default": ("quick", "default"), "full": ("quick", "default", "full")}
 
