@@ -29,6 +29,10 @@
  * the destination.  Nothing is written to the COW device on the way, so a crash
  * at any point finds the store of before, or after: it is the same.
  *
+ * But if a merge of the source has failed so that nobody knows what the list holds,
+ * it is written as it was; if that fails, the destination is invalid.  With exceptions
+ * in its table that no load would find again it would let the origin be overwritten.
+ *
  * A merge of another snapshot of the origin may be under way meanwhile: its claims
  * are stopped as writes are.
  */
@@ -112,9 +116,12 @@ void take_over(Snapshot &destination, Snapshot &source)
 
 	origin.freeze();
 	source.drain();
+	bool list_is_certain = source.make_list_certain();
 	{
 		SpinGuard guard(origin.lock());
 		destination.take_over(source);
+		if (!list_is_certain)
+			destination.fail_locked(Snapshot::Failure::io);
 	}
 	origin.thaw();
 }

@@ -109,6 +109,24 @@ void Merger::stop()
 	idle.wait();
 }
 
+/* A run that ends as soon as the list is certain, or fails to be. */
+bool Merger::make_list_certain()
+{
+	Event idle;
+	{
+		SpinGuard guard(origin().lock());
+		if (!blocked_)
+			return true;
+		stop_ = true;
+		running_ = true;
+		idle_ = &idle;
+	}
+	origin().worker().post(next_task_);
+	idle.wait();
+	SpinGuard guard(origin().lock());
+	return !blocked_;
+}
+
 void Merger::end_run()
 {
 	if (phase_ != Phase::uncertain)
@@ -125,6 +143,10 @@ void Merger::next_batch()
 	/* It goes on from there. */
 	if (phase_ == Phase::putting_back)
 		return;
+	if (phase_ == Phase::uncertain) {
+		put_back();
+		return;
+	}
 	bool stop;
 	{
 		SpinGuard guard(origin().lock());
@@ -132,10 +154,6 @@ void Merger::next_batch()
 	}
 	if (stop) {
 		end_run();
-		return;
-	}
-	if (phase_ == Phase::uncertain) {
-		put_back();
 		return;
 	}
 	PersistentStore &store = *snapshot_.persistent();

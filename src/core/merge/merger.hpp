@@ -41,7 +41,8 @@
  * an event).  Nothing was cut, so the batch is given up, everything goes on, and
  * the next resume begins anew.  Only when step 7 fails itself it is uncertain what
  * the list holds: the batch stays blocked, and the exceptions are written back
- * before anybody writes its chunks; who cannot wait for that gets an error.
+ * before anybody writes its chunks, or another snapshot takes the store over; who
+ * cannot wait for that gets an error.
  *
  * Locking: the origin's lock for what map() looks at; the table's changes are the
  * worker's alone, under the same lock.  Everything else belongs to the worker.
@@ -77,6 +78,12 @@ public:
 	void start();
 	/* After return nothing is under way.  Context: process, sleeps; not on the worker. */
 	void stop();
+	/*
+	 * Stopped, for who goes on with the store: makes certain what the list holds.
+	 * False: it cannot be, and what the snapshot has may not be on the list.
+	 * Context: process, sleeps; not on the worker.
+	 */
+	bool make_list_certain();
 	/* The last run ended with an error.  Context: any. */
 	bool failed() const { return failed_.load_relaxed(); }
 
@@ -172,6 +179,7 @@ private:
 	Event *idle_ = nullptr;
 	/* map() looks at the batch; writes of its chunks wait on a list. */
 	bool live_ = false;
+	/* When nothing is running: the list is uncertain. */
 	bool blocked_ = false;
 	Ios waiting_;
 

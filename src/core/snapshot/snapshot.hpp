@@ -162,6 +162,8 @@ public:
 	void activate();
 	/* The source of a handover that is to come has gone.  Registry's mutex. */
 	void cancel_handover();
+	/* Of one that merged, and is stopped: see Merger. */
+	bool make_list_certain() { return !merger_ || merger_->make_list_certain(); }
 	/* Takes everything over from @source, which is quiet.  lock. */
 	void take_over(Snapshot &source);
 	/* Sleeps until nothing of the snapshot is pending.  No origin write may begin anything. */

@@ -554,5 +554,52 @@ TEST_F(MergeTest, what_a_merge_has_left_can_be_a_snapshot_again)
 	EXPECT_EQ(merging_.status(), "16/65536 16");
 }
 
+/* A merge that failed to cut the list, although the write did all of its work. */
+class UncertainList : public MergeTest {
+protected:
+	void SetUp() override
+	{
+		ASSERT_EQ(bench_.write(0, 800), 0);
+		ASSERT_EQ(begin(snap_), 0);
+		snap_.cow.fail_nth(Op::write, 1);
+		bench_.world.run_until_idle();
+		ASSERT_EQ(merging_.status(), "Merge failed");
+		snap_.cow.poke(8, std::vector<uint8_t>(8 * 512));
+	}
+	/* The snapshot gets the store from the merge, the origin is the origin again. */
+	void make_a_snapshot_again()
+	{
+		ASSERT_EQ(snap_.mapped.load(TargetType::snapshot, disk_sectors, snap_.words), 0);
+		merging_.suspend();
+		ASSERT_EQ(snap_.mapped.resume(), 0);
+		merging_.remove();
+		ASSERT_EQ(bench_.origin.create(TargetType::origin, disk_sectors, "disk"), 0);
+	}
+
+	Bench::Snap &snap_ = bench_.add("P 8", cow_sectors);
+};
+
+TEST_F(UncertainList, is_put_back_before_a_snapshot_relies_on_it)
+{
+	make_a_snapshot_again();
+	EXPECT_TRUE(bench_.right(snap_));
+	ASSERT_EQ(bench_.write(0, 800), 0);
+	ASSERT_EQ(bench_.origin.flush(), 0);
+	EXPECT_TRUE(bench_.right(snap_));
+	bench_.crash();
+	EXPECT_TRUE(bench_.right(snap_));
+}
+
+TEST_F(UncertainList, that_cannot_be_put_back_costs_the_snapshot_its_validity)
+{
+	snap_.cow.fail_range(Op::write, 8, 8);
+	make_a_snapshot_again();
+	bench_.world.run_until_idle();
+	EXPECT_EQ(snap_.mapped.status(), "Invalid");
+	ASSERT_EQ(bench_.write(0, 800), 0);
+	bench_.crash();
+	EXPECT_EQ(snap_.mapped.status(), "Invalid");
+}
+
 } // namespace
 } // namespace dmsnap::test
