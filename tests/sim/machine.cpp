@@ -180,6 +180,10 @@ void Machine::do_step(const Step &step)
 		if (merging_ && !origin_busy_)
 			end_merge();
 		break;
+	case Action::stop_merge:
+		if (merging_ && !origin_busy_)
+			stop_merge();
+		break;
 	case Action::resize_cow:
 		if (plan_.trouble & (small_cow | resizes) && snap)
 			resize_cow(random, snap);
@@ -270,6 +274,27 @@ Machine::SnapHandle Machine::any_snap(Random &random)
 	return snaps_.empty() ? nullptr : snaps_[random.below(snaps_.size())];
 }
 
+bool Machine::flush_disk()
+{
+	bool flushed = false, done = false;
+	disk_.submit({.op = Op::flush, .done = [&](int failed) {
+			      flushed = !failed;
+			      done = true;
+			      world_.wake(&done);
+		      }});
+	world_.wait(&done, "a flush", [&] { return done; });
+	return flushed;
+}
+
+test::History Machine::disk_history(uint64_t sectors) const
+{
+	std::vector<Stamp> stamps(sectors);
+	std::vector<uint8_t> data = disk_.peek(0, sectors);
+	for (uint64_t at = 0; at < sectors; at++)
+		stamps[at] = test::stamp_of(at, &data[at * sector_bytes]);
+	return History(stamps);
+}
+
 void Machine::create_snapshot(Random &random)
 {
 	if (snaps_.size() >= snapshots_max() || origin_busy_ || merging_)
@@ -312,22 +337,12 @@ void Machine::create_snapshot(Random &random)
 				"creating " + snap->name() + ": " + snap->mapped.error_text());
 		origin_.suspend();
 		/* What the snapshot takes for the origin's content has to stay. */
-		bool flushed = false, done = false;
-		disk_.submit({.op = Op::flush, .done = [&](int failed) {
-				      flushed = !failed;
-				      done = true;
-				      world_.wake(&done);
-			      }});
-		world_.wait(&done, "a flush", [&] { return done; });
+		bool flushed = flush_disk();
 		if (!error && flushed) {
 			error = snap->mapped.resume();
 			if (!power_lost_) {
 				require(!error, "resuming the new " + snap->name());
-				std::vector<Stamp> frozen(snap->sectors);
-				std::vector<uint8_t> data = disk_.peek(0, snap->sectors);
-				for (uint64_t at = 0; at < snap->sectors; at++)
-					frozen[at] = test::stamp_of(at, &data[at * sector_bytes]);
-				snap->view = History(frozen);
+				snap->view = disk_history(snap->sectors);
 				snaps_.push_back(snap);
 			}
 		}
@@ -518,6 +533,45 @@ void Machine::end_merge()
 			merging_ = nullptr;
 		origin_busy_ = false;
 	});
+}
+
+/*
+ * The merge's origin becomes an origin again, and what is not merged a snapshot: it
+ * shows what the merge showed, and the origin what its disk holds.
+ */
+void Machine::stop_merge()
+{
+	if (!quiesce())
+		return;
+	note("stop the merge of", merging_);
+	origin_busy_ = true;
+	SnapHandle snap = merging_;
+	world_.spawn("stop", [this, snap] {
+		int error = snap->mapped.load(TargetType::snapshot, snap->sectors,
+					      snap->words(snap->chunk));
+		if (!error)
+			error = origin_.load(TargetType::origin, sectors_, "disk");
+		require(!error || power_lost_,
+			"loading what comes after a merge: " + snap->mapped.error_text() +
+				origin_.error_text());
+		origin_.suspend();
+		/* What the disk holds is what the origin will be. */
+		if (!flush_disk() && !power_lost_)
+			disk_may_fail_ = true;
+		error = snap->mapped.resume();
+		if (!power_lost_) {
+			require(!error, "taking a merge over");
+			snap->view = history_;
+			history_ = disk_history(sectors_);
+			/* The COW chunks of what was merged are free only after the next load. */
+			snap->may_fail = true;
+			merging_ = nullptr;
+			snaps_.push_back(snap);
+		}
+		origin_.resume();
+		origin_busy_ = false;
+	});
+	quiesce();
 }
 
 void Machine::resize_cow(Random &random, const SnapHandle &snap)

@@ -129,6 +129,11 @@ private:
 	void grow_origin(user::Random &random);
 	void begin_merge(const SnapHandle &snap);
 	void end_merge();
+	void stop_merge();
+	/* False: it failed.  Context: a process. */
+	bool flush_disk();
+	/* What the disk holds now. */
+	History disk_history(uint64_t sectors) const;
 	void resize_cow(user::Random &random, const SnapHandle &snap);
 	void break_cow(user::Random &random, const SnapHandle &snap);
 	void break_disk(user::Random &random);

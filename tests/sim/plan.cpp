@@ -40,6 +40,7 @@ constexpr Kind kinds[action_count] = {
 	[static_cast<int>(Action::grow_origin)] = {"grow origin", 1, 1, resizes},
 	[static_cast<int>(Action::begin_merge)] = {"begin merge", 3, 3, 0},
 	[static_cast<int>(Action::end_merge)] = {"end merge", 3, 3, 0},
+	[static_cast<int>(Action::stop_merge)] = {"stop merge", 2, 2, 0},
 	[static_cast<int>(Action::resize_cow)] = {"resize COW device", 2, 2, small_cow | resizes},
 	[static_cast<int>(Action::break_cow)] = {"break COW device", 2, 2, cow_faults},
 	[static_cast<int>(Action::break_disk)] = {"break disk", 2, 2, disk_faults},

@@ -32,6 +32,7 @@ enum class Action : uint8_t {
 	grow_origin,
 	begin_merge,
 	end_merge,
+	stop_merge,
 	resize_cow,
 	break_cow,
 	break_disk,
