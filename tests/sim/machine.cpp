@@ -547,6 +547,13 @@ void Machine::stop_merge()
 	origin_busy_ = true;
 	SnapHandle snap = merging_;
 	world_.spawn("stop", [this, snap] {
+		origin_.suspend();
+		/* What the disk holds is what the origin will be, so it has to stay. */
+		if (!flush_disk()) {
+			origin_.resume();
+			origin_busy_ = false;
+			return;
+		}
 		int error = snap->mapped.load(TargetType::snapshot, snap->sectors,
 					      snap->words(snap->chunk));
 		if (!error)
@@ -554,10 +561,6 @@ void Machine::stop_merge()
 		require(!error || power_lost_,
 			"loading what comes after a merge: " + snap->mapped.error_text() +
 				origin_.error_text());
-		origin_.suspend();
-		/* What the disk holds is what the origin will be. */
-		if (!flush_disk() && !power_lost_)
-			disk_may_fail_ = true;
 		error = snap->mapped.resume();
 		if (!power_lost_) {
 			require(!error, "taking a merge over");
