@@ -174,10 +174,14 @@ void PersistentStore::tail_ended()
 	tail.done_(tail);
 }
 
-/* What was dead behind the old end of the list still is, unless it was cut with it. */
+/*
+ * What was dead behind the old end of the list still is, unless it was cut with it; the
+ * block in which the list ends now was written whole.
+ */
 void PersistentStore::tail_is_cut(ListTail &tail)
 {
 	uint64_t area = geometry_.area_of_exception(tail.first_);
+	uint32_t slots = geometry_.exceptions_per_area();
 	bool any_dead = stale_in_block_ || stale_end_ > 0;
 
 	if (area != area_.load_relaxed()) {
@@ -185,10 +189,11 @@ void PersistentStore::tail_is_cut(ListTail &tail)
 		if (next_area_ == Zeroed::yes)
 			next_area_ = Zeroed::no;
 	}
-	stale_in_block_ = false;
-	stale_end_ = any_dead ? geometry_.exceptions_per_area() : 0;
 	area_.store_relaxed(area);
 	slot_ = geometry_.slot_of_exception(tail.first_);
+	bool in_last_block = slot_ / slots_per_block_ == (slots - 1) / slots_per_block_;
+	stale_in_block_ = false;
+	stale_end_ = any_dead && !in_last_block ? slots : 0;
 	std::swap(buffer_[0], tail.first_block_);
 	entries_prepared_ = tail.first_;
 	/* As in-tree counts it: every chunk up to the one of the last exception that is left. */

@@ -554,6 +554,30 @@ TEST_F(MergeTest, what_a_merge_has_left_can_be_a_snapshot_again)
 	EXPECT_EQ(merging_.status(), "16/65536 16");
 }
 
+TEST_F(MergeTest, dead_entries_in_an_area_of_one_block_are_gone_with_the_list)
+{
+	Bench::Snap &snap = bench_.add("P 4", cow_sectors);
+	ASSERT_EQ(bench_.write(0, 4), 0);
+	snap.mapped.remove();
+	/* In slot 2; slot 1 ends the list. */
+	std::vector<uint8_t> area = snap.cow.peek(4, 4);
+	area[2 * 16] = 7;
+	area[2 * 16 + 8] = 9;
+	snap.cow.poke(4, area);
+	ASSERT_EQ(begin(snap), 0);
+	bench_.world.run_until_idle();
+	ASSERT_EQ(merging_.status(), "8/65536 8");
+	merging_.suspend();
+	ASSERT_EQ(snap.mapped.load(TargetType::snapshot, disk_sectors, snap.words), 0);
+	ASSERT_EQ(snap.mapped.resume(), 0);
+	merging_.remove();
+	ASSERT_EQ(bench_.origin.create(TargetType::origin, disk_sectors, "disk"), 0);
+	ASSERT_EQ(bench_.write(100, 4), 0);
+	EXPECT_TRUE(bench_.right(snap));
+	bench_.crash();
+	EXPECT_TRUE(bench_.right(snap));
+}
+
 /* A merge that failed to cut the list, although the write did all of its work. */
 class UncertainList : public MergeTest {
 protected:
