@@ -42,10 +42,16 @@ modules-all: check-includes
 ##                       sanitizers, SAN=thread: under the thread sanitizer
 ## make sim              build the simulator and let it recover from 20,000 crashes; tools/sim
 ##                       does more. make sim-san: 5,000, under the sanitizers
-.PHONY: unit unit-build sim-build
-unit unit-build sim-build: check-includes
+## make tools            build the program dmsnap, for stores and images: build/unit/dmsnap
+## make man              its manual pages: build/unit/man
+## make tools-test       build it and run its tests; SAN=1: under the sanitizers
+.PHONY: unit unit-build sim-build tools man tools-test-build tools-test
+unit unit-build sim-build tools man tools-test-build: check-includes
 	+@mkdir -p '$(BUILD)' && flock '$(BUILD)/.unit$(addprefix -,$(SAN)).lock' \
 		$(MAKE) -f tools/build/unit.mk BUILD='$(BUILD)' $@
+
+tools-test:
+	+@SAN='$(SAN)' tests/tools/run
 
 .PHONY: sim sim-san
 sim:

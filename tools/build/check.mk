@@ -21,7 +21,7 @@ $(eval $(call need,$(CC),CC=gcc))
 find = $(sort $(shell find $(1) -name '$(2)' 2>/dev/null))
 c-headers := $(call find,include,*.h)
 core-headers := $(call find,src/core,*.hpp)
-user-headers := $(call find,src/user tests/support,*.hpp)
+user-headers := $(call find,src/user tests/support tools/dmsnap,*.hpp)
 core-sources := $(call find,src/core,*.cpp)
 user-sources := $(call find,src/user,*.cpp)
 

@@ -7,6 +7,10 @@
 #   libdmsnap-user.a   src/user, the port on files, memory and threads
 #   unit-tests         tests/unit/**/*_test.cpp with tests/support, GoogleTest
 #   sim                tests/sim, the simulator; CLI11
+#   dmsnap             tools/dmsnap; CLI11, nlohmann-json, fmt, xxHash
+#   man                Documentation/man, as pages for man
+#   tool-tests         tests/tools/*_test.cpp, GoogleTest; store-maker: makes what the
+#                      tests of the program look at
 
 include tools/build/cxx-flags.mk
 
@@ -30,6 +34,9 @@ core-objects := $(call objects,$(core-sources))
 user-objects := $(call objects,$(user-sources))
 test-objects := $(call objects,$(test-sources))
 sim-objects := $(call objects,$(call find,tests/sim,*.cpp))
+tool-objects := $(call objects,$(call find,tools/dmsnap,*.cpp))
+tool-test-objects := $(call objects,$(call find,tests/tools,*_test.cpp))
+store-maker-objects := $(call objects,tests/tools/store_maker.cpp)
 
 # Optimised also under the sanitizers: the model tests run millions of steps.
 flags := -O2 -g -funsigned-char -D_GLIBCXX_ASSERTIONS -pthread -MMD -MP \
@@ -50,10 +57,15 @@ test-includes := $(user-includes) -Itests
 $(core-objects): cxxflags := $(dmsnap-cxx-dialect) $(flags) $(core-includes)
 $(user-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(user-includes)
 $(test-objects) $(sim-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(test-includes)
+$(tool-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(core-includes)
+$(tool-test-objects) $(store-maker-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) \
+	$(test-includes) -Itools/dmsnap
 
-.PHONY: unit unit-build sim-build
+.PHONY: unit unit-build sim-build tools tools-test-build man
 unit-build: $(out)/unit-tests
 sim-build: $(out)/sim
+tools: $(out)/dmsnap
+tools-test-build: $(out)/dmsnap $(out)/tool-tests $(out)/store-maker
 
 # A bare word means "any test with this in its name".
 filter := $(if $(T),--gtest_filter='$(if $(findstring *,$(T))$(findstring :,$(T)),$(T),*$(T)*)')
@@ -82,6 +94,39 @@ $(out)/sim: $(sim-objects) $(out)/libdmsnap-user.a $(out)/libdmsnap-core.a $(out
 	@$(CXX) $(sanitizers) -pthread -o $@ \
 		$(sim-objects) -L$(out) -Wl,--start-group -ldmsnap-user -ldmsnap-core -Wl,--end-group
 
+# Of the core, the codec alone.
+tool-libraries := -lfmt -lxxhash
+
+$(out)/dmsnap: $(tool-objects) $(out)/libdmsnap-core.a $(out)/.flags
+	@echo '  LINK    $@'
+	@$(CXX) $(sanitizers) -pthread -o $@ $(tool-objects) -L$(out) -ldmsnap-core $(tool-libraries)
+
+man-pages := $(patsubst Documentation/man/%.rst,$(out)/man/%,$(call find,Documentation/man,*.rst))
+
+man: $(man-pages)
+	@:
+
+$(man-pages): $(out)/man/%: Documentation/man/%.rst
+	@echo '  MAN     $@'
+	@command -v rst2man > /dev/null || { \
+		echo 'rst2man is not installed. On Debian: apt install python3-docutils' >&2; exit 1; }
+	@mkdir -p $(@D)
+	@rst2man --halt=warning $< $@
+
+# What the tests test without the program around it; main() and the port are others' here.
+tool-parts := $(filter-out $(call objects,tools/dmsnap/main.cpp tools/dmsnap/port.cpp),$(tool-objects))
+
+$(out)/tool-tests: $(tool-test-objects) $(tool-parts) $(out)/libdmsnap-user.a $(out)/libdmsnap-core.a $(out)/.flags
+	@echo '  LINK    $@'
+	@$(CXX) $(sanitizers) -pthread -o $@ $(tool-test-objects) $(tool-parts) -L$(out) \
+		-Wl,--start-group -ldmsnap-user -ldmsnap-core -Wl,--end-group \
+		$(tool-libraries) -lgtest_main -lgtest
+
+$(out)/store-maker: $(store-maker-objects) $(out)/libdmsnap-user.a $(out)/libdmsnap-core.a $(out)/.flags
+	@echo '  LINK    $@'
+	@$(CXX) $(sanitizers) -pthread -o $@ $(store-maker-objects) -L$(out) \
+		-Wl,--start-group -ldmsnap-user -ldmsnap-core -Wl,--end-group
+
 # "ar" adds and replaces but does not forget: start anew, so that a file that
 # was removed is gone from the library as well.
 $(out)/libdmsnap-core.a: $(core-objects) $(out)/.files
@@ -92,7 +137,8 @@ $(out)/libdmsnap-user.a: $(user-objects) $(out)/.files
 	@echo '  AR      $@'
 	@rm -f $@; ar crs $@ $(user-objects)
 
-$(core-objects) $(user-objects) $(test-objects) $(sim-objects): $(out)/%.o: %.cpp $(out)/.flags
+$(core-objects) $(user-objects) $(test-objects) $(sim-objects) $(tool-objects) \
+$(tool-test-objects) $(store-maker-objects): $(out)/%.o: %.cpp $(out)/.flags
 	@echo '  CXX     $@'
 	@mkdir -p $(@D)
 	@$(CXX) $(cxxflags) -c -o $@ $<
@@ -106,7 +152,8 @@ $(call keep,$(out)/.flags,$(shell $(CXX) --version | head -n 1) $(dmsnap-cxx-dia
 $(call keep,$(out)/.files,$(core-sources) $(user-sources) $(test-sources))
 $(out)/.flags $(out)/.files: ;
 
--include $(patsubst %.o,%.d,$(core-objects) $(user-objects) $(test-objects) $(sim-objects))
+-include $(patsubst %.o,%.d,$(core-objects) $(user-objects) $(test-objects) $(sim-objects) $(tool-objects) \
+	$(tool-test-objects) $(store-maker-objects))
 
 .DELETE_ON_ERROR:
 MAKEFLAGS += -r

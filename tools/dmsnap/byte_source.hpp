@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* ByteSource: what a store is read from: a device, an image file, a test's memory. */
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace dmsnap::tool {
+
+class ByteSource {
+public:
+	virtual uint64_t bytes() const = 0;
+	/* All of @data, which lies inside; false: it cannot be read. */
+	virtual bool read(uint64_t offset, std::span<std::byte> data) = 0;
+
+protected:
+	~ByteSource() = default;
+};
+
+} // namespace dmsnap::tool

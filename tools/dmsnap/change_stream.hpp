@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The stream that export writes and apply reads; numbers are little endian.
+ *
+ *	stream := head record* end
+ *	head   := magic version flags volume_bytes chunk_sectors 0 checksum
+ *	record := kind length offset base content checksum  data{length}
+ *
+ * A record is a piece of the volume, at most record_bytes_max long.  Its two long
+ * checksums are those of what the snapshot held there (not in a full stream) and
+ * of what the volume holds now; the short one is that of the head in front of
+ * it.  A record of zeros has no data.  The end has the number of records as its
+ * offset, and the checksum of all their heads as its content.
+ */
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "checksum.hpp"
+#include "format/little_endian.hpp"
+
+namespace dmsnap::tool {
+
+constexpr uint32_t record_bytes_max = 1 << 20;
+
+struct StreamInfo {
+	/* Everything, not changes: there is no base. */
+	bool full = false;
+	uint64_t volume_bytes = 0;
+	/* 0 in a full stream. */
+	uint32_t chunk_sectors = 0;
+};
+
+struct Record {
+	uint64_t offset = 0;
+	uint32_t length = 0;
+	Checksum base{};
+	Checksum content{};
+	/* Empty: all of it is zero. */
+	std::span<const std::byte> data;
+};
+
+/* On disk, or rather on its way. */
+struct StreamHead {
+	format::le64 magic;
+	format::le32 version;
+	format::le32 flags;
+	format::le64 volume_bytes;
+	format::le32 chunk_sectors;
+	format::le32 reserved;
+	format::le64 checksum;
+};
+static_assert(sizeof(StreamHead) == 40);
+
+struct RecordHead {
+	format::le32 kind;
+	format::le32 length;
+	format::le64 offset;
+	Checksum base;
+	Checksum content;
+	format::le64 checksum;
+};
+static_assert(sizeof(RecordHead) == 56);
+
+class StreamWriter {
+public:
+	StreamWriter(FILE *file, const StreamInfo &info);
+
+	/* @data: all of it, also where it is zero.  @base: what the snapshot held. */
+	void add(uint64_t offset, std::span<const std::byte> data, std::span<const std::byte> base);
+	void end();
+
+	uint64_t records() const { return records_; }
+	uint64_t bytes() const { return bytes_; }
+
+private:
+	void put(std::span<const std::byte> bytes);
+	void put_head(RecordHead &head);
+
+	FILE *file_;
+	RunningChecksum heads_;
+	uint64_t records_ = 0;
+	uint64_t bytes_ = 0;
+};
+
+/* Throws a Failure (findings) at the first sign of damage. */
+class StreamReader {
+public:
+	explicit StreamReader(FILE *file);
+
+	const StreamInfo &info() const { return info_; }
+	/* False: that was the end, and all is there.  The data is valid until the next call. */
+	bool next(Record &record);
+	uint64_t records() const { return records_; }
+
+private:
+	void get(std::span<std::byte> bytes);
+	[[noreturn]] void damaged(const std::string &what) const;
+
+	FILE *file_;
+	StreamInfo info_;
+	RunningChecksum heads_;
+	uint64_t records_ = 0;
+	std::vector<std::byte> data_;
+};
+
+} // namespace dmsnap::tool

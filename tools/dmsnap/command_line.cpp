@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "command_line.hpp"
+
+#include <functional>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "commands.hpp"
+#include "completion.hpp"
+#include "progress.hpp"
+#include "units.hpp"
+
+namespace dmsnap::tool {
+namespace {
+
+constexpr const char *exit_codes =
+	"Exit codes: 0 fine, 1 something is wrong with what was looked at, 2 it could not be done.\n"
+	"More: man dmsnap";
+
+using Run = std::function<ExitCode()>;
+
+class CommandLine {
+public:
+	CommandLine()
+	{
+		app_.require_subcommand(1);
+		app_.footer(exit_codes);
+		add_check();
+		add_dump();
+		add_restore();
+		add_repair();
+		add_diff();
+		add_export();
+		add_apply();
+		add_estimate();
+		add_completion();
+	}
+
+	ExitCode run(int argc, char **argv)
+	{
+		try {
+			app_.parse(argc, argv);
+		} catch (const CLI::ParseError &error) {
+			return app_.exit(error) == 0 ? ExitCode::fine : ExitCode::failed;
+		}
+		return run_();
+	}
+
+private:
+	CLI::App *add(const char *name, const char *what, const Run &run)
+	{
+		CLI::App *command = app_.add_subcommand(name, what);
+		command->footer(exit_codes);
+		command->callback([this, run] { run_ = run; });
+		command->add_flag_callback("--quiet", Progress::silence, "Show no progress");
+		return command;
+	}
+
+	static void add_json(CLI::App *command, bool &json)
+	{
+		command->add_flag("--json", json, "Print JSON");
+	}
+
+	static CLI::Option *add_size(CLI::App *command, const char *name, const char *what,
+				     const std::function<void(uint64_t)> &take)
+	{
+		return command
+			->add_option_function<std::string>(
+				name, [take](const std::string &text) { take(parse_size(text)); },
+				what)
+			->type_name("SIZE");
+	}
+
+	static void add_memory(CLI::App *command, size_t &bytes)
+	{
+		add_size(command, "--memory",
+			 "Use no more memory for sets of chunks (default 256M)",
+			 [&bytes](uint64_t size) { bytes = size; });
+	}
+
+	static void add_store(CLI::App *command, StoreOptions &options, bool required = true)
+	{
+		command->add_option("store", options.store, "COW device, or an image of one")
+			->required(required)
+			->type_name("STORE");
+		add_memory(command, options.memory_bytes);
+	}
+
+	static void add_origin(CLI::App *command, StoreOptions &options)
+	{
+		auto *origin = command->add_option("--origin", options.origin,
+						   "Check against this origin: its size and blocks")
+				       ->type_name("ORIGIN");
+		add_size(command, "--origin-size", "Check against an origin of this size",
+			 [&options](uint64_t size) { options.origin_bytes = size; })
+			->excludes(origin);
+	}
+
+	void add_check()
+	{
+		CheckOptions &options = check_;
+		CLI::App *command = add("check", "Find everything that is wrong with a store",
+					[&options] { return check(options); });
+		add_store(command, options.store);
+		add_origin(command, options.store);
+		command->add_option("--max", options.findings_max,
+				    "List at most so many findings of a kind, count the others "
+				    "(default 1000)")
+			->type_name("N");
+		add_json(command, options.json);
+	}
+
+	void add_dump()
+	{
+		DumpOptions &options = dump_;
+		CLI::App *command = add("dump", "Print header, areas and runs of a store",
+					[&options] { return dump(options); });
+		add_store(command, options.store);
+		auto *json = command->add_flag("--json", options.json, "Print JSON");
+		auto *form = command->add_flag("--for-restore", options.for_restore,
+					       "Print the form that \"dmsnap restore\" reads")
+				     ->excludes(json);
+		command->add_flag("--with-data", options.with_data,
+				  "For restore: also what the chunks hold")
+			->needs(form);
+	}
+
+	void add_restore()
+	{
+		RestoreOptions &options = restore_;
+		CLI::App *command = add("restore",
+					"Make a store of what \"dmsnap dump --for-restore\" wrote",
+					[&options] { return restore(options); });
+		command->add_option("target", options.target,
+				    "Device, or image file (made if it is not there)")
+			->required()
+			->type_name("TARGET");
+		command->add_option("--input", options.input, "Read this file, not standard input")
+			->type_name("FILE");
+		command->add_flag("--overwrite", options.overwrite,
+				  "Also where the target does not begin with zeros");
+		add_json(command, options.json);
+	}
+
+	void add_repair()
+	{
+		RepairOptions &options = repair_;
+		CLI::App *command = add("repair",
+					"Tell what a repair of a store would cost, or do it",
+					[&options] { return repair(options); });
+		add_store(command, options.store);
+		add_origin(command, options.store);
+		auto *output =
+			command->add_option("--output", options.output,
+					    "Write a repaired copy here: a new file, or a device")
+				->type_name("COPY");
+		command->add_flag("--in-place", options.in_place, "Repair the store itself")
+			->excludes(output);
+		command->add_flag("--force", options.force,
+				  "Mark the store valid, even if it lost data");
+		command->add_option("--chunk-size", options.chunk_sectors,
+				    "Make the header anew, with so many sectors a chunk")
+			->type_name("SECTORS");
+		add_json(command, options.json);
+	}
+
+	void add_diff()
+	{
+		DiffOptions &options = diff_;
+		CLI::App *command = add(
+			"diff",
+			"List what may have changed since the snapshot: offset and length, in bytes",
+			[&options] { return diff(options); });
+		add_store(command, options.store);
+		add_origin(command, options.store);
+		add_json(command, options.json);
+	}
+
+	void add_export()
+	{
+		ExportOptions &options = export_;
+		CLI::App *command =
+			add("export",
+			    "Write what changed since the snapshot, with its data, as a stream",
+			    [&options] { return export_changes(options); });
+		add_store(command, options.store, false);
+		command->add_option("--origin", options.store.origin,
+				    "Take the data from this origin")
+			->required()
+			->type_name("ORIGIN");
+		command->add_flag("--full", options.full, "All of the origin; there is no store");
+		command->add_option("--output", options.output,
+				    "Write to this new file, not to standard output")
+			->type_name("FILE");
+		add_json(command, options.json);
+	}
+
+	void add_apply()
+	{
+		ApplyOptions &options = apply_;
+		CLI::App *command = add("apply", "Put what export wrote onto a copy",
+					[&options] { return apply(options); });
+		command->add_option("target", options.target,
+				    "Copy: a device or an image file; a full stream makes one")
+			->required()
+			->type_name("TARGET");
+		command->add_option("--input", options.input, "Read this file, not standard input")
+			->type_name("FILE");
+		command->add_flag("--dry-run", options.dry_run,
+				  "Check stream and copy, write nothing");
+		command->add_flag("--any-base", options.any_base,
+				  "Do not ask whether the copy holds what the snapshot held");
+		add_json(command, options.json);
+	}
+
+	void add_estimate()
+	{
+		EstimateOptions &options = estimate_;
+		CLI::App *command = add("estimate",
+					"Tell how large a COW device must be, or when it is full",
+					[&options] { return estimate(options); });
+		command->add_option(
+			"--rate", options.rate,
+			"Writes to the volume: bytes or a part of it, like 10M/s or 2%/d");
+		add_size(command, "--volume", "Size of the volume",
+			 [&options](uint64_t size) { options.volume_bytes = size; });
+		command->add_option_function<std::string>(
+			       "--for",
+			       [&options](const std::string &text) {
+				       options.seconds = parse_seconds(text);
+			       },
+			       "How long the snapshot lives; or the time between the two --status")
+			->type_name("TIME");
+		add_size(command, "--write-size", "Of one write (default 4K)",
+			 [&options](uint64_t size) { options.write_bytes = size; });
+		command->add_option(
+			       "--fio-log", options.fio_log,
+			       "What fio wrote: its iolog, or a log with --log_offset=1; - for "
+			       "standard input")
+			->type_name("FILE");
+		command->add_option("--status", options.statuses,
+				    "Line of \"dmsetup status\"; twice, the older one first")
+			->expected(1)
+			->take_all()
+			->type_name("LINE");
+		command->add_option_function<std::vector<std::string>>(
+			       "--chunk-size",
+			       [&options](const std::vector<std::string> &texts) {
+				       for (const std::string &text : texts)
+					       options.chunk_bytes.push_back(parse_size(text));
+			       },
+			       "For chunks of this size; may be repeated")
+			->expected(1)
+			->take_all()
+			->type_name("SIZE");
+		add_memory(command, options.memory_bytes);
+		add_json(command, options.json);
+	}
+
+	void add_completion()
+	{
+		CLI::App *command = add("completion",
+					"Print a completion script for bash, zsh or fish", [this] {
+						fmt::print("{}", completion_script(app_, shell_));
+						return ExitCode::fine;
+					});
+		command->add_option("shell", shell_, "bash, zsh or fish")
+			->required()
+			->type_name("SHELL");
+	}
+
+	CLI::App app_{"dmsnap looks at stores of device-mapper snapshots, repairs them, and copies "
+		      "volumes by what changed in them.",
+		      "dmsnap"};
+	Run run_;
+	CheckOptions check_;
+	DumpOptions dump_;
+	RestoreOptions restore_;
+	RepairOptions repair_;
+	DiffOptions diff_;
+	ExportOptions export_;
+	ApplyOptions apply_;
+	EstimateOptions estimate_;
+	std::string shell_;
+};
+
+} // namespace
+
+ExitCode run_command_line(int argc, char **argv)
+{
+	return CommandLine().run(argc, argv);
+}
+
+} // namespace dmsnap::tool

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The commands: what each is told by the command line, and the function that
+ * does it, in a file of its name.  They print to standard output and throw a
+ * Failure when they cannot do their work.
+ */
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "failure.hpp"
+
+namespace dmsnap::tool {
+
+/* How a store is to be looked at. */
+struct StoreOptions {
+	std::string store;
+	/* Its origin: a path, or only a size; neither is needed. */
+	std::string origin;
+	std::optional<uint64_t> origin_bytes;
+	size_t memory_bytes = size_t{256} << 20;
+};
+
+struct CheckOptions {
+	StoreOptions store;
+	/* Findings of a kind that are listed; the others are counted. */
+	uint64_t findings_max = 1000;
+	bool json = false;
+};
+ExitCode check(const CheckOptions &options);
+
+struct DumpOptions {
+	StoreOptions store;
+	bool json = false;
+	/* The form that restore reads. */
+	bool for_restore = false;
+	/* With the data of all exceptions; only for restore. */
+	bool with_data = false;
+};
+ExitCode dump(const DumpOptions &options);
+
+struct RestoreOptions {
+	std::string target;
+	/* Empty: standard input. */
+	std::string input;
+	/* A store that is there may be lost. */
+	bool overwrite = false;
+	bool json = false;
+};
+ExitCode restore(const RestoreOptions &options);
+
+struct RepairOptions {
+	StoreOptions store;
+	/* A copy to be made and repaired; empty and not in_place: only tell. */
+	std::string output;
+	bool in_place = false;
+	/* Mark a store valid that lost data. */
+	bool force = false;
+	/* A header that cannot be read is made anew with this; 0: not. */
+	uint32_t chunk_sectors = 0;
+	bool json = false;
+};
+ExitCode repair(const RepairOptions &options);
+
+struct DiffOptions {
+	StoreOptions store;
+	bool json = false;
+};
+ExitCode diff(const DiffOptions &options);
+
+struct ExportOptions {
+	StoreOptions store;
+	/* No store: the origin as a whole. */
+	bool full = false;
+	/* Empty: standard output. */
+	std::string output;
+	bool json = false;
+};
+ExitCode export_changes(const ExportOptions &options);
+
+struct ApplyOptions {
+	std::string target;
+	/* Empty: standard input. */
+	std::string input;
+	/* Check the stream and the copy, and write nothing. */
+	bool dry_run = false;
+	/* Do not ask the copy for what the snapshot held. */
+	bool any_base = false;
+	bool json = false;
+};
+ExitCode apply(const ApplyOptions &options);
+
+struct EstimateOptions {
+	/* Of what is written to the volume: */
+	std::optional<uint64_t> volume_bytes;
+	/* "10M/s", or "2%/d" of the volume. */
+	std::string rate;
+	std::optional<double> seconds;
+	uint64_t write_bytes = 4096;
+	/* or what fio wrote; */
+	std::string fio_log;
+	/* or of two status lines of dmsetup, so many seconds apart. */
+	std::vector<std::string> statuses;
+
+	std::vector<uint64_t> chunk_bytes;
+	size_t memory_bytes = size_t{256} << 20;
+	bool json = false;
+};
+ExitCode estimate(const EstimateOptions &options);
+
+} // namespace dmsnap::tool

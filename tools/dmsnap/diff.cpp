@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* dmsnap diff: what of the origin may have changed since the snapshot was made. */
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "commands.hpp"
+#include "json_output.hpp"
+#include "store_source.hpp"
+
+namespace dmsnap::tool {
+namespace {
+
+class ChangedChunks final : public StoreVisitor {
+public:
+	explicit ChangedChunks(size_t memory_bytes) : chunks(memory_bytes) {}
+
+	void entry(const EntryPlace &place, bool good) override
+	{
+		if (good && !chunks.insert(place.exception.old_chunk.value))
+			throw Failure(
+				"not enough memory for all changed chunks; allow more (--memory)");
+	}
+
+	ChunkSet chunks;
+};
+
+} // namespace
+
+ExitCode diff(const DiffOptions &options)
+{
+	StoreSource source(options.store);
+	StoreReader reader(source.cow, source.read_options);
+	ChangedChunks changed(options.store.memory_bytes);
+	StoreReport report = require_good(reader, changed, source.cow);
+	uint64_t end = source.read_options.origin_bytes.value_or(INT64_MAX);
+	uint64_t ranges = 0, bytes = 0;
+
+	auto for_each = [&](const auto &print) {
+		changed.chunks.for_each_range([&](uint64_t begin, uint64_t count) {
+			uint64_t offset = begin * report.chunk_bytes();
+			uint64_t length = std::min(count * report.chunk_bytes(), end - offset);
+			ranges++;
+			bytes += length;
+			print(offset, length);
+		});
+	};
+	if (!options.json) {
+		for_each([](uint64_t offset, uint64_t length) {
+			fmt::print("{} {}\n", offset, length);
+		});
+		return ExitCode::fine;
+	}
+	JsonOutput json(stdout);
+	json.members({{"store", options.store.store}, {"chunk_bytes", report.chunk_bytes()}});
+	json.begin_list("ranges");
+	for_each([&](uint64_t offset, uint64_t length) {
+		json.item({{"offset", offset}, {"length", length}});
+	});
+	json.end();
+	json.object("total", {{"ranges", ranges}, {"bytes", bytes}});
+	json.finish();
+	return ExitCode::fine;
+}
+
+} // namespace dmsnap::tool

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dmsnap estimate: how large a COW device must be, for a rate of writes or for
+ * what fio wrote; and when one is full.
+ */
+#include <bit>
+#include <cmath>
+#include <memory>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/chunk.hpp"
+#include "chunk_set.hpp"
+#include "commands.hpp"
+#include "cow_size.hpp"
+#include "fio_log.hpp"
+#include "format/chunk_size.hpp"
+#include "input_file.hpp"
+#include "json_output.hpp"
+#include "status_sample.hpp"
+#include "units.hpp"
+
+namespace dmsnap::tool {
+namespace {
+
+/* More exceptions than that have no store. */
+constexpr double exceptions_max = 1e15;
+
+std::vector<uint64_t> chunk_sizes(const EstimateOptions &options)
+{
+	if (options.chunk_bytes.empty())
+		return {4 << 10, 16 << 10, 64 << 10, 256 << 10};
+	for (uint64_t bytes : options.chunk_bytes) {
+		if (bytes < sector_bytes ||
+		    bytes > format::chunk_sectors_max * uint64_t{sector_bytes} ||
+		    !std::has_single_bit(bytes))
+			throw Failure(fmt::format("a chunk cannot have {} bytes", bytes));
+	}
+	return options.chunk_bytes;
+}
+
+uint64_t checked(double chunks)
+{
+	if (!(chunks < exceptions_max))
+		throw Failure("there is no COW device for so much");
+	return static_cast<uint64_t>(chunks);
+}
+
+ExitCode estimate_load(const EstimateOptions &options)
+{
+	if (!options.volume_bytes || *options.volume_bytes == 0 || !options.seconds ||
+	    options.write_bytes == 0)
+		throw Failure("with --rate, tell --volume and --for, too");
+	Rate rate = parse_rate(options.rate);
+	auto volume = static_cast<double>(*options.volume_bytes);
+	Load load{
+		.volume_bytes = volume,
+		.written_bytes = (rate.bytes + rate.volumes * volume) * *options.seconds,
+		.write_bytes = static_cast<double>(options.write_bytes),
+	};
+	std::optional<JsonOutput> json;
+	if (options.json) {
+		json.emplace(stdout);
+		json->members({{"volume_bytes", *options.volume_bytes},
+			       {"written_bytes", load.written_bytes}});
+		json->begin_list("chunk_sizes");
+	} else {
+		fmt::print("{} written to a volume of {} in {}, {} at a time\n\n"
+			   "chunk size   COW device, at most        if writes go anywhere\n",
+			   size_text(load.written_bytes), size_text(volume),
+			   time_text(*options.seconds), size_text(load.write_bytes));
+	}
+	for (uint64_t chunk_bytes : chunk_sizes(options)) {
+		ChangedChunks changed = changed_chunks(load, chunk_bytes);
+		uint64_t at_most = cow_bytes(checked(changed.at_most), chunk_bytes);
+		uint64_t by_chance = cow_bytes(checked(changed.by_chance), chunk_bytes);
+		if (json)
+			json->item({{"chunk_bytes", chunk_bytes},
+				    {"exceptions_at_most", checked(changed.at_most)},
+				    {"cow_bytes_at_most", at_most},
+				    {"exceptions_by_chance", checked(changed.by_chance)},
+				    {"cow_bytes_by_chance", by_chance}});
+		else
+			fmt::print("{:>10}   {:>10} {:>14} B   {:>10} {:>14} B\n",
+				   size_text(static_cast<double>(chunk_bytes)),
+				   size_text(static_cast<double>(at_most)), at_most,
+				   size_text(static_cast<double>(by_chance)), by_chance);
+	}
+	if (json) {
+		json->end();
+		json->finish();
+	}
+	return ExitCode::fine;
+}
+
+/* Chunks of one size that a log wrote to. */
+struct Counter {
+	uint64_t chunk_bytes;
+	ChunkSet chunks;
+
+	void count(const FioWrite &write)
+	{
+		/* Files beside each other share no chunk. */
+		constexpr unsigned int file_shift = 54;
+		uint64_t first = write.offset / chunk_bytes;
+		uint64_t last = (write.offset + write.length - 1) / chunk_bytes;
+		for (uint64_t chunk = first; chunk <= last; chunk++) {
+			if (!chunks.insert(write.file << file_shift | chunk))
+				throw Failure(
+					"not enough memory for all chunks; allow more (--memory)");
+		}
+	}
+};
+
+ExitCode estimate_fio(const EstimateOptions &options)
+{
+	constexpr uint64_t length_max = uint64_t{1} << 40;
+
+	InputFile input(options.fio_log == "-" ? "" : options.fio_log);
+	std::vector<Counter> counters;
+	std::vector<uint64_t> sizes = chunk_sizes(options);
+	for (uint64_t chunk_bytes : sizes)
+		counters.push_back({chunk_bytes, ChunkSet(options.memory_bytes / sizes.size())});
+	uint64_t written = 0, writes = 0;
+	read_fio_log(input.get(), [&](const FioWrite &write) {
+		if (write.length == 0)
+			return;
+		if (write.length > length_max || write.offset > INT64_MAX - write.length)
+			throw Failure(fmt::format("fio's log has a write of {} bytes at byte {}",
+						  write.length, write.offset));
+		writes++;
+		written += write.length;
+		for (Counter &counter : counters)
+			counter.count(write);
+	});
+
+	if (!options.json) {
+		fmt::print("{} writes, {}\n\nchunk size       chunks   COW device\n", writes,
+			   size_text(static_cast<double>(written)));
+		for (const Counter &counter : counters) {
+			uint64_t bytes = cow_bytes(counter.chunks.size(), counter.chunk_bytes);
+			fmt::print("{:>10} {:>12}   {:>10} {:>14} B\n",
+				   size_text(static_cast<double>(counter.chunk_bytes)),
+				   counter.chunks.size(), size_text(static_cast<double>(bytes)),
+				   bytes);
+		}
+		return ExitCode::fine;
+	}
+	JsonOutput json(stdout);
+	json.members({{"writes", writes}, {"written_bytes", written}});
+	json.begin_list("chunk_sizes");
+	for (const Counter &counter : counters)
+		json.item({{"chunk_bytes", counter.chunk_bytes},
+			   {"exceptions", counter.chunks.size()},
+			   {"cow_bytes", cow_bytes(counter.chunks.size(), counter.chunk_bytes)}});
+	json.end();
+	json.finish();
+	return ExitCode::fine;
+}
+
+ExitCode estimate_end(const EstimateOptions &options)
+{
+	if (options.statuses.size() != 2 || !options.seconds || *options.seconds <= 0)
+		throw Failure("tell two times --status, and with --for the time between them");
+	StatusSample first = parse_status(options.statuses[0]);
+	StatusSample second = parse_status(options.statuses[1]);
+	double grown = static_cast<double>(second.allocated_sectors) -
+		       static_cast<double>(first.allocated_sectors);
+	double left = static_cast<double>(second.total_sectors) -
+		      static_cast<double>(second.allocated_sectors);
+	double rate = grown / *options.seconds;
+	bool ends = rate > 0;
+	double full = static_cast<double>(second.allocated_sectors) /
+		      static_cast<double>(second.total_sectors);
+
+	if (options.json) {
+		JsonOutput json(stdout);
+		json.members({{"full", full},
+			      {"bytes_per_second", rate * sector_bytes},
+			      {"seconds_left", ends ? JsonValue(left / rate) : nullptr}});
+		json.finish();
+	} else if (ends) {
+		fmt::print("{:.1f} % full, {} a second more: full in {}\n", 100 * full,
+			   size_text(rate * sector_bytes), time_text(left / rate));
+	} else {
+		fmt::print("{:.1f} % full, and not filling\n", 100 * full);
+	}
+	return ExitCode::fine;
+}
+
+} // namespace
+
+ExitCode estimate(const EstimateOptions &options)
+{
+	int ways = !options.rate.empty() + !options.fio_log.empty() + !options.statuses.empty();
+	if (ways != 1)
+		throw Failure("tell one of --rate, --fio-log and --status");
+	if (!options.rate.empty())
+		return estimate_load(options);
+	if (!options.fio_log.empty())
+		return estimate_fio(options);
+	return estimate_end(options);
+}
+
+} // namespace dmsnap::tool

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Failure: why a command ends without having done its work, as a sentence; and
+ * the exit codes, which mean the same for every command.
+ */
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace dmsnap::tool {
+
+enum class ExitCode : int {
+	/* Done, and nothing is wrong. */
+	fine = 0,
+	/* Looked, and something is wrong: with a store, a stream, a copy. */
+	findings = 1,
+	/* Could not look or do it: arguments, devices, I/O. */
+	failed = 2,
+};
+
+class Failure : public std::runtime_error {
+public:
+	explicit Failure(const std::string &why, ExitCode exit_code = ExitCode::failed)
+	    : std::runtime_error(why), code(exit_code)
+	{
+	}
+
+	ExitCode code;
+};
+
+} // namespace dmsnap::tool

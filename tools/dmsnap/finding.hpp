@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Finding: something wrong with a store, or worth a note, and where it is.
+ *
+ * What makes a loader refuse a store has the core's own name and text for it
+ * (src/core/base/errors.def).  A note is no reason to refuse anything.
+ */
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/error.hpp"
+#include "format/disk_exception.hpp"
+
+namespace dmsnap::tool {
+
+struct FindingKind {
+	const char *name;
+	const char *text;
+	bool is_note = false;
+
+	constexpr bool operator==(const FindingKind &other) const
+	{
+		return std::string_view(name) == other.name;
+	}
+};
+
+constexpr FindingKind kind_of(Error error)
+{
+	constexpr FindingKind kinds[] = {
+#define DMSNAP_ERROR(name, number, text) {#name, text},
+#include "base/errors.def"
+#undef DMSNAP_ERROR
+	};
+	return kinds[static_cast<uint8_t>(error)];
+}
+
+/* The loader does not refuse it, but makes an invalid snapshot of it. */
+constexpr FindingKind marked_invalid{"marked_invalid",
+				     "the store is marked invalid: the snapshot lost data"};
+
+constexpr FindingKind mark_unusual{"mark_unusual", "valid is neither 0 nor 1, and read as 1", true};
+constexpr FindingKind header_not_zero{
+	"header_not_zero", "bytes behind the header are not zero; nobody reads them", true};
+constexpr FindingKind dead_entry{
+	"dead_entry",
+	"entry behind the end of the list, left by a torn write or a merge; wiped before the next use",
+	true};
+
+/* Where an entry is. */
+struct EntryPlace {
+	uint64_t area = 0;
+	uint32_t slot = 0;
+	format::Exception exception;
+};
+
+struct Finding {
+	FindingKind kind;
+	/* On the COW device: byte, and chunk where chunks have a size. */
+	uint64_t offset = 0;
+	std::optional<uint64_t> chunk = {};
+	std::optional<uint64_t> area = {};
+	std::optional<EntryPlace> entry = {};
+};
+
+} // namespace dmsnap::tool

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* InputFile: a file that is read from beginning to end, or standard input. */
+#pragma once
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+#include "failure.hpp"
+
+namespace dmsnap::tool {
+
+class InputFile {
+public:
+	/* Empty: standard input. */
+	explicit InputFile(const std::string &path)
+	    : file_(path.empty() ? stdin : std::fopen(path.c_str(), "re"))
+	{
+		if (!file_)
+			throw Failure(path + ": cannot be opened: " + std::strerror(errno));
+	}
+	~InputFile()
+	{
+		if (file_ != stdin)
+			std::fclose(file_);
+	}
+	InputFile(const InputFile &) = delete;
+	InputFile &operator=(const InputFile &) = delete;
+
+	FILE *get() const { return file_; }
+
+private:
+	FILE *file_;
+};
+
+} // namespace dmsnap::tool

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the core's codec needs of the port. */
+#include <cstdlib>
+
+#include <dmsnap/port/log.h>
+#include <fmt/format.h>
+
+void dmsnap_port_warn(const char *what, const char *file, int line)
+{
+	fmt::print(stderr, "dmsnap: {}:{}: broken promise: {}\n", file, line, what);
+	std::abort();
+}

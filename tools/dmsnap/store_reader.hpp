@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * StoreReader: walks a store as a loader does, with the core's codec, but does
+ * not stop at what is wrong: it tells a visitor of every finding and every entry.
+ *
+ * Its rules are those of the core's loader (store/persistent_store.cpp): what
+ * that refuses has a finding here that is no note, and the other way round.
+ * The list of a store that is marked invalid is read too.
+ *
+ * Memory: two ChunkSets of a limited size and one piece of an area, whatever the
+ * store says.
+ */
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/chunk.hpp"
+#include "byte_source.hpp"
+#include "chunk_set.hpp"
+#include "finding.hpp"
+#include "format/chunk_size.hpp"
+#include "format/disk_header.hpp"
+#include "format/geometry.hpp"
+#include "progress.hpp"
+
+namespace dmsnap::tool {
+
+struct ReadOptions {
+	/* Unknown: any chunk that an origin of 2^63 bytes could have. */
+	std::optional<uint64_t> origin_bytes;
+	format::BlockSizes blocks;
+	/* To be taken for a store's, whatever its header says; 0: the header's. */
+	uint32_t chunk_sectors = 0;
+	/* For finding chunks that are used twice. */
+	size_t memory_bytes = size_t{256} << 20;
+};
+
+/* What a walk found. */
+struct StoreReport {
+	/* As on disk. */
+	uint32_t magic = 0;
+	uint32_t valid = 0;
+	uint32_t version = 0;
+	uint32_t chunk_sectors = 0;
+
+	format::DecodedHeader::Kind kind = format::DecodedHeader::Kind::blank;
+	/* There is a list, and this is where things lie. */
+	bool has_list = false;
+	format::Geometry geometry;
+	uint64_t device_bytes = 0;
+	uint64_t device_chunks = 0;
+	/* Areas that have room on the device. */
+	uint64_t areas = 0;
+
+	uint64_t entries = 0;
+	uint64_t good_entries = 0;
+	uint64_t dead_entries = 0;
+	/* The list ends at this slot, and does end. */
+	bool ended = false;
+	uint64_t end_area = 0;
+	uint32_t end_slot = 0;
+	/* Behind the highest data chunk that a good entry uses. */
+	NewChunk next_free{2};
+
+	uint64_t findings = 0;
+	uint64_t notes = 0;
+	/* An area could not be read, and nothing behind it was. */
+	bool unreadable = false;
+	bool short_of_memory = false;
+	/* Why not everything could be looked at; empty: everything was. */
+	std::string not_looked_at;
+
+	bool is_store() const { return kind == format::DecodedHeader::Kind::store; }
+	uint64_t chunk_bytes() const { return geometry.chunk_size().bytes(); }
+	/* Chunks in front of next_free that hold neither data nor metadata. */
+	uint64_t unused_chunks() const;
+};
+
+class StoreVisitor {
+public:
+	virtual void finding(const Finding &) {}
+	/* @good: no finding is about it.  In the order of the list. */
+	virtual void entry(const EntryPlace &, bool /* good */) {}
+	/* Not zero, behind the end of the list, in the area in which that is. */
+	virtual void dead(const EntryPlace &) {}
+
+protected:
+	~StoreVisitor() = default;
+};
+
+class StoreReader {
+public:
+	StoreReader(ByteSource &source, const ReadOptions &options);
+
+	/* Reads the header alone: the report without the list. */
+	const StoreReport &read_header(StoreVisitor &visitor);
+	/* Header and list. */
+	const StoreReport &read(StoreVisitor &visitor);
+
+private:
+	void find(const Finding &finding);
+	void find_at_header(FindingKind kind);
+	void find_in(const EntryPlace &place, FindingKind kind);
+	bool check_header();
+	void check_rest_of_header();
+	void read_list();
+	void read_piece(uint64_t area, uint32_t first_slot, std::span<const std::byte> piece);
+	bool check(const EntryPlace &place);
+
+	ByteSource &source_;
+	ReadOptions options_;
+	StoreVisitor *visitor_ = nullptr;
+	StoreReport report_;
+	uint64_t old_chunks_ = 0;
+	ChunkSet old_seen_;
+	ChunkSet new_seen_;
+};
+
+} // namespace dmsnap::tool

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "volume.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/chunk.hpp"
+#include "failure.hpp"
+
+namespace dmsnap::tool {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string first_line(const fs::path &path)
+{
+	std::ifstream file(path);
+	std::string line;
+	std::getline(file, line);
+	return line;
+}
+
+/* Mapped devices and others that are built on the device, by the names people know. */
+std::string holders_of(dev_t device)
+{
+	std::string names;
+	std::error_code ignored;
+	fs::path folder = fmt::format("/sys/dev/block/{}:{}/holders", major(device), minor(device));
+	for (const fs::directory_entry &holder : fs::directory_iterator(folder, ignored)) {
+		std::string name = first_line(holder.path() / "dm/name");
+		if (name.empty())
+			name = holder.path().filename();
+		names += (names.empty() ? "" : ", ") + name;
+	}
+	return names;
+}
+
+/* The loop device that has the file, or nothing. */
+std::string loop_device_of(const struct stat &file)
+{
+	std::error_code ignored;
+	for (const fs::directory_entry &device : fs::directory_iterator("/sys/block", ignored)) {
+		std::string backing = first_line(device.path() / "loop/backing_file");
+		struct stat other;
+		if (!backing.empty() && stat(backing.c_str(), &other) == 0 &&
+		    other.st_dev == file.st_dev && other.st_ino == file.st_ino)
+			return "/dev/" + device.path().filename().string();
+	}
+	return {};
+}
+
+/* Whole, or until an error or the end; what was done. */
+template <typename Call> size_t repeat(size_t wanted, const Call &call)
+{
+	size_t done = 0;
+	while (done < wanted) {
+		ssize_t now = call(done);
+		if (now < 0 && errno == EINTR)
+			continue;
+		if (now <= 0)
+			break;
+		done += static_cast<size_t>(now);
+	}
+	return done;
+}
+
+} // namespace
+
+void Volume::fail(const std::string &what) const
+{
+	throw Failure(fmt::format("{}: {}: {}", path_, what, std::strerror(errno)));
+}
+
+Volume::Volume(const std::string &path, Access access) : path_(path)
+{
+	int mode = access == Access::write ? O_RDWR : O_RDONLY;
+	struct stat about;
+
+	if (stat(path.c_str(), &about) != 0)
+		fail("cannot be opened");
+	is_block_device_ = S_ISBLK(about.st_mode);
+	if (!is_block_device_ && !S_ISREG(about.st_mode))
+		throw Failure(path + ": neither a block device nor an image file");
+	fd_ = open(path.c_str(), mode | O_CLOEXEC | (is_block_device_ ? O_EXCL : 0));
+	if (fd_ < 0 && errno == EBUSY) {
+		std::string holders = holders_of(about.st_rdev);
+		throw Failure(fmt::format(
+			"{}: live: {}. Deactivate that first (umount, lvchange -an, dmsetup remove)",
+			path,
+			holders.empty() ? "a mounted file system or another program has it"
+					: "in use by " + holders));
+	}
+	if (fd_ < 0)
+		fail("cannot be opened");
+	look(access);
+}
+
+Volume::Volume(std::string path, int descriptor) : path_(std::move(path)), fd_(descriptor)
+{
+}
+
+Volume Volume::create(const std::string &path, uint64_t bytes)
+{
+	Volume volume(path, open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+
+	if (volume.fd_ < 0)
+		volume.fail("cannot be made");
+	if (ftruncate(volume.fd_, static_cast<off_t>(bytes)) != 0)
+		volume.fail(fmt::format("cannot be made {} bytes long", bytes));
+	volume.look(Access::write);
+	return volume;
+}
+
+void Volume::look(Access access)
+{
+	struct stat about;
+	if (fstat(fd_, &about) != 0)
+		fail("cannot be looked at");
+	if (is_block_device_) {
+		int block_bytes = 0;
+		if (ioctl(fd_, BLKGETSIZE64, &bytes_) != 0 ||
+		    ioctl(fd_, BLKSSZGET, &block_bytes) != 0)
+			fail("does not say how large it is");
+		block_sectors_ = std::max(static_cast<uint32_t>(block_bytes) / sector_bytes, 1u);
+		return;
+	}
+	bytes_ = static_cast<uint64_t>(about.st_size);
+	std::string loop = loop_device_of(about);
+	if (!loop.empty())
+		throw Failure(
+			fmt::format("{}: live: {} stands on it. Name that instead, or detach it "
+				    "(losetup -d {})",
+				    path_, loop, loop));
+	if (flock(fd_, (access == Access::write ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0)
+		throw Failure(path_ + ": live: another program has it locked");
+}
+
+Volume::Volume(Volume &&other) noexcept
+    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)),
+      is_block_device_(other.is_block_device_), bytes_(other.bytes_),
+      block_sectors_(other.block_sectors_)
+{
+}
+
+Volume::~Volume()
+{
+	if (fd_ >= 0)
+		close(fd_);
+}
+
+bool Volume::read(uint64_t offset, std::span<std::byte> data)
+{
+	return repeat(data.size(), [&](size_t done) {
+		       return pread(fd_, data.data() + done, data.size() - done,
+				    static_cast<off_t>(offset + done));
+	       }) == data.size();
+}
+
+void Volume::read_all(uint64_t offset, std::span<std::byte> data)
+{
+	errno = EIO;
+	if (!read(offset, data))
+		fail(fmt::format("reading at byte {} failed", offset));
+}
+
+void Volume::write(uint64_t offset, std::span<const std::byte> data)
+{
+	errno = EIO;
+	if (repeat(data.size(), [&](size_t done) {
+		    return pwrite(fd_, data.data() + done, data.size() - done,
+				  static_cast<off_t>(offset + done));
+	    }) != data.size())
+		fail(fmt::format("writing at byte {} failed", offset));
+}
+
+void Volume::zero(uint64_t offset, uint64_t length)
+{
+	int keep_size = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+	if (length == 0 ||
+	    fallocate(fd_, keep_size, static_cast<off_t>(offset), static_cast<off_t>(length)) == 0)
+		return;
+	const std::vector<std::byte> zeros(std::min<uint64_t>(length, 1 << 20));
+	while (length) {
+		size_t now = std::min<uint64_t>(length, zeros.size());
+		write(offset, std::span(zeros).first(now));
+		offset += now;
+		length -= now;
+	}
+}
+
+void Volume::sync()
+{
+	if (fdatasync(fd_) != 0)
+		fail("flushing failed");
+}
+
+bool all_zero(std::span<const std::byte> data)
+{
+	return data.empty() || (data[0] == std::byte{0} &&
+				std::memcmp(data.data(), data.data() + 1, data.size() - 1) == 0);
+}
+
+} // namespace dmsnap::tool

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Volume: a block device or an image file, and nobody else's while it is open.
+ *
+ * A block device is opened exclusively, which fails while device mapper, a file
+ * system or LVM2 has it; an image file is locked, and refused while it is the
+ * backing file of a loop device.  So a live store is never read half written,
+ * and never written to.
+ */
+#pragma once
+
+#include <string>
+
+#include "byte_source.hpp"
+
+namespace dmsnap::tool {
+
+class Volume final : public ByteSource {
+public:
+	enum class Access { read, write };
+
+	/* Throws a Failure that says who has it, or what else is in the way. */
+	Volume(const std::string &path, Access access);
+	/* A new image file, of zeros; one that exists is refused. */
+	static Volume create(const std::string &path, uint64_t bytes);
+	~Volume();
+	Volume(Volume &&other) noexcept;
+	Volume &operator=(Volume &&) = delete;
+
+	const std::string &path() const { return path_; }
+	bool is_block_device() const { return is_block_device_; }
+	uint64_t bytes() const override { return bytes_; }
+	/* The logical block, in sectors; images have blocks of one. */
+	uint32_t block_sectors() const { return block_sectors_; }
+
+	bool read(uint64_t offset, std::span<std::byte> data) override;
+	/* These throw. */
+	void read_all(uint64_t offset, std::span<std::byte> data);
+	void write(uint64_t offset, std::span<const std::byte> data);
+	void zero(uint64_t offset, uint64_t length);
+	/* What was written is durable. */
+	void sync();
+
+private:
+	Volume(std::string path, int descriptor);
+	void look(Access access);
+	[[noreturn]] void fail(const std::string &what) const;
+
+	std::string path_;
+	int fd_ = -1;
+	bool is_block_device_ = false;
+	uint64_t bytes_ = 0;
+	uint32_t block_sectors_ = 1;
+};
+
+/* True if all of @data is zero. */
+bool all_zero(std::span<const std::byte> data);
+
+} // namespace dmsnap::tool
