@@ -17,8 +17,11 @@ namespace dmsnap::test {
 inline std::string rerun_line(uint64_t seed)
 {
 	const testing::TestInfo *test = testing::UnitTest::GetInstance()->current_test_info();
-	return "rerun: SEED=" + std::to_string(seed) + " make unit T=" + test->test_suite_name() +
-	       "." + test->name();
+	std::string chosen = "rerun: SEED=" + std::to_string(seed);
+	/* The program's tests are run together. */
+	if (std::string(test->file()).find("tests/tools/") != std::string::npos)
+		return chosen + " make tools-test";
+	return chosen + " make unit T=" + test->test_suite_name() + "." + test->name();
 }
 
 /* Calls @body(seed) for each seed 1 .. @count, until one fails. */

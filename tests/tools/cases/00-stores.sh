@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# shellcheck shell=bash disable=SC2034,SC2154 # sourced by ../run
+#
+# The stores that the other cases look at.
+
+# A volume of 1000.5 chunks with a snapshot, and what it was before
+"$maker" volume "$work/origin" 8004 1
+cp "$work/origin" "$work/before"
+truncate -s 8M "$work/good"
+"$maker" snapshot "$work/origin" "$work/good" 8 60 2
+
+# A snapshot to which nothing happened; nothing at all; a file without a byte
+truncate -s 1M "$work/empty" "$work/blank"
+cp "$work/before" "$work/quiet"
+"$maker" snapshot "$work/quiet" "$work/empty" 8 0 3
+true > "$work/nothing"
+
+# The end is missing, and so are chunks that are in use
+cp "$work/good" "$work/truncated"
+truncate -s 100K "$work/truncated"
+
+# Four wrong entries among good ones
+cp "$work/good" "$work/hostile"
+put "$work/hostile" $((4096 + 16)) "$(entry 9 99999)"
+put "$work/hostile" $((4096 + 48)) "$(entry 9 258)"
+put "$work/hostile" $((4096 + 80)) "$(entry 9 2)"
+put "$work/hostile" $((4096 + 112)) "$(entry 18446744073709551615 18446744073709551615)"
+
+# Both areas that it has room for are full
+truncate -s $((514 * 4096)) "$work/endless"
+python3 - "$work/endless" <<-'END'
+	import struct, sys
+	with open(sys.argv[1], "r+b") as file:
+	    file.write(struct.pack("<4sIII", b"SnAp", 1, 1, 8))
+	    for n in range(512):
+	        file.seek((1 + n // 256 * 257) * 4096 + n % 256 * 16)
+	        file.write(struct.pack("<QQ", n, 2 + n + n // 256))
+END
+
+# It lost data
+cp "$work/good" "$work/invalid"
+put "$work/invalid" 4 00000000
+
+# Something else, an unknown version, a chunk size that is none
+cp "$work/good" "$work/foreign"
+put "$work/foreign" 0 deadbeef
+cp "$work/good" "$work/version"
+put "$work/version" 8 02000000
+cp "$work/good" "$work/size"
+put "$work/size" 12 03000000
+
+refused=(truncated hostile endless invalid foreign version size nothing)

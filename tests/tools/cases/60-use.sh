@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# shellcheck shell=bash disable=SC2154 # sourced by ../run
+#
+# What all commands have in common: help, manual, completion, and that they keep
+# away from what is in use.
+
+commands=(check dump restore repair diff export apply estimate completion)
+
+check "--help" exits 0 "$dmsnap" --help
+for command in "${commands[@]}"; do
+	check "$command is in --help" grep -q "^  $command " "$work/out"
+done
+# Each option of a command is in its page of the manual, and no other is
+documented()
+{
+	local page=$top/Documentation/man/dmsnap-$1.8.rst
+	"$dmsnap" "$1" --help | grep -oE -e '^  --[a-z-]+' | tr -d ' ' | sort -u > "$work/options"
+	grep -oE -e '^``--[a-z-]+' "$page" | sed 's/^``//' | sort -u > "$work/manual"
+	diff <(grep -vx -e --help -e --quiet "$work/options") "$work/manual"
+}
+for command in "${commands[@]}"; do
+	check "$command --help" exits 0 "$dmsnap" "$command" --help
+	check "$command: an unknown option" exits 2 "$dmsnap" "$command" --no-such-option
+	if [ "$command" != completion ]; then
+		check "$command: its manual has its options" documented "$command"
+	fi
+done
+check "no command" exits 2 "$dmsnap"
+check "an unknown command" exits 2 "$dmsnap" no-such-command
+check "output that cannot be written" exits 2 bash -c "'$dmsnap' dump '$work/good' > /dev/full"
+
+for shell in bash zsh fish; do
+	check "completion for $shell" exits 0 "$dmsnap" completion "$shell"
+done
+check "completion: no other" exits 2 "$dmsnap" completion csh
+completes()
+{
+	"$dmsnap" completion bash > "$work/completion"
+	# shellcheck disable=SC2016 # for the other bash
+	bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _dmsnap; echo "${COMPREPLY[*]}"' \
+		- "$work/completion" "${@:2}" > "$work/completed"
+	grep -qx -e "$1" "$work/completed"
+}
+check "completion of a command" completes 'restore' dmsnap rest
+check "completion of an option" completes '--in-place' dmsnap repair --in
+
+if command -v rst2man > /dev/null; then
+	for page in "$top"/Documentation/man/*.rst; do
+		check "the manual page ${page##*/}" rst2man --halt=warning "$page" "$work/page"
+	done
+else
+	echo "FAIL: rst2man is not installed. On Debian: apt install python3-docutils"
+	failed=$((failed + 1))
+fi
+
+locked() { flock --exclusive "$work/good" "$dmsnap" check "$work/good" > "$work/out" 2> "$work/err"; }
+locked_refused()
+{
+	local code=0
+	locked || code=$?
+	[ "$code" = 2 ] && complains 'live'
+}
+check "an image that is locked is refused" locked_refused
+
+# Needs root and a loop device; elsewhere these are not there to be tested
+if [ "$(id -u)" = 0 ] && loop=$(losetup --show -f "$work/good" 2> /dev/null); then
+	check "an image behind a loop device is refused" exits 2 "$dmsnap" check "$work/good"
+	check "and it says so" complains "live: $loop stands on it"
+	check "a block device" exits 0 "$dmsnap" check "$loop"
+	in_use() { exits 2 "$dmsnap" check "$loop" && complains 'live'; }
+	exec {held}< <(python3 -c 'import os, sys, time; os.open(sys.argv[1], os.O_RDONLY | os.O_EXCL); print(flush=True); time.sleep(60)' "$loop")
+	read -r -u "$held"
+	check "one that is in use is refused" in_use
+	kill "$!" && exec {held}<&-
+	losetup -d "$loop"
+	loop=
+else
+	loop=
+	echo "1 skipped"
+fi

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Makes volumes and stores for the tests of the tools, with the core itself, on
+ * images in files:
+ *
+ *	store-maker volume ORIGIN SECTORS SEED
+ *	store-maker snapshot ORIGIN COW CHUNK_SECTORS WRITES SEED
+ *
+ * The first makes a volume of chance; every eighth sector of it is zero.  The
+ * second makes a snapshot of it, on the image COW of zeros, and writes to the
+ * volume WRITES times, then takes both out of use.
+ */
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "user/mapped.hpp"
+#include "user/random.hpp"
+#include "user/world.hpp"
+
+namespace {
+
+using namespace dmsnap::user;
+
+constexpr uint64_t sector_bytes = 512;
+
+[[noreturn]] void give_up(const char *what)
+{
+	std::fprintf(stderr, "store-maker: %s\n", what);
+	std::exit(2);
+}
+
+uint64_t number(const char *text)
+{
+	return std::strtoull(text, nullptr, 10);
+}
+
+std::vector<uint8_t> random_sectors(Random &random, uint64_t sectors)
+{
+	std::vector<uint8_t> data(sectors * sector_bytes);
+	for (uint64_t sector = 0; sector < sectors; sector++) {
+		uint64_t value = random.next();
+		for (size_t i = 0; value % 8 && i < sector_bytes; i += sizeof(value)) {
+			value = Random::mix(value);
+			std::memcpy(&data[sector * sector_bytes + i], &value, sizeof(value));
+		}
+	}
+	return data;
+}
+
+std::vector<uint8_t> load(const char *path)
+{
+	std::vector<uint8_t> data(std::filesystem::file_size(path));
+	std::ifstream file(path, std::ios::binary);
+	if (!file.read(reinterpret_cast<char *>(data.data()),
+		       static_cast<std::streamsize>(data.size())))
+		give_up("an image cannot be read");
+	return data;
+}
+
+void save(const char *path, const std::vector<uint8_t> &data)
+{
+	std::ofstream file(path, std::ios::binary);
+	if (!file.write(reinterpret_cast<const char *>(data.data()),
+			static_cast<std::streamsize>(data.size())))
+		give_up("an image cannot be written");
+}
+
+Device &add(World &world, const char *name, const std::vector<uint8_t> &data)
+{
+	Device &device = world.add_device({.name = name, .sectors = data.size() / sector_bytes});
+	device.poke(0, data);
+	return device;
+}
+
+void make_snapshot(char **words)
+{
+	World world;
+	Core core;
+	Random random(number(words[4]));
+	Device &origin = add(world, "disk", load(words[0]));
+	Device &cow = add(world, "cow", load(words[1]));
+	uint64_t sectors = origin.sectors();
+	{
+		Mapped volume("volume"), snapshot("snapshot");
+		if (volume.create(TargetType::origin, sectors, "disk") ||
+		    snapshot.create(TargetType::snapshot, sectors,
+				    std::string("disk cow P ") + words[2]))
+			give_up("the snapshot cannot be made");
+		for (uint64_t i = number(words[3]); i; i--) {
+			uint64_t at = random.below(sectors);
+			uint64_t length = 1 + random.below(std::min<uint64_t>(sectors - at, 40));
+			if (volume.write(at, random_sectors(random, length)))
+				give_up("a write failed");
+		}
+		volume.flush();
+		if (snapshot.status().find('/') == std::string::npos)
+			give_up("the snapshot did not last");
+	}
+	world.run_until_idle();
+	save(words[0], origin.peek(0, sectors));
+	save(words[1], cow.peek(0, cow.sectors()));
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+	if (argc == 5 && std::string(argv[1]) == "volume") {
+		Random random(number(argv[4]));
+		save(argv[2], random_sectors(random, number(argv[3])));
+		return 0;
+	}
+	if (argc == 7 && std::string(argv[1]) == "snapshot") {
+		make_snapshot(argv + 2);
+		return 0;
+	}
+	give_up("volume ORIGIN SECTORS SEED | snapshot ORIGIN COW CHUNK_SECTORS WRITES SEED");
+}
