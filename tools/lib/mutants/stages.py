@@ -23,7 +23,7 @@ class Stage:
     dies: re.Pattern        # a line that says why it ends at once
 
 
-GTEST = (re.compile(r"\[ RUN      \] (\S+)"), re.compile(r"\[  FAILED  \] ([^\s,]+)"), re.compile(r"dmsnap: ([^:]+)"))
+GTEST = (re.compile(r"\[ RUN      \] (\S+)"), re.compile(r"\[  FAILED  \] ([^\s,]+)"), re.compile(r"dmsnap: ([^:\n]+)"))
 # What takes nine tenths of the time, and says less of what is wrong, comes last.
 SLOW = {"unit-crash": "PersistentCrash*",
         "unit-copier": "Copier.copies_*:CopierThrottle.*",
