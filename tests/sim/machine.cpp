@@ -106,6 +106,7 @@ void Machine::run()
 	}
 	crash_at_ = crash_at_commit_ = 0;
 	mend();
+	finish_merge();
 	check_quietly();
 }
 
@@ -515,12 +516,17 @@ void Machine::begin_merge(const SnapHandle &snap)
 	quiesce();
 }
 
-void Machine::end_merge()
+bool Machine::is_merged()
 {
 	unsigned long long used, size, metadata;
 	std::string status = origin_.status();
-	if (std::sscanf(status.c_str(), "%llu/%llu %llu", &used, &size, &metadata) != 3 ||
-	    used != metadata)
+	return std::sscanf(status.c_str(), "%llu/%llu %llu", &used, &size, &metadata) == 3 &&
+	       used == metadata;
+}
+
+void Machine::end_merge()
+{
+	if (!is_merged())
 		return;
 	note("end of the merge of", merging_);
 	origin_busy_ = true;
@@ -533,6 +539,20 @@ void Machine::end_merge()
 			merging_ = nullptr;
 		origin_busy_ = false;
 	});
+}
+
+void Machine::finish_merge()
+{
+	constexpr uint64_t long_enough_ns = 100'000'000'000;
+	if (!quiesce() || !merging_)
+		return;
+	/* One that has failed is taken up again by a resume. */
+	change_origin(false);
+	if (!quiesce())
+		return;
+	turn_for(long_enough_ns);
+	require(is_merged(), "a merge does not end: " + origin_.status());
+	end_merge();
 }
 
 /*

@@ -128,7 +128,10 @@ private:
 	void change_origin(bool reload);
 	void grow_origin(user::Random &random);
 	void begin_merge(const SnapHandle &snap);
+	bool is_merged();
 	void end_merge();
+	/* With nothing in its way a merge gets to its end. */
+	void finish_merge();
 	void stop_merge();
 	/* False: it failed.  Context: a process. */
 	bool flush_disk();
