@@ -308,7 +308,7 @@ void Machine::create_snapshot(Random &random)
 	uint64_t cow_chunks = chunks + chunks / per_area + 4;
 	if (small && random.one_in(2))
 		cow_chunks = 3 + random.below(chunks + 2);
-	else if (small) /* The end of an area is the end of the device, or nearly. */
+	else if (small && chunk <= 16) /* Where an area ends, or nearly, the device does. */
 		cow_chunks = (1 + random.below(3)) * (per_area + 1) + 1 + random.below(3);
 
 	auto snap = std::make_shared<Snap>();
