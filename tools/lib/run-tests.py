@@ -25,7 +25,7 @@ from terminal import Durations, Terminal, clock  # noqa: E402  pylint: disable=w
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 LOGS = TOP / "build/test"
 TAIL = 40
-PLAIN_COUNT = re.compile(r"^(\d+) passed, (\d+) failed$")
+PLAIN_COUNT = re.compile(r"^(\d+) (?:passed|caught), (\d+) (?:failed|survived)$")
 GTEST_PASSED = re.compile(r"^\[  PASSED  \] (\d+) tests?\.")
 GTEST_FAILED = re.compile(r"^\[  FAILED  \] (\d+) tests?, listed below")
 SKIPPED = re.compile(r"^(\d+) skipped$|^\[  SKIPPED \] (\d+) tests?, listed below")
@@ -76,6 +76,7 @@ PARTS = (
     Part("sim-exhaustive", "small workloads, crashed at every I/O with every loss", ("tools/sim", "--exhaustive"), 20),
     Part("sim-san", "the simulator with address and undefined behaviour sanitizers", make("sim-san"), 60),
     Part("fuzz", "bytes that nobody thought of", make("fuzz"), 90, full=make("fuzz", "SECONDS=300"), full_guess=1300),
+    Part("tools", "dmsnap on good, bad and hostile stores, against the core's loader", make("tools-test"), 120),
     Part("mutants-fit", "the seeded defects fit the sources", ("tools/mutants", "--check"), 10,
          full=("tools/mutants",), full_guess=1500),
     Part("guest-selftest", "the runner of the guest tests notices crashes and hangs", ("tests/vm/selftest",), 60, "default",
@@ -87,8 +88,7 @@ PARTS = (
          ("tests/vm/run", "--full"), 1500),
     Part("debug-um", "KUnit, stress, faults and leaks in a kernel that checks itself", ("tests/vm/debug", "um"), 60,
          "default", full=("tests/vm/debug", "--full", "um"), full_guess=900),
-    Part("debug-smp", "the same on two processors", ("tests/vm/debug", "smp"), 180, "default",
-         full=("tests/vm/debug", "--full", "smp"), full_guess=1800),
+    Part("debug-smp", "the same on two processors", ("tests/vm/debug", "--full", "smp"), 1800, "full"),
 )
 RUNS = {"quick": ("quick",), "default": ("quick", "default"), "full": ("quick", "default", "full")}
 
