@@ -123,6 +123,16 @@ def guest_parts(kernel):
     return dict(line.split("=", 1) for line in done.stdout.splitlines())
 
 
+def build_program(source, directory):
+    """A program for guests, from one C++ file; returns its path."""
+    path = pathlib.Path(directory) / pathlib.Path(source).stem
+    done = subprocess.run(["g++-12", "-std=gnu++20", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-s",
+                           "-o", str(path), str(source)], check=False)
+    if done.returncode != 0:
+        raise GuestError(f"{source} cannot be built; does tools/setup end well?")
+    return path
+
+
 def own_module(release):
     path = TOP / "build" / release / "dm-snapshot.ko"
     if not path.exists():

@@ -152,5 +152,6 @@ say_host "power: at work"
 if [ -n "$TO_MERGE" ]; then
 	load work "$SEED" "$STAMP" "$MERGE_AFTER" "$DEPTH" "$RATE" "$DURABLE"
 	merge_begin "$TO_MERGE"
+	say_host "power: merging"
 fi
 load work "$((SEED + 1))" "$((STAMP + 0x80000))" 0 "$DEPTH" "$RATE" "$DURABLE"

@@ -13,7 +13,6 @@ import random
 import re
 import shutil
 import struct
-import subprocess
 import sys
 import threading
 
@@ -31,9 +30,12 @@ CHUNKS = (8, 8, 16, 32, 128, 512)
 FIRST_STAMP = 1
 STAMPS_IN_BOOT = 1 << 20            # the second half for what comes after a merge has begun
 BAD = 2 ** 64 - 1
-# What the guest says, how many of 100 cuts come after that, and how many seconds after it,
-# when it boots in USUAL_BOOT seconds
-MOMENTS = {"ready": (10, 1.0), "power: taking snapshots": (10, 1.0), "power: at work": (80, 2.5)}
+# Cuts come after the guest has said one of these; how many of 100 after each
+WRITING = {"ready": 10, "power: taking snapshots": 10, "power: at work": 80}
+MERGE_TO_COME = {"ready": 5, "power: at work": 25, "power: merging": 70}
+MERGE_GOES_ON = {"ready": 60, "power: at work": 40}
+# And up to so many seconds after it, when the guest boots in USUAL_BOOT seconds
+AT_WORK, ELSE = 2.5, 1.0
 USUAL_BOOT = 4.0
 TIME_LIMIT = 90.0
 SHOWN = 10                          # wrong sectors shown of a device
@@ -41,14 +43,6 @@ SHOWN = 10                          # wrong sectors shown of a device
 
 class Failure(Exception):
     """Something is wrong after a power cut, or the guest did not get to it."""
-
-
-def build_load(directory):
-    """The program that writes in the guest; returns its path."""
-    path = directory / "load"
-    subprocess.run(["g++-12", "-std=gnu++20", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-s",
-                    "-o", str(path), str(HERE / "load.cpp")], check=True)
-    return path
 
 
 def stamped(sectors, stamp):
@@ -66,16 +60,17 @@ def parse_runs(words):
 @dataclasses.dataclass
 class Cut:
     """What there is to say of one."""
-    shown: bool = False         # it was found out what the cut before has left
-    merge_left: int = 0         # sectors that the cut before has left to merge
+    shown: bool = False         # the guest has shown what the cut before has left
+    merge_left: int = 0         # sectors to merge, as the next boot finds it
     merging: bool = False
     operations: int = 0
     flushes: int = 0
     disks: str = ""
 
     def __str__(self):
-        return (f"{'merging' if self.merging else 'writing' if self.operations else 'idle':<7}"
-                f" {self.operations:5} operations {self.flushes:4} flushes, kept/lost/torn {self.disks}")
+        state = f"merging, {self.merge_left} left" if self.merging else "writing" if self.operations else "idle"
+        return (f"{state:<19} {self.operations:5} operations {self.flushes:4} flushes,"
+                f" kept/lost/torn {self.disks}")
 
 
 class PowerCut(guests.Watcher):
@@ -132,9 +127,11 @@ class Series:
         """Checks the power cut before, and has the next one; returns the Cut."""
         self.boots += 1
         chance = self.chance
-        moment = chance.choices(list(MOMENTS), [share for share, _ in MOMENTS.values()])[0]
-        seconds = chance.uniform(0.0, MOMENTS[moment][1])
-        delay = chance.choice((0.0, 0.0, 0.001, 0.003))
+        to_merge = self.merge_next()
+        moments = MERGE_GOES_ON if self.merging else MERGE_TO_COME if to_merge else WRITING
+        moment = chance.choices(list(moments), list(moments.values()))[0]
+        seconds = chance.uniform(0.0, AT_WORK if moment == "power: at work" else ELSE)
+        delay = chance.choice((0.0, 0.001, 0.005, 0.02))
         for disk in self.disks.values():
             disk.power_returns(delay)
         self.images = {name: disk.contents() for name, disk in self.disks.items()}
@@ -143,7 +140,7 @@ class Series:
         job.mkdir(parents=True)
         shutil.copy(HERE / "main.sh", job / "main")
         shutil.copy(self.load, job / "load")
-        (job / "plan").write_text(self.plan(last))
+        (job / "plan").write_text(self.plan(last, to_merge))
         log = place / "log"
         spec = guests.Spec(kernel=self.kernel, module="ours", load=False, log=str(log), mem=512, smp=self.smp,
                            disks=[guests.Disk(disk.address, nbd=True) for disk in self.disks.values()])
@@ -164,18 +161,22 @@ class Series:
         shutil.rmtree(place)
         return cut
 
-    def plan(self, last):
+    def merge_next(self):
+        """A snapshot to merge, in half of the boots that can."""
+        present = [name for name in SNAPSHOTS if name in self.histories]
+        return self.chance.choice(present) if present and not self.merging and self.chance.random() < 0.5 else ""
+
+    def plan(self, last, to_merge):
         chance = self.chance
-        present = [name for name in SNAPSHOTS if name in self.histories and name != self.merging]
+        present = [name for name in SNAPSHOTS if name in self.histories]
         new = []
         if not self.merging:
             # Those that have all of the origin copied are of no more use
             for name in list(present):
-                if not last and chance.random() < 0.3:
+                if not last and name != to_merge and chance.random() < 0.3:
                     present.remove(name)
                     del self.histories[name]
             new = [name for name in SNAPSHOTS if name not in present]
-        to_merge = chance.choice(present) if present and not self.merging else ""
         values = {
             "SIZE": SECTORS, "EXISTING": " ".join(present), "NEW": " ".join(new), "MERGING": self.merging,
             "TO_MERGE": to_merge, "LAST": "yes" if last else "no",
