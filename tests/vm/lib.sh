@@ -70,7 +70,7 @@
 #   dm_path NAME               /dev/mapper/NAME
 #   sectors DEVICE             its size in sectors
 #   fill DEVICE SEED [MB] [OFFSET_MB]   repeatable random contents
-#   sum_of DEVICE [MB] [OFFSET_MB]      sha256 of the contents, read around the cache
+#   sum_of DEVICE [MB] [OFFSET_MB]      checksum of the contents, read around the cache (sum.cpp)
 #   mount_at DEVICE [OPTIONS]  mounts below /mnt/..., prints where
 #
 # Module
@@ -322,11 +322,7 @@ fill()
 
 sum_of()
 {
-	local limit=()
-	if [ -n "${2:-}" ]; then
-		limit=(count="$2")
-	fi
-	dd if="$1" bs=1M iflag=direct,fullblock skip="${3:-0}" "${limit[@]}" status=none | sha256sum | cut -d ' ' -f 1
+	/run/sum "$@"
 }
 
 mount_at()

@@ -2,6 +2,7 @@
 # default: 6.12
 # guest: full
 # disks: 128M 128M
+# smp: 1
 # timeout: 180
 
 . /job/vm/lib-lvm.sh
