@@ -1,6 +1,6 @@
 # summary: origin writes succeed while memory runs out, COW devices fail and the origin cannot be read
 # kernels: um smp
-# timeout: 120
+# timeout: 180
 
 . /job/vm/lib-io.sh
 
@@ -48,26 +48,26 @@ judge()
 
 load()
 {
-	fio_run "$(dm_path org)" --rw=randwrite --bs=4k --iodepth=16 --io_size=2M --randseed="$1"
+	fio_run "$(dm_path org)" --rw=randwrite --bs=4k --iodepth=16 --io_size=512k --randseed="$1"
 }
 
 origin_make 8
 
 take_three
 fault failslab 20
-fio_verified "$(dm_path org)" --rw=randwrite --bs=4k --iodepth=16 --size=2M
+fio_verified "$(dm_path org)" --rw=randwrite --bs=4k --iodepth=16 --size=1M
 fault failslab 0
 for name in $(snap_names); do
 	is_status "$name" '[0-9]+/[0-9]+ [0-9]+' || fail "$name: $(status_of "$name") without an I/O error"
 done
 judge
 
-for percent in 1 10 60; do
+for percent in 2 50; do
 	take_three
 	fault failslab 10
 	cow_disks_fail 1
 	fault fail_make_request "$percent"
-	fio_verified "$(dm_path org)" --rw=randwrite --bs=4k --iodepth=16 --size=2M --offset=4M
+	fio_verified "$(dm_path org)" --rw=randwrite --bs=4k --iodepth=16 --size=1M --offset=4M
 	fault fail_make_request 0
 	fault failslab 0
 	cow_disks_fail 0

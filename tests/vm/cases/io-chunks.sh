@@ -1,4 +1,5 @@
 # summary: a snapshot of any chunk size keeps its image under random, sequential and mixed writes
+# kernels: 6.1 6.12 um smp
 # default: 6.1
 # timeout: 120
 

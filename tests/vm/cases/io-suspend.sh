@@ -1,4 +1,5 @@
 # summary: suspend, resume and handover to a new table, of origin and snapshots under I/O, lose nothing
+# kernels: 6.1 6.12 um smp
 # default: 6.1
 # timeout: 120
 

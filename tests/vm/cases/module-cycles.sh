@@ -1,4 +1,5 @@
 # summary: loaded, used and unloaded 50 times it leaves no memory behind; it is not loaded beside itself or the in-tree one
+# kernels: 6.1 6.12 um smp
 # default: 6.1
 # append: slab_nomerge slub_debug=U,kmalloc-*
 # fresh: yes

@@ -1,4 +1,5 @@
 # summary: the module shows the in-tree driver's parameters, aliases and versions
+# kernels: 6.1 6.12 um smp
 # smp: 1
 # timeout: 60
 
