@@ -3,9 +3,10 @@
 # The fuzzers, tests/fuzz/NAME, with clang's libFuzzer.  Called by the Makefile,
 # under a lock:  make -f tools/build/fuzz.mk BUILD=build fuzz
 #
-# Each is the core and a port of its own, as cheap as it can be (tests/fuzz/port),
-# in one program with NAME's sources.  A run begins with tests/fuzz/corpus/NAME and
-# is the same each time: its seed and number of runs are fixed.
+# Each is the core and a port, in one program with NAME's sources.  The port is as
+# cheap as it can be (tests/fuzz/port), but for sim, which drives the simulator.  A run
+# begins with tests/fuzz/corpus/NAME and is the same each time: its seed and number of
+# runs are fixed.
 
 include tools/build/cxx-flags.mk
 
@@ -22,9 +23,10 @@ sanitizers := -fsanitize=$(if $(FAST),,address$(comma))undefined \
 	-fno-sanitize=vptr $(if $(FAST),-fsanitize-trap=undefined,-fno-sanitize-recover=all)
 
 # What a run of each is by default, about 10 seconds.
-runs-codec := 1200000
-runs-table_line := 800000
-runs-store := 25000
+runs-codec := 1500000
+runs-table_line := 1500000
+runs-store := 20000
+runs-sim := 1500
 
 fuzzers := $(patsubst runs-%,%,$(sort $(filter runs-%,$(.VARIABLES))))
 chosen := $(if $(F),$(F),$(fuzzers))
@@ -34,11 +36,16 @@ find = $(sort $(shell find $(1) -name '$(2)' 2>/dev/null))
 objects = $(patsubst %.cpp,$(out)/%.o,$(1))
 core-objects := $(call objects,$(call find,src/core,*.cpp))
 port-objects := $(call objects,$(call find,tests/fuzz/port,*.cpp))
-objects-of = $(call objects,$(call find,tests/fuzz/$(1),*.cpp))
-all-objects := $(core-objects) $(port-objects) $(foreach f,$(fuzzers),$(call objects-of,$(f)))
+simulator-objects := $(call objects,$(call find,src/user,*.cpp) \
+	$(filter-out %/main.cpp %/sweep.cpp,$(call find,tests/sim,*.cpp)))
+own-objects = $(call objects,$(call find,tests/fuzz/$(1),*.cpp))
+objects-of = $(own-objects) \
+	$(if $(filter sim,$(1)),$(simulator-objects),$(port-objects))
+all-objects := $(sort $(core-objects) $(foreach f,$(fuzzers),$(call objects-of,$(f))))
 
-flags := -O2 -g -funsigned-char -MMD -MP $(dmsnap-cxx-warnings) -Werror \
-	-Wno-unused-command-line-argument $(sanitizers) -fno-omit-frame-pointer
+# The port of src/user asks as gcc answers whether the address sanitizer is there.
+flags := $(if $(FAST),,-D__SANITIZE_ADDRESS__) -O2 -g -fno-omit-frame-pointer -funsigned-char \
+	-D_GLIBCXX_ASSERTIONS -MMD -MP $(dmsnap-cxx-warnings) -Werror $(sanitizers)
 core-includes := -Iinclude -Isrc/core
 fuzz-includes := -Iinclude -Isrc -Isrc/core -Itests
 
@@ -48,7 +55,11 @@ coverage := -fsanitize-coverage=inline-8bit-counters,pc-table
 
 $(core-objects): cxxflags := $(dmsnap-cxx-dialect) $(flags) $(coverage) $(core-includes)
 $(filter-out $(core-objects),$(all-objects)): \
-	cxxflags := -std=gnu++23 -fno-rtti $(flags) $(fuzz-includes)
+	cxxflags = -std=gnu++23 -fno-rtti $(flags) $(more-flags) $(fuzz-includes)
+# Much of the codec is in headers.
+$(call own-objects,codec): more-flags := $(coverage)
+# Arrays by enumeration, which gcc takes.
+$(simulator-objects): more-flags := -Wno-c99-designator
 
 .PHONY: fuzz fuzz-build
 fuzz-build: $(chosen:%=$(out)/%)
@@ -59,9 +70,9 @@ fuzz: fuzz-build
 		$(foreach f,$(chosen),$(f)=$(if $(RUNS),$(RUNS),$(runs-$(f))))
 
 .SECONDEXPANSION:
-$(fuzzers:%=$(out)/%): $(out)/%: $$(call objects-of,%) $(port-objects) $(core-objects) $(out)/.flags
+$(fuzzers:%=$(out)/%): $(out)/%: $$(call objects-of,$$*) $(core-objects) $(out)/.flags
 	@echo '  LINK    $@'
-	@$(FUZZ_CXX) $(sanitizers) -fsanitize=fuzzer -o $@ $(filter %.o,$^)
+	@$(FUZZ_CXX) $(sanitizers) -fsanitize=fuzzer -no-pie -o $@ $(filter %.o,$^)
 
 $(all-objects): $(out)/%.o: %.cpp $(out)/.flags
 	@echo '  CXX     $@'

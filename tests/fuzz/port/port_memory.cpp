@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The memory part of the port.  Pages come from one array and go back there, and
- * are out of bounds to the address sanitizer meanwhile.
+ * The memory part of the port.  Pages and objects of pools come from arrays and go back
+ * there, and are out of bounds to the address sanitizer meanwhile.  So their addresses,
+ * from which the core makes the shape of its trees, follow from the input.
  */
 #include <dmsnap/port/memory.h>
 
@@ -41,16 +42,56 @@ struct alignas(16) Header {
 	size_t bytes;
 };
 
-struct Page {
-	alignas(DMSNAP_PAGE_SIZE) unsigned char bytes[DMSNAP_PAGE_SIZE];
+/* Pieces of equal size. */
+template <size_t bytes, size_t count> class Store {
+public:
+	void *take(size_t wanted)
+	{
+		if (free_count_ == 0 && first_unused_ == count)
+			die("%zu pieces of %zu bytes of memory are out", count, bytes);
+		unsigned int piece = free_count_ ? free_[--free_count_] : first_unused_++;
+		is_out_[piece] = true;
+		unsigned char *begin = pieces_[piece].memory;
+		ASAN_UNPOISON_MEMORY_REGION(begin, wanted);
+		ASAN_POISON_MEMORY_REGION(begin + wanted, bytes - wanted);
+		std::memset(begin, fresh_byte, wanted);
+		return begin;
+	}
+	void give_back(void *address)
+	{
+		if (!is_out(address))
+			die("memory %p is given back, but is not out", address);
+		auto piece = static_cast<unsigned int>(static_cast<Piece *>(address) - pieces_);
+		is_out_[piece] = false;
+		free_[free_count_++] = piece;
+		ASAN_POISON_MEMORY_REGION(address, bytes);
+	}
+	bool is_out(const void *address) const
+	{
+		auto distance = static_cast<size_t>(static_cast<const unsigned char *>(address) -
+						    pieces_[0].memory);
+		return distance < sizeof(pieces_) && distance % bytes == 0 &&
+		       is_out_[distance / bytes];
+	}
+
+private:
+	struct alignas(bytes) Piece {
+		unsigned char memory[bytes];
+	};
+
+	Piece pieces_[count];
+	bool is_out_[count];
+	unsigned int free_[count];
+	size_t free_count_;
+	/* From here on they were never out. */
+	unsigned int first_unused_;
 };
 
-Page pages[pages_max];
-bool page_is_out[pages_max];
-unsigned int free_pages[pages_max];
-/* Of free_pages; pages from first_unused on were never out. */
-size_t free_count = 0;
-unsigned int first_unused = 0;
+constexpr size_t object_bytes = 1024;
+constexpr size_t objects_max = 16384;
+
+Store<DMSNAP_PAGE_SIZE, pages_max> pages;
+Store<object_bytes, objects_max> objects;
 
 void count_out(size_t bytes)
 {
@@ -67,10 +108,7 @@ Memory memory;
 
 bool is_page(const void *address)
 {
-	size_t distance =
-		static_cast<size_t>(static_cast<const unsigned char *>(address) - pages[0].bytes);
-	return distance < sizeof(pages) && distance % DMSNAP_PAGE_SIZE == 0 &&
-	       page_is_out[distance / DMSNAP_PAGE_SIZE];
+	return pages.is_out(address);
 }
 
 } // namespace dmsnap::fuzz
@@ -109,21 +147,12 @@ void *dmsnap_port_page_alloc(dmsnap_alloc_mode mode)
 		return nullptr;
 	count_out(DMSNAP_PAGE_SIZE);
 	memory.pages_out++;
-	unsigned int page = free_count ? free_pages[--free_count] : first_unused++;
-	page_is_out[page] = true;
-	ASAN_UNPOISON_MEMORY_REGION(pages[page].bytes, DMSNAP_PAGE_SIZE);
-	std::memset(pages[page].bytes, fresh_byte, DMSNAP_PAGE_SIZE);
-	return pages[page].bytes;
+	return pages.take(DMSNAP_PAGE_SIZE);
 }
 
 void dmsnap_port_page_free(void *address)
 {
-	if (!is_page(address))
-		die("page %p is given back, but is not out", address);
-	auto page = static_cast<unsigned int>(static_cast<Page *>(address) - pages);
-	page_is_out[page] = false;
-	free_pages[free_count++] = page;
-	ASAN_POISON_MEMORY_REGION(address, DMSNAP_PAGE_SIZE);
+	pages.give_back(address);
 	memory.pages_out--;
 	memory.bytes_out -= DMSNAP_PAGE_SIZE;
 }
@@ -131,7 +160,7 @@ void dmsnap_port_page_free(void *address)
 dmsnap_pool *dmsnap_port_pool_create(const char *, size_t bytes, unsigned int reserve)
 {
 	check_may_sleep(__func__);
-	if (bytes == 0 || reserve == 0)
+	if (bytes == 0 || bytes > object_bytes || reserve == 0)
 		die("a pool of %zu bytes with %u in reserve", bytes, reserve);
 	memory.objects_out++;
 	return new dmsnap_pool{bytes, reserve, reserve, 0};
@@ -156,9 +185,7 @@ void *dmsnap_port_pool_get(dmsnap_pool *pool)
 	count_out(pool->bytes);
 	memory.objects_out++;
 	pool->objects_out++;
-	void *object = std::malloc(pool->bytes);
-	std::memset(object, fresh_byte, pool->bytes);
-	return object;
+	return objects.take(pool->bytes);
 }
 
 void dmsnap_port_pool_put(dmsnap_pool *pool, void *object)
@@ -169,5 +196,5 @@ void dmsnap_port_pool_put(dmsnap_pool *pool, void *object)
 		pool->reserve_left++;
 	memory.objects_out--;
 	memory.bytes_out -= pool->bytes;
-	std::free(object);
+	objects.give_back(object);
 }

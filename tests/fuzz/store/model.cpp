@@ -52,6 +52,12 @@ void Model::loaded(const Listing &listing)
 	mapped_count_ = listing.entries.size();
 }
 
+void Model::origin_is(const Device &origin)
+{
+	for (uint64_t sector = 0; sector < origin_sectors_; sector++)
+		std::memcpy(&origin_[sector], origin.at(sector), sizeof(origin_[sector]));
+}
+
 void Model::map(uint64_t sector, uint64_t count)
 {
 	for (uint64_t chunk = chunk_of(sector); chunk <= chunk_of(sector + count - 1); chunk++) {

@@ -20,6 +20,9 @@ public:
 	/* The store was loaded anew. */
 	void loaded(const Listing &listing);
 
+	/* A merge has changed the origin. */
+	void origin_is(const Device &origin);
+
 	/* The n-th sector of a write is made of @word + n. */
 	void origin_written(uint64_t sector, uint64_t count, uint64_t word);
 	void snapshot_written(uint64_t sector, uint64_t count, uint64_t word);

@@ -79,8 +79,7 @@ void Session::act(uint8_t action)
 		load_again();
 		break;
 	case 10:
-		if (type_ == TargetType::snapshot)
-			hand_over(TargetType::snapshot);
+		hand_over(TargetType::snapshot);
 		break;
 	case 11:
 		begin_merge();
@@ -107,7 +106,7 @@ Session::Extent Session::extent(uint64_t device_sectors)
 	uint64_t blocks = device_sectors / block;
 	uint64_t at = input_.number<uint16_t>() % blocks;
 	uint64_t length = input_.byte();
-	length = length < 224 ? 1 + length % 16 : (length - 223) * 8;
+	length = length < 224 ? 1 + length % 16 : (length - 223) * 4;
 	length = std::min({length, blocks - at, io_sectors_max / block});
 	return {at * block, length * block};
 }
@@ -214,9 +213,25 @@ void Session::hand_over(TargetType to)
 	table_->suspend();
 	write_origin();
 	FUZZ_CHECK(next->resume() == 0);
-	type_ = to;
 	FUZZ_CHECK(table_->status(DMSNAP_STATUS_INFO) == "Invalid");
 	table_ = std::move(next);
+	if (type_ == TargetType::merge && to == TargetType::snapshot)
+		stop_merging();
+	type_ = to;
+}
+
+/*
+ * The snapshot goes on as it is, with what has not been merged yet, and the origin as
+ * one that does not fail.
+ */
+void Session::stop_merging()
+{
+	machine_.origin().fail_nothing();
+	listing_.read(setup_.cow, setup_.where);
+	model_.loaded(listing_);
+	model_.origin_is(machine_.origin());
+	/* Chunks that were merged are free after the next load only. */
+	chunks_known_ = false;
 }
 
 void Session::begin_merge()

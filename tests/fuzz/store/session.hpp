@@ -17,7 +17,7 @@ namespace dmsnap::fuzz {
 class Session {
 public:
 	/* No I/O is longer. */
-	static constexpr uint64_t io_sectors_max = 256;
+	static constexpr uint64_t io_sectors_max = 128;
 
 	/* @table: loaded, and the store on the COW device is as @listing says. */
 	Session(Input &input, Setup &setup, Machine &machine, std::unique_ptr<Table> table,
@@ -47,6 +47,7 @@ private:
 	void turn();
 	void hand_over(TargetType to);
 	void begin_merge();
+	void stop_merging();
 	void fail_an_io();
 	void run_short_of_memory();
 	void grow();

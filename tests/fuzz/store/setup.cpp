@@ -49,7 +49,7 @@ Setup::Setup(Input &input, Machine &machine) : Setup(input, machine, input.byte(
  */
 Setup::Setup(Input &input, Machine &machine, uint8_t flags) : cow(machine.use_cow(flags & on_noise))
 {
-	constexpr uint8_t chunk_shifts[] = {0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 3, 3, 4, 4, 6, 8};
+	constexpr uint8_t chunk_shifts[] = {0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 3, 3, 4, 4, 5, 8};
 	/* An area of 4 KiB has 256 entries. */
 	constexpr uint32_t chunks_more = 260;
 	constexpr uint8_t many_chunks = 15;
