@@ -175,7 +175,7 @@ void Machine::do_step(const Step &step)
 	case Action::begin_merge:
 		if (snap && !snap->busy && !origin_busy_ && !merging_ && snap->persistent &&
 		    snap->sectors == sectors_ && !snap->cut)
-			begin_merge(snap);
+			begin_merge(random, snap);
 		break;
 	case Action::end_merge:
 		if (merging_ && !origin_busy_)
@@ -475,7 +475,7 @@ void Machine::grow_origin(Random &random)
  * the snapshot; or the snapshot went before.  From the moment when the copying may
  * begin, the origin is what the snapshot was.
  */
-void Machine::begin_merge(const SnapHandle &snap)
+void Machine::begin_merge(Random &random, const SnapHandle &snap)
 {
 	if (!quiesce() || snap->invalid() || snap->overflowed())
 		return;
@@ -513,7 +513,12 @@ void Machine::begin_merge(const SnapHandle &snap)
 		snap->busy = false;
 		origin_busy_ = false;
 	});
-	quiesce();
+	/* Whoever writes now meets the first batch. */
+	turn([this] { return !origin_busy_; });
+	for (uint64_t n = random.below(6); n && merging_; n--) {
+		write(random, nullptr);
+		turn_for(random.below(20'000));
+	}
 }
 
 bool Machine::is_merged()

@@ -127,7 +127,7 @@ private:
 	void reactivate_snapshot(const SnapHandle &snap);
 	void change_origin(bool reload);
 	void grow_origin(user::Random &random);
-	void begin_merge(const SnapHandle &snap);
+	void begin_merge(user::Random &random, const SnapHandle &snap);
 	bool is_merged();
 	void end_merge();
 	/* With nothing in its way a merge gets to its end. */
