@@ -373,6 +373,24 @@ TEST_F(MergeTest, what_is_written_all_the_time_is_copied_for_a_last_time)
 	EXPECT_TRUE(merged(snap));
 }
 
+TEST_F(MergeTest, a_write_over_several_runs_of_the_batch_is_copied_again_in_all_of_them)
+{
+	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	/* Backwards: neighbours on the origin are none on the COW device. */
+	for (uint64_t chunk = 8; chunk--;)
+		ASSERT_EQ(bench_.write(chunk * 8, 8), 0);
+	ASSERT_EQ(begin(snap), 0);
+	uint64_t writes = 0;
+	for (; merging_.status() != "16/65536 16"; writes++) {
+		uint64_t sector = writes % 7 * 8 + 4;
+		std::vector<uint8_t> data = bench_.fresh(sector, 8);
+		ASSERT_EQ(merging_.write(sector, data), 0);
+		snap.frozen.write(sector, data);
+	}
+	EXPECT_GT(writes, 5u);
+	EXPECT_TRUE(merged(snap));
+}
+
 TEST_F(MergeTest, a_suspend_ends_the_batch_and_a_resume_goes_on)
 {
 	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
