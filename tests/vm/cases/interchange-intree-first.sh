@@ -1,6 +1,5 @@
 # summary: a store written by the in-tree module goes on with ours, and back again
 # default: 6.1
-# smp: 1
 # timeout: 120
 
 . /job/vm/lib-io.sh

@@ -2,7 +2,6 @@
 # default: 6.1
 # guest: full
 # disks: 128M 128M
-# smp: 1
 # timeout: 120
 
 . /job/vm/lib-lvm.sh

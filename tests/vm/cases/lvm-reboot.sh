@@ -3,7 +3,6 @@
 # guest: full
 # boots: 2
 # disks: 128M 128M
-# smp: 1
 # timeout: 120
 
 . /job/vm/lib-lvm.sh

@@ -1,6 +1,5 @@
 # summary: what one driver has half merged, the other shows, goes on to use, and merges to the end
 # default: 6.12
-# smp: 1
 # timeout: 240
 
 . /job/vm/lib-io.sh

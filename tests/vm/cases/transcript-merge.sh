@@ -1,6 +1,5 @@
 # summary: merges begin, go on, end and are refused as with the in-tree driver
 # kernels: 6.1 6.12 um smp
-# smp: 1
 # timeout: 150
 
 . /job/vm/transcripts/runner.sh

@@ -1,6 +1,5 @@
 # summary: the module shows the in-tree driver's parameters, aliases and versions
 # kernels: 6.1 6.12 um smp
-# smp: 1
 # timeout: 60
 
 . /job/vm/transcripts/runner.sh

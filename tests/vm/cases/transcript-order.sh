@@ -1,6 +1,5 @@
 # summary: devices come and go in any order as with the in-tree driver
 # kernels: 6.1 6.12 um smp
-# smp: 1
 # timeout: 120
 
 . /job/vm/transcripts/runner.sh

@@ -1,6 +1,5 @@
 # summary: status, table, events and log are what the in-tree driver shows, until it is full
 # kernels: 6.1 6.12 um smp
-# smp: 1
 # timeout: 120
 
 . /job/vm/transcripts/runner.sh

@@ -1,6 +1,5 @@
 # summary: table lines are taken and refused as the in-tree driver does
 # kernels: 6.1 6.12 um smp
-# smp: 1
 # timeout: 120
 
 . /job/vm/transcripts/runner.sh
