@@ -391,6 +391,24 @@ TEST_F(MergeTest, a_write_over_several_runs_of_the_batch_is_copied_again_in_all_
 	EXPECT_TRUE(merged(snap));
 }
 
+/* A run of many chunks is several jobs: one write has to be copied again by all of them. */
+TEST_F(MergeTest, what_is_written_while_its_copies_are_on_their_way_is_copied_again)
+{
+	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	ASSERT_EQ(bench_.write(0, 8000), 0);
+	ASSERT_EQ(begin(snap), 0);
+	bench_.disk.hold(Op::write);
+	bench_.world.run_for(50'000'000);
+	ASSERT_GT(bench_.disk.held(), 1u);
+	std::vector<uint8_t> data = bench_.fresh(0, 8000);
+	ASSERT_EQ(merging_.write(0, data), 0);
+	snap.frozen.write(0, data);
+	bench_.disk.release();
+	bench_.world.run_until_idle();
+	EXPECT_EQ(merging_.status(), "16/65536 16");
+	EXPECT_TRUE(merged(snap));
+}
+
 TEST_F(MergeTest, a_suspend_ends_the_batch_and_a_resume_goes_on)
 {
 	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
