@@ -30,10 +30,7 @@ std::string vtext(const char *format, va_list args)
 
 [[noreturn]] void end_process(const std::string &message)
 {
-	std::fprintf(stderr, "dmsnap: %s\n", message.c_str());
-	if (World *world = World::find())
-		for (const std::string &line : world->log())
-			std::fprintf(stderr, "  log: %s\n", line.c_str());
+	std::fprintf(stderr, "dmsnap: %s\n%s", message.c_str(), log_of_world().c_str());
 	std::fflush(nullptr);
 	std::abort();
 }
@@ -47,6 +44,15 @@ std::string text(const char *format, ...)
 	std::string result = vtext(format, args);
 	va_end(args);
 	return result;
+}
+
+std::string log_of_world()
+{
+	std::string log;
+	if (World *world = World::find())
+		for (const std::string &line : world->log())
+			log += "  log: " + line + "\n";
+	return log;
 }
 
 FailureHook set_failure_hook(FailureHook value)

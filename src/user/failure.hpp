@@ -22,6 +22,9 @@ FailureHook set_failure_hook(FailureHook hook);
 /* A rule was broken; the caller goes on as well as it can.  Any thread. */
 void report_failure(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* The current world's log, a line each, for a message of what went wrong; empty without one. */
+std::string log_of_world();
+
 /* There is no going on: prints the message and the world's log, ends the process. */
 [[noreturn]] void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -16,7 +16,6 @@
 
 #include "sim/machine.hpp"
 #include "user/failure.hpp"
-#include "user/world.hpp"
 
 namespace dmsnap::sim {
 namespace {
@@ -34,11 +33,7 @@ double seconds_since(Clock::time_point begin)
 
 void end_with(const std::string &message)
 {
-	std::string whole = "FAIL: " + message + "\n";
-	if (user::World *world = user::World::find())
-		for (const std::string &line : world->log())
-			whole += "  log: " + line + "\n";
-	std::fputs(whole.c_str(), stderr);
+	std::fprintf(stderr, "FAIL: %s\n%s", message.c_str(), user::log_of_world().c_str());
 	std::fflush(nullptr);
 	_exit(1);
 }

@@ -10,20 +10,14 @@
 
 #include "user/failure.hpp"
 #include "user/memory.hpp"
-#include "user/world.hpp"
 
 namespace {
 
 using dmsnap::user::Memory;
-using dmsnap::user::World;
 
 void fail_test(const std::string &message)
 {
-	std::string log;
-	if (World *world = World::find())
-		for (const std::string &line : world->log())
-			log += "\n  log: " + line;
-	ADD_FAILURE() << message << log;
+	ADD_FAILURE() << message << "\n" << dmsnap::user::log_of_world();
 }
 
 class MemoryWatch : public testing::EmptyTestEventListener {
