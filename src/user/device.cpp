@@ -72,6 +72,15 @@ struct Device::Flight {
 	}
 };
 
+/* The one that became visible last of those whose write @is_kept; nullptr if there is none. */
+template <typename IsKept>
+const Device::Version *Device::last_of(const Versions &versions, const IsKept &is_kept)
+{
+	auto found = std::find_if(versions.rbegin(), versions.rend(),
+				  [&](const Version &version) { return is_kept(*version.flight); });
+	return found == versions.rend() ? nullptr : &*found;
+}
+
 Device::Device(World &world, DeviceOptions options, unsigned int minor)
     : world_(world), options_(std::move(options)), number_(text("%u:%u", major_number, minor)),
       id_(uint64_t{major_number} << 20 | minor)
@@ -358,32 +367,43 @@ void Device::load(Image image)
 	live_ = std::move(image);
 }
 
-Image Device::crash_image(CrashPolicy policy) const
+/* The durable content, and of each sector with something to lose what @choose says. */
+template <typename Choose> Image Device::image_with(const Choose &choose) const
 {
 	Image image = durable_;
+	for (const auto &[sector, versions] : cache_)
+		if (const Version *left = versions.empty() ? nullptr : choose(versions))
+			left->flight->put(image, sector, left->offset);
+	return image;
+}
+
+Image Device::crash_image(CrashPolicy policy) const
+{
 	if (policy.keep == CrashPolicy::Keep::nothing)
-		return image;
+		return durable_;
+	if (policy.keep == CrashPolicy::Keep::everything)
+		return image_with([](const Versions &versions) { return &versions.back(); });
 	Random random(Random::mix(policy.seed));
 	/* Half of the crashes lose whole writes, the others tear them. */
 	bool whole = random.one_in(2);
 	uint64_t salt = random.next();
-	for (const auto &[sector, versions] : cache_) {
-		if (versions.empty())
-			continue;
-		const Version *left = nullptr;
-		if (policy.keep == CrashPolicy::Keep::everything) {
-			left = &versions.back();
-		} else if (whole) {
-			for (const Version &version : versions)
-				if (Random::mix(salt + version.flight->number) & 1)
-					left = &version;
-		} else if (uint64_t n = random.below(versions.size() + 1)) {
-			left = &versions[n - 1];
-		}
-		if (left)
-			left->flight->put(image, sector, left->offset);
-	}
-	return image;
+	return image_with([&](const Versions &versions) {
+		if (whole)
+			return last_of(versions, [salt](const Flight &flight) {
+				return Random::mix(salt + flight.number) & 1;
+			});
+		uint64_t n = random.below(versions.size() + 1);
+		return n ? &versions[n - 1] : nullptr;
+	});
+}
+
+Image Device::crash_image(const std::set<uint64_t> &kept) const
+{
+	return image_with([&kept](const Versions &versions) {
+		return last_of(versions, [&kept](const Flight &flight) {
+			return kept.contains(flight.number);
+		});
+	});
 }
 
 std::vector<uint64_t> Device::losable() const
@@ -393,20 +413,6 @@ std::vector<uint64_t> Device::losable() const
 		for (const Version &version : versions)
 			numbers.insert(version.flight->number);
 	return {numbers.begin(), numbers.end()};
-}
-
-Image Device::crash_image(const std::set<uint64_t> &kept) const
-{
-	Image image = durable_;
-	for (const auto &[sector, versions] : cache_) {
-		const Version *left = nullptr;
-		for (const Version &version : versions)
-			if (kept.contains(version.flight->number))
-				left = &version;
-		if (left)
-			left->flight->put(image, sector, left->offset);
-	}
-	return image;
 }
 
 void Device::crash(CrashPolicy policy)

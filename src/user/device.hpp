@@ -214,6 +214,9 @@ private:
 	uint64_t jitter() const;
 	/* Sectors that a write with data will change; as things stand. */
 	uint64_t changed_sectors(const Flight &flight) const;
+	template <typename Choose> Image image_with(const Choose &choose) const;
+	template <typename IsKept>
+	static const Version *last_of(const Versions &versions, const IsKept &is_kept);
 	void make_durable(uint64_t sector, Versions &versions, size_t count);
 
 	World &world_;

@@ -15,6 +15,13 @@ namespace {
 
 World *the_world = nullptr;
 
+/* Each device loses something else. */
+CrashPolicy own_policy(CrashPolicy policy, const Device &device)
+{
+	policy.seed = Random::mix(policy.seed + device.id());
+	return policy;
+}
+
 } // namespace
 
 struct World::Process {
@@ -292,14 +299,18 @@ Device *World::find_device(std::string_view path)
 	return nullptr;
 }
 
+std::vector<Image> World::crash_images(CrashPolicy policy) const
+{
+	std::vector<Image> images;
+	for (const auto &device : devices_)
+		images.push_back(device->crash_image(own_policy(policy, *device)));
+	return images;
+}
+
 void World::crash(CrashPolicy policy)
 {
-	for (const auto &device : devices_) {
-		/* Each device loses something else. */
-		CrashPolicy own = policy;
-		own.seed = Random::mix(policy.seed + device->id());
-		device->crash(own);
-	}
+	for (const auto &device : devices_)
+		device->crash(own_policy(policy, *device));
 }
 
 void World::power_on()

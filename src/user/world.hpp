@@ -100,6 +100,8 @@ public:
 	uint64_t ios() const { return ios_; }
 	/* Writes of metadata that change several sectors, so that they can tear. */
 	uint64_t wide_commits() const { return wide_commits_; }
+	/* What a crash now would leave of each device, in their order.  Changes nothing. */
+	std::vector<Image> crash_images(CrashPolicy policy) const;
 	/* The power fails on all devices at once (Device::crash()). */
 	void crash(CrashPolicy policy);
 	/* All devices work again. */

@@ -144,13 +144,7 @@ std::vector<Machine::Remains> Machine::choose_remains()
 	std::vector<Remains> all;
 	for (unsigned int n = one_only ? 1 : options_.remains_max; n; n--) {
 		CrashPolicy policy{.keep = keeps[random_.below(4)], .seed = random_.next()};
-		Remains remains;
-		for (const auto &device : devices) {
-			CrashPolicy own = policy;
-			own.seed = Random::mix(policy.seed + device->id());
-			remains.push_back(device->crash_image(own));
-		}
-		all.push_back(std::move(remains));
+		all.push_back(world_.crash_images(policy));
 	}
 	return all;
 }
