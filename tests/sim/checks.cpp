@@ -1,35 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Machine: quiet points and crashes. */
 #include <algorithm>
+#include <set>
 
 #include "sim/machine.hpp"
 #include "sim/store_rules.hpp"
 #include "user/failure.hpp"
-#include "user/memory.hpp"
 
 namespace dmsnap::sim {
 
+using test::stamps_of;
 using user::CrashPolicy;
-using user::Device;
 using user::Image;
-using user::Memory;
 using user::Random;
-using user::TargetType;
 using user::text;
-
-namespace {
-
-constexpr uint64_t sector_bytes = 512;
-
-std::vector<test::Stamp> stamps_of(const std::vector<uint8_t> &data)
-{
-	std::vector<test::Stamp> stamps(data.size() / sector_bytes);
-	for (uint64_t at = 0; at < stamps.size(); at++)
-		stamps[at] = test::stamp_of(at, &data[at * sector_bytes]);
-	return stamps;
-}
-
-} // namespace
 
 void Machine::check_health()
 {
@@ -111,9 +95,6 @@ void Machine::lose_power()
 	asked_.clear();
 	deactivate();
 	mend();
-	for (const SnapHandle &snap : snaps_)
-		snap->busy = false;
-	origin_busy_ = false;
 }
 
 void Machine::deactivate()
@@ -181,13 +162,8 @@ Machine::Remains Machine::fail_to_recover(const Remains &remains)
 	world_.spawn("recover", [this, &done] {
 		for (const SnapHandle &snap : snaps_)
 			if (snap->persistent)
-				snap->mapped.create(TargetType::snapshot, snap->sectors,
-						    snap->words(snap->chunk));
-		if (merging_)
-			origin_.create(TargetType::merge, sectors_,
-				       merging_->words(merging_->chunk));
-		else
-			origin_.create(TargetType::origin, sectors_, "disk");
+				activate(*snap);
+		activate_origin();
 		done = true;
 	});
 	if (turn([&done] { return done; }))
@@ -206,8 +182,7 @@ void Machine::recover(const Remains &remains, bool for_good)
 	if (!merging_) {
 		std::vector<uint8_t> content = disk_.peek(0, sectors_);
 		check_left(nullptr, content);
-		int error = origin_.create(TargetType::origin, sectors_, "disk");
-		require(!error, "activating the origin");
+		require(!activate_origin(), "activating the origin");
 		if (for_good)
 			history_ = History(stamps_of(content));
 	}
@@ -259,8 +234,7 @@ std::vector<uint8_t> Machine::recover_snapshot(const SnapHandle &snap, const Rem
 {
 	if (!snap->persistent)
 		return {};
-	int error =
-		snap->mapped.create(TargetType::snapshot, snap->sectors, snap->words(snap->chunk));
+	int error = activate(*snap);
 	require(!error || snap->cut,
 		"activating " + snap->name() + ": " + snap->mapped.error_text());
 	if (error || snap->cut)
@@ -282,8 +256,7 @@ std::vector<uint8_t> Machine::recover_snapshot(const SnapHandle &snap, const Rem
 
 std::vector<uint8_t> Machine::recover_merge(const Remains &remains)
 {
-	int error = origin_.create(TargetType::merge, sectors_, merging_->words(merging_->chunk));
-	require(!error, "activating the merge: " + origin_.error_text());
+	require(!activate_origin(), "activating the merge: " + origin_.error_text());
 	std::vector<uint8_t> shown = origin_.read(0, sectors_);
 	check_left(nullptr, shown);
 	check_store(merging_, remains[0], remains[merging_->cow->id() - disk_.id()], shown);
@@ -293,13 +266,12 @@ std::vector<uint8_t> Machine::recover_merge(const Remains &remains)
 void Machine::check_left(const SnapHandle &snap, const std::vector<uint8_t> &data)
 {
 	const History &history = history_of(snap);
-	for (uint64_t at = 0; at < data.size() / sector_bytes; at++) {
-		Stamp found = test::stamp_of(at, &data[at * sector_bytes]);
-		if (!history.may_be_left(at, found))
-			fail(text("%s: the crash left %u in sector %llu:", name_of(snap), found,
+	std::vector<Stamp> found = stamps_of(data);
+	for (uint64_t at = 0; at < found.size(); at++)
+		if (!history.may_be_left(at, found[at]))
+			fail(text("%s: the crash left %u in sector %llu:", name_of(snap), found[at],
 				  static_cast<unsigned long long>(at)) +
 			     history.describe(at));
-	}
 }
 
 } // namespace dmsnap::sim

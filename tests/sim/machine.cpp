@@ -10,7 +10,6 @@ namespace dmsnap::sim {
 
 using test::stamped;
 using user::Device;
-using user::Mapped;
 using user::Memory;
 using user::Op;
 using user::Order;
@@ -85,7 +84,7 @@ Machine::~Machine()
 
 void Machine::run()
 {
-	if (int error = origin_.create(TargetType::origin, sectors_, "disk"))
+	if (int error = activate_origin())
 		fail(text("creating the origin: error %d", error));
 	uint64_t first_snaps = options_.plain ? 0 : random_.below(snapshots_max() > 4 ? 17 : 4);
 	for (; first_snaps; first_snaps--) {
@@ -163,10 +162,15 @@ void Machine::do_step(const Step &step)
 			reactivate_snapshot(snap);
 		break;
 	case Action::suspend_origin:
+		if (!origin_busy_)
+			suspend_origin();
+		break;
 	case Action::reload_origin:
 		/* A merge is not reloaded: "A snapshot is already merging." */
-		if (!origin_busy_)
-			change_origin(step.action == Action::reload_origin && !merging_);
+		if (!origin_busy_ && merging_)
+			suspend_origin();
+		else if (!origin_busy_)
+			reload_origin(sectors_);
 		break;
 	case Action::grow_origin:
 		if (!origin_busy_ && !merging_)
@@ -275,6 +279,35 @@ Machine::SnapHandle Machine::any_snap(Random &random)
 	return snaps_.empty() ? nullptr : snaps_[random.below(snaps_.size())];
 }
 
+int Machine::activate(Snap &snap)
+{
+	return snap.mapped.create(TargetType::snapshot, snap.sectors, snap.words(snap.chunk));
+}
+
+int Machine::activate_origin()
+{
+	if (merging_)
+		return origin_.create(TargetType::merge, sectors_,
+				      merging_->words(merging_->chunk));
+	return origin_.create(TargetType::origin, sectors_, "disk");
+}
+
+void Machine::change(const char *name, bool origin, const SnapHandle &snap,
+		     std::function<void()> body)
+{
+	if (origin)
+		origin_busy_ = true;
+	if (snap)
+		snap->busy = true;
+	world_.spawn(name, [this, origin, snap, body = std::move(body)] {
+		body();
+		if (snap)
+			snap->busy = false;
+		if (origin)
+			origin_busy_ = false;
+	});
+}
+
 bool Machine::flush_disk()
 {
 	bool flushed = false, done = false;
@@ -289,11 +322,7 @@ bool Machine::flush_disk()
 
 test::History Machine::disk_history(uint64_t sectors) const
 {
-	std::vector<Stamp> stamps(sectors);
-	std::vector<uint8_t> data = disk_.peek(0, sectors);
-	for (uint64_t at = 0; at < sectors; at++)
-		stamps[at] = test::stamp_of(at, &data[at * sector_bytes]);
-	return History(stamps);
+	return History(test::stamps_of(disk_.peek(0, sectors)));
 }
 
 void Machine::create_snapshot(Random &random)
@@ -329,8 +358,7 @@ void Machine::create_snapshot(Random &random)
 			  static_cast<unsigned long long>(snap->sectors),
 			  static_cast<unsigned long long>(sectors_)));
 
-	origin_busy_ = true;
-	world_.spawn("create", [this, snap] {
+	change("create", true, nullptr, [this, snap] {
 		int error = snap->mapped.load(TargetType::snapshot, snap->sectors,
 					      snap->words(snap->chunk));
 		if (!power_lost_)
@@ -348,7 +376,6 @@ void Machine::create_snapshot(Random &random)
 			}
 		}
 		origin_.resume();
-		origin_busy_ = false;
 	});
 	if (options_.plain || random.one_in(2))
 		turn([this] { return !origin_busy_; });
@@ -358,21 +385,18 @@ void Machine::remove_snapshot(const SnapHandle &snap)
 {
 	note("remove", snap);
 	std::erase(snaps_, snap);
-	snap->busy = true;
 	/* Bios that wait for a resume are failed. */
 	snap->may_fail = true;
-	world_.spawn("remove", [snap] { snap->mapped.remove(); });
+	change("remove", false, snap, [snap] { snap->mapped.remove(); });
 }
 
 void Machine::suspend_snapshot(const SnapHandle &snap)
 {
 	note("suspend and resume", snap);
-	snap->busy = true;
-	world_.spawn("suspend", [this, snap] {
+	change("suspend", false, snap, [this, snap] {
 		snap->mapped.suspend();
 		int error = snap->mapped.resume();
 		require(!error || power_lost_, "resuming " + snap->name());
-		snap->busy = false;
 	});
 }
 
@@ -383,15 +407,11 @@ void Machine::reload_snapshot(Random &random, const SnapHandle &snap)
 	if (snap->persistent)
 		chunk = random.one_in(3) ? 0 : random.one_in(3) ? 16 : chunk;
 	note("reload", snap);
-	snap->busy = true;
-	world_.spawn("reload", [this, snap, chunk] {
-		int error =
-			snap->mapped.load(TargetType::snapshot, snap->sectors, snap->words(chunk));
-		if (!error)
-			error = snap->mapped.resume();
+	change("reload", false, snap, [this, snap, chunk] {
+		int error = snap->mapped.create(TargetType::snapshot, snap->sectors,
+						snap->words(chunk));
 		require(!error || power_lost_ || snap->cut,
 			"reloading " + snap->name() + ": " + snap->mapped.error_text());
-		snap->busy = false;
 	});
 }
 
@@ -399,9 +419,7 @@ void Machine::reload_snapshot(Random &random, const SnapHandle &snap)
 void Machine::reactivate_snapshot(const SnapHandle &snap)
 {
 	note("reactivate", snap);
-	origin_busy_ = true;
-	snap->busy = true;
-	world_.spawn("reactivate", [this, snap] {
+	change("reactivate", true, snap, [this, snap] {
 		origin_.suspend();
 		snap->mapped.suspend();
 		poll();
@@ -411,8 +429,7 @@ void Machine::reactivate_snapshot(const SnapHandle &snap)
 			snap->cow->clear_faults();
 			disk_.clear_faults();
 			Memory::instance().fail_nothing();
-			int error = snap->mapped.create(TargetType::snapshot, snap->sectors,
-							snap->words(snap->chunk));
+			int error = activate(*snap);
 			if (!power_lost_) {
 				require(!error || snap->cut, "activating " + snap->name() + ": " +
 								     snap->mapped.error_text());
@@ -424,8 +441,6 @@ void Machine::reactivate_snapshot(const SnapHandle &snap)
 			}
 		}
 		origin_.resume();
-		snap->busy = false;
-		origin_busy_ = false;
 	});
 	if (!quiesce() || snap->invalid() || snap->cut ||
 	    std::find(snaps_.begin(), snaps_.end(), snap) == snaps_.end())
@@ -433,40 +448,36 @@ void Machine::reactivate_snapshot(const SnapHandle &snap)
 	read(snap, 0, snap->sectors);
 }
 
-void Machine::change_origin(bool reload)
+void Machine::suspend_origin()
 {
-	note(reload ? "reload" : "suspend and resume", nullptr);
-	origin_busy_ = true;
-	world_.spawn("change", [this, reload] {
-		int error = 0;
-		if (!reload)
-			origin_.suspend();
-		else
-			error = origin_.load(TargetType::origin, sectors_, "disk");
-		if (!error)
-			error = origin_.resume();
-		require(!error || power_lost_, "changing the origin: " + origin_.error_text());
-		origin_busy_ = false;
+	note("suspend and resume", nullptr);
+	change("suspend", true, nullptr, [this] {
+		origin_.suspend();
+		int error = origin_.resume();
+		require(!error || power_lost_, "resuming the origin");
+	});
+}
+
+/* Not for one that merges, but for its end. */
+void Machine::reload_origin(uint64_t sectors)
+{
+	note("reload", nullptr, 0, sectors);
+	change("reload", true, nullptr, [this, sectors] {
+		int error = origin_.create(TargetType::origin, sectors, "disk");
+		require(!error || power_lost_, "reloading the origin: " + origin_.error_text());
+		if (power_lost_)
+			return;
+		merging_ = nullptr;
+		history_.grow(sectors, 0);
+		sectors_ = sectors;
 	});
 }
 
 void Machine::grow_origin(Random &random)
 {
 	uint64_t sectors = sectors_ + 1 + random.below(2 * chunk_);
-	note("grow", nullptr, 0, sectors);
 	disk_.resize(sectors);
-	origin_busy_ = true;
-	world_.spawn("grow", [this, sectors] {
-		int error = origin_.load(TargetType::origin, sectors, "disk");
-		if (!error)
-			error = origin_.resume();
-		require(!error || power_lost_, "growing the origin: " + origin_.error_text());
-		if (!error && !power_lost_) {
-			history_.grow(sectors, 0);
-			sectors_ = sectors;
-		}
-		origin_busy_ = false;
-	});
+	reload_origin(sectors);
 	quiesce();
 }
 
@@ -481,9 +492,7 @@ void Machine::begin_merge(Random &random, const SnapHandle &snap)
 		return;
 	note("merge", snap);
 	bool handover = plan_.seed % 2;
-	origin_busy_ = true;
-	snap->busy = true;
-	world_.spawn("merge", [this, snap, handover] {
+	change("merge", true, snap, [this, snap, handover] {
 		origin_.suspend();
 		snap->mapped.suspend();
 		/* The last commit may have failed. */
@@ -510,8 +519,6 @@ void Machine::begin_merge(Random &random, const SnapHandle &snap)
 			snap->mapped.resume();
 		else
 			snap->mapped.remove();
-		snap->busy = false;
-		origin_busy_ = false;
 	});
 	/* Whoever writes now meets the first batch. */
 	turn([this] { return !origin_busy_; });
@@ -534,16 +541,7 @@ void Machine::end_merge()
 	if (!is_merged())
 		return;
 	note("end of the merge of", merging_);
-	origin_busy_ = true;
-	world_.spawn("end", [this] {
-		int error = origin_.load(TargetType::origin, sectors_, "disk");
-		if (!error)
-			error = origin_.resume();
-		require(!error || power_lost_, "ending a merge: " + origin_.error_text());
-		if (!power_lost_)
-			merging_ = nullptr;
-		origin_busy_ = false;
-	});
+	reload_origin(sectors_);
 }
 
 void Machine::finish_merge()
@@ -552,7 +550,7 @@ void Machine::finish_merge()
 	if (!quiesce() || !merging_)
 		return;
 	/* One that has failed is taken up again by a resume. */
-	change_origin(false);
+	suspend_origin();
 	if (!quiesce())
 		return;
 	turn_for(long_enough_ns);
@@ -569,14 +567,12 @@ void Machine::stop_merge()
 	if (!quiesce())
 		return;
 	note("stop the merge of", merging_);
-	origin_busy_ = true;
 	SnapHandle snap = merging_;
-	world_.spawn("stop", [this, snap] {
+	change("stop", true, nullptr, [this, snap] {
 		origin_.suspend();
 		/* What the disk holds is what the origin will be, so it has to stay. */
 		if (!flush_disk()) {
 			origin_.resume();
-			origin_busy_ = false;
 			return;
 		}
 		int error = snap->mapped.load(TargetType::snapshot, snap->sectors,
@@ -597,7 +593,6 @@ void Machine::stop_merge()
 			snaps_.push_back(snap);
 		}
 		origin_.resume();
-		origin_busy_ = false;
 	});
 	quiesce();
 }

@@ -22,7 +22,6 @@
 
 #include <functional>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -118,6 +117,16 @@ private:
 		       (crash_at_commit_ && world_.wide_commits() >= crash_at_commit_);
 	}
 
+	/* The tables that are to be after a reboot; an error of dm's or 0. */
+	int activate(Snap &snap);
+	int activate_origin();
+	/*
+	 * A process that changes tables: of the origin (@origin), of @snap (or nullptr).
+	 * They are busy until it ends, and nothing else changes them.
+	 */
+	void change(const char *name, bool origin, const SnapHandle &snap,
+		    std::function<void()> body);
+
 	/* Many are the exception: they make a run long. */
 	size_t snapshots_max() const { return plan_.seed % 16 == 5 ? 16 : 4; }
 	void create_snapshot(user::Random &random);
@@ -125,7 +134,8 @@ private:
 	void suspend_snapshot(const SnapHandle &snap);
 	void reload_snapshot(user::Random &random, const SnapHandle &snap);
 	void reactivate_snapshot(const SnapHandle &snap);
-	void change_origin(bool reload);
+	void suspend_origin();
+	void reload_origin(uint64_t sectors);
 	void grow_origin(user::Random &random);
 	void begin_merge(user::Random &random, const SnapHandle &snap);
 	bool is_merged();

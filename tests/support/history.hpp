@@ -53,6 +53,15 @@ inline std::vector<uint8_t> stamped(Stamp stamp, uint64_t sector, uint64_t secto
 	return data;
 }
 
+/* Of a device's sectors from the first on. */
+inline std::vector<Stamp> stamps_of(std::span<const uint8_t> data)
+{
+	std::vector<Stamp> stamps(data.size() / 512);
+	for (uint64_t at = 0; at < stamps.size(); at++)
+		stamps[at] = stamp_of(at, &data[at * 512]);
+	return stamps;
+}
+
 class History {
 public:
 	using Tick = uint64_t;
