@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <numeric>
 #include <string>
 
 #include <CLI/CLI.hpp>
 #include <malloc.h>
 #include <unistd.h>
 
+#include "progress.hpp"
 #include "sim/exhaustive.hpp"
 #include "sim/sweep.hpp"
 #include "user/failure.hpp"
@@ -17,6 +17,7 @@
 namespace {
 
 using namespace dmsnap::sim;
+using dmsnap::tool::Progress;
 using dmsnap::user::text;
 
 constexpr int failure_code = 1, usage_code = 2;
@@ -26,42 +27,11 @@ constexpr uint64_t exhaustive_seeds = 10;
 struct Options {
 	SweepLimits limits;
 	uint64_t seed = 0;
-	bool one = false;
 	std::string keep;
 	bool quiet = false;
 	bool shrink = true;
 	bool exhaustive = false;
 	unsigned int remains = 256;
-};
-
-std::string clock_text(double seconds)
-{
-	auto whole = static_cast<unsigned long>(std::max(seconds, 0.0));
-	return text("%lu:%02lu", whole / 60, whole % 60);
-}
-
-/* One line that changes on a terminal; elsewhere a line every half a minute. */
-class Progress {
-public:
-	void say(const std::string &line, double seconds)
-	{
-		if (terminal_) {
-			std::fprintf(stderr, "\r\033[K%s", line.c_str());
-			std::fflush(stderr);
-		} else if (seconds - last_ >= 30) {
-			last_ = seconds;
-			std::fprintf(stderr, "%s\n", line.c_str());
-		}
-	}
-	void end()
-	{
-		if (terminal_)
-			std::fprintf(stderr, "\r\033[K");
-	}
-
-private:
-	bool terminal_ = isatty(STDERR_FILENO);
-	double last_ = 0;
 };
 
 int replay(const Options &options)
@@ -90,10 +60,9 @@ void report_failure(uint64_t seed, const std::string &output, bool shrink_it)
 		    static_cast<unsigned long long>(seed), static_cast<unsigned long long>(seed));
 	if (!shrink_it)
 		return;
-	Progress progress;
-	Plan least = shrink(plan_of(seed), [&](const std::string &how_far) {
-		progress.say("shrinking: " + how_far, 0);
-	});
+	Plan whole = plan_of(seed);
+	Progress progress("looking for the fewest steps", 0);
+	Plan least = shrink(whole, [&] { progress.reached(0); });
 	progress.end();
 	std::vector<unsigned int> numbers;
 	for (const Step &step : least.steps) {
@@ -106,7 +75,8 @@ void report_failure(uint64_t seed, const std::string &output, bool shrink_it)
 
 int run_sweep(const Options &options)
 {
-	Progress progress;
+	constexpr double whole = 1e6;
+	Progress progress("losing power, and recovering", static_cast<uint64_t>(whole));
 	SweepResult result = sweep(options.limits, [&](const SweepResult &now) {
 		double part = 0;
 		if (options.limits.runs)
@@ -118,14 +88,7 @@ int run_sweep(const Options &options)
 		if (options.limits.seconds)
 			part = std::max(part,
 					now.seconds / static_cast<double>(options.limits.seconds));
-		std::string left = part > 0 ? clock_text(now.seconds / part - now.seconds) : "?";
-		progress.say(text("%llu crashes recovered in %llu runs, %.0f a second, about "
-				  "%s left",
-				  static_cast<unsigned long long>(now.cycles),
-				  static_cast<unsigned long long>(now.runs),
-				  static_cast<double>(now.cycles) / std::max(now.seconds, 0.001),
-				  left.c_str()),
-			     now.seconds);
+		progress.reached(static_cast<uint64_t>(whole * std::min(part, 1.0)));
 	});
 	progress.end();
 	if (result.failed)
@@ -151,8 +114,8 @@ int run_exhaustive(const Options &options)
 		std::fflush(nullptr);
 		_exit(failure_code);
 	});
-	Progress progress;
 	for (unsigned int i = 0; i < exhaustive_count(); i++) {
+		Progress progress(exhaustive_name(i), exhaustive_seeds);
 		ExhaustiveResult all;
 		for (uint64_t seed = 1; seed <= exhaustive_seeds; seed++) {
 			ExhaustiveResult result = run_exhaustively(
@@ -161,7 +124,7 @@ int run_exhaustive(const Options &options)
 						     exhaustive_name(i),
 						     static_cast<unsigned long long>(seed),
 						     static_cast<unsigned long long>(io));
-					progress.say(where, 0);
+					progress.reached(seed - 1);
 				});
 			all.crash_points += result.crash_points;
 			all.cycles += result.cycles;

@@ -112,16 +112,28 @@ struct Shared {
 	std::atomic<uint64_t> seed_of[256];
 };
 
+/* What a failure is about: the line that says so, without its numbers. */
+std::string kind_of(const Verdict &verdict)
+{
+	size_t begin = verdict.output.find("FAIL: ");
+	if (!verdict.failed || begin == std::string::npos)
+		return {};
+	std::string kind = verdict.output.substr(begin, verdict.output.find('\n', begin) - begin);
+	std::erase_if(kind, [](char c) { return c >= '0' && c <= '9'; });
+	return kind.substr(0, 60);
+}
+
 } // namespace
 
 uint64_t run_here(const Plan &plan, bool trace)
 {
 	user::set_failure_hook(end_with);
 	MachineOptions options;
-	/* What was traced before a failure shall be seen. */
-	setvbuf(stdout, nullptr, _IOLBF, 0);
-	if (trace)
+	if (trace) {
+		/* What was traced before a failure shall be seen. */
+		setvbuf(stdout, nullptr, _IOLBF, 0);
 		options.trace = [](const std::string &line) { std::puts(line.c_str()); };
+	}
 	Machine machine(plan, std::move(options));
 	machine.run();
 	return machine.cycles();
@@ -209,18 +221,7 @@ SweepResult sweep(const SweepLimits &limits,
 	return result;
 }
 
-/* What a failure is about: the line that says so, without its numbers. */
-static std::string kind_of(const Verdict &verdict)
-{
-	size_t begin = verdict.output.find("FAIL: ");
-	if (!verdict.failed || begin == std::string::npos)
-		return {};
-	std::string kind = verdict.output.substr(begin, verdict.output.find('\n', begin) - begin);
-	std::erase_if(kind, [](char c) { return c >= '0' && c <= '9'; });
-	return kind.substr(0, 60);
-}
-
-Plan shrink(const Plan &plan, const std::function<void(const std::string &)> &say)
+Plan shrink(const Plan &plan, const std::function<void()> &progress)
 {
 	constexpr double seconds_max = 60;
 	auto begin = Clock::now();
@@ -231,6 +232,7 @@ Plan shrink(const Plan &plan, const std::function<void(const std::string &)> &sa
 		for (size_t at = 0; at < least.steps.size();) {
 			if (seconds_since(begin) > seconds_max)
 				return least;
+			progress();
 			Plan part = least;
 			auto from = part.steps.begin() + static_cast<ptrdiff_t>(at);
 			part.steps.erase(from, from + static_cast<ptrdiff_t>(std::min(
@@ -238,8 +240,6 @@ Plan shrink(const Plan &plan, const std::function<void(const std::string &)> &sa
 			if (kind_of(run_apart(part)) == kind) {
 				least = part;
 				smaller = true;
-				say(text("%zu of %zu steps", least.steps.size(),
-					 plan.steps.size()));
 			} else {
 				at += size;
 			}

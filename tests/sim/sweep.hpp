@@ -15,7 +15,6 @@ namespace dmsnap::sim {
 
 struct Verdict {
 	bool failed = false;
-	uint64_t cycles = 0;
 	/* Of a failed one: what it said. */
 	std::string output;
 };
@@ -50,7 +49,7 @@ struct SweepResult {
 SweepResult sweep(const SweepLimits &limits,
 		  const std::function<void(const SweepResult &)> &progress);
 
-/* The fewest steps of a failing plan that were found to fail too. */
-Plan shrink(const Plan &plan, const std::function<void(const std::string &)> &say);
+/* The fewest steps of a failing plan that were found to fail too.  @progress: called now and then. */
+Plan shrink(const Plan &plan, const std::function<void()> &progress);
 
 } // namespace dmsnap::sim

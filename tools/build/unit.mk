@@ -56,9 +56,9 @@ test-includes := $(user-includes) -Itests
 # information: their classes derive from the core's, which have none.
 $(core-objects): cxxflags := $(dmsnap-cxx-dialect) $(flags) $(core-includes)
 $(user-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(user-includes)
-$(test-objects) $(sim-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(test-includes)
+$(test-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(test-includes)
 $(tool-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(core-includes)
-$(tool-test-objects) $(store-maker-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) \
+$(sim-objects) $(tool-test-objects) $(store-maker-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) \
 	$(test-includes) -Itools/dmsnap
 
 .PHONY: unit unit-build sim-build tools tools-test-build man
@@ -89,10 +89,13 @@ $(out)/unit-tests: $(test-objects) $(sim-parts) $(out)/libdmsnap-user.a $(out)/l
 		$(test-objects) $(sim-parts) -L$(out) -Wl,--start-group -ldmsnap-user -ldmsnap-core -Wl,--end-group \
 		-lgtest_main -lgtest
 
-$(out)/sim: $(sim-objects) $(out)/libdmsnap-user.a $(out)/libdmsnap-core.a $(out)/.flags
+# Progress is shown as by the tools.
+progress := $(call objects,tools/dmsnap/progress.cpp)
+
+$(out)/sim: $(sim-objects) $(progress) $(out)/libdmsnap-user.a $(out)/libdmsnap-core.a $(out)/.flags
 	@echo '  LINK    $@'
 	@$(CXX) $(sanitizers) -pthread -o $@ \
-		$(sim-objects) -L$(out) -Wl,--start-group -ldmsnap-user -ldmsnap-core -Wl,--end-group
+		$(sim-objects) $(progress) -L$(out) -Wl,--start-group -ldmsnap-user -ldmsnap-core -Wl,--end-group -lfmt
 
 # Of the core, the codec alone.
 tool-libraries := -lfmt -lxxhash

@@ -9,7 +9,7 @@ import pathlib
 import shutil
 import subprocess
 
-PARTS = ("include", "src", "tests", "tools/build", "Documentation", "build/unit")
+PARTS = ("include", "src", "tests", "tools/build", "tools/dmsnap", "Documentation", "build/unit")
 
 
 class BuildFailed(Exception):
