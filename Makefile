@@ -41,7 +41,7 @@ modules-all: check-includes
 ##                       name holds PART; SAN=1: under the address and undefined behaviour
 ##                       sanitizers, SAN=thread: under the thread sanitizer
 ## make sim              build the simulator and let it recover from 20,000 crashes; tools/sim
-##                       does more. make sim-san: 5,000, under the sanitizers
+##                       does more. SAN=1: 5,000, under the sanitizers
 ## make tools            build the program dmsnap, for stores and images: build/unit/dmsnap
 ## make man              its manual pages: build/unit/man
 ## make tools-test       build it and run its tests; SAN=1: under the sanitizers
@@ -53,12 +53,9 @@ unit unit-build sim-build tools man tools-test-build: check-includes
 tools-test:
 	+@SAN='$(SAN)' tests/tools/run
 
-.PHONY: sim sim-san
+.PHONY: sim
 sim:
-	+@tools/sim
-sim-san:
-	+@$(MAKE) SAN=1 sim-build
-	@UBSAN_OPTIONS=print_stacktrace=1 '$(BUILD)'/unit-san/sim --cycles 5000
+	+@SAN='$(SAN)' tools/sim $(if $(SAN),--cycles 5000)
 
 ## make mutants [M=PART] seed defects into the core, one at a time, and see that the quick
 ##                       tests notice; those whose name holds PART

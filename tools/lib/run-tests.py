@@ -74,7 +74,7 @@ PARTS = (
     Part("sim", "crashes at any I/O, recovered and checked", ("tools/sim", "--cycles", "200000"), 60,
          full=("tools/sim", "--cycles", "3000000"), full_guess=600),
     Part("sim-exhaustive", "small workloads, crashed at every I/O with every loss", ("tools/sim", "--exhaustive"), 20),
-    Part("sim-san", "the simulator with address and undefined behaviour sanitizers", make("sim-san"), 60),
+    Part("sim-san", "the simulator with address and undefined behaviour sanitizers", make("sim", "SAN=1"), 60),
     Part("fuzz", "bytes that nobody thought of", make("fuzz"), 90, full=make("fuzz", "SECONDS=300"), full_guess=1300),
     Part("tools", "dmsnap on good, bad and hostile stores, against the core's loader", make("tools-test"), 120),
     Part("mutants-fit", "the seeded defects fit the sources", ("tools/mutants", "--check"), 10,

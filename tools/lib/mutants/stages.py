@@ -23,7 +23,8 @@ class Stage:
     dies: re.Pattern        # a line that says why it ends at once
 
 
-GTEST = (re.compile(r"\[ RUN      \] (\S+)"), re.compile(r"\[  FAILED  \] ([^\s,]+)"), re.compile(r"dmsnap: ([^:\n]+)"))
+DIES = re.compile(r"dmsnap: ([^:\n]+)")
+GTEST = (re.compile(r"\[ RUN      \] (\S+)"), re.compile(r"\[  FAILED  \] ([^\s,]+)"), DIES)
 # What takes nine tenths of the time, and says less of what is wrong, comes last.
 SLOW = {"unit-crash": "PersistentCrash*",
         "unit-copier": "Copier.copies_*:CopierThrottle.*",
@@ -35,7 +36,7 @@ def unit(name, tests):
 
 
 # The simulator names no test: what it says is wrong stands for one.
-SAYS = (re.compile(r"(?!)"), re.compile(r"FAIL: ([^:\d]{1,60})"), re.compile(r"dmsnap: ([^:]+)"))
+SAYS = (re.compile(r"(?!)"), re.compile(r"FAIL: ([^:\d\n]{1,60})"), DIES)
 SIM = ("build/unit/sim", "--runs", "3000", "--jobs", "1", "--no-shrink")
 
 STAGES = (unit("unit", "-" + ":".join(SLOW.values())), *(unit(name, tests) for name, tests in SLOW.items()),
