@@ -27,37 +27,10 @@ void dmsnap_port_log(enum dmsnap_log_level level, const char *format, ...)
 		world->add_log(std::string(names[level]) + ": " + line);
 }
 
-size_t dmsnap_port_format(char *buffer, size_t bytes, const char *format, ...)
-{
-	if (bytes == 0)
-		return 0;
-	va_list args;
-	va_start(args, format);
-	int length = std::vsnprintf(buffer, bytes, format, args);
-	va_end(args);
-	auto wanted = static_cast<size_t>(length);
-	return wanted < bytes ? wanted : bytes - 1;
-}
-
 void dmsnap_port_target_event(dmsnap_target *target)
 {
 	check_may_sleep(__func__);
 	target->events++;
-}
-
-uint64_t dmsnap_port_target_sectors(const dmsnap_target *target)
-{
-	return target->sectors;
-}
-
-uint64_t dmsnap_port_target_end(const dmsnap_target *target)
-{
-	return target->sectors;
-}
-
-bool dmsnap_port_target_suspended(const dmsnap_target *target)
-{
-	return target->suspended && *target->suspended;
 }
 
 unsigned int dmsnap_port_cow_threshold()

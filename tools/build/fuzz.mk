@@ -35,7 +35,7 @@ $(if $(filter-out $(fuzzers),$(chosen)),$(error fuzz: there are $(fuzzers); not 
 find = $(sort $(shell find $(1) -name '$(2)' 2>/dev/null))
 objects = $(patsubst %.cpp,$(out)/%.o,$(1))
 core-objects := $(call objects,$(call find,src/core,*.cpp))
-port-objects := $(call objects,$(call find,tests/fuzz/port,*.cpp))
+port-objects := $(call objects,$(call find,tests/fuzz/port,*.cpp) src/user/port_target.cpp)
 simulator-objects := $(call objects,$(call find,src/user,*.cpp) \
 	$(filter-out %/main.cpp %/sweep.cpp,$(call find,tests/sim,*.cpp)))
 own-objects = $(call objects,$(call find,tests/fuzz/$(1),*.cpp))

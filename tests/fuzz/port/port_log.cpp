@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The log part of the port: lines are made, so that their arguments are looked
- * at, counted, and forgotten.
+ * at, counted, and forgotten.  The rest of it is src/user/port_target.cpp.
  */
 #include <dmsnap/port/log.h>
 
@@ -35,36 +35,10 @@ void dmsnap_port_log(dmsnap_log_level level, const char *format, ...)
 		std::fprintf(stderr, "log: %s\n", line);
 }
 
-size_t dmsnap_port_format(char *buffer, size_t bytes, const char *format, ...)
-{
-	if (bytes == 0)
-		return 0;
-	va_list args;
-	va_start(args, format);
-	auto wanted = static_cast<size_t>(std::vsnprintf(buffer, bytes, format, args));
-	va_end(args);
-	return wanted < bytes ? wanted : bytes - 1;
-}
-
 void dmsnap_port_target_event(dmsnap_target *target)
 {
 	check_may_sleep(__func__);
 	target->events++;
-}
-
-uint64_t dmsnap_port_target_sectors(const dmsnap_target *target)
-{
-	return target->sectors;
-}
-
-uint64_t dmsnap_port_target_end(const dmsnap_target *target)
-{
-	return target->sectors;
-}
-
-bool dmsnap_port_target_suspended(const dmsnap_target *target)
-{
-	return target->suspended && *target->suspended;
 }
 
 unsigned int dmsnap_port_cow_threshold()
