@@ -78,7 +78,7 @@ PARTS = (
     Part("fuzz", "bytes that nobody thought of", make("fuzz"), 90, full=make("fuzz", "SECONDS=300"), full_guess=1300),
     Part("tools", "dmsnap on good, bad and hostile stores, against the core's loader", make("tools-test"), 120),
     Part("mutants-fit", "the seeded defects fit the sources", ("tools/mutants", "--check"), 10,
-         full=("tools/mutants",), full_guess=1500),
+         full=("tools/mutants",), full_guess=300),
     Part("guest-selftest", "the runner of the guest tests notices crashes and hangs", ("tests/vm/selftest",), 60, "default",
          MODULES),
     Part("power-selftest", "what a power cut must not lose is missed", ("tests/vm/power/selftest",), 30, "default", MODULES),
