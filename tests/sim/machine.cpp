@@ -86,7 +86,8 @@ void Machine::run()
 {
 	if (int error = activate_origin())
 		fail(text("creating the origin: error %d", error));
-	uint64_t first_snaps = options_.plain ? 0 : random_.below(snapshots_max() > 4 ? 17 : 4);
+	bool none = options_.plain || plan_.size == Size::tiny;
+	uint64_t first_snaps = none ? 0 : random_.below(snapshots_max() > 4 ? 17 : 4);
 	for (; first_snaps; first_snaps--) {
 		Random own(random_.next());
 		create_snapshot(own);

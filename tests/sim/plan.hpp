@@ -66,7 +66,7 @@ enum Trouble : unsigned int {
 
 /* Of the origin. */
 enum class Size : uint8_t {
-	/* Some chunks. */
+	/* Some chunks, and no snapshot but those that the steps make. */
 	tiny,
 	small,
 	/* So many chunks that a commit can have several sectors, and tear. */
