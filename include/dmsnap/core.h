@@ -169,6 +169,18 @@ size_t dmsnap_core_snapshot_status(struct dmsnap_snapshot *snapshot, enum dmsnap
 				   const char *name, const char *version, char *buffer,
 				   size_t bytes);
 
+/**
+ * dmsnap_core_snapshot_message() - what `dmsetup message` sends: src/core/table/message.hpp.
+ * @argc: number of words
+ * @argv: the words; not changed, not kept
+ * @buffer: gets the answer, a zero-terminated text cut at @bytes; empty if there is none
+ *
+ * What was wrong with a message goes to the log.
+ * Context: Process context. Sleeps; "commit" for I/O.
+ */
+int dmsnap_core_snapshot_message(struct dmsnap_snapshot *snapshot, unsigned int argc, char **argv,
+				 char *buffer, size_t bytes);
+
 /** The devices under a snapshot, for dm's iterate_devices.  Context: Any. */
 struct dmsnap_device *dmsnap_core_snapshot_origin_device(struct dmsnap_snapshot *snapshot);
 struct dmsnap_device *dmsnap_core_snapshot_cow_device(struct dmsnap_snapshot *snapshot);

@@ -136,6 +136,19 @@ static void snapshot_status(struct dm_target *ti, status_type_t type, unsigned i
 				    maxlen);
 }
 
+/* 1 tells dm that there is an answer. */
+static int snapshot_message(struct dm_target *ti, unsigned int argc, char **argv, char *result,
+			    unsigned int maxlen)
+{
+	unsigned int noio = memalloc_noio_save();
+	int err = dmsnap_core_snapshot_message(ti->private, argc, argv, result, maxlen);
+
+	memalloc_noio_restore(noio);
+	if (err)
+		return err;
+	return maxlen && result[0] ? 1 : 0;
+}
+
 static int snapshot_iterate_devices(struct dm_target *ti, iterate_devices_callout_fn fn, void *data)
 {
 	struct dmsnap_device *origin = dmsnap_core_snapshot_origin_device(ti->private);
@@ -172,6 +185,7 @@ struct target_type dmsnap_snapshot_target = {
 	.resume = snapshot_resume,
 	.postsuspend = snapshot_postsuspend,
 	.status = snapshot_status,
+	.message = snapshot_message,
 	.iterate_devices = snapshot_iterate_devices,
 	.io_hints = snapshot_io_hints,
 };
@@ -189,6 +203,7 @@ struct target_type dmsnap_merge_target = {
 	.resume = snapshot_resume,
 	.postsuspend = snapshot_postsuspend,
 	.status = snapshot_status,
+	.message = snapshot_message,
 	.iterate_devices = snapshot_iterate_devices,
 	.io_hints = snapshot_io_hints,
 };

@@ -167,6 +167,21 @@ std::string Mapped::text_of(dmsnap_status type)
 	return buffer;
 }
 
+int Mapped::message(const std::vector<std::string> &words, std::string *answer)
+{
+	std::vector<std::string> copy = words;
+	std::vector<char *> argv;
+	for (std::string &word : copy)
+		argv.push_back(word.data());
+	/* As much as libdevmapper offers first. */
+	std::vector<char> buffer(16384);
+	int error = dmsnap_core_snapshot_message(snapshot(), static_cast<unsigned int>(argv.size()),
+						 argv.data(), buffer.data(), buffer.size());
+	if (answer)
+		*answer = buffer.data();
+	return error;
+}
+
 int Mapped::read(uint64_t sector, std::span<uint8_t> data)
 {
 	Handle request = start_read(sector, data.size() / sector_bytes);

@@ -72,6 +72,8 @@ public:
 	/* What dmsetup prints after the target's name. */
 	std::string status() { return text_of(DMSNAP_STATUS_INFO); }
 	std::string table() { return text_of(DMSNAP_STATUS_TABLE); }
+	/* Of a snapshot: 0 or a negative errno; what it answers is in @answer. */
+	int message(const std::vector<std::string> &words, std::string *answer = nullptr);
 	/* Of the active table. */
 	dmsnap_snapshot *snapshot() const;
 	dmsnap_origin *origin() const;

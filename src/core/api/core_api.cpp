@@ -104,6 +104,14 @@ size_t dmsnap_core_snapshot_status(dmsnap_snapshot *snapshot, dmsnap_status type
 	return object_of(snapshot)->status(type, name, version, {buffer, bytes});
 }
 
+int dmsnap_core_snapshot_message(dmsnap_snapshot *snapshot, unsigned int argc, char **argv,
+				 char *buffer, size_t bytes)
+{
+	if (bytes)
+		buffer[0] = '\0';
+	return object_of(snapshot)->message(argc, argv, {buffer, bytes});
+}
+
 dmsnap_device *dmsnap_core_snapshot_origin_device(dmsnap_snapshot *snapshot)
 {
 	return object_of(snapshot)->origin_device();

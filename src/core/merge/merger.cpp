@@ -33,13 +33,16 @@ Result<Owned<Merger>> Merger::create(Snapshot &snapshot)
 }
 
 Merger::Merger(Snapshot &snapshot)
-    : snapshot_(snapshot), memory_timer_(snapshot.origin().worker(), retire_task_)
+    : snapshot_(snapshot), memory_timer_(snapshot.origin().worker(), retire_task_),
+      pace_timer_(snapshot.origin().worker(), pace_task_)
 {
 }
 
 Merger::~Merger()
 {
 	memory_timer_.cancel();
+	pace_timer_.cancel();
+	origin().worker().stop(pace_task_);
 	origin().worker().stop(put_back_task_);
 	/* A batch may be left of which the list's state is uncertain. */
 	batch_.clear();
@@ -85,10 +88,36 @@ void Merger::start()
 		dmsnap_port_log(DMSNAP_LOG_ERROR, "Snapshot is invalid: can't merge");
 		return;
 	}
+	begin_run(true);
+}
+
+void Merger::pause()
+{
 	{
 		SpinGuard guard(origin().lock());
-		stop_ = false;
-		if (running_)
+		paused_ = true;
+	}
+	origin().worker().post(pace_task_);
+}
+
+void Merger::go_on()
+{
+	begin_run(false);
+}
+
+void Merger::set_rate(uint32_t kib)
+{
+	rate_.store_relaxed(kib);
+	origin().worker().post(pace_task_);
+}
+
+/* @resumed: the device was; else a message lets the merge go on. */
+void Merger::begin_run(bool resumed)
+{
+	{
+		SpinGuard guard(origin().lock());
+		(resumed ? stop_ : paused_) = false;
+		if (stop_ || paused_ || running_ || !snapshot_.healthy())
 			return;
 		running_ = true;
 	}
@@ -106,6 +135,7 @@ void Merger::stop()
 			return;
 		idle_ = &idle;
 	}
+	origin().worker().post(pace_task_);
 	idle.wait();
 }
 
@@ -150,7 +180,7 @@ void Merger::next_batch()
 	bool stop;
 	{
 		SpinGuard guard(origin().lock());
-		stop = stop_;
+		stop = stop_ || paused_;
 	}
 	if (stop) {
 		end_run();
@@ -163,10 +193,40 @@ void Merger::next_batch()
 		end_run();
 		return;
 	}
+	if (ahead_of_rate())
+		return;
 	begun_ns_ = dmsnap_port_now_ns();
 	used_.store_relaxed(false);
 	phase_ = Phase::reading;
 	store.read_tail(tail_, batch_size());
+}
+
+/* True: what was merged last has not had its time yet, and the run waits for the rest of it. */
+bool Merger::ahead_of_rate()
+{
+	uint64_t rate = rate_.load_relaxed();
+	uint64_t now = dmsnap_port_now_ns();
+	/* A sector is half a KiB.  More than a minute is nobody's wish. */
+	uint64_t due_ms = rate && paced_sectors_ < rate * 120 ? paced_sectors_ * 500 / rate : 60000;
+	uint64_t passed_ms = (now - paced_since_ns_) / 1000000;
+
+	if (rate == 0 || passed_ms >= due_ms) {
+		paced_sectors_ = 0;
+		paced_since_ns_ = now;
+		return false;
+	}
+	phase_ = Phase::pacing;
+	pace_timer_.start(static_cast<unsigned int>(due_ms - passed_ms));
+	return true;
+}
+
+/* The time has come, or the rate has changed, or the run is to end. */
+void Merger::pace()
+{
+	if (phase_ != Phase::pacing)
+		return;
+	phase_ = Phase::idle;
+	next_batch();
 }
 
 /* Exceptions. */
@@ -174,6 +234,11 @@ uint32_t Merger::batch_size() const
 {
 	uint64_t most = batch_sectors_max >> chunk_size().shift();
 	uint64_t size = size_ < most ? size_ : most;
+	/* With a limit a quarter of a second's worth, so that it is no matter of bursts. */
+	uint64_t rate = rate_.load_relaxed();
+	uint64_t at_once = rate / 2 >> chunk_size().shift();
+	if (rate && at_once < size)
+		size = at_once;
 	return size ? static_cast<uint32_t>(size) : 1;
 }
 
@@ -195,6 +260,7 @@ void Merger::tail_ended()
 				snapshot_.persistent()->tail_is_cut(tail_);
 			}
 			merged_any_ = true;
+			paced_sectors_ += chunk_size().first_sector(tail_.count());
 			erased_ = 0;
 			phase_ = Phase::retiring;
 			retire();

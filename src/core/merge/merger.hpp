@@ -74,10 +74,21 @@ public:
 	/* It must have been stopped. */
 	~Merger();
 
-	/* Begins, or goes on.  The snapshot has its store by now.  Context: process. */
+	/*
+	 * The device was resumed: begins, or goes on, unless it is held up.  The
+	 * snapshot has its store by now.  Context: process.
+	 */
 	void start();
 	/* After return nothing is under way.  Context: process, sleeps; not on the worker. */
 	void stop();
+	/*
+	 * Holds the merge up behind the batch in hand, whatever is resumed meanwhile;
+	 * or lets it go on.  Context: process.
+	 */
+	void pause();
+	void go_on();
+	/* KiB of merged data in a second at most; 0: no limit.  Context: any. */
+	void set_rate(uint32_t kib);
 	/*
 	 * Stopped, for who goes on with the store: makes certain what the list holds.
 	 * False: it cannot be, and what the snapshot has may not be on the list.
@@ -132,13 +143,18 @@ private:
 		flushing,
 		cutting,
 		retiring,
+		/* A batch ended, and the next one is to begin later: see set_rate(). */
+		pacing,
 		/* The list is uncertain. */
 		uncertain,
 		putting_back,
 	};
 
 	/* The background. */
+	void begin_run(bool resumed);
 	void next_batch();
+	bool ahead_of_rate();
+	void pace();
 	uint32_t batch_size() const;
 	void tail_ended();
 	bool take_entries();
@@ -175,7 +191,9 @@ private:
 
 	/* Origin's lock: */
 	bool running_ = false;
-	bool stop_ = false;
+	/* Until the device is resumed for the first time, and while it is suspended. */
+	bool stop_ = true;
+	bool paused_ = false;
 	Event *idle_ = nullptr;
 	/* map() looks at the batch; writes of its chunks wait on a list. */
 	bool live_ = false;
@@ -183,11 +201,17 @@ private:
 	bool blocked_ = false;
 	Ios waiting_;
 
+	/* KiB a second. */
+	Atomic<uint32_t> rate_;
+
 	/* Worker: */
 	Phase phase_ = Phase::idle;
 	MergeBatch batch_;
 	uint32_t size_ = batch_first;
 	uint64_t begun_ns_ = 0;
+	/* What was merged since the rate was looked at last, and when that was. */
+	uint64_t paced_sectors_ = 0;
+	uint64_t paced_since_ns_ = 0;
 	bool merged_any_ = false;
 	unsigned int jobs_left_ = 0;
 	unsigned int rounds_ = 0;
@@ -211,10 +235,12 @@ private:
 	MethodTask<Merger, &Merger::writers_gone> writers_task_{*this};
 	MethodTask<Merger, &Merger::flushed> flushed_task_{*this};
 	MethodTask<Merger, &Merger::retire> retire_task_{*this};
+	MethodTask<Merger, &Merger::pace> pace_task_{*this};
 	MethodTask<Merger, &Merger::put_back> put_back_task_{*this};
 	ReaderEpoch::Waiter writers_{writers_task_};
 	Owned<MergeClaims> claims_;
 	Timer memory_timer_;
+	Timer pace_timer_;
 };
 
 } // namespace dmsnap

@@ -20,7 +20,7 @@ void CommitQueue::add(PendingRun &run)
 void CommitQueue::add_lazy(PendingRun &run)
 {
 	lazy_.push_back(run);
-	timer_.start(lazy_ms);
+	timer_.start(delay_ms_);
 }
 
 void CommitQueue::wait(CommitWaiter &waiter)

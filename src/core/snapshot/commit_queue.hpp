@@ -24,7 +24,7 @@ struct PendingRun;
 
 class CommitQueue {
 public:
-	/* As long as a lazy run may stay so. */
+	/* As long as a lazy run may stay so, unless a message says otherwise. */
 	static constexpr unsigned int lazy_ms = 1000;
 
 	CommitQueue(Snapshot &snapshot, SpinLock &lock, Worker &worker);
@@ -35,6 +35,9 @@ public:
 	void add_lazy(PendingRun &run);
 	/* The lazy runs are wanted now.  Context: any; lock. */
 	void hurry() { worker_.post_late(task_); }
+	/* For lazy runs that come from now on.  lock. */
+	void set_delay(unsigned int milliseconds) { delay_ms_ = milliseconds; }
+	unsigned int delay_ms() const { return delay_ms_; }
 	/* @waiter is told when all that was added is durable.  Context: any; lock. */
 	void wait(CommitWaiter &waiter);
 
@@ -63,6 +66,7 @@ private:
 	SpinLock &lock_;
 	Worker &worker_;
 
+	unsigned int delay_ms_ = lazy_ms;
 	Entries ready_;
 	Entries lazy_;
 	Waiters waiters_;

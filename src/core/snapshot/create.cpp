@@ -221,6 +221,7 @@ Snapshot::~Snapshot()
 		drain();
 		commits_->stop();
 		origin_->worker().stop(mark_task_);
+		origin_->worker().stop(event_task_);
 		if (store_)
 			store_->quiesce();
 	}
@@ -260,6 +261,10 @@ void Snapshot::take_over(Snapshot &source)
 	store_ = std::exchange(source.store_, nullptr);
 	if (store_)
 		store_->set_device(cow_device_);
+
+	knobs_ = source.knobs_;
+	above_low_water_ = source.above_low_water_;
+	commits_->set_delay(source.commits_->delay_ms());
 
 	health_.store_seq_cst(source.health_.load_relaxed());
 	overflowed_.store_relaxed(source.overflowed_.load_relaxed());

@@ -193,7 +193,7 @@ Snapshot::Verdict Snapshot::begin_write(Io &io, OldChunk chunk, uint64_t count, 
 		fail_locked(Failure::no_memory);
 		return {Kind::fail};
 	}
-	auto taken = store_->prepare(wanted);
+	auto taken = take_chunks(wanted);
 	if (!taken) {
 		table_->unreserve();
 		origin_->forget(write);

@@ -88,7 +88,8 @@ OriginFate Snapshot::fate_at(uint64_t sector, uint64_t end) const
 
 bool Snapshot::over_threshold() const
 {
-	return copying_chunks_ > dmsnap_port_cow_threshold();
+	return copying_chunks_ >
+	       (knobs_.in_flight ? knobs_.in_flight : dmsnap_port_cow_threshold());
 }
 
 void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
@@ -113,7 +114,7 @@ void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 				fail_locked(Failure::no_memory);
 			return;
 		}
-		auto taken = store_->prepare(count);
+		auto taken = take_chunks(count);
 		PendingRun *before = taken ? run_to_extend(copy_out, chunk, taken->begin) : nullptr;
 		if (!taken || before) {
 			table_->unreserve();
@@ -134,6 +135,25 @@ void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 		copying_chunks_ += taken->count;
 		at = chunk_size_.first_sector(chunk.value + taken->count);
 	}
+}
+
+Result<NewChunks> Snapshot::take_chunks(uint64_t wanted)
+{
+	auto taken = store_->prepare(wanted);
+	if (knobs_.low_water)
+		look_at_low_water();
+	return taken;
+}
+
+/* An event when the mark is passed, once until less is in use again. */
+void Snapshot::look_at_low_water()
+{
+	StoreUsage usage = store_->usage();
+	bool above = usage.allocated_sectors >= usage.total_sectors / 100 * knobs_.low_water;
+
+	if (above && !above_low_water_)
+		post_event();
+	above_low_water_ = above;
 }
 
 /* The run of the same copy-out that these chunks continue. */
@@ -267,6 +287,7 @@ void Snapshot::overflow()
 	}
 	overflowed_.store_relaxed(true);
 	dmsnap_port_log(DMSNAP_LOG_ERROR, "Snapshot overflowed: Unable to allocate exception.");
+	post_event();
 }
 
 void Snapshot::fail(Failure failure)
@@ -312,6 +333,27 @@ void Snapshot::marked_invalid(const Status &status)
 	dmsnap_port_target_event(target_);
 	origin_->release_held();
 
+	SpinGuard guard(origin_->lock());
+	drop();
+}
+
+/* Events wait for memory and for locks of dm's. */
+void Snapshot::post_event()
+{
+	if (event_posted_)
+		return;
+	event_posted_ = true;
+	hold();
+	origin_->worker().post(event_task_);
+}
+
+void Snapshot::raise_event()
+{
+	{
+		SpinGuard guard(origin_->lock());
+		event_posted_ = false;
+	}
+	dmsnap_port_target_event(target_);
 	SpinGuard guard(origin_->lock());
 	drop();
 }

@@ -38,6 +38,7 @@
 #include "snapshot/reader_epoch.hpp"
 #include "store/persistent_store.hpp"
 #include "store/transient_store.hpp"
+#include "table/message.hpp"
 #include "table/status_line.hpp"
 #include "table/table_line.hpp"
 
@@ -82,6 +83,7 @@ public:
 	void postsuspend();
 	size_t status(dmsnap_status type, const char *name, const char *version,
 		      std::span<char> buffer);
+	int message(unsigned int argc, const char *const *argv, std::span<char> answer);
 	dmsnap_device *origin_device() const { return origin_device_; }
 	dmsnap_device *cow_device() const { return cow_device_; }
 	uint32_t discard_sectors() const;
@@ -180,6 +182,10 @@ private:
 	Status load_store();
 	Status make_table(ChunkSize chunk_size);
 
+	/* Messages: snapshot/message.cpp. */
+	Status obey(const Message &message, std::span<char> answer);
+	Status commit_now(std::span<char> answer);
+
 	/* Mapping. */
 	dmsnap_map map_read(Io &io);
 	dmsnap_map map_write(Io &io);
@@ -201,6 +207,13 @@ private:
 	uint64_t pending_behind(OldChunk chunk) const;
 	PendingRun *run_to_extend(CopyOut &copy_out, OldChunk chunk, NewChunk new_chunk) const;
 	void make_visible(PendingRun &run);
+	/* store().prepare(), and what has to be known of it.  lock. */
+	Result<NewChunks> take_chunks(uint64_t wanted);
+	void look_at_low_water();
+
+	/* Wakes who waits for an event of the device.  lock. */
+	void post_event();
+	void raise_event();
 
 	void mark_invalid();
 	static void marked(InvalidMark &mark);
@@ -236,7 +249,18 @@ private:
 	/* The store went to another snapshot, or stayed there. */
 	bool no_store_ = false;
 
-	/* lock. */
+	/* lock: */
+
+	/* What messages set, and a handover passes on. */
+	struct Knobs {
+		/* Chunks; 0: the module's parameter. */
+		uint32_t in_flight = 0;
+		/* Percent of the COW device; 0: none. */
+		uint32_t low_water = 0;
+	} knobs_;
+	/* More is in use than that, and an event has said so. */
+	bool above_low_water_ = false;
+	bool event_posted_ = false;
 	PendingRuns pending_;
 	uint64_t copying_chunks_ = 0;
 	/* Runs, and an invalidation under way; who waits until there are none. */
@@ -253,6 +277,7 @@ private:
 		Snapshot &snapshot;
 	} mark_{*this};
 	MethodTask<Snapshot, &Snapshot::mark_invalid> mark_task_{*this};
+	MethodTask<Snapshot, &Snapshot::raise_event> event_task_{*this};
 };
 
 } // namespace dmsnap

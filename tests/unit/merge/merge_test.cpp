@@ -429,6 +429,77 @@ TEST_F(MergeTest, a_suspend_ends_the_batch_and_a_resume_goes_on)
 	EXPECT_TRUE(merged(snap));
 }
 
+TEST_F(MergeTest, that_is_paused_goes_on_when_it_is_told_to)
+{
+	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	write_random(snap, 1500);
+	ASSERT_EQ(begin(snap), 0);
+	ASSERT_TRUE(bench_.world.step());
+	ASSERT_EQ(merging_.message({"merge", "pause"}), 0);
+	bench_.world.run_until_idle();
+	std::string status = merging_.status();
+	EXPECT_NE(status, "16/65536 16");
+	EXPECT_EQ(merging_.events(), 0u);
+	EXPECT_TRUE(shows(snap));
+
+	/* A resume of the device does not end the pause. */
+	merging_.suspend();
+	ASSERT_EQ(merging_.resume(), 0);
+	bench_.world.run_until_idle();
+	EXPECT_EQ(merging_.status(), status);
+
+	/* Neither does the end of the pause begin anything while the device is suspended. */
+	merging_.suspend();
+	ASSERT_EQ(merging_.message({"merge", "resume"}), 0);
+	bench_.world.run_until_idle();
+	EXPECT_EQ(merging_.status(), status);
+	ASSERT_EQ(merging_.resume(), 0);
+	bench_.world.run_until_idle();
+	EXPECT_EQ(merging_.status(), "16/65536 16");
+	EXPECT_EQ(merging_.events(), 1u);
+	EXPECT_TRUE(merged(snap));
+}
+
+TEST_F(MergeTest, keeps_to_its_rate)
+{
+	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	for (uint64_t chunk = 0; chunk < 1000; chunk++)
+		ASSERT_EQ(bench_.write(snap, chunk * 16, 8), 0);
+	snap.mapped.remove();
+	bench_.origin.remove();
+	ASSERT_EQ(merging_.load(TargetType::merge, disk_sectors, snap.words), 0);
+	uint64_t begun = bench_.world.now_ns();
+	ASSERT_EQ(merging_.resume(), 0);
+	ASSERT_EQ(merging_.message({"merge", "rate", "1000"}), 0);
+	while (merging_.events() == 0)
+		ASSERT_TRUE(bench_.world.step());
+	EXPECT_TRUE(merged(snap));
+	/* 4000 KiB; the last quarter of a second's worth is not waited for. */
+	double seconds = static_cast<double>(bench_.world.now_ns() - begun) / 1e9;
+	EXPECT_GE(seconds, 3.7);
+	EXPECT_LE(seconds, 4.3);
+}
+
+TEST_F(MergeTest, a_slow_one_is_suspended_and_hurried_at_once)
+{
+	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	write_random(snap, 300);
+	ASSERT_EQ(begin(snap), 0);
+	ASSERT_EQ(merging_.message({"merge", "rate", "1"}), 0);
+	bench_.world.run_for(2000000000);
+	ASSERT_NE(merging_.status(), "16/65536 16");
+
+	/* It waits some seconds for its next batch now. */
+	uint64_t begun = bench_.world.now_ns();
+	merging_.suspend();
+	EXPECT_LT(bench_.world.now_ns() - begun, 100000000u);
+	ASSERT_EQ(merging_.resume(), 0);
+	ASSERT_EQ(merging_.message({"merge", "rate", "0"}), 0);
+	bench_.world.run_until_idle();
+	EXPECT_EQ(merging_.status(), "16/65536 16");
+	EXPECT_TRUE(merged(snap));
+}
+
 TEST_F(MergeTest, a_flush_reaches_both_devices)
 {
 	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
