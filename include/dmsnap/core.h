@@ -124,10 +124,17 @@ enum dmsnap_map dmsnap_core_snapshot_map(struct dmsnap_snapshot *snapshot, struc
 void dmsnap_core_snapshot_end_io(struct dmsnap_snapshot *snapshot, void *io);
 
 /**
- * dmsnap_core_snapshot_presuspend() - I/O ends soon; stops a merge.
+ * dmsnap_core_snapshot_presuspend() - all I/O is to end soon: nothing waits for a
+ * larger COW device any more, and a merge stops.
  * Context: Process context. Sleeps for the batch in hand.
  */
 void dmsnap_core_snapshot_presuspend(struct dmsnap_snapshot *snapshot);
+
+/**
+ * dmsnap_core_snapshot_presuspend_undo() - it will not be suspended after all.
+ * Context: Process context.
+ */
+void dmsnap_core_snapshot_presuspend_undo(struct dmsnap_snapshot *snapshot);
 
 /**
  * dmsnap_core_snapshot_preresume() - may the snapshot be resumed?  Refuses the
@@ -211,6 +218,13 @@ void dmsnap_core_origin_destroy(struct dmsnap_origin *origin);
  */
 enum dmsnap_map dmsnap_core_origin_map(struct dmsnap_origin *origin, struct dmsnap_bio *bio,
 				       const struct dmsnap_bio_desc *desc, void *io);
+
+/**
+ * dmsnap_core_origin_let_go() - @now: all writes are to end soon, so none waits for a
+ * larger COW device any more.  Else they have ended, or need not.
+ * Context: Process context.
+ */
+void dmsnap_core_origin_let_go(struct dmsnap_origin *origin, bool now);
 
 /** dmsnap_core_origin_status() - see dmsnap_core_snapshot_status(). */
 size_t dmsnap_core_origin_status(struct dmsnap_origin *origin, enum dmsnap_status type,

@@ -21,6 +21,11 @@ static unsigned int snapshot_copy_throttle = 100;
 module_param(snapshot_copy_throttle, uint, 0644);
 MODULE_PARM_DESC(snapshot_copy_throttle, "Part of the time that may be spent copying, in percent");
 
+static unsigned int no_space_timeout = 60;
+module_param(no_space_timeout, uint, 0644);
+MODULE_PARM_DESC(no_space_timeout,
+		 "Seconds that writes wait for a larger COW device where they are to; 0: for ever");
+
 unsigned int dmsnap_port_cow_threshold(void)
 {
 	return READ_ONCE(snapshot_cow_threshold);
@@ -29,6 +34,11 @@ unsigned int dmsnap_port_cow_threshold(void)
 unsigned int dmsnap_port_copy_throttle(void)
 {
 	return READ_ONCE(snapshot_copy_throttle);
+}
+
+unsigned int dmsnap_port_no_space_timeout(void)
+{
+	return READ_ONCE(no_space_timeout);
 }
 
 /*

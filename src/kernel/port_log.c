@@ -48,7 +48,7 @@ size_t dmsnap_port_format(char *buffer, size_t bytes, const char *format, ...)
 	return written;
 }
 
-void dmsnap_port_target_event(struct dmsnap_target *target)
+void dmsnap_port_target_event(struct dmsnap_target *target, enum dmsnap_target_event event)
 {
 	dm_table_event(to_ti(target)->table);
 }

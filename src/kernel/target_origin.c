@@ -51,6 +51,21 @@ static int origin_map(struct dm_target *ti, struct bio *bio)
 							    &desc, dmsnap_bio_io(bio)));
 }
 
+static void origin_presuspend(struct dm_target *ti)
+{
+	dmsnap_core_origin_let_go(ti->private, true);
+}
+
+static void origin_presuspend_undo(struct dm_target *ti)
+{
+	dmsnap_core_origin_let_go(ti->private, false);
+}
+
+static void origin_postsuspend(struct dm_target *ti)
+{
+	dmsnap_core_origin_let_go(ti->private, false);
+}
+
 static void origin_status(struct dm_target *ti, status_type_t type, unsigned int status_flags,
 			  char *result, unsigned int maxlen)
 {
@@ -81,6 +96,9 @@ struct target_type dmsnap_origin_target = {
 	.ctr = origin_ctr,
 	.dtr = origin_dtr,
 	.map = origin_map,
+	.presuspend = origin_presuspend,
+	.presuspend_undo = origin_presuspend_undo,
+	.postsuspend = origin_postsuspend,
 	.status = origin_status,
 	.iterate_devices = origin_iterate_devices,
 };

@@ -91,6 +91,14 @@ static void snapshot_presuspend(struct dm_target *ti)
 	memalloc_noio_restore(noio);
 }
 
+static void snapshot_presuspend_undo(struct dm_target *ti)
+{
+	unsigned int noio = memalloc_noio_save();
+
+	dmsnap_core_snapshot_presuspend_undo(ti->private);
+	memalloc_noio_restore(noio);
+}
+
 static int snapshot_preresume(struct dm_target *ti)
 {
 	unsigned int noio = memalloc_noio_save();
@@ -181,6 +189,8 @@ struct target_type dmsnap_snapshot_target = {
 	.dtr = snapshot_dtr,
 	.map = snapshot_map,
 	.end_io = snapshot_end_io,
+	.presuspend = snapshot_presuspend,
+	.presuspend_undo = snapshot_presuspend_undo,
 	.preresume = snapshot_preresume,
 	.resume = snapshot_resume,
 	.postsuspend = snapshot_postsuspend,
@@ -199,6 +209,7 @@ struct target_type dmsnap_merge_target = {
 	.map = snapshot_map,
 	.end_io = snapshot_end_io,
 	.presuspend = snapshot_presuspend,
+	.presuspend_undo = snapshot_presuspend_undo,
 	.preresume = snapshot_preresume,
 	.resume = snapshot_resume,
 	.postsuspend = snapshot_postsuspend,

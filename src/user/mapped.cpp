@@ -84,11 +84,15 @@ void Mapped::suspend()
 		return;
 	if (active_ && active_->snapshot)
 		dmsnap_core_snapshot_presuspend(active_->snapshot);
+	else if (active_)
+		dmsnap_core_origin_let_go(active_->origin, true);
 	blocked_ = true;
 	World::current().wait(this, "suspend", [this] { return in_flight_ == 0; });
 	suspended_ = true;
 	if (active_ && active_->snapshot)
 		dmsnap_core_snapshot_postsuspend(active_->snapshot);
+	else if (active_)
+		dmsnap_core_origin_let_go(active_->origin, false);
 }
 
 int Mapped::resume()

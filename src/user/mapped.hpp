@@ -69,6 +69,8 @@ public:
 	uint64_t sectors() const;
 	/* dm events raised by its targets. */
 	unsigned int events() const;
+	/* Its table was lost, and an event has said so. */
+	bool known_invalid() const { return active_ && active_->target.invalid; }
 	/* What dmsetup prints after the target's name. */
 	std::string status() { return text_of(DMSNAP_STATUS_INFO); }
 	std::string table() { return text_of(DMSNAP_STATUS_TABLE); }

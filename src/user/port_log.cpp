@@ -27,10 +27,11 @@ void dmsnap_port_log(enum dmsnap_log_level level, const char *format, ...)
 		world->add_log(std::string(names[level]) + ": " + line);
 }
 
-void dmsnap_port_target_event(dmsnap_target *target)
+void dmsnap_port_target_event(dmsnap_target *target, dmsnap_target_event event)
 {
 	check_may_sleep(__func__);
 	target->events++;
+	target->invalid |= event == DMSNAP_EVENT_INVALID;
 }
 
 unsigned int dmsnap_port_cow_threshold()
@@ -43,6 +44,12 @@ unsigned int dmsnap_port_copy_throttle()
 {
 	World *world = World::find();
 	return world ? world->copy_throttle : 100;
+}
+
+unsigned int dmsnap_port_no_space_timeout()
+{
+	World *world = World::find();
+	return world ? world->no_space_timeout : 0;
 }
 
 void dmsnap_port_warn(const char *what, const char *file, int line)

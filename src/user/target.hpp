@@ -15,6 +15,8 @@ struct dmsnap_target {
 	const bool *suspended = nullptr;
 	/* Number of dmsnap_port_target_event(). */
 	unsigned int events = 0;
+	/* One of them said so. */
+	bool invalid = false;
 };
 
 namespace dmsnap::user {

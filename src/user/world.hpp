@@ -115,6 +115,7 @@ public:
 	/* Set: told what happens, also what is not logged, e.g. each I/O. */
 	std::function<void(const std::string &)> trace;
 	unsigned int cow_threshold = 0;
+	unsigned int no_space_timeout = 60;
 	unsigned int copy_throttle = 100;
 
 	/* --- For the port and the devices. --- */

@@ -32,6 +32,11 @@ unsigned int dmsnap_port_copy_throttle(void)
 	return 100;
 }
 
+unsigned int dmsnap_port_no_space_timeout(void)
+{
+	return 60;
+}
+
 int dmsnap_kunit_io_init(struct kunit_suite *suite)
 {
 	return dmsnap_io_init();

@@ -67,7 +67,7 @@ void Machine::crash()
 	poll();
 	for (const SnapHandle &snap : snaps_) {
 		snap->was_invalid = snap->invalid();
-		snap->was_marked = snap->mapped.events() > snap->old_events;
+		snap->was_marked = snap->mapped.known_invalid();
 	}
 	require(!merging_ || origin_.status() != "Invalid", "the merge is gone");
 	note("--- the power fails");
@@ -192,10 +192,8 @@ void Machine::recover(const Remains &remains, bool for_good)
 		std::vector<uint8_t> shown = recover_snapshot(snap, remains);
 		if (shown.empty())
 			continue;
-		if (for_good) {
+		if (for_good)
 			snap->view = History(stamps_of(shown));
-			snap->old_events = snap->mapped.events();
-		}
 		left.push_back(snap);
 		all_shown.emplace_back(snap, std::move(shown));
 	}

@@ -69,6 +69,7 @@ Machine::Machine(const Plan &plan, MachineOptions options)
 	world_.trace = options_.trace;
 	world_.cow_threshold = thresholds[random_.below(4)];
 	world_.copy_throttle = throttles[random_.below(4)];
+	world_.no_space_timeout = random_.one_in(4) ? 1 : 60;
 	disk_.poke(0, stamped(1, 0, sectors_));
 	history_ = History(std::vector<Stamp>(sectors_, 1));
 }
@@ -232,6 +233,12 @@ void Machine::do_step(const Step &step)
 		if (!crash_at_commit_)
 			crash_at_commit_ = world_.wide_commits() + 1;
 		break;
+	case Action::message:
+		if (merging_ && !origin_busy_ && random.one_in(2))
+			send_to_merge(random);
+		else if (snap && !snap->busy)
+			send_message(random, snap);
+		break;
 	}
 }
 
@@ -351,7 +358,12 @@ void Machine::create_snapshot(Random &random)
 	snap->persistent = options_.plain || !random.one_in(5);
 	snap->type = !snap->persistent ? "N" : random.one_in(2) ? "PO" : "P";
 	snap->chunk = chunk;
-	snap->features = random.one_in(3) ? " 1 discard_zeroes_cow" : "";
+	snap->discards = random.one_in(3);
+	bool stalls = snap->persistent && random.one_in(3);
+	if (snap->discards && stalls)
+		snap->features = " 2 discard_zeroes_cow stall_on_full";
+	else if (snap->discards || stalls)
+		snap->features = stalls ? " 1 stall_on_full" : " 1 discard_zeroes_cow";
 	snap->sectors = !options_.plain && random.one_in(6) ? 1 + random.below(sectors_) : sectors_;
 	snap->may_fail = small || (plan_.trouble & (short_memory | disk_faults)) != 0;
 	if (tracing())
@@ -380,6 +392,52 @@ void Machine::create_snapshot(Random &random)
 	});
 	if (options_.plain || random.one_in(2))
 		turn([this] { return !origin_busy_; });
+}
+
+/* Those that sleep are a process of their own, as dmsetup is. */
+void Machine::send_message(Random &random, const SnapHandle &snap)
+{
+	const std::vector<std::vector<std::string>> messages = {
+		{"stats"},
+		{"stats", "reset"},
+		{"low_water", std::to_string(random.below(101))},
+		{"in_flight", std::to_string(random.below(8))},
+		{"commit_delay", std::to_string(1 + random.below(3000))},
+		{"stall", "on"},
+		{"stall", "off"},
+		{"commit"},
+		{"commit"},
+		{"commit"},
+	};
+	const auto &message = messages[random.below(messages.size() - (snap->persistent ? 0 : 5))];
+	note(message[0].c_str(), snap);
+	uint64_t asked = ++now_;
+	change("message", false, snap, [this, snap, message, asked] {
+		int error = snap->mapped.message(message);
+		if (power_lost_ || snap->cut)
+			return;
+		require(!error || snap->may_fail || snap->invalid(),
+			"message " + message[0] + " to " + snap->name());
+		if (message[0] == "commit" && !error && !snap->invalid())
+			snap->view.flushed(asked);
+	});
+}
+
+void Machine::send_to_merge(Random &random)
+{
+	const std::vector<std::vector<std::string>> messages = {
+		{"stats"},
+		{"merge", "pause"},
+		{"merge", "resume"},
+		{"merge", "rate", "0"},
+		{"merge", "rate", std::to_string(1 + random.below(1000))},
+	};
+	const auto &message = messages[random.below(messages.size())];
+	note(message[message.size() > 1].c_str(), merging_);
+	change("message", true, nullptr, [this, message] {
+		int error = origin_.message(message);
+		require(!error || power_lost_, "message " + message[0] + " to the merge");
+	});
 }
 
 void Machine::remove_snapshot(const SnapHandle &snap)
@@ -554,6 +612,8 @@ void Machine::finish_merge()
 	suspend_origin();
 	if (!quiesce())
 		return;
+	origin_.message({"merge", "rate", "0"});
+	origin_.message({"merge", "resume"});
 	turn_for(long_enough_ns);
 	require(is_merged(), "a merge does not end: " + origin_.status());
 	end_merge();

@@ -69,6 +69,7 @@ private:
 		unsigned int chunk = 0;
 		uint64_t sectors = 0;
 		std::string features;
+		bool discards = false;
 		History view{{}};
 		/* Something was done to it that may cost its health. */
 		bool may_fail = false;
@@ -76,9 +77,7 @@ private:
 		bool cut = false;
 		/* A process works on it. */
 		bool busy = false;
-		/* dm events up to the last crash. */
-		unsigned int old_events = 0;
-		/* At the crash: it said so; it had raised an event. */
+		/* At the crash: it said so; an event had said so. */
 		bool was_invalid = false;
 		bool was_marked = false;
 
@@ -130,6 +129,8 @@ private:
 	/* Many are the exception: they make a run long. */
 	size_t snapshots_max() const { return plan_.seed % 16 == 5 ? 16 : 4; }
 	void create_snapshot(user::Random &random);
+	void send_message(user::Random &random, const SnapHandle &snap);
+	void send_to_merge(user::Random &random);
 	void remove_snapshot(const SnapHandle &snap);
 	void suspend_snapshot(const SnapHandle &snap);
 	void reload_snapshot(user::Random &random, const SnapHandle &snap);

@@ -52,6 +52,7 @@ constexpr Kind kinds[action_count] = {
 	[static_cast<int>(Action::crash)] = {"crash", 2, 2, 0},
 	[static_cast<int>(Action::crash_soon)] = {"crash soon", 10, 10, 0},
 	[static_cast<int>(Action::crash_in_commit)] = {"crash in commit", 4, 4, 0},
+	[static_cast<int>(Action::message)] = {"message", 3, 3, 0},
 };
 
 unsigned int trouble_of(Random &random)

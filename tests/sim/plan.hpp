@@ -44,8 +44,9 @@ enum class Action : uint8_t {
 	crash,
 	crash_soon,
 	crash_in_commit,
+	message,
 };
-constexpr unsigned int action_count = static_cast<unsigned int>(Action::crash_in_commit) + 1;
+constexpr unsigned int action_count = static_cast<unsigned int>(Action::message) + 1;
 const char *to_text(Action action);
 
 struct Step {

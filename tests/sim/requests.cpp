@@ -73,7 +73,7 @@ void Machine::flush(const SnapHandle &snap)
 /* What it does is nobody's promise: from now on zeros may be there. */
 void Machine::discard(Random &random, const SnapHandle &snap)
 {
-	if (snap->features.empty())
+	if (!snap->discards)
 		return;
 	uint64_t sector, sectors;
 	choose_range(random, snap, sector, sectors);

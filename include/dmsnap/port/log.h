@@ -38,11 +38,25 @@ void dmsnap_port_log(enum dmsnap_log_level level, const char *format, ...)
 size_t dmsnap_port_format(char *buffer, size_t bytes, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+enum dmsnap_target_event {
+	/** The snapshot is invalid, and its store says so as far as it can. */
+	DMSNAP_EVENT_INVALID,
+	DMSNAP_EVENT_OVERFLOW,
+	/** So much of the COW device is in use as a message asked to be told of. */
+	DMSNAP_EVENT_LOW_WATER,
+	/** Writes wait for a larger COW device. */
+	DMSNAP_EVENT_NO_ROOM,
+	DMSNAP_EVENT_MERGED,
+	DMSNAP_EVENT_MERGE_FAILED,
+};
+
 /**
  * dmsnap_port_target_event() - wake those who wait for an event of the target's device.
+ * @event: what happened; dm passes on only that something did
+ *
  * Context: Process context. May sleep.
  */
-void dmsnap_port_target_event(struct dmsnap_target *target);
+void dmsnap_port_target_event(struct dmsnap_target *target, enum dmsnap_target_event event);
 
 /**
  * dmsnap_port_target_sectors() - length of the whole table of @target.
@@ -63,6 +77,9 @@ unsigned int dmsnap_port_cow_threshold(void);
 
 /** dmsnap_port_copy_throttle() - module parameter snapshot_copy_throttle, percent.  Context: Any. */
 unsigned int dmsnap_port_copy_throttle(void);
+
+/** dmsnap_port_no_space_timeout() - module parameter no_space_timeout, s; 0: none.  Context: Any. */
+unsigned int dmsnap_port_no_space_timeout(void);
 
 /**
  * dmsnap_port_warn() - a promise of the core's own was broken: log @what with a

@@ -82,6 +82,11 @@ void dmsnap_core_snapshot_presuspend(dmsnap_snapshot *snapshot)
 	object_of(snapshot)->presuspend();
 }
 
+void dmsnap_core_snapshot_presuspend_undo(dmsnap_snapshot *snapshot)
+{
+	object_of(snapshot)->presuspend_undo();
+}
+
 int dmsnap_core_snapshot_preresume(dmsnap_snapshot *snapshot)
 {
 	return dmsnap::handover::preresume(*object_of(snapshot));
@@ -149,6 +154,11 @@ dmsnap_map dmsnap_core_origin_map(dmsnap_origin *origin, dmsnap_bio *bio,
 				  const dmsnap_bio_desc *desc, void *io)
 {
 	return object_of(origin)->map(bio, *desc, io);
+}
+
+void dmsnap_core_origin_let_go(dmsnap_origin *origin, bool now)
+{
+	object_of(origin)->let_go(now);
 }
 
 size_t dmsnap_core_origin_status(dmsnap_origin *origin, dmsnap_status type, char *buffer,

@@ -71,6 +71,7 @@ Copier::~Copier()
 void Copier::start(CopyJob &job)
 {
 	job.started = 0;
+	job.since_ns = dmsnap_port_now_ns();
 	job.targets.for_each([](CopyTarget &target) {
 		target.sectors_left = target.sectors;
 		target.error = 0;
@@ -126,8 +127,11 @@ bool Copier::start_window(CopyJob &job)
 	window->offset = job.started;
 	window->sectors = static_cast<uint32_t>(left < room ? left : room);
 
+	window->since_ns = dmsnap_port_now_ns();
+	statistics_.page_wait_us.add((window->since_ns - job.since_ns) / 1000);
+	statistics_.read_sectors += window->sectors;
 	if (windows_in_flight_++ == 0)
-		throttle_.begin(dmsnap_port_now_ns());
+		throttle_.begin(window->since_ns);
 	job.windows++;
 	job.started += window->sectors;
 	if (job.started == job.sectors)
@@ -147,6 +151,9 @@ bool Copier::start_window(CopyJob &job)
 
 void Copier::read_done(Window &window)
 {
+	uint64_t now = dmsnap_port_now_ns();
+	statistics_.read_us.add((now - window.since_ns) / 1000);
+	window.since_ns = now;
 	/* Held until all writes are under way, so that none ends the window early. */
 	window.writes_in_flight = 1;
 	window.next_target = window.job.targets.front();
@@ -182,6 +189,7 @@ bool Copier::write_to(Window &window, CopyTarget &target)
 	Part part = part_of(window, target);
 	uint64_t skipped = part.begin - window.offset;
 	window.writes_in_flight++;
+	statistics_.written_sectors += part.sectors();
 	dmsnap_port_io_submit(
 		target.device, DMSNAP_IO_WRITE, window.job.write_flags,
 		target.sector + (part.begin - target.source_offset), part.sectors(),
@@ -223,6 +231,7 @@ void Copier::end_window(Window &window)
 {
 	CopyJob &job = window.job;
 
+	statistics_.write_us.add_us_since(window.since_ns);
 	pages_.give_back(window.pages());
 	windows_.put(&window);
 	if (--windows_in_flight_ == 0) {

@@ -27,6 +27,7 @@
 #include "base/own.hpp"
 #include "base/worker.hpp"
 #include "copier/copy_job.hpp"
+#include "copier/copy_statistics.hpp"
 #include "copier/page_reserve.hpp"
 #include "copier/throttle.hpp"
 #include "copier/window.hpp"
@@ -47,6 +48,10 @@ public:
 	 * done(); callbacks may run before this returns.
 	 */
 	void start(CopyJob &job);
+
+	CopyStatistics &statistics() { return statistics_; }
+	/* Pages in use. */
+	size_t pages_out() const { return pages_.out(); }
 
 private:
 	using Jobs = List<CopyJob, &CopyJob::link>;
@@ -80,6 +85,7 @@ private:
 	List<Window, &Window::stalled_link> stalled_;
 	size_t windows_in_flight_ = 0;
 	Throttle throttle_;
+	CopyStatistics statistics_;
 
 	MethodTask<Copier, &Copier::pump> pump_task_{*this};
 	Timer throttle_timer_{worker_, pump_task_};

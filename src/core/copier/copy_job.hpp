@@ -74,6 +74,7 @@ private:
 	/* Sectors from the start for which a read has been started. */
 	uint64_t started = 0;
 	unsigned int windows = 0;
+	uint64_t since_ns = 0;
 };
 
 } // namespace dmsnap

@@ -26,6 +26,8 @@ struct Window {
 	/* From the start of the job. */
 	uint64_t offset = 0;
 	uint32_t sectors = 0;
+	/* When what is under way was begun. */
+	uint64_t since_ns = 0;
 
 	void read_ended();
 	MethodTask<Window, &Window::read_ended> read_task{*this};

@@ -189,7 +189,7 @@ void Merger::next_batch()
 	PersistentStore &store = *snapshot_.persistent();
 	if (store.exceptions() == 0) {
 		if (std::exchange(merged_any_, false))
-			dmsnap_port_target_event(snapshot_.target());
+			dmsnap_port_target_event(snapshot_.target(), DMSNAP_EVENT_MERGED);
 		end_run();
 		return;
 	}
@@ -417,6 +417,9 @@ void Merger::retire()
 			table.erase(run.old_begin, run.count);
 		}
 	}
+	statistics_.chunks += tail_.count();
+	statistics_.batch_chunks.add(tail_.count());
+	statistics_.batch_us.add_us_since(begun_ns_);
 	dissolve();
 	adapt();
 	/* Anew from the queue, so that others of the worker have their turn. */
@@ -443,9 +446,10 @@ void Merger::give_up(const char *text)
 {
 	dmsnap_port_log(DMSNAP_LOG_ERROR, "%s", text);
 	failed_.store_relaxed(true);
+	statistics_.failures++;
 	if (phase_ != Phase::uncertain)
 		dissolve();
-	dmsnap_port_target_event(snapshot_.target());
+	dmsnap_port_target_event(snapshot_.target(), DMSNAP_EVENT_MERGE_FAILED);
 	merged_any_ = false;
 	end_run();
 

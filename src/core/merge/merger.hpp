@@ -59,6 +59,7 @@
 #include "origin/io.hpp"
 #include "origin/origin.hpp"
 #include "snapshot/reader_epoch.hpp"
+#include "snapshot/statistics.hpp"
 #include "store/list_tail.hpp"
 
 namespace dmsnap {
@@ -95,6 +96,8 @@ public:
 	 * Context: process, sleeps; not on the worker.
 	 */
 	bool make_list_certain();
+	/* Worker. */
+	MergeStatistics &statistics() { return statistics_; }
 	/* The last run ended with an error.  Context: any. */
 	bool failed() const { return failed_.load_relaxed(); }
 
@@ -213,6 +216,7 @@ private:
 	uint64_t paced_sectors_ = 0;
 	uint64_t paced_since_ns_ = 0;
 	bool merged_any_ = false;
+	MergeStatistics statistics_;
 	unsigned int jobs_left_ = 0;
 	unsigned int rounds_ = 0;
 	bool last_round_ = false;

@@ -50,6 +50,8 @@ struct Io {
 	/* A read of the snapshot that went to the origin. */
 	bool tracked = false;
 	ReaderEpoch::Token token = 0;
+	/* When it was held first; 0: it was not. */
+	uint64_t held_ns = 0;
 	/* Of what was sent while the bio was held. */
 	int error = 0;
 

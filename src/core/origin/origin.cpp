@@ -24,6 +24,8 @@ struct Origin::Survey {
 	/* As far as this holds; if chunks are missing, as far as one of them reaches. */
 	uint64_t until;
 	PendingRun *run;
+	/* Of a snapshot without room. */
+	Stall *stall;
 };
 
 Result<Owned<Origin>> Origin::create(uint64_t id, const char *name)
@@ -64,6 +66,7 @@ dmsnap_map Origin::write(Io &io)
 			return DMSNAP_MAP_REMAPPED;
 		}
 	}
+	io.held_ns = dmsnap_port_now_ns();
 	return examine(io, true) == Held::no ? DMSNAP_MAP_REMAPPED : DMSNAP_MAP_HELD;
 }
 
@@ -97,6 +100,9 @@ Held Origin::examine(Io &io, bool may_cut)
 		case OriginFate::Kind::stuck:
 			hold(io);
 			return Held::on_list;
+		case OriginFate::Kind::no_room:
+			here.stall->wait(io);
+			return Held::elsewhere;
 		case OriginFate::Kind::missing:
 			return copy_out(io, at, here, may_cut);
 		}
@@ -106,10 +112,10 @@ Held Origin::examine(Io &io, bool may_cut)
 
 Origin::Survey Origin::survey(uint64_t sector, uint64_t end)
 {
-	Survey all{OriginFate::Kind::safe, end, nullptr};
+	Survey all{OriginFate::Kind::safe, end, nullptr, nullptr};
 	uint64_t missing_until = sector;
 
-	snapshots_.for_each([&](const Snapshot &snapshot) {
+	snapshots_.for_each([&](Snapshot &snapshot) {
 		if (!snapshot.watches(sector))
 			return;
 		OriginFate fate = snapshot.fate_at(sector, end);
@@ -123,6 +129,9 @@ Origin::Survey Origin::survey(uint64_t sector, uint64_t end)
 			if (missing_until < fate.until)
 				missing_until = fate.until;
 			break;
+		case OriginFate::Kind::no_room:
+			all.stall = &snapshot.stall();
+			[[fallthrough]];
 		case OriginFate::Kind::stuck:
 			if (all.kind != OriginFate::Kind::pending)
 				all.kind = fate.kind;
@@ -311,8 +320,11 @@ Held Origin::retry(Io &io)
 		return io.snapshot->retry(io);
 
 	Held held = examine(io, false);
-	if (held == Held::no)
+	if (held == Held::no) {
+		if (io.held_ns)
+			held_us_.add_us_since(io.held_ns);
 		io.pass(io);
+	}
 	return held;
 }
 
@@ -335,6 +347,16 @@ void Origin::retry_held()
 		held_.push_front(*io);
 		return;
 	}
+}
+
+void Origin::let_go(bool now)
+{
+	RcuGuard rcu;
+	SpinGuard guard(lock_);
+
+	letting_go_ += now ? 1 : -1u;
+	if (now)
+		snapshots_.for_each([](Snapshot &snapshot) { snapshot.stall().look(); });
 }
 
 void Origin::freeze()

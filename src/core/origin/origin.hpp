@@ -71,6 +71,8 @@ public:
 	SpinLock &lock() { return lock_; }
 	Worker &worker() { return *worker_; }
 	Copier &copier() { return *copier_; }
+	/* How long writes were held that were.  Worker. */
+	Histogram &held_us() { return held_us_; }
 	/* Changed only under the Registry's mutex. */
 	SnapshotSet &snapshots() { return snapshots_; }
 
@@ -84,6 +86,14 @@ public:
 	bool any_held() const { return !held_.empty(); }
 	/* Something has ended that held bios may wait for.  Context: any; no lock needed. */
 	void release_held() { worker_->post(held_task_); }
+
+	/*
+	 * A target over the origin is to be suspended, and its writes have to end: none
+	 * waits for a larger COW device.  Or it is not any more.  Context: process.
+	 */
+	void let_go(bool now);
+	/* lock. */
+	bool letting_go() const { return letting_go_ > 0; }
 
 	/* No write reaches the origin, or begins anything, until thaw().  Sleeps. */
 	void freeze();
@@ -136,6 +146,10 @@ private:
 	/* In existence. */
 	size_t operations_ = 0;
 
+	/* Targets that are to be suspended. */
+	unsigned int letting_go_ = 0;
+	/* Worker. */
+	Histogram held_us_;
 	Ios held_;
 	/* The last copy-out made, while it has not begun. */
 	CopyOut *open_ = nullptr;

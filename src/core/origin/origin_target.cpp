@@ -48,6 +48,13 @@ dmsnap_map OriginTarget::map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void 
 	return origin_->write(*new (space) Io(bio, desc, *origin_));
 }
 
+void OriginTarget::let_go(bool now)
+{
+	if (now != letting_go_)
+		origin_->let_go(now);
+	letting_go_ = now;
+}
+
 size_t OriginTarget::status(dmsnap_status type, std::span<char> buffer) const
 {
 	if (type != DMSNAP_STATUS_TABLE) {

@@ -24,12 +24,15 @@ public:
 
 	dmsnap_map map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *space);
 	size_t status(dmsnap_status type, std::span<char> buffer) const;
+	/* See dmsnap_core_origin_let_go(). */
+	void let_go(bool now);
 	dmsnap_device *device() const { return device_; }
 
 private:
 	dmsnap_target *target_;
 	dmsnap_device *device_ = nullptr;
 	OriginRef origin_;
+	bool letting_go_ = false;
 };
 
 } // namespace dmsnap

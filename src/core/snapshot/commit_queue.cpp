@@ -43,6 +43,7 @@ void CommitQueue::start()
 		committing_ = true;
 	}
 	batch_.status = {};
+	begun_ns_ = dmsnap_port_now_ns();
 	if (!snapshot_.healthy()) {
 		batch_.status = fail(Error::write_failed);
 		end(false);
@@ -64,8 +65,15 @@ void CommitQueue::end(bool flushed)
 
 	if (!status)
 		snapshot_.fail(Snapshot::Failure::io);
-	while (CommitEntry *entry = batch_.entries.pop_front())
+	if (flushed)
+		snapshot_.statistics().commit_us.add_us_since(begun_ns_);
+	uint64_t runs = 0;
+	while (CommitEntry *entry = batch_.entries.pop_front()) {
+		runs++;
 		snapshot_.run_recorded(static_cast<PendingRun &>(*entry), status);
+	}
+	if (flushed)
+		snapshot_.statistics().commit_runs.add(runs);
 
 	Waiters waiters;
 	waiters.take_all(batch_waiters_);

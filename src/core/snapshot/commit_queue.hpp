@@ -77,6 +77,8 @@ private:
 		explicit Batch(CommitQueue &of) : CommitBatch(&batch_ended), queue(of) {}
 		CommitQueue &queue;
 	} batch_{*this};
+	/* When the batch was started; worker. */
+	uint64_t begun_ns_ = 0;
 	/* Those who came before the batch was started. */
 	Waiters batch_waiters_;
 

@@ -91,6 +91,10 @@ int Snapshot::open_store(char **argv, const char *&error)
 	store_args_ = *args;
 	if (store_args_.chunk_sectors)
 		chunk_size_ = ChunkSize(store_args_.chunk_sectors);
+	if (features_.stall_on_full && store_args_.type != StoreType::persistent) {
+		error = "stall_on_full needs a persistent store";
+		return to_errno(Error::argument_count);
+	}
 	if (merges() && !mergeable()) {
 		error = handover::not_mergeable;
 		return to_errno(Error::argument_count);
@@ -106,12 +110,14 @@ int Snapshot::join_origin(const char *&error)
 	}
 	auto readers = make_owned<ReaderEpoch>(origin_->worker());
 	auto commits = make_owned<CommitQueue>(*this, origin_->lock(), origin_->worker());
-	if (!readers || !commits) {
+	auto stall = make_owned<Stall>(*this);
+	if (!readers || !commits || !stall) {
 		error = "Could not allocate mempool for pending exceptions";
 		return to_errno(Error::no_memory);
 	}
 	readers_ = std::move(*readers);
 	commits_ = std::move(*commits);
+	stall_ = std::move(*stall);
 	if (merges()) {
 		auto merger = Merger::create(*this);
 		if (!merger) {
@@ -218,6 +224,7 @@ Snapshot::~Snapshot()
 		merger_->stop();
 	if (commits_) {
 		handover::leaving(*this);
+		stall_->stop();
 		drain();
 		commits_->stop();
 		origin_->worker().stop(mark_task_);
@@ -228,6 +235,7 @@ Snapshot::~Snapshot()
 	merger_.reset();
 	transient_.reset();
 	persistent_.reset();
+	stall_.reset();
 	commits_.reset();
 	readers_.reset();
 	origin_.reset();
@@ -262,8 +270,12 @@ void Snapshot::take_over(Snapshot &source)
 	if (store_)
 		store_->set_device(cow_device_);
 
+	source.stall_->release();
 	knobs_ = source.knobs_;
 	above_low_water_ = source.above_low_water_;
+	statistics_ = source.statistics_;
+	invalid_reason_ = source.invalid_reason_;
+	invalid_ns_ = source.invalid_ns_;
 	commits_->set_delay(source.commits_->delay_ms());
 
 	health_.store_seq_cst(source.health_.load_relaxed());

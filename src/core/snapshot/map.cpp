@@ -177,6 +177,14 @@ Snapshot::Verdict Snapshot::begin_write(Io &io, OldChunk chunk, uint64_t count, 
 		origin_->hold(io);
 		return {Kind::held_on_list};
 	};
+	auto wait_for_device = [&]() -> Verdict {
+		if (may_cut)
+			io.cut(chunk_size_.first_sector(chunk.value + 1));
+		stall_->wait(io);
+		return {Kind::held};
+	};
+	if (stall_->active())
+		return wait_for_device();
 	if ((may_cut && origin_->any_held()) || (partial && over_threshold()))
 		return wait_for_room();
 
@@ -197,6 +205,8 @@ Snapshot::Verdict Snapshot::begin_write(Io &io, OldChunk chunk, uint64_t count, 
 	if (!taken) {
 		table_->unreserve();
 		origin_->forget(write);
+		if (stall_->begin())
+			return wait_for_device();
 		overflow();
 		return {Kind::fail};
 	}
@@ -301,11 +311,33 @@ dmsnap_map Snapshot::map_discard(dmsnap_bio *bio, const dmsnap_bio_desc &desc, v
 	return DMSNAP_MAP_HELD;
 }
 
-/* I/O still comes, and what waits for the merge ends with it. */
+/* I/O still comes, and what waits for the merge or for a larger device ends with it. */
 void Snapshot::presuspend()
 {
+	let_go(true);
 	if (merger_)
 		merger_->stop();
+}
+
+void Snapshot::presuspend_undo()
+{
+	let_go(false);
+	if (merger_)
+		merger_->start();
+}
+
+/* Who merges is the origin to its user. */
+void Snapshot::let_go(bool now)
+{
+	if (now == letting_go_)
+		return;
+	letting_go_ = now;
+	if (merges()) {
+		origin_->let_go(now);
+		return;
+	}
+	SpinGuard guard(origin_->lock());
+	stall_->let_go(now);
 }
 
 void Snapshot::resumed()
@@ -326,6 +358,7 @@ void Snapshot::postsuspend()
 		Event durable;
 	} sync;
 
+	let_go(false);
 	if (!commits_->undurable())
 		return;
 	{

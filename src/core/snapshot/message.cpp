@@ -5,6 +5,7 @@
  */
 #include <dmsnap/port/log.h>
 
+#include "base/text_writer.hpp"
 #include "snapshot/snapshot.hpp"
 #include "store/sync_io.hpp"
 
@@ -30,6 +31,12 @@ Status Snapshot::obey(const Message &message, std::span<char> answer)
 	using Kind = Message::Kind;
 
 	switch (message.kind) {
+	case Kind::stats:
+		on_worker([&] { report(answer); });
+		return {};
+	case Kind::stats_reset:
+		on_worker([&] { begin_statistics(); });
+		return {};
 	case Kind::commit:
 		return commit_now(answer);
 	case Kind::merge_pause:
@@ -50,6 +57,14 @@ Status Snapshot::obey(const Message &message, std::span<char> answer)
 
 	SpinGuard guard(origin_->lock());
 	switch (message.kind) {
+	case Kind::stall_on:
+	case Kind::stall_off:
+		if (merges() || store_args_.type != StoreType::persistent)
+			return dmsnap::fail(Error::message_elsewhere);
+		knobs_.stall = message.kind == Kind::stall_on ? Knobs::Stall::on
+							      : Knobs::Stall::off;
+		stall_->look();
+		break;
 	case Kind::low_water:
 		knobs_.low_water = message.value;
 		above_low_water_ = false;
@@ -67,6 +82,77 @@ Status Snapshot::obey(const Message &message, std::span<char> answer)
 		return dmsnap::fail(Error::message_elsewhere);
 	}
 	return {};
+}
+
+/* What is counted is the worker's. */
+template <typename Body> void Snapshot::on_worker(Body body)
+{
+	struct Call : Task {
+		explicit Call(Body &of)
+		    : Task([](Task &task) {
+			      auto &call = static_cast<Call &>(task);
+			      call.body();
+			      call.done.set();
+		      }),
+		      body(of)
+		{
+		}
+		Body &body;
+		Event done;
+	} call(body);
+	origin_->worker().post(call);
+	call.done.wait();
+}
+
+/* Its own, and the copier's, which serves all snapshots of the origin. */
+void Snapshot::begin_statistics()
+{
+	statistics_ = {};
+	if (merger_)
+		merger_->statistics() = {};
+	origin_->copier().statistics() = {};
+	origin_->held_us() = {};
+}
+
+void Snapshot::report(std::span<char> answer)
+{
+	TextWriter text(answer);
+	text.line("stats", 1);
+	{
+		SpinGuard guard(origin_->lock());
+		text.line("stalled", stall_->active());
+		text.line("copying_chunks", copying_chunks_);
+		if (invalid_reason_) {
+			text.line("invalid_reason", invalid_reason_);
+			text.line("invalid_seconds",
+				  (dmsnap_port_now_ns() - invalid_ns_) / 1000000000);
+		}
+		text.line("table_pages", table_ ? table_->pages() : 0);
+	}
+	text.line("copies", statistics_.copies);
+	text.line("copied_chunks", statistics_.copied_chunks);
+	text.line("copy_us", statistics_.copy_us);
+	text.line("writes", statistics_.writes);
+	text.line("written_chunks", statistics_.written_chunks);
+	text.line("write_us", statistics_.write_us);
+	text.line("commit_us", statistics_.commit_us);
+	text.line("commit_runs", statistics_.commit_runs);
+	text.line("readers_us", statistics_.readers_us);
+	if (merger_) {
+		const MergeStatistics &merge = merger_->statistics();
+		text.line("merged_chunks", merge.chunks);
+		text.line("merge_failures", merge.failures);
+		text.line("merge_batch_us", merge.batch_us);
+		text.line("merge_batch_chunks", merge.batch_chunks);
+	}
+	const CopyStatistics &copies = origin_->copier().statistics();
+	text.line("origin_pages", origin_->copier().pages_out());
+	text.line("origin_held_us", origin_->held_us());
+	text.line("origin_page_wait_us", copies.page_wait_us);
+	text.line("origin_read_sectors", copies.read_sectors);
+	text.line("origin_read_us", copies.read_us);
+	text.line("origin_written_sectors", copies.written_sectors);
+	text.line("origin_write_us", copies.write_us);
 }
 
 /*

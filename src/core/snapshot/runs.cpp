@@ -83,7 +83,10 @@ OriginFate Snapshot::fate_at(uint64_t sector, uint64_t end) const
 	/* A run that was lost after it had become visible is in the table, but in no store. */
 	if (fate.mapped && (healthy() || unsettled_.load_relaxed() == 0))
 		return {OriginFate::Kind::safe, until, nullptr};
-	return {healthy() ? OriginFate::Kind::missing : OriginFate::Kind::stuck, until, nullptr};
+	OriginFate::Kind kind = !healthy()	   ? OriginFate::Kind::stuck
+				: stall_->active() ? OriginFate::Kind::no_room
+						   : OriginFate::Kind::missing;
+	return {kind, until, nullptr};
 }
 
 bool Snapshot::over_threshold() const
@@ -121,7 +124,8 @@ void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 			origin_->forget(*run);
 		}
 		if (!taken) {
-			fail_locked(Failure::no_space);
+			if (!stall_->begin())
+				fail_locked(Failure::no_space);
 			return;
 		}
 		if (before) {
@@ -139,7 +143,10 @@ void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 
 Result<NewChunks> Snapshot::take_chunks(uint64_t wanted)
 {
-	auto taken = store_->prepare(wanted);
+	uint64_t allowed = stall_->allowance();
+	if (allowed == 0)
+		return dmsnap::fail(Error::cow_device_full);
+	auto taken = store_->prepare(wanted < allowed ? wanted : allowed);
 	if (knobs_.low_water)
 		look_at_low_water();
 	return taken;
@@ -152,7 +159,7 @@ void Snapshot::look_at_low_water()
 	bool above = usage.allocated_sectors >= usage.total_sectors / 100 * knobs_.low_water;
 
 	if (above && !above_low_water_)
-		post_event();
+		post_event(DMSNAP_EVENT_LOW_WATER);
 	above_low_water_ = above;
 }
 
@@ -175,6 +182,9 @@ void Snapshot::wanted(const PendingRun &run)
 
 void Snapshot::copied(PendingRun &run, int error)
 {
+	statistics_.copies++;
+	statistics_.copied_chunks += run.run.count;
+	statistics_.copy_us.add_us_since(run.since_ns);
 	if (error)
 		fail(Failure::io);
 	{
@@ -204,6 +214,9 @@ void Snapshot::written(PendingRun &run)
 	bool visible = false;
 	bool fua = io.fua;
 
+	statistics_.writes++;
+	statistics_.written_chunks += run.run.count;
+	statistics_.write_us.add_us_since(run.since_ns);
 	if (write.error)
 		fail(Failure::io);
 	{
@@ -248,12 +261,14 @@ void Snapshot::run_recorded(PendingRun &run, const Status &status)
 		SpinGuard guard(origin_->lock());
 		make_visible(run);
 	}
+	run.since_ns = dmsnap_port_now_ns();
 	if (readers_->wait(run.readers))
 		run_settled(run);
 }
 
 void Snapshot::run_settled(PendingRun &run)
 {
+	statistics_.readers_us.add_us_since(run.since_ns);
 	{
 		SpinGuard guard(origin_->lock());
 		pending_.remove(run);
@@ -287,7 +302,7 @@ void Snapshot::overflow()
 	}
 	overflowed_.store_relaxed(true);
 	dmsnap_port_log(DMSNAP_LOG_ERROR, "Snapshot overflowed: Unable to allocate exception.");
-	post_event();
+	post_event(DMSNAP_EVENT_OVERFLOW);
 }
 
 void Snapshot::fail(Failure failure)
@@ -301,6 +316,8 @@ void Snapshot::fail_locked(Failure failure)
 	if (!healthy())
 		return;
 	health_.store_seq_cst(Health::failing);
+	invalid_reason_ = reason_of(failure);
+	invalid_ns_ = dmsnap_port_now_ns();
 	dmsnap_port_log(DMSNAP_LOG_ERROR, "%s", text_of(failure));
 
 	char name[DMSNAP_DEVICE_NAME_BYTES];
@@ -308,6 +325,7 @@ void Snapshot::fail_locked(Failure failure)
 	dmsnap_port_log(DMSNAP_LOG_ERROR, "snapshot with COW device %s is invalid: %s", name,
 			reason_of(failure));
 	hold();
+	stall_->look();
 	/* Lazy runs are lost, and must not wait for their timer to learn it. */
 	commits_->hurry();
 	origin_->worker().post(mark_task_);
@@ -330,7 +348,7 @@ void Snapshot::marked_invalid(const Status &status)
 				"the COW device does not take the mark \"invalid\": %s",
 				to_text(status.error()));
 	health_.store_seq_cst(Health::invalid);
-	dmsnap_port_target_event(target_);
+	dmsnap_port_target_event(target_, DMSNAP_EVENT_INVALID);
 	origin_->release_held();
 
 	SpinGuard guard(origin_->lock());
@@ -338,8 +356,9 @@ void Snapshot::marked_invalid(const Status &status)
 }
 
 /* Events wait for memory and for locks of dm's. */
-void Snapshot::post_event()
+void Snapshot::post_event(dmsnap_target_event event)
 {
+	event_ = event;
 	if (event_posted_)
 		return;
 	event_posted_ = true;
@@ -349,11 +368,13 @@ void Snapshot::post_event()
 
 void Snapshot::raise_event()
 {
+	dmsnap_target_event event;
 	{
 		SpinGuard guard(origin_->lock());
 		event_posted_ = false;
+		event = event_;
 	}
-	dmsnap_port_target_event(target_);
+	dmsnap_port_target_event(target_, event);
 	SpinGuard guard(origin_->lock());
 	drop();
 }

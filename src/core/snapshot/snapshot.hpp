@@ -27,6 +27,7 @@
 #pragma once
 
 #include <dmsnap/core.h>
+#include <dmsnap/port/log.h>
 
 #include "base/atomic.hpp"
 #include "base/own.hpp"
@@ -36,6 +37,8 @@
 #include "snapshot/commit_queue.hpp"
 #include "snapshot/pending_run.hpp"
 #include "snapshot/reader_epoch.hpp"
+#include "snapshot/stall.hpp"
+#include "snapshot/statistics.hpp"
 #include "store/persistent_store.hpp"
 #include "store/transient_store.hpp"
 #include "table/message.hpp"
@@ -55,6 +58,8 @@ struct OriginFate {
 		pending,
 		/* It lacks it, and is failing: wait until it is invalid. */
 		stuck,
+		/* It lacks it, and has no room: see its stall. */
+		no_room,
 	};
 
 	Kind kind = Kind::safe;
@@ -79,6 +84,7 @@ public:
 	dmsnap_map map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *space);
 	void end_io(Io &io);
 	void presuspend();
+	void presuspend_undo();
 	void resumed();
 	void postsuspend();
 	size_t status(dmsnap_status type, const char *name, const char *version,
@@ -132,6 +138,8 @@ public:
 	/* Something refers to the snapshot that dm does not know of.  lock. */
 	void hold() { users_++; }
 	void drop();
+	/* Wakes who waits for an event of the device.  lock. */
+	void post_event(dmsnap_target_event event);
 
 	/* No lock. */
 	Fate fate_of(OldChunk chunk, uint64_t max) const { return table_->find(chunk, max); }
@@ -150,6 +158,14 @@ public:
 	ExceptionStore &store() { return *store_; }
 	CommitQueue &commits() { return *commits_; }
 	ReaderEpoch &readers() { return *readers_; }
+	Stall &stall() { return *stall_; }
+	SnapshotStatistics &statistics() { return statistics_; }
+	/* lock. */
+	bool stalls_on_full() const
+	{
+		return knobs_.stall == Knobs::Stall::as_table ? features_.stall_on_full
+							      : knobs_.stall == Knobs::Stall::on;
+	}
 	Origin &origin() const { return *origin_; }
 	ChunkSize chunk_size() const { return chunk_size_; }
 	dmsnap_target *target() const { return target_; }
@@ -185,6 +201,9 @@ private:
 	/* Messages: snapshot/message.cpp. */
 	Status obey(const Message &message, std::span<char> answer);
 	Status commit_now(std::span<char> answer);
+	void report(std::span<char> answer);
+	void begin_statistics();
+	template <typename Body> void on_worker(Body body);
 
 	/* Mapping. */
 	dmsnap_map map_read(Io &io);
@@ -198,6 +217,7 @@ private:
 	Verdict begin_write(Io &io, OldChunk chunk, uint64_t count, bool may_cut);
 	dmsnap_map carry_out(Io &io, const Verdict &verdict, bool in_map);
 	void sent_durable(Io &io, int error);
+	void let_go(bool now);
 	void overflow();
 	uint64_t chunks_to(const Io &io) const;
 
@@ -211,8 +231,6 @@ private:
 	Result<NewChunks> take_chunks(uint64_t wanted);
 	void look_at_low_water();
 
-	/* Wakes who waits for an event of the device.  lock. */
-	void post_event();
 	void raise_event();
 
 	void mark_invalid();
@@ -236,6 +254,7 @@ private:
 	ExceptionStore *store_ = nullptr;
 	Owned<ReaderEpoch> readers_;
 	Owned<CommitQueue> commits_;
+	Owned<Stall> stall_;
 	/* nullptr: of the snapshot target. */
 	Owned<Merger> merger_;
 
@@ -248,6 +267,8 @@ private:
 	bool awaits_handover_ = false;
 	/* The store went to another snapshot, or stayed there. */
 	bool no_store_ = false;
+	/* Between presuspend() and its end. */
+	bool letting_go_ = false;
 
 	/* lock: */
 
@@ -257,10 +278,13 @@ private:
 		uint32_t in_flight = 0;
 		/* Percent of the COW device; 0: none. */
 		uint32_t low_water = 0;
+		enum class Stall : uint8_t { as_table, on, off } stall = Stall::as_table;
 	} knobs_;
 	/* More is in use than that, and an event has said so. */
 	bool above_low_water_ = false;
 	bool event_posted_ = false;
+	/* The last one, if several come together. */
+	dmsnap_target_event event_ = {};
 	PendingRuns pending_;
 	uint64_t copying_chunks_ = 0;
 	/* Runs, and an invalidation under way; who waits until there are none. */
@@ -271,6 +295,11 @@ private:
 	 * found in the table is no proof that the origin may be overwritten.
 	 */
 	Atomic<uint32_t> unsettled_;
+
+	/* How it was lost; lock. */
+	const char *invalid_reason_ = nullptr;
+	uint64_t invalid_ns_ = 0;
+	SnapshotStatistics statistics_;
 
 	struct Mark : InvalidMark {
 		explicit Mark(Snapshot &of) : InvalidMark(&marked), snapshot(of) {}

@@ -15,14 +15,6 @@ const char *type_word(const StoreArgs &store)
 	return store.overflow ? "PO" : "P";
 }
 
-/* The parser lets no other combination through. */
-const char *feature_words(const Features &features)
-{
-	if (features.discard_passdown_origin)
-		return " 2 discard_zeroes_cow discard_passdown_origin";
-	return features.discard_zeroes_cow ? " 1 discard_zeroes_cow" : "";
-}
-
 constexpr char yes_or_no(bool value)
 {
 	return value ? 'y' : 'n';
@@ -52,9 +44,18 @@ size_t format_status(std::span<char> buffer, const SnapshotState &state, const S
 size_t format_table(std::span<char> buffer, const DeviceNames &devices, const StoreArgs &store,
 		    const Features &features)
 {
-	return dmsnap_port_format(buffer.data(), buffer.size(), "%s %s %s %u%s", devices.origin,
-				  devices.cow, type_word(store), store.chunk_sectors,
-				  feature_words(features));
+	unsigned int count = features.discard_zeroes_cow + features.discard_passdown_origin +
+			     features.stall_on_full;
+	size_t length = dmsnap_port_format(buffer.data(), buffer.size(), "%s %s %s %u",
+					   devices.origin, devices.cow, type_word(store),
+					   store.chunk_sectors);
+	if (count == 0)
+		return length;
+	return length + dmsnap_port_format(
+				buffer.data() + length, buffer.size() - length, " %u%s%s%s", count,
+				features.discard_zeroes_cow ? " discard_zeroes_cow" : "",
+				features.discard_passdown_origin ? " discard_passdown_origin" : "",
+				features.stall_on_full ? " stall_on_full" : "");
 }
 
 size_t format_measurement(std::span<char> buffer, const char *target, const char *version,

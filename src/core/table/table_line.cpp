@@ -8,7 +8,10 @@ namespace dmsnap {
 
 namespace {
 
-constexpr unsigned int features_max = 2;
+constexpr unsigned int features_max = 3;
+/* Of those that in-tree has too. */
+constexpr unsigned int in_tree_features_max = 2;
+constexpr const char *stall_on_full = "stall_on_full";
 
 constexpr bool is_digit(char c)
 {
@@ -65,11 +68,19 @@ std::expected<Features, const char *> parse_features(unsigned int argc, const ch
 		return std::unexpected("Invalid number of feature arguments");
 
 	const char *const *name = argv + table_word::features + 1;
+	bool too_many = count > in_tree_features_max;
+	for (uint32_t i = 0; i < count; i++)
+		too_many &= !equal_in_any_case(name[i], stall_on_full);
+	if (too_many)
+		return std::unexpected("Invalid number of feature arguments");
+
 	for (; count > 0; count--, name++) {
 		if (equal_in_any_case(*name, "discard_zeroes_cow"))
 			features.discard_zeroes_cow = true;
 		else if (equal_in_any_case(*name, "discard_passdown_origin"))
 			features.discard_passdown_origin = true;
+		else if (equal_in_any_case(*name, stall_on_full))
+			features.stall_on_full = true;
 		else
 			return std::unexpected("Unrecognised feature requested");
 	}

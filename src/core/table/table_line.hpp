@@ -32,6 +32,8 @@ struct Features {
 	bool discard_zeroes_cow = false;
 	/* A discard goes on to the origin; only together with the other one. */
 	bool discard_passdown_origin = false;
+	/* Without room writes wait for a larger COW device; of a persistent store. */
+	bool stall_on_full = false;
 };
 
 /*
@@ -41,7 +43,8 @@ struct Features {
  * The count is read as dm core reads it: white space in front is skipped, then
  * digits to the end of the word, and only the low 32 bits count.  Features may
  * come twice, in any case of letters.  Words behind the counted ones are not
- * looked at.
+ * looked at.  In-tree has no stall_on_full, and takes two words at most; a line that
+ * counts to three must have it among them.
  */
 std::expected<Features, const char *> parse_features(unsigned int argc, const char *const *argv);
 

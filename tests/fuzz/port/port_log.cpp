@@ -35,7 +35,7 @@ void dmsnap_port_log(dmsnap_log_level level, const char *format, ...)
 		std::fprintf(stderr, "log: %s\n", line);
 }
 
-void dmsnap_port_target_event(dmsnap_target *target)
+void dmsnap_port_target_event(dmsnap_target *target, dmsnap_target_event)
 {
 	check_may_sleep(__func__);
 	target->events++;
@@ -49,6 +49,11 @@ unsigned int dmsnap_port_cow_threshold()
 unsigned int dmsnap_port_copy_throttle()
 {
 	return 100;
+}
+
+unsigned int dmsnap_port_no_space_timeout()
+{
+	return 60;
 }
 
 void dmsnap_port_warn(const char *what, const char *file, int line)

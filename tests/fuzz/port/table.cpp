@@ -156,6 +156,11 @@ int Table::wait()
 	return std::exchange(io_error_, 0);
 }
 
+int Table::message(unsigned int argc, char **argv, std::span<char> answer)
+{
+	return dmsnap_core_snapshot_message(snapshot_, argc, argv, answer.data(), answer.size());
+}
+
 std::string_view Table::status(dmsnap_status type)
 {
 	size_t length;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include <dmsnap/core.h>
@@ -42,6 +43,8 @@ public:
 	int flush();
 	int discard(uint64_t sector, uint64_t sectors);
 
+	/* Of a snapshot: its answer is in @answer. */
+	int message(unsigned int argc, char **argv, std::span<char> answer);
 	std::string_view status(dmsnap_status type);
 	uint64_t sectors() const { return target_.sectors; }
 	unsigned int events() const { return target_.events; }

@@ -17,46 +17,12 @@
 #include "fuzz/check.hpp"
 #include "fuzz/input.hpp"
 #include "fuzz/port/machine.hpp"
+#include "fuzz/words.hpp"
 #include "table/status_line.hpp"
 #include "table/table_line.hpp"
 
 namespace dmsnap::fuzz {
 namespace {
-
-/* As dm hands them over: zero-terminated, in memory that may be written. */
-class Words {
-public:
-	static constexpr size_t words_max = 12;
-
-	explicit Words(std::span<const uint8_t> bytes)
-	    : text_(reinterpret_cast<const char *>(bytes.data()), bytes.size())
-	{
-		for (size_t at = 0; at < text_.size() && count_ < words_max;
-		     at += std::strlen(&text_[at]) + 1)
-			argv_[count_++] = &text_[at];
-	}
-	explicit Words(std::string_view line) : text_(line)
-	{
-		for (size_t at = 0; at < text_.size() && count_ < words_max;) {
-			argv_[count_++] = &text_[at];
-			at = std::min(text_.find(' ', at), text_.size());
-			if (at < text_.size())
-				text_[at++] = '\0';
-		}
-	}
-	Words(const Words &) = delete;
-	Words &operator=(const Words &) = delete;
-
-	unsigned int count() const { return count_; }
-	char **argv() { return argv_; }
-	char *const *argv() const { return argv_; }
-	const char *operator[](size_t i) const { return argv_[i]; }
-
-private:
-	std::string text_;
-	char *argv_[words_max] = {};
-	unsigned int count_ = 0;
-};
 
 /* What the words are, or not. */
 struct Meaning {
@@ -97,16 +63,20 @@ std::optional<Features> features_of(const Words &words)
 	/* More than 32 bits wrap around. */
 	for (char c : number)
 		count = count * 10u + static_cast<uint32_t>(c - '0');
-	if (count > 2 || words.count() < 5 + count)
+	if (count > 3 || words.count() < 5 + count)
 		return {};
 	for (uint32_t i = 5; i < 5 + count; i++) {
 		if (strcasecmp(words[i], "discard_zeroes_cow") == 0)
 			features.discard_zeroes_cow = true;
 		else if (strcasecmp(words[i], "discard_passdown_origin") == 0)
 			features.discard_passdown_origin = true;
+		else if (strcasecmp(words[i], "stall_on_full") == 0)
+			features.stall_on_full = true;
 		else
 			return {};
 	}
+	if (count == 3 && !features.stall_on_full)
+		return {};
 	if (features.discard_passdown_origin && !features.discard_zeroes_cow)
 		return {};
 	return features;
@@ -149,7 +119,8 @@ bool same(const StoreArgs &a, const StoreArgs &b)
 bool same(const Features &a, const Features &b)
 {
 	return a.discard_zeroes_cow == b.discard_zeroes_cow &&
-	       a.discard_passdown_origin == b.discard_passdown_origin;
+	       a.discard_passdown_origin == b.discard_passdown_origin &&
+	       a.stall_on_full == b.stall_on_full;
 }
 
 /* The parser's answer; empty if the words are refused. */
@@ -220,7 +191,8 @@ void check_constructor(TargetType type, Words &words, const std::optional<Meanin
 		/* Nothing but a device can be wrong with words that the parser takes. */
 		if (error && meaning && type == TargetType::snapshot &&
 		    meaning->store.type == StoreType::transient && meaning->store.chunk_sectors)
-			FUZZ_CHECK(!find_device(words[0]) || !find_device(words[1]) ||
+			FUZZ_CHECK(meaning->features.stall_on_full || !find_device(words[0]) ||
+				   !find_device(words[1]) ||
 				   find_device(words[0]) == find_device(words[1]));
 	}
 	machine.check_nothing_left();

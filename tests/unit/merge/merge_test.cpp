@@ -460,6 +460,20 @@ TEST_F(MergeTest, that_is_paused_goes_on_when_it_is_told_to)
 	EXPECT_TRUE(merged(snap));
 }
 
+TEST_F(MergeTest, says_what_it_has_done)
+{
+	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	ASSERT_EQ(bench_.write(0, 300 * 8), 0);
+	ASSERT_EQ(begin(snap), 0);
+	bench_.world.run_until_idle();
+	std::string answer;
+	ASSERT_EQ(merging_.message({"stats"}, &answer), 0);
+	EXPECT_NE(answer.find("\nmerged_chunks 300\n"), answer.npos);
+	/* 256 chunks, then the rest. */
+	EXPECT_NE(answer.find("\nmerge_batch_chunks 32:1 256:1\n"), answer.npos);
+	EXPECT_NE(answer.find("\nmerge_failures 0\n"), answer.npos);
+}
+
 TEST_F(MergeTest, keeps_to_its_rate)
 {
 	Bench::Snap &snap = bench_.add("P 8", cow_sectors);

@@ -3,6 +3,8 @@
  * Messages to a snapshot, and the events it raises.
  */
 #include <cerrno>
+#include <map>
+#include <sstream>
 
 #include <gtest/gtest.h>
 
@@ -155,6 +157,116 @@ TEST(SnapshotMessage, commit_delay_says_how_long_a_write_may_go_unrecorded)
 	EXPECT_LT(took_ms, 200u);
 	bench.crash();
 	EXPECT_TRUE(bench.right(snap));
+}
+
+/* The lines of "stats": each name, and what follows it. */
+std::map<std::string, std::string> stats_of(user::Mapped &mapped)
+{
+	std::string answer;
+	EXPECT_EQ(mapped.message({"stats"}, &answer), 0);
+	std::map<std::string, std::string> lines;
+	std::istringstream stream(answer);
+	for (std::string line; std::getline(stream, line);) {
+		size_t space = line.find(' ');
+		lines[line.substr(0, space)] = space == line.npos ? "" : line.substr(space + 1);
+	}
+	return lines;
+}
+
+/* All that a histogram counts. */
+uint64_t sum_of(const std::string &histogram)
+{
+	std::istringstream stream(histogram);
+	uint64_t sum = 0;
+	for (std::string bucket; stream >> bucket;)
+		sum += std::stoull(bucket.substr(bucket.find(':') + 1));
+	return sum;
+}
+
+TEST(SnapshotMessage, stats_count_what_was_done)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(0, 24), 0);
+	ASSERT_EQ(bench.write(800, 8), 0);
+	ASSERT_EQ(bench.write(snap, 160, 16), 0);
+	ASSERT_EQ(snap.mapped.flush(), 0);
+	auto stats = stats_of(snap.mapped);
+	EXPECT_EQ(stats["stats"], "1");
+	EXPECT_EQ(stats["stalled"], "0");
+	EXPECT_EQ(stats["copying_chunks"], "0");
+	EXPECT_EQ(stats["copies"], "2");
+	EXPECT_EQ(stats["copied_chunks"], "4");
+	EXPECT_EQ(sum_of(stats["copy_us"]), 2u);
+	EXPECT_EQ(stats["writes"], "1");
+	EXPECT_EQ(stats["written_chunks"], "2");
+	EXPECT_EQ(sum_of(stats["write_us"]), 1u);
+	EXPECT_EQ(sum_of(stats["commit_us"]), 3u);
+	EXPECT_EQ(stats["commit_runs"], "1:3");
+	EXPECT_EQ(sum_of(stats["readers_us"]), 3u);
+	EXPECT_EQ(sum_of(stats["origin_held_us"]), 2u);
+	EXPECT_EQ(stats["origin_read_sectors"], "32");
+	EXPECT_EQ(stats["origin_written_sectors"], "32");
+	EXPECT_EQ(sum_of(stats["origin_read_us"]), 2u);
+	EXPECT_EQ(sum_of(stats["origin_write_us"]), 2u);
+	EXPECT_EQ(sum_of(stats["origin_page_wait_us"]), 2u);
+	EXPECT_EQ(stats.count("invalid_reason"), 0u);
+	EXPECT_EQ(stats.count("merged_chunks"), 0u);
+
+	ASSERT_EQ(snap.mapped.message({"stats", "reset"}), 0);
+	stats = stats_of(snap.mapped);
+	EXPECT_EQ(stats["copies"], "0");
+	EXPECT_EQ(stats["copy_us"], "");
+	EXPECT_EQ(stats["origin_read_sectors"], "0");
+	EXPECT_EQ(stats["origin_held_us"], "");
+}
+
+TEST(SnapshotMessage, stats_sort_times_by_powers_of_2)
+{
+	Bench bench;
+	bench.world.add_device({.name = "slow", .sectors = 16384, .latency_ns = 3000000});
+	user::Mapped snapshot("slow");
+	ASSERT_EQ(snapshot.create(TargetType::snapshot, 4096, "disk slow P 8"), 0);
+	ASSERT_EQ(snapshot.message({"stats", "reset"}), 0);
+	ASSERT_EQ(bench.write(0, 8), 0);
+	auto stats = stats_of(snapshot);
+	/* 3 ms lie between 2048 and 4096 us; the commit takes a flush as well. */
+	EXPECT_EQ(stats["origin_write_us"], "2048:1");
+	EXPECT_EQ(stats["copy_us"], "2048:1");
+	EXPECT_EQ(sum_of(stats["commit_us"]), 1u);
+	EXPECT_NE(stats["commit_us"].substr(0, 2), "0:");
+}
+
+TEST(SnapshotMessage, stats_say_how_a_snapshot_was_lost)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8", 4 * 8);
+	ASSERT_EQ(bench.write(0, 100), 0);
+	bench.world.run_for(5'000'000'000);
+	auto stats = stats_of(snap.mapped);
+	EXPECT_EQ(stats["invalid_reason"], "no free chunk");
+	EXPECT_GE(std::stoull(stats["invalid_seconds"]), 4u);
+}
+
+TEST(SnapshotMessage, an_answer_is_cut_where_there_is_no_room)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(0, 100), 0);
+	char stats[] = "stats";
+	char *argv[] = {stats};
+	std::string whole;
+	ASSERT_EQ(snap.mapped.message({"stats"}, &whole), 0);
+	for (size_t bytes : {0u, 1u, 2u, 7u, 20u, 100u}) {
+		std::vector<char> part(bytes + 1, '?');
+		EXPECT_EQ(dmsnap_core_snapshot_message(snap.mapped.snapshot(), 1, argv, part.data(),
+						       bytes),
+			  0);
+		EXPECT_EQ(part[bytes], '?');
+		if (bytes) {
+			EXPECT_EQ(std::string(part.data()), whole.substr(0, bytes - 1));
+		}
+	}
 }
 
 TEST(SnapshotMessage, knobs_go_along_in_a_handover)

@@ -70,6 +70,29 @@ TEST(TableFeatures, are_taken_in_any_order_and_case)
 	expect_features({"2", "Discard_Passdown_Origin", "discard_zeroes_cow"}, true, true);
 }
 
+TEST(TableFeatures, that_in_tree_has_not_may_be_one_more)
+{
+	auto features = features_behind({"1", "Stall_On_Full"});
+	ASSERT_TRUE(features) << features.error();
+	EXPECT_TRUE(features->stall_on_full);
+	EXPECT_FALSE(features->discard_zeroes_cow);
+	features = features_behind(
+		{"3", "discard_passdown_origin", "stall_on_full", "discard_zeroes_cow"});
+	ASSERT_TRUE(features) << features.error();
+	EXPECT_TRUE(features->stall_on_full && features->discard_zeroes_cow &&
+		    features->discard_passdown_origin);
+	EXPECT_STREQ(complaint({"4", "stall_on_full", "stall_on_full", "stall_on_full",
+				"stall_on_full"}),
+		     bad_count);
+	EXPECT_STREQ(complaint({"2", "stall_on_full", "discard_passdown_origin"}),
+		     "discard_passdown_origin feature depends on discard_zeroes_cow");
+	/* Behind the counted ones it counts for nothing. */
+	EXPECT_STREQ(complaint({"3", "discard_zeroes_cow", "discard_zeroes_cow",
+				"discard_zeroes_cow", "stall_on_full"}),
+		     bad_count);
+	EXPECT_STREQ(complaint({"1", "stall_on_ful"}), "Unrecognised feature requested");
+}
+
 TEST(TableFeatures, may_come_twice)
 {
 	expect_features({"2", "DISCARD_zeroes_cow", "discard_zeroes_cow", "junk"}, true, false);

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a copier counts: of windows, the pieces of 256 KiB at most in which it copies.
+ * Times are in microseconds.  Worker's.
+ */
+#pragma once
+
+#include "base/histogram.hpp"
+
+namespace dmsnap {
+
+struct CopyStatistics {
+	uint64_t read_sectors = 0;
+	uint64_t written_sectors = 0;
+	/* From the start of the job until there were pages. */
+	Histogram page_wait_us;
+	Histogram read_us;
+	/* Until the last write to any COW device has ended. */
+	Histogram write_us;
+};
+
+} // namespace dmsnap

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "snapshot/stall.hpp"
+
+#include <dmsnap/port/log.h>
+
+#include "snapshot/snapshot.hpp"
+
+namespace dmsnap {
+
+namespace {
+
+void say(dmsnap_log_level level, dmsnap_device *cow, const char *text)
+{
+	char name[DMSNAP_DEVICE_NAME_BYTES];
+	dmsnap_port_device_name(cow, name);
+	dmsnap_port_log(level, "snapshot with COW device %s: %s", name, text);
+}
+
+} // namespace
+
+Stall::Stall(Snapshot &snapshot) : snapshot_(snapshot), timer_(snapshot.origin().worker(), task_)
+{
+}
+
+bool Stall::applies() const
+{
+	return snapshot_.stalls_on_full() && !over_ && !letting_go_ &&
+	       !snapshot_.origin().letting_go();
+}
+
+uint64_t Stall::allowance()
+{
+	if (active_)
+		return 0;
+	if (!snapshot_.stalls_on_full())
+		return UINT64_MAX;
+
+	StoreUsage usage = snapshot_.store().usage();
+	uint64_t reserve = usage.total_sectors / 16;
+	reserve = reserve < reserve_sectors_max ? reserve : reserve_sectors_max;
+	uint64_t taken = usage.allocated_sectors + reserve;
+	uint64_t left = taken < usage.total_sectors
+				? snapshot_.chunk_size().chunk_of(usage.total_sectors - taken)
+				: 0;
+	if (left > 0)
+		over_ = false;
+	return applies() ? left : UINT64_MAX;
+}
+
+bool Stall::begin()
+{
+	if (active_)
+		return true;
+	if (!applies())
+		return false;
+	active_ = true;
+	since_ns_ = dmsnap_port_now_ns();
+	total_sectors_ = snapshot_.store().usage().total_sectors;
+	say(DMSNAP_LOG_WARNING, snapshot_.cow_device(),
+	    "it is full, writes wait for a larger device");
+	snapshot_.post_event(DMSNAP_EVENT_NO_ROOM);
+	timer_.start(check_ms);
+	/* Who is held for another reason may have to wait here now. */
+	snapshot_.origin().release_held();
+	return true;
+}
+
+void Stall::release()
+{
+	active_ = false;
+	while (Io *io = ios_.pop_front())
+		snapshot_.origin().hold(*io);
+	snapshot_.origin().release_held();
+}
+
+void Stall::let_go(bool now)
+{
+	letting_go_ = now;
+	if (now)
+		look();
+}
+
+void Stall::look()
+{
+	snapshot_.origin().worker().post(task_);
+}
+
+void Stall::check()
+{
+	SpinGuard guard(snapshot_.origin().lock());
+
+	if (!active_)
+		return;
+	uint64_t timeout = dmsnap_port_no_space_timeout();
+	uint64_t seconds = (dmsnap_port_now_ns() - since_ns_) / 1000000000;
+	bool grown = snapshot_.store().usage().total_sectors > total_sectors_;
+	bool too_long = timeout && seconds >= timeout;
+
+	if (snapshot_.healthy() && applies() && !grown && !too_long) {
+		timer_.start(check_ms);
+		return;
+	}
+	if (grown) {
+		say(DMSNAP_LOG_INFO, snapshot_.cow_device(), "it has grown, writes go on");
+	} else if (too_long) {
+		say(DMSNAP_LOG_WARNING, snapshot_.cow_device(),
+		    "no larger device came in time, writes go on until it is full");
+		over_ = true;
+	}
+	release();
+}
+
+void Stall::stop()
+{
+	{
+		SpinGuard guard(snapshot_.origin().lock());
+		release();
+	}
+	timer_.cancel();
+	snapshot_.origin().worker().stop(task_);
+}
+
+} // namespace dmsnap

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Stall: writes that need a chunk of a COW device without any wait here for a larger
+ * device, where they would cost the snapshot its validity otherwise.  Only if somebody
+ * asked for it, in the table line or with a message.
+ *
+ * While it lasts nobody takes a chunk of this snapshot; what needs none goes on.  It ends,
+ * and who waits is looked at anew, when
+ *
+ *   - the COW device has grown: that is looked at now and then, for nobody tells;
+ *   - the time is over (module parameter no_space_timeout): then everything goes on to
+ *     the end of the device, and what happens there is what happens without a stall;
+ *   - the origin's device or the snapshot's is to be suspended.  For that its bios have
+ *     to end, and if there is a file system on it, it writes before that what it has;
+ *   - the snapshot has failed, or goes.
+ *
+ * A stall that a suspend ends needs room: LVM2 suspends both devices to make the COW
+ * device larger.  So a stall begins before the device is full, and leaves a reserve, a
+ * sixteenth of the device and 256 MiB at most, to what comes during a suspend.
+ *
+ * Locking: the origin's lock for everything.
+ */
+#pragma once
+
+#include "base/worker.hpp"
+#include "origin/io.hpp"
+
+namespace dmsnap {
+
+class Snapshot;
+
+class Stall {
+public:
+	/* As often the COW device's length is looked at. */
+	static constexpr unsigned int check_ms = 500;
+	static constexpr uint64_t reserve_sectors_max = 524288;
+
+	explicit Stall(Snapshot &snapshot);
+
+	/* lock, for all: */
+
+	/* Chunks that may be taken now; UINT64_MAX: as many as there are. */
+	uint64_t allowance();
+	/* There is no chunk.  False: it is not for the stall. */
+	bool begin();
+	bool active() const { return active_; }
+	void wait(Io &io) { ios_.push_back(io); }
+	/* Everything goes on. */
+	void release();
+	/* The device of the snapshot is about to be suspended, and is. */
+	void let_go(bool now);
+
+	/* Something has changed: see whether it is to end.  Context: any. */
+	void look();
+	/* Nobody can find the snapshot any more.  Context: process, sleeps; not on the worker. */
+	void stop();
+
+private:
+	bool applies() const;
+	void check();
+
+	Snapshot &snapshot_;
+	bool active_ = false;
+	bool letting_go_ = false;
+	/* It took too long; until there is room. */
+	bool over_ = false;
+	/* When it began. */
+	uint64_t since_ns_ = 0;
+	uint64_t total_sectors_ = 0;
+	Ios ios_;
+	MethodTask<Stall, &Stall::check> task_{*this};
+	Timer timer_;
+};
+
+} // namespace dmsnap

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A COW device without room, where writes wait for a larger one.
+ */
+#include <gtest/gtest.h>
+
+#include "unit/snapshot/bench.hpp"
+
+namespace dmsnap::test {
+namespace {
+
+using user::Mapped;
+using user::TargetType;
+
+/* 64 chunks: header, area, 58 of data, and a reserve of 4. */
+constexpr uint64_t cow_sectors = 64 * 8;
+constexpr uint64_t room = 58;
+constexpr uint64_t reserve = 4;
+
+constexpr uint64_t seconds = 1'000'000'000;
+
+class StallTest : public testing::Test {
+protected:
+	Bench::Snap &add(const std::string &store = "P 8 1 stall_on_full")
+	{
+		return bench_.add(store, cow_sectors);
+	}
+	/* Takes all the room there is but for the reserve. */
+	void fill() { ASSERT_EQ(bench_.write(0, room * 8), 0); }
+	/* A write of a chunk that was never written before. */
+	Mapped::Handle one_more()
+	{
+		next_ -= 8;
+		return bench_.start_write(next_, 8);
+	}
+	bool done_in(const Mapped::Handle &request, uint64_t time)
+	{
+		bench_.world.run_for(time);
+		return request->done;
+	}
+
+	Bench bench_;
+	uint64_t next_ = 4096;
+};
+
+TEST_F(StallTest, origin_writes_wait_and_go_on_when_the_device_has_grown)
+{
+	auto &snap = add();
+	fill();
+	Mapped::Handle first = one_more(), second = one_more();
+	EXPECT_FALSE(done_in(first, 10 * seconds));
+	EXPECT_FALSE(second->done);
+	EXPECT_EQ(snap.mapped.events(), 1u);
+	EXPECT_EQ(snap.mapped.status(), "480/512 16");
+	EXPECT_TRUE(bench_.world.log_holds("it is full, writes wait for a larger device"));
+
+	snap.cow.resize(2 * cow_sectors);
+	EXPECT_TRUE(done_in(first, seconds));
+	EXPECT_EQ(first->error, 0);
+	EXPECT_TRUE(second->done);
+	EXPECT_EQ(snap.mapped.events(), 1u);
+	EXPECT_TRUE(bench_.right(snap));
+	bench_.crash();
+	EXPECT_TRUE(bench_.right(snap));
+}
+
+TEST_F(StallTest, what_needs_no_room_goes_on)
+{
+	auto &snap = add();
+	auto &other = bench_.add("P 8", 4 * cow_sectors);
+	fill();
+	Mapped::Handle waits = one_more();
+	ASSERT_FALSE(done_in(waits, seconds));
+	/* Both snapshots have these. */
+	EXPECT_EQ(bench_.write(8, 16), 0);
+	EXPECT_EQ(bench_.write(snap, 8, 16), 0);
+	EXPECT_EQ(snap.mapped.flush(), 0);
+	EXPECT_EQ(bench_.write(other, 2000, 100), 0);
+	EXPECT_TRUE(bench_.right(snap));
+	EXPECT_TRUE(bench_.right(other));
+	/* The full one has these, only the new one lacks them. */
+	auto &third = bench_.add("P 8", 4 * cow_sectors);
+	EXPECT_EQ(bench_.write(16, 16), 0);
+	EXPECT_TRUE(bench_.right(third));
+	EXPECT_FALSE(waits->done);
+	snap.cow.resize(2 * cow_sectors);
+	EXPECT_EQ(bench_.origin.wait(waits), 0);
+}
+
+TEST_F(StallTest, snapshot_writes_wait_too)
+{
+	for (const char *store : {"P 8 1 stall_on_full", "PO 8 1 STALL_ON_FULL"}) {
+		auto &snap = add(store);
+		ASSERT_EQ(bench_.write(snap, 0, room * 8), 0);
+		std::vector<uint8_t> data = bench_.fresh(2000, 24);
+		Mapped::Handle write = snap.mapped.start_write(2000, data);
+		ASSERT_FALSE(done_in(write, 20 * seconds));
+		EXPECT_EQ(snap.mapped.flush(), 0);
+		EXPECT_EQ(bench_.write(0, 64), 0);
+		snap.cow.resize(2 * cow_sectors);
+		EXPECT_EQ(snap.mapped.wait(write), 0);
+		snap.frozen.write(2000, data);
+		EXPECT_TRUE(bench_.right(snap));
+		snap.mapped.remove();
+	}
+}
+
+TEST_F(StallTest, ends_after_a_time_and_then_the_snapshot_is_lost)
+{
+	auto &snap = add();
+	fill();
+	std::vector<Mapped::Handle> writes;
+	for (uint64_t n = 0; n <= reserve; n++)
+		writes.push_back(one_more());
+	EXPECT_FALSE(done_in(writes[0], 59 * seconds));
+	for (uint64_t n = 0; n <= reserve; n++) {
+		EXPECT_TRUE(done_in(writes[n], 2 * seconds));
+		EXPECT_EQ(writes[n]->error, 0);
+	}
+	EXPECT_EQ(snap.mapped.status(), "Invalid");
+}
+
+TEST_F(StallTest, that_has_ended_begins_again_when_there_was_room)
+{
+	auto &snap = add();
+	fill();
+	Mapped::Handle first = one_more();
+	EXPECT_FALSE(done_in(first, 59 * seconds));
+	EXPECT_TRUE(done_in(first, 2 * seconds));
+	snap.cow.resize(cow_sectors + 8 * 8);
+	for (int n = 0; n < 6; n++)
+		EXPECT_EQ(bench_.origin.wait(one_more()), 0);
+	Mapped::Handle last = one_more();
+	EXPECT_FALSE(done_in(last, 30 * seconds));
+	EXPECT_TRUE(bench_.right(snap));
+	snap.cow.resize(2 * cow_sectors);
+	EXPECT_EQ(bench_.origin.wait(last), 0);
+}
+
+TEST_F(StallTest, lasts_for_ever_without_a_timeout)
+{
+	auto &snap = add();
+	bench_.world.no_space_timeout = 0;
+	fill();
+	Mapped::Handle write = one_more();
+	EXPECT_FALSE(done_in(write, 100000 * seconds));
+	snap.cow.resize(2 * cow_sectors);
+	EXPECT_EQ(bench_.origin.wait(write), 0);
+	EXPECT_TRUE(bench_.right(snap));
+}
+
+TEST_F(StallTest, a_user_who_knows_overflow_gets_it_after_the_time)
+{
+	auto &snap = add("PO 8 1 stall_on_full");
+	ASSERT_EQ(bench_.write(snap, 0, room * 8), 0);
+	std::vector<Mapped::Handle> writes;
+	for (uint64_t n = 0; n <= reserve; n++)
+		writes.push_back(
+			snap.mapped.start_write(2000 + n * 8, bench_.fresh(2000 + n * 8, 8)));
+	EXPECT_FALSE(done_in(writes[0], 59 * seconds));
+	EXPECT_TRUE(done_in(writes[0], 2 * seconds));
+	EXPECT_EQ(writes[0]->error, 0);
+	EXPECT_NE(writes[reserve]->error, 0);
+	EXPECT_EQ(snap.mapped.status(), "Overflow");
+}
+
+TEST_F(StallTest, a_suspend_of_the_origin_gets_the_reserve)
+{
+	auto &snap = add();
+	fill();
+	Mapped::Handle write = one_more();
+	ASSERT_FALSE(done_in(write, seconds));
+	bench_.origin.suspend();
+	EXPECT_TRUE(write->done);
+	EXPECT_EQ(write->error, 0);
+	snap.cow.resize(2 * cow_sectors);
+	ASSERT_EQ(bench_.origin.resume(), 0);
+	EXPECT_EQ(bench_.write(2000, 40), 0);
+	EXPECT_TRUE(bench_.right(snap));
+}
+
+TEST_F(StallTest, a_suspend_of_the_snapshot_gets_the_reserve)
+{
+	auto &snap = add();
+	fill();
+	std::vector<uint8_t> data = bench_.fresh(2000, 8);
+	Mapped::Handle write = snap.mapped.start_write(2000, data);
+	Mapped::Handle origin_write = one_more();
+	ASSERT_FALSE(done_in(write, seconds));
+	snap.mapped.suspend();
+	EXPECT_TRUE(write->done);
+	EXPECT_EQ(write->error, 0);
+	snap.frozen.write(2000, data);
+	/* The origin's users wait again for the time that the snapshot stays suspended. */
+	bench_.origin.wait(origin_write);
+	Mapped::Handle another = one_more();
+	EXPECT_FALSE(done_in(another, seconds));
+	snap.cow.resize(2 * cow_sectors);
+	ASSERT_EQ(snap.mapped.resume(), 0);
+	EXPECT_EQ(bench_.origin.wait(another), 0);
+	EXPECT_TRUE(bench_.right(snap));
+}
+
+TEST_F(StallTest, a_snapshot_can_go_and_the_origin_goes_on)
+{
+	auto &snap = add();
+	fill();
+	std::vector<Mapped::Handle> writes;
+	for (uint64_t n = 0; n < 3 * reserve; n++)
+		writes.push_back(one_more());
+	ASSERT_FALSE(done_in(writes[0], seconds));
+	snap.mapped.remove();
+	for (const Mapped::Handle &write : writes)
+		EXPECT_EQ(bench_.origin.wait(write), 0);
+}
+
+TEST_F(StallTest, goes_on_in_a_handover)
+{
+	auto &snap = add("P 8");
+	ASSERT_EQ(snap.mapped.message({"stall", "on"}), 0);
+	fill();
+	Mapped::Handle write = one_more();
+	ASSERT_FALSE(done_in(write, seconds));
+	ASSERT_EQ(snap.mapped.load(TargetType::snapshot, bench_.sectors, snap.words), 0);
+	ASSERT_EQ(snap.mapped.resume(), 0);
+	Mapped::Handle another = one_more();
+	EXPECT_FALSE(done_in(another, seconds));
+	snap.cow.resize(2 * cow_sectors);
+	EXPECT_EQ(bench_.origin.wait(write), 0);
+	EXPECT_EQ(bench_.origin.wait(another), 0);
+	EXPECT_TRUE(bench_.right(snap));
+}
+
+TEST_F(StallTest, that_is_switched_off_is_over)
+{
+	auto &snap = add();
+	EXPECT_EQ(snap.mapped.table(), "252:0 252:1 P 8 1 stall_on_full");
+	fill();
+	std::vector<Mapped::Handle> writes;
+	for (uint64_t n = 0; n <= reserve; n++)
+		writes.push_back(one_more());
+	ASSERT_FALSE(done_in(writes[0], seconds));
+	ASSERT_EQ(snap.mapped.message({"stall", "off"}), 0);
+	EXPECT_TRUE(done_in(writes[reserve], seconds));
+	EXPECT_EQ(snap.mapped.status(), "Invalid");
+	/* The table line is what somebody wrote, not what a message said. */
+	EXPECT_EQ(snap.mapped.table(), "252:0 252:1 P 8 1 stall_on_full");
+}
+
+TEST_F(StallTest, ends_when_the_snapshot_fails)
+{
+	auto &snap = add();
+	ASSERT_EQ(bench_.write(0, (room - 1) * 8), 0);
+	ASSERT_EQ(bench_.write(snap, 2000, 8), 0);
+	Mapped::Handle write = one_more();
+	ASSERT_FALSE(done_in(write, seconds / 10));
+	/* Its exception is to be recorded yet. */
+	snap.cow.fail_range(user::Op::write, 8, 8);
+	EXPECT_TRUE(done_in(write, 2 * seconds));
+	EXPECT_EQ(write->error, 0);
+	EXPECT_EQ(snap.mapped.status(), "Invalid");
+}
+
+TEST_F(StallTest, of_a_transient_store_is_refused)
+{
+	bench_.world.add_device({.name = "other", .sectors = cow_sectors});
+	Mapped snapshot("refused");
+	EXPECT_NE(snapshot.create(TargetType::snapshot, 4096, "disk other N 8 1 stall_on_full"), 0);
+	EXPECT_EQ(snapshot.error_text(), "stall_on_full needs a persistent store");
+	auto &transient = bench_.add("N 8", cow_sectors);
+	EXPECT_NE(transient.mapped.message({"stall", "on"}), 0);
+}
+
+TEST_F(StallTest, a_merge_into_the_origin_waits_for_it_too)
+{
+	auto &full = add();
+	auto &merged = bench_.add("P 8", 4 * cow_sectors);
+	fill();
+	/* A chunk that the full one lacks. */
+	ASSERT_EQ(bench_.write(merged, 2000, 8), 0);
+	ASSERT_EQ(merged.mapped.flush(), 0);
+	merged.mapped.remove();
+	bench_.origin.remove();
+	Mapped merging("merging");
+	ASSERT_EQ(merging.create(TargetType::merge, bench_.sectors, merged.words), 0);
+	bench_.world.run_for(10 * seconds);
+	EXPECT_EQ(merging.events(), 0u);
+	EXPECT_EQ(full.mapped.events(), 1u);
+	/* It can be suspended all the same. */
+	merging.suspend();
+	full.cow.resize(2 * cow_sectors);
+	ASSERT_EQ(merging.resume(), 0);
+	bench_.world.run_until_idle();
+	EXPECT_EQ(merging.status(), "16/2048 16");
+	EXPECT_TRUE(bench_.right(full));
+	merging.remove();
+}
+
+} // namespace
+} // namespace dmsnap::test
