@@ -170,7 +170,9 @@ TEST_F(StallTest, a_suspend_of_the_origin_gets_the_reserve)
 	fill();
 	Mapped::Handle write = one_more();
 	ASSERT_FALSE(done_in(write, seconds));
+	uint64_t begun = bench_.world.now_ns();
 	bench_.origin.suspend();
+	EXPECT_LT(bench_.world.now_ns() - begun, seconds);
 	EXPECT_TRUE(write->done);
 	EXPECT_EQ(write->error, 0);
 	snap.cow.resize(2 * cow_sectors);
@@ -187,7 +189,9 @@ TEST_F(StallTest, a_suspend_of_the_snapshot_gets_the_reserve)
 	Mapped::Handle write = snap.mapped.start_write(2000, data);
 	Mapped::Handle origin_write = one_more();
 	ASSERT_FALSE(done_in(write, seconds));
+	uint64_t begun = bench_.world.now_ns();
 	snap.mapped.suspend();
+	EXPECT_LT(bench_.world.now_ns() - begun, seconds);
 	EXPECT_TRUE(write->done);
 	EXPECT_EQ(write->error, 0);
 	snap.frozen.write(2000, data);
@@ -287,7 +291,9 @@ TEST_F(StallTest, a_merge_into_the_origin_waits_for_it_too)
 	EXPECT_EQ(merging.events(), 0u);
 	EXPECT_EQ(full.mapped.events(), 1u);
 	/* It can be suspended all the same. */
+	uint64_t begun = bench_.world.now_ns();
 	merging.suspend();
+	EXPECT_LT(bench_.world.now_ns() - begun, seconds);
 	full.cow.resize(2 * cow_sectors);
 	ASSERT_EQ(merging.resume(), 0);
 	bench_.world.run_until_idle();
