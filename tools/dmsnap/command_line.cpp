@@ -34,6 +34,7 @@ public:
 		add_export();
 		add_apply();
 		add_estimate();
+		add_status();
 		add_completion();
 	}
 
@@ -95,6 +96,14 @@ private:
 		add_size(command, "--origin-size", "Check against an origin of this size",
 			 [&options](uint64_t size) { options.origin_bytes = size; })
 			->excludes(origin);
+	}
+
+	static void add_names(CLI::App *command, std::vector<std::string> &names)
+	{
+		command->add_option("names", names,
+				    "Only these: vg-snap, vg/snap or /dev/vg/snap; of a merge, "
+				    "the volume")
+			->type_name("NAME");
 	}
 
 	void add_check()
@@ -258,6 +267,19 @@ private:
 		add_json(command, options.json);
 	}
 
+	void add_status()
+	{
+		StatusOptions &options = status_;
+		CLI::App *command = add("status",
+					"Show the snapshots of this machine, and if all is well",
+					[&options] { return status(options); });
+		add_names(command, options.names);
+		command->add_option("--warn", options.warn_percent,
+				    "Exit code 1 also if a COW device is fuller than this")
+			->type_name("PERCENT");
+		add_json(command, options.json);
+	}
+
 	void add_completion()
 	{
 		CLI::App *command = add("completion",
@@ -270,8 +292,8 @@ private:
 			->type_name("SHELL");
 	}
 
-	CLI::App app_{"dmsnap looks at stores of device-mapper snapshots, repairs them, and copies "
-		      "volumes by what changed in them.",
+	CLI::App app_{"dmsnap watches snapshots of device mapper, looks at their stores, repairs "
+		      "them, and copies volumes by what changed in them.",
 		      "dmsnap"};
 	Run run_;
 	CheckOptions check_;
@@ -282,6 +304,7 @@ private:
 	ExportOptions export_;
 	ApplyOptions apply_;
 	EstimateOptions estimate_;
+	StatusOptions status_;
 	std::string shell_;
 };
 

@@ -111,4 +111,13 @@ struct EstimateOptions {
 };
 ExitCode estimate(const EstimateOptions &options);
 
+struct StatusOptions {
+	/* None: all. */
+	std::vector<std::string> names;
+	/* A COW device that is fuller is worth exit code 1. */
+	std::optional<double> warn_percent;
+	bool json = false;
+};
+ExitCode status(const StatusOptions &options);
+
 } // namespace dmsnap::tool

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "device_mapper.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdarg>
+#include <functional>
+#include <map>
+#include <memory>
+
+#include <fmt/format.h>
+#include <libdevmapper.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "failure.hpp"
+
+namespace dmsnap::tool {
+namespace {
+
+/* What the library had to complain about first, in the call that was last begun. */
+std::string complaint;
+
+__attribute__((format(printf, 5, 6))) void keep_complaint(int level, const char *, int, int,
+							  const char *format, ...)
+{
+	/* As syslog's levels; the bits above tell where to write it. */
+	constexpr int level_mask = 7, level_error = 3;
+	char text[512];
+	va_list arguments;
+
+	if ((level & level_mask) > level_error || !complaint.empty())
+		return;
+	va_start(arguments, format);
+	std::vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	complaint = text;
+}
+
+Failure cannot_ask()
+{
+	return Failure(fmt::format("device mapper cannot be asked: {}", complaint));
+}
+
+/* One request of device mapper. */
+class Request {
+public:
+	explicit Request(int type)
+	{
+		complaint.clear();
+		task_.reset(dm_task_create(type));
+		if (!task_)
+			throw cannot_ask();
+		dm_task_no_flush(task_.get());
+		dm_task_no_open_count(task_.get());
+	}
+
+	Request(int type, DeviceNumber device) : Request(type)
+	{
+		dm_task_set_major_minor(task_.get(), static_cast<int>(device.major),
+					static_cast<int>(device.minor), 0);
+	}
+
+	dm_task *get() const { return task_.get(); }
+
+	/* False: there is no such device. */
+	bool run()
+	{
+		if (try_run())
+			return info().exists;
+		if (error() == ENXIO)
+			return false;
+		throw cannot_ask();
+	}
+
+	bool try_run() { return dm_task_run(task_.get()); }
+	int error() const { return dm_task_get_errno(task_.get()); }
+
+	dm_info info() const
+	{
+		dm_info info = {};
+		dm_task_get_info(task_.get(), &info);
+		return info;
+	}
+
+	/* Target and words of the first line, if there is one. */
+	bool first_line(std::string &target, std::string &words) const
+	{
+		uint64_t start = 0, length = 0;
+		char *type = nullptr, *params = nullptr;
+		dm_get_next_target(task_.get(), nullptr, &start, &length, &type, &params);
+		if (!type || !params)
+			return false;
+		target = type;
+		words = params;
+		return true;
+	}
+
+private:
+	struct Destroy {
+		void operator()(dm_task *task) const { dm_task_destroy(task); }
+	};
+	std::unique_ptr<dm_task, Destroy> task_;
+};
+
+/* Device mapper's name where it has one, or the kernel's. */
+std::string name_of(DeviceNumber device)
+{
+	char name[256];
+	if (!dm_device_get_name(device.major, device.minor, 0, name, sizeof(name)))
+		return to_text(device);
+	return name;
+}
+
+std::vector<DeviceNumber> all_devices()
+{
+	std::vector<DeviceNumber> devices;
+	Request request(DM_DEVICE_LIST);
+	if (!request.try_run())
+		throw cannot_ask();
+	const dm_names *names = dm_task_get_names(request.get());
+	/* Of none, there is one without a number. */
+	while (names && names->dev) {
+		devices.push_back({major(names->dev), minor(names->dev)});
+		if (!names->next)
+			break;
+		names = reinterpret_cast<const dm_names *>(reinterpret_cast<const char *>(names) +
+							   names->next);
+	}
+	return devices;
+}
+
+std::optional<LiveSnapshot> look(DeviceNumber device, const std::string &target,
+				 const std::string &table)
+{
+	LiveSnapshot snapshot;
+	if (!take_target(snapshot, target) || !take_table(snapshot, table))
+		return {};
+	Request request(DM_DEVICE_STATUS, device);
+	std::string target_now, words;
+	/* The table may have been replaced since. */
+	if (!request.run() || !request.first_line(target_now, words) || target_now != target)
+		return {};
+	snapshot.name = dm_task_get_name(request.get());
+	snapshot.device = device;
+	snapshot.is_suspended = request.info().suspended;
+	snapshot.origin_name = name_of(snapshot.origin);
+	snapshot.cow_name = name_of(snapshot.cow);
+	take_status(snapshot, words);
+	return snapshot;
+}
+
+} // namespace
+
+DeviceMapper::DeviceMapper()
+{
+	dm_log_with_errno_init(keep_complaint);
+}
+
+std::vector<LiveSnapshot> DeviceMapper::snapshots()
+{
+	std::vector<LiveSnapshot> found;
+	/* What an origin is called where it is used. */
+	std::map<DeviceNumber, DeviceNumber> volumes;
+
+	for (DeviceNumber device : all_devices()) {
+		Request request(DM_DEVICE_TABLE, device);
+		std::string target, table;
+		if (!request.run() || !request.first_line(target, table))
+			continue;
+		if (target == "snapshot-origin") {
+			if (std::optional<DeviceNumber> origin = parse_device(table))
+				volumes[*origin] = device;
+			continue;
+		}
+		if (std::optional<LiveSnapshot> snapshot = look(device, target, table)) {
+			if (snapshot->is_merge)
+				volumes[snapshot->origin] = device;
+			found.push_back(std::move(*snapshot));
+		}
+	}
+	for (LiveSnapshot &snapshot : found) {
+		if (auto volume = volumes.find(snapshot.origin); volume != volumes.end())
+			snapshot.origin_name = name_of(volume->second);
+	}
+	std::ranges::sort(found, std::less<>(), &LiveSnapshot::name);
+	return found;
+}
+
+DeviceNumber DeviceMapper::find(const std::string &name)
+{
+	if (name.find('/') != std::string::npos) {
+		struct stat about;
+		std::string path = name.starts_with('/') ? name : "/dev/" + name;
+		if (stat(path.c_str(), &about) != 0 || !S_ISBLK(about.st_mode))
+			throw Failure(fmt::format("there is no device {}", path));
+		return {major(about.st_rdev), minor(about.st_rdev)};
+	}
+	Request request(DM_DEVICE_INFO);
+	dm_task_set_name(request.get(), name.c_str());
+	if (!request.run())
+		throw Failure(fmt::format("device mapper has no device {}", name));
+	dm_info info = request.info();
+	return {info.major, info.minor};
+}
+
+std::optional<LiveSnapshot> DeviceMapper::snapshot(DeviceNumber device)
+{
+	Request request(DM_DEVICE_TABLE, device);
+	std::string target, table;
+	if (!request.run() || !request.first_line(target, table))
+		return {};
+	return look(device, target, table);
+}
+
+std::string DeviceMapper::target_of(DeviceNumber device)
+{
+	Request request(DM_DEVICE_TABLE, device);
+	std::string target, table;
+	if (!request.run() || !request.first_line(target, table))
+		return {};
+	return target;
+}
+
+bool DeviceMapper::send_message(DeviceNumber device, const std::string &message)
+{
+	Request request(DM_DEVICE_TARGET_MSG, device);
+	dm_task_set_sector(request.get(), 0);
+	dm_task_set_message(request.get(), message.c_str());
+	if (request.try_run())
+		return true;
+	/* What a target says to a word it does not know, or one that knows no words. */
+	if (request.error() == EINVAL)
+		return false;
+	throw Failure(fmt::format("the message \"{}\" cannot be sent: {}", message, complaint));
+}
+
+} // namespace dmsnap::tool

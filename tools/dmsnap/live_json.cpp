@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "live_json.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace dmsnap::tool {
+namespace {
+
+/* In the order in which the names were put in. */
+using Json = nlohmann::ordered_json;
+
+std::string dump(const Json &json, int indent)
+{
+	/* Names of others need not be UTF-8. */
+	return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+Json to_json(const LiveSnapshot &snapshot)
+{
+	const std::optional<CowUsage> &usage = snapshot.usage;
+	Json json = {
+		{"name", snapshot.name},
+		{"device", to_text(snapshot.device)},
+		{"target", snapshot.is_merge ? "snapshot-merge" : "snapshot"},
+		{"state", to_text(snapshot.state)},
+		{"suspended", snapshot.is_suspended},
+		{"origin", snapshot.origin_name},
+		{"origin_device", to_text(snapshot.origin)},
+		{"cow", snapshot.cow_name},
+		{"cow_device", to_text(snapshot.cow)},
+		{"store", snapshot.store},
+		{"chunk_sectors", snapshot.chunk_sectors},
+		{"used_sectors", nullptr},
+		{"total_sectors", nullptr},
+		{"metadata_sectors", nullptr},
+		{"full", nullptr},
+		{"unmerged_sectors", nullptr},
+	};
+	if (usage) {
+		json["used_sectors"] = usage->used;
+		json["total_sectors"] = usage->total;
+		json["metadata_sectors"] = usage->metadata;
+		json["full"] = usage->full();
+		if (snapshot.is_merge)
+			json["unmerged_sectors"] = usage->unmerged();
+	}
+	return json;
+}
+
+} // namespace
+
+std::string status_json(std::span<const LiveSnapshot> snapshots, uint64_t bad,
+			uint64_t above_warning)
+{
+	Json list = Json::array();
+	for (const LiveSnapshot &snapshot : snapshots)
+		list.push_back(to_json(snapshot));
+	return dump({{"snapshots", list}, {"bad", bad}, {"above_warning", above_warning}}, 2);
+}
+
+} // namespace dmsnap::tool

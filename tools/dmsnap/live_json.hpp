@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * JSON of live snapshots.  Its names are promised to whoever watches a machine
+ * (Documentation/man/dmsnap-status.8.rst): new ones may come, none changes.
+ */
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "live_snapshot.hpp"
+
+namespace dmsnap::tool {
+
+/* {"snapshots": [...], "above_warning": ..., "bad": ...}, of several lines. */
+std::string status_json(std::span<const LiveSnapshot> snapshots, uint64_t bad,
+			uint64_t above_warning);
+
+} // namespace dmsnap::tool

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * LiveSnapshot: a device with the target snapshot or snapshot-merge, as its table
+ * line and its status say it is.  Both drivers have the same lines.
+ */
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace dmsnap::tool {
+
+struct DeviceNumber {
+	uint32_t major = 0;
+	uint32_t minor = 0;
+
+	auto operator<=>(const DeviceNumber &) const = default;
+};
+/* "253:4" */
+std::string to_text(DeviceNumber device);
+
+/* Sectors of the COW device. */
+struct CowUsage {
+	uint64_t used = 0;
+	uint64_t total = 0;
+	/* Of those in use. */
+	uint64_t metadata = 0;
+
+	/* From 0 to 1. */
+	double full() const;
+	/* What a merge has still to bring to the origin. */
+	uint64_t unmerged() const { return used > metadata ? used - metadata : 0; }
+};
+
+enum class SnapshotState {
+	active,
+	suspended,
+	merging,
+	/* Nothing is left to merge; the table has not been replaced yet. */
+	merged,
+	overflow,
+	invalid,
+	merge_failed,
+	/* The status has none of the words above, nor numbers. */
+	unknown,
+};
+/* As in JSON: "merge failed". */
+const char *to_text(SnapshotState state);
+
+struct LiveSnapshot {
+	/* Device mapper's. */
+	std::string name;
+	DeviceNumber device;
+	bool is_merge = false;
+	bool is_suspended = false;
+
+	DeviceNumber origin;
+	DeviceNumber cow;
+	/* For people: the volume for an origin that is in use as one. */
+	std::string origin_name;
+	std::string cow_name;
+	/* P, PO or N. */
+	std::string store;
+	uint64_t chunk_sectors = 0;
+
+	SnapshotState state = SnapshotState::unknown;
+	/* Not of one that is invalid, for example: its status is but a word. */
+	std::optional<CowUsage> usage;
+
+	/* Of no use any more, or not able to merge. */
+	bool is_bad() const;
+};
+
+/* Is it one of the targets?  Sets is_merge. */
+bool take_target(LiveSnapshot &snapshot, const std::string &target);
+/* What follows the target in "dmsetup table"; false: that is no such line. */
+bool take_table(LiveSnapshot &snapshot, const std::string &words);
+/* What follows the target in "dmsetup status"; is_merge and is_suspended are known. */
+void take_status(LiveSnapshot &snapshot, const std::string &words);
+/* "253:4" */
+std::optional<DeviceNumber> parse_device(const std::string &text);
+
+} // namespace dmsnap::tool

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* TextTable: rows of words as lines, each column as wide as its widest word. */
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace dmsnap::tool {
+
+class TextTable {
+public:
+	/* Of a title that begins with a blank, the column is aligned to the right. */
+	explicit TextTable(std::vector<std::string> titles) : rows_{std::move(titles)} {}
+
+	void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+	/* The titles first. */
+	std::vector<std::string> lines() const;
+
+private:
+	std::vector<std::vector<std::string>> rows_;
+};
+
+} // namespace dmsnap::tool
