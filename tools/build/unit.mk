@@ -7,10 +7,10 @@
 #   libdmsnap-user.a   src/user, the port on files, memory and threads
 #   unit-tests         tests/unit/**/*_test.cpp with tests/support, GoogleTest
 #   sim                tests/sim, the simulator; CLI11
-#   dmsnap             tools/dmsnap; CLI11, nlohmann-json, fmt, xxHash, libdevmapper
+#   dmsnap             tools/dmsnap; CLI11, nlohmann-json, fmt, xxHash, libdevmapper, ncurses
 #   man                Documentation/man, as pages for man
 #   tool-tests         tests/tools/*_test.cpp, GoogleTest; store-maker: makes what the
-#                      tests of the program look at
+#                      tests of the program look at; top-fake: a view for them
 
 include tools/build/cxx-flags.mk
 
@@ -37,6 +37,7 @@ sim-objects := $(call objects,$(call find,tests/sim,*.cpp))
 tool-objects := $(call objects,$(call find,tools/dmsnap,*.cpp))
 tool-test-objects := $(call objects,$(call find,tests/tools,*_test.cpp))
 store-maker-objects := $(call objects,tests/tools/store_maker.cpp)
+top-fake-objects := $(call objects,tests/tools/top_fake.cpp)
 
 # Optimised also under the sanitizers: the model tests run millions of steps.
 flags := -O2 -g -funsigned-char -D_GLIBCXX_ASSERTIONS -pthread -MMD -MP \
@@ -58,14 +59,14 @@ $(core-objects): cxxflags := $(dmsnap-cxx-dialect) $(flags) $(core-includes)
 $(user-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(user-includes)
 $(test-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(test-includes)
 $(tool-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(core-includes)
-$(sim-objects) $(tool-test-objects) $(store-maker-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) \
-	$(test-includes) -Itools/dmsnap
+$(sim-objects) $(tool-test-objects) $(store-maker-objects) $(top-fake-objects): \
+	cxxflags := -std=gnu++23 -fno-rtti $(flags) $(test-includes) -Itools/dmsnap
 
 .PHONY: unit unit-build sim-build tools tools-test-build man
 unit-build: $(out)/unit-tests
 sim-build: $(out)/sim
 tools: $(out)/dmsnap
-tools-test-build: $(out)/dmsnap $(out)/tool-tests $(out)/store-maker
+tools-test-build: $(out)/dmsnap $(out)/tool-tests $(out)/store-maker $(out)/top-fake
 
 # A bare word means "any test with this in its name".
 filter := $(if $(T),--gtest_filter='$(if $(findstring *,$(T))$(findstring :,$(T)),$(T),*$(T)*)')
@@ -98,7 +99,7 @@ $(out)/sim: $(sim-objects) $(progress) $(out)/libdmsnap-user.a $(out)/libdmsnap-
 		$(sim-objects) $(progress) -L$(out) -Wl,--start-group -ldmsnap-user -ldmsnap-core -Wl,--end-group -lfmt
 
 # Of the core, the codec alone.
-tool-libraries := -lfmt -lxxhash -ldevmapper
+tool-libraries := -lfmt -lxxhash -ldevmapper -lncursesw -ltinfo
 
 $(out)/dmsnap: $(tool-objects) $(out)/libdmsnap-core.a $(out)/.flags
 	@echo '  LINK    $@'
@@ -130,6 +131,11 @@ $(out)/store-maker: $(store-maker-objects) $(out)/libdmsnap-user.a $(out)/libdms
 	@$(CXX) $(sanitizers) -pthread -o $@ $(store-maker-objects) -L$(out) \
 		-Wl,--start-group -ldmsnap-user -ldmsnap-core -Wl,--end-group
 
+$(out)/top-fake: $(top-fake-objects) $(tool-parts) $(out)/libdmsnap-user.a $(out)/libdmsnap-core.a $(out)/.flags
+	@echo '  LINK    $@'
+	@$(CXX) $(sanitizers) -pthread -o $@ $(top-fake-objects) $(tool-parts) -L$(out) \
+		-Wl,--start-group -ldmsnap-user -ldmsnap-core -Wl,--end-group $(tool-libraries)
+
 # "ar" adds and replaces but does not forget: start anew, so that a file that
 # was removed is gone from the library as well.
 $(out)/libdmsnap-core.a: $(core-objects) $(out)/.files
@@ -141,7 +147,7 @@ $(out)/libdmsnap-user.a: $(user-objects) $(out)/.files
 	@rm -f $@; ar crs $@ $(user-objects)
 
 $(core-objects) $(user-objects) $(test-objects) $(sim-objects) $(tool-objects) \
-$(tool-test-objects) $(store-maker-objects): $(out)/%.o: %.cpp $(out)/.flags
+$(tool-test-objects) $(store-maker-objects) $(top-fake-objects): $(out)/%.o: %.cpp $(out)/.flags
 	@echo '  CXX     $@'
 	@mkdir -p $(@D)
 	@$(CXX) $(cxxflags) -c -o $@ $<
@@ -156,7 +162,7 @@ $(call keep,$(out)/.files,$(core-sources) $(user-sources) $(test-sources))
 $(out)/.flags $(out)/.files: ;
 
 -include $(patsubst %.o,%.d,$(core-objects) $(user-objects) $(test-objects) $(sim-objects) $(tool-objects) \
-	$(tool-test-objects) $(store-maker-objects))
+	$(tool-test-objects) $(store-maker-objects) $(top-fake-objects))
 
 .DELETE_ON_ERROR:
 MAKEFLAGS += -r

@@ -35,6 +35,7 @@ public:
 		add_apply();
 		add_estimate();
 		add_status();
+		add_top();
 		add_completion();
 	}
 
@@ -280,6 +281,28 @@ private:
 		add_json(command, options.json);
 	}
 
+	void add_top()
+	{
+		TopOptions &options = top_;
+		CLI::App *command = add("top", "Watch the snapshots of this machine, live",
+					[&options] { return top(options); });
+		add_names(command, options.names);
+		command->add_option_function<std::string>(
+			       "--interval",
+			       [&options](const std::string &text) {
+				       options.interval_seconds = parse_seconds(text);
+			       },
+			       "Look again after this (default 2s)")
+			->type_name("TIME");
+		command->add_option(
+			       "--count", options.count,
+			       "End after so many views; 0: never (default: never, but 1 where "
+			       "lines are printed)")
+			->type_name("N");
+		command->add_flag("--lines", options.lines, "Print lines, also on a terminal");
+		command->add_flag("--json", options.json, "Print JSON: a line for each view");
+	}
+
 	void add_completion()
 	{
 		CLI::App *command = add("completion",
@@ -305,6 +328,7 @@ private:
 	ApplyOptions apply_;
 	EstimateOptions estimate_;
 	StatusOptions status_;
+	TopOptions top_;
 	std::string shell_;
 };
 

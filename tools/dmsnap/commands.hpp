@@ -120,4 +120,16 @@ struct StatusOptions {
 };
 ExitCode status(const StatusOptions &options);
 
+struct TopOptions {
+	/* None: all, those to come too. */
+	std::vector<std::string> names;
+	double interval_seconds = 2;
+	/* End after so many views; 0: never. */
+	std::optional<uint64_t> count;
+	/* Do not take the whole terminal. */
+	bool lines = false;
+	bool json = false;
+};
+ExitCode top(const TopOptions &options);
+
 } // namespace dmsnap::tool

@@ -3,6 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/chunk.hpp"
+
 namespace dmsnap::tool {
 namespace {
 
@@ -13,6 +15,11 @@ std::string dump(const Json &json, int indent)
 {
 	/* Names of others need not be UTF-8. */
 	return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+template <typename T> Json or_null(const std::optional<T> &value)
+{
+	return value ? Json(*value) : Json();
 }
 
 Json to_json(const LiveSnapshot &snapshot)
@@ -56,6 +63,20 @@ std::string status_json(std::span<const LiveSnapshot> snapshots, uint64_t bad,
 	for (const LiveSnapshot &snapshot : snapshots)
 		list.push_back(to_json(snapshot));
 	return dump({{"snapshots", list}, {"bad", bad}, {"above_warning", above_warning}}, 2);
+}
+
+std::string top_json(std::span<const TrendRow> rows, double unix_seconds)
+{
+	Json list = Json::array();
+	for (const TrendRow &row : rows) {
+		Json json = to_json(row.snapshot);
+		std::optional<double> rate = row.trend.sectors_per_second;
+		json["bytes_per_second"] = rate ? Json(*rate * sector_bytes) : Json();
+		json["seconds_left"] = or_null(row.trend.seconds_left);
+		json["merged"] = or_null(row.trend.merged);
+		list.push_back(json);
+	}
+	return dump({{"time", unix_seconds}, {"snapshots", list}}, -1);
 }
 
 } // namespace dmsnap::tool

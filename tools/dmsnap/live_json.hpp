@@ -9,11 +9,13 @@
 #include <string>
 
 #include "live_snapshot.hpp"
+#include "trend.hpp"
 
 namespace dmsnap::tool {
 
 /* {"snapshots": [...], "above_warning": ..., "bad": ...}, of several lines. */
 std::string status_json(std::span<const LiveSnapshot> snapshots, uint64_t bad,
 			uint64_t above_warning);
-
+/* One line: what was seen at this time, in seconds since 1970. */
+std::string top_json(std::span<const TrendRow> rows, double unix_seconds);
 } // namespace dmsnap::tool

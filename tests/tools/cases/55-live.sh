@@ -2,8 +2,95 @@
 #
 # shellcheck shell=bash disable=SC2154 # sourced by ../run
 #
-# What there is to the commands for live snapshots without any.
+# What there is to the commands for live snapshots without any: their arguments,
+# and the view of top, of snapshots that are made up (top-fake).
 
-check "status: there is none of that name" exits 2 "$dmsnap" status no-such-device
-check "status: of LVM2's neither" exits 2 "$dmsnap" status vg/no-such-volume
+for interval in 0 2h x; do
+	check "top: not --interval $interval" exits 2 "$dmsnap" top --interval "$interval"
+done
+for command in 'status no-such-device' 'status vg/no-such-volume' 'top no-such-device'; do
+	# shellcheck disable=SC2086 # several words
+	check "$command: there is none" exits 2 "$dmsnap" $command
+done
 check "status: not for everybody" exits 2 setpriv --reuid 65534 --clear-groups "$dmsnap" status
+
+fake=$built/top-fake
+check "top: lines, once, where there is no terminal" exits 0 "$fake"
+check "top: a rate in them" says '^vg-fills  +active +\[\.+\] +2\.6 % +264\.0 KiB +[1-9][0-9]+\.[0-9] '
+check "top: and the end" says '^vg-fills .* [0-9]+ s, [0-9]{2}:[0-9]{2}:[0-9]{2}$'
+check "top: a merge" says '^vg-merges +merging +\[#?\.*\] +[0-9.]+ % +9\.[0-9] MiB '
+check "top: one that is invalid" says '^vg-lost +invalid +- +- +- +-$'
+check "top: JSON" exits 0 "$fake" 0 json
+each_line_is_json() { python3 -c 'import json, sys; d = [json.loads(line) for line in open(sys.argv[1])]; sys.exit(len(d) != 3)' "$work/out"; }
+check "top: a line for each view" each_line_is_json
+tail -n 1 "$work/out" > "$work/last" && mv "$work/last" "$work/out"
+check "top: its time" json 'd["time"] > 1e9'
+check "top: its numbers" json '(lambda s: s["used_sectors"] == 1552 and 1e4 < s["bytes_per_second"] < 8e5 and s["seconds_left"] > 0 and s["merged"] is None)(d["snapshots"][0])'
+check "top: those of a merge" json '(lambda s: s["state"] == "merging" and round(s["merged"], 6) == 0.0375 and s["unmerged_sectors"] == 19712)(d["snapshots"][2])'
+check "top: those of one that is invalid" json '(lambda s: s["state"] == "invalid" and s["full"] is None and s["bytes_per_second"] is None)(d["snapshots"][1])'
+check "top: a terminal that has but lines" exits 0 env TERM=dumb script -qec "$fake" /dev/null
+check "top: lines there too" grep -q '^vg-fills ' "$work/out"
+check "top: an output that is closed" exits 2 bash -c "'$fake' > /dev/full"
+
+# --- on a terminal ---------------------------------------------------------
+
+# A server of our own, which has no settings of anybody's
+terminal() { tmux -L "dmsnap-$$" -f /dev/null "$@"; }
+seen() { terminal capture-pane -p > "$work/pane"; }
+# shows REGEX: within some seconds, a line of the terminal
+shows()
+{
+	local try
+	for ((try = 0; try < 100; try++)); do
+		seen && grep -qE -- "$1" "$work/pane" && return
+		sleep 0.1
+	done
+	sed 's/^/  | /' "$work/pane"
+	return 1
+}
+hides() { seen && ! grep -qE -- "$1" "$work/pane"; }
+# types KEY REGEX: shows this after it
+types() { terminal send-keys "$1" && shows "$2"; }
+first_is() { shows '.' && [ "$(sed -n 3p "$work/pane" | cut -d ' ' -f 1)" = "$1" ]; }
+bar_length() { seen && sed -nE 's/^vg-fills .*(\[[#.]*\]).*/\1/p' "$work/pane" | wc -c; }
+resized()
+{
+	local before=$1 try
+	for ((try = 0; try < 50; try++)); do
+		if [ "$(bar_length)" -lt "$before" ]; then
+			return
+		fi
+		sleep 0.1
+	done
+	return 1
+}
+
+if command -v tmux > /dev/null; then
+	terminal new-session -d -x 120 -y 12 "LC_ALL=C.UTF-8 '$fake' 20; echo \"exit code \$?\"; sleep 60"
+	check "top: on a terminal" shows '^dmsnap top .* 1 to 9 of 23 snapshots '
+	check "top: a bar that grows" shows '^vg-fills +active +\[#{8,}\.+\] .* [0-9]+ s, [0-9:]{8}$'
+	check "top: a merge that gets on" shows '^vg-merges +merging +\[#{2,}\.+\] '
+	check "top: by name" first_is vg-fills
+	check "top: by fill" types s 'order: by fill'
+	check "top: what is invalid comes first" first_is vg-lost
+	check "top: by name again" types s 'order: by name'
+	check "top: down" types j ' 2 to 10 of 23 snapshots'
+	check "top: the first is not shown" hides '^vg-fills'
+	check "top: up, with the arrow" types Up ' 1 to 9 of 23 snapshots'
+	check "top: slower" types - 'every 0\.8 s'
+	check "top: faster" types + 'every 0\.4 s'
+	wide=$(bar_length)
+	terminal resize-window -x 84 -y 8
+	check "top: a smaller terminal" shows ' 1 to 5 of 23 snapshots'
+	check "top: with a shorter bar" resized "$wide"
+	terminal resize-window -x 20 -y 2
+	check "top: one with hardly any room" shows '^dmsnap top'
+	terminal resize-window -x 120 -y 30
+	check "top: room for all" shows ' 23 snapshots'
+	check "top: q ends it" types q '^exit code 0'
+	check "top: and gives the terminal back" hides '^vg-fills'
+	terminal kill-server
+else
+	echo "FAIL: tmux is not installed. On Debian: apt install tmux"
+	failed=$((failed + 1))
+fi

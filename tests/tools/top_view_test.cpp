@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The view of top: rows as lines, and their order. */
+#include <gtest/gtest.h>
+
+#include "top_view.hpp"
+
+namespace dmsnap::test {
+namespace {
+
+using namespace tool;
+
+TrendRow row_of(const std::string &name, uint64_t used)
+{
+	TrendRow row;
+	row.snapshot.name = name;
+	row.snapshot.state = SnapshotState::active;
+	row.snapshot.usage = {used, 2000, 16};
+	return row;
+}
+
+TrendRow invalid_row(const std::string &name)
+{
+	TrendRow row;
+	row.snapshot.name = name;
+	row.snapshot.state = SnapshotState::invalid;
+	return row;
+}
+
+TEST(TopViewTest, says_what_is_known)
+{
+	TrendRow row = row_of("one", 1000);
+	row.trend = {.sectors_per_second = 20, .seconds_left = 50};
+	std::vector<std::string> lines = top_lines({&row, 1}, 80, 0);
+	ASSERT_EQ(lines.size(), 2u);
+	EXPECT_TRUE(lines[0].starts_with("NAME  STATE   FULL, OR MERGED"));
+	EXPECT_NE(lines[1].find("#."), std::string::npos);
+	EXPECT_NE(lines[1].find(" 50.0 %"), std::string::npos);
+	EXPECT_NE(lines[1].find(" 500.0 KiB"), std::string::npos);
+	EXPECT_NE(lines[1].find(" 10.0  50 s, "), std::string::npos);
+}
+
+TEST(TopViewTest, says_nothing_of_what_is_not_known)
+{
+	TrendRow rows[] = {row_of("one", 1000), invalid_row("two")};
+	std::vector<std::string> lines = top_lines(rows, 80, 0);
+	EXPECT_TRUE(lines[1].ends_with("  -"));
+	EXPECT_EQ(lines[2].find('['), std::string::npos);
+	EXPECT_EQ(lines[2].find('%'), std::string::npos);
+}
+
+TEST(TopViewTest, shows_the_time_of_an_end_that_is_near_only)
+{
+	TrendRow row = row_of("one", 1000);
+	row.trend = {.sectors_per_second = 1e-3, .seconds_left = 1e6};
+	EXPECT_TRUE(top_lines({&row, 1}, 80, 0)[1].ends_with("  11.6 d"));
+	row.trend.seconds_left = 1e30;
+	EXPECT_TRUE(top_lines({&row, 1}, 80, 0)[1].ends_with("  -"));
+}
+
+TEST(TopViewTest, fits_the_terminal_if_that_has_room)
+{
+	TrendRow row = row_of("one", 1000);
+	row.trend = {.sectors_per_second = 20, .seconds_left = 50};
+	for (size_t columns : {80, 90, 100})
+		EXPECT_EQ(top_lines({&row, 1}, columns, 0)[1].size(), columns);
+	EXPECT_LT(top_lines({&row, 1}, 300, 0)[1].size(), 150u);
+	EXPECT_GT(top_lines({&row, 1}, 10, 0)[1].size(), 10u);
+}
+
+TEST(TopViewTest, what_is_bad_comes_before_what_is_full)
+{
+	TrendRow rows[] = {row_of("a", 10), row_of("b", 20), invalid_row("c"), row_of("d", 20)};
+	auto names = [&] {
+		std::string all;
+		for (const TrendRow &row : rows)
+			all += row.snapshot.name;
+		return all;
+	};
+	sort_rows(rows, TopOrder::full);
+	EXPECT_EQ(names(), "cbda");
+	sort_rows(rows, TopOrder::name);
+	EXPECT_EQ(names(), "abcd");
+}
+
+} // namespace
+} // namespace dmsnap::test

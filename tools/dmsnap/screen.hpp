@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Screen: the whole terminal, as lines of text, and its keys; curses beneath. */
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace dmsnap::tool {
+
+class Screen {
+public:
+	enum class Look { plain, title, bad };
+	enum class Key { none, quit, order, faster, slower, up, down, resized };
+
+	/* None: standard input or output is no terminal, or one that has but lines. */
+	static std::unique_ptr<Screen> open();
+	~Screen();
+	Screen(const Screen &) = delete;
+	Screen &operator=(const Screen &) = delete;
+
+	size_t height() const;
+	size_t width() const;
+
+	/* Between these two, lines are put; what is too long is cut. */
+	void begin();
+	void put(size_t row, const std::string &line, Look look = Look::plain);
+	void end();
+
+	/* The next key, if one comes in this time. */
+	Key wait(double seconds);
+
+private:
+	struct Terminal;
+	explicit Screen(std::unique_ptr<Terminal> terminal);
+
+	std::unique_ptr<Terminal> terminal_;
+};
+
+} // namespace dmsnap::tool
