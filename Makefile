@@ -42,7 +42,7 @@ modules-all: check-includes
 ##                       sanitizers, SAN=thread: under the thread sanitizer
 ## make sim              build the simulator and let it recover from 20,000 crashes; tools/sim
 ##                       does more. SAN=1: 5,000, under the sanitizers
-## make tools            build the program dmsnap, for stores and images: build/unit/dmsnap
+## make tools            build the program dmsnap, for snapshots and stores: build/unit/dmsnap
 ## make man              its manual pages: build/unit/man
 ## make tools-test       build it and run its tests; SAN=1: under the sanitizers
 .PHONY: unit unit-build sim-build tools man tools-test-build tools-test

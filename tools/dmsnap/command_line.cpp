@@ -36,6 +36,7 @@ public:
 		add_estimate();
 		add_status();
 		add_top();
+		add_wait();
 		add_completion();
 	}
 
@@ -303,6 +304,35 @@ private:
 		command->add_flag("--json", options.json, "Print JSON: a line for each view");
 	}
 
+	void add_wait()
+	{
+		WaitOptions &options = wait_;
+		CLI::App *command = add("wait", "Wait until a snapshot is merged, so full, or bad",
+					[&options] { return wait(options); });
+		command->footer(
+			"Exit codes: 0 it has come, 1 it cannot come any more, 2 it could "
+			"not be waited for,\n3 it has not come in time.  More: man dmsnap-wait");
+		command->add_option("name", options.name,
+				    "Snapshot, or volume that one is merged into")
+			->required()
+			->type_name("NAME");
+		command->add_flag("--merged", options.merged, "Until the merge is over");
+		command->add_option("--fill", options.fill_percent,
+				    "Until the COW device is so full; not with the kernel's own "
+				    "driver")
+			->type_name("PERCENT");
+		command->add_flag("--invalid", options.invalid,
+				  "Until it is invalid, or has overflowed");
+		command->add_option_function<std::string>(
+			       "--timeout",
+			       [&options](const std::string &text) {
+				       options.timeout_seconds = parse_seconds(text);
+			       },
+			       "Wait no longer")
+			->type_name("TIME");
+		add_json(command, options.json);
+	}
+
 	void add_completion()
 	{
 		CLI::App *command = add("completion",
@@ -329,6 +359,7 @@ private:
 	EstimateOptions estimate_;
 	StatusOptions status_;
 	TopOptions top_;
+	WaitOptions wait_;
 	std::string shell_;
 };
 

@@ -132,4 +132,16 @@ struct TopOptions {
 };
 ExitCode top(const TopOptions &options);
 
+struct WaitOptions {
+	std::string name;
+	/* One of these three. */
+	bool merged = false;
+	bool invalid = false;
+	std::optional<unsigned int> fill_percent;
+
+	std::optional<double> timeout_seconds;
+	bool json = false;
+};
+ExitCode wait(const WaitOptions &options);
+
 } // namespace dmsnap::tool

@@ -17,6 +17,8 @@ enum class ExitCode : int {
 	findings = 1,
 	/* Could not look or do it: arguments, devices, I/O. */
 	failed = 2,
+	/* What was waited for has not come in time. */
+	timed_out = 3,
 };
 
 class Failure : public std::runtime_error {

@@ -79,4 +79,14 @@ std::string top_json(std::span<const TrendRow> rows, double unix_seconds)
 	return dump({{"time", unix_seconds}, {"snapshots", list}}, -1);
 }
 
+std::string wait_json(const std::string &name, const std::string &result, const std::string &why,
+		      const std::optional<LiveSnapshot> &snapshot)
+{
+	return dump({{"name", name},
+		     {"result", result},
+		     {"why", why},
+		     {"snapshot", snapshot ? to_json(*snapshot) : Json()}},
+		    -1);
+}
+
 } // namespace dmsnap::tool

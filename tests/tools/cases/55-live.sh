@@ -5,10 +5,14 @@
 # What there is to the commands for live snapshots without any: their arguments,
 # and the view of top, of snapshots that are made up (top-fake).
 
+for words in '' '--merged --invalid' '--fill 0' '--fill 101' '--fill 1 --merged' '--fill x' '--merged --timeout 1x'; do
+	# shellcheck disable=SC2086 # several words
+	check "wait: not \"$words\"" exits 2 "$dmsnap" wait no-such-device $words
+done
 for interval in 0 2h x; do
 	check "top: not --interval $interval" exits 2 "$dmsnap" top --interval "$interval"
 done
-for command in 'status no-such-device' 'status vg/no-such-volume' 'top no-such-device'; do
+for command in 'status no-such-device' 'status vg/no-such-volume' 'wait no-such-device --merged' 'top no-such-device'; do
 	# shellcheck disable=SC2086 # several words
 	check "$command: there is none" exits 2 "$dmsnap" $command
 done

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* WaitFor: what a look at a device means for who waits. */
+#include <gtest/gtest.h>
+
+#include "wait_for.hpp"
+
+namespace dmsnap::test {
+namespace {
+
+using namespace tool;
+
+constexpr WaitFor merged{WaitFor::What::merged};
+constexpr WaitFor invalid{WaitFor::What::invalid};
+constexpr WaitFor fill{WaitFor::What::fill, 80};
+constexpr DeviceNumber cow{253, 3};
+
+DeviceLook look_of(const std::string &target, const std::string &status)
+{
+	LiveSnapshot snapshot;
+	snapshot.cow = cow;
+	take_target(snapshot, target);
+	take_status(snapshot, status);
+	return {target, snapshot};
+}
+
+DeviceLook other(const std::string &target)
+{
+	return {target, {}};
+}
+
+WaitResult first(const WaitFor &wanted, const DeviceLook &look)
+{
+	return judge(wanted, look, {}).result;
+}
+
+WaitResult later(const WaitFor &wanted, const DeviceLook &look)
+{
+	return judge(wanted, look, cow).result;
+}
+
+TEST(WaitForTest, a_merge_ends_with_nothing_left)
+{
+	EXPECT_EQ(first(merged, look_of("snapshot-merge", "32/800 16")), WaitResult::open);
+	EXPECT_EQ(later(merged, look_of("snapshot-merge", "16/800 16")), WaitResult::reached);
+	EXPECT_EQ(later(merged, look_of("snapshot-merge", "Merge failed")), WaitResult::failed);
+	EXPECT_EQ(later(merged, look_of("snapshot-merge", "Invalid")), WaitResult::failed);
+}
+
+TEST(WaitForTest, a_merge_ends_with_its_table)
+{
+	for (const char *target : {"", "linear", "snapshot-origin"}) {
+		EXPECT_EQ(later(merged, other(target)), WaitResult::reached) << target;
+		/* It may have been over before anybody asked. */
+		EXPECT_EQ(first(merged, other(target)), WaitResult::reached) << target;
+	}
+	/* The next one, into the same origin. */
+	EXPECT_EQ(
+		judge(merged, look_of("snapshot-merge", "32/800 16"), DeviceNumber{253, 9}).result,
+		WaitResult::reached);
+}
+
+TEST(WaitForTest, a_snapshot_is_not_merged_where_it_is)
+{
+	EXPECT_EQ(first(merged, look_of("snapshot", "32/800 16")), WaitResult::mistaken);
+	EXPECT_EQ(first(merged, look_of("snapshot", "Invalid")), WaitResult::failed);
+}
+
+TEST(WaitForTest, a_snapshot_is_so_full_or_fuller)
+{
+	EXPECT_EQ(first(fill, look_of("snapshot", "639/800 16")), WaitResult::open);
+	EXPECT_EQ(first(fill, look_of("snapshot", "640/800 16")), WaitResult::reached);
+	EXPECT_EQ(later(fill, look_of("snapshot", "800/800 16")), WaitResult::reached);
+	/* 80 times a hundredth, which is 81 sectors: the driver's event comes then, once. */
+	EXPECT_EQ(later(fill, look_of("snapshot", "6479/8192 16")), WaitResult::open);
+	EXPECT_EQ(later(fill, look_of("snapshot", "6480/8192 16")), WaitResult::reached);
+}
+
+TEST(WaitForTest, what_is_bad_fills_no_more)
+{
+	for (const char *status : {"Invalid", "Overflow"})
+		EXPECT_EQ(later(fill, look_of("snapshot", status)), WaitResult::failed) << status;
+	EXPECT_EQ(first(fill, look_of("snapshot-merge", "700/800 16")), WaitResult::mistaken);
+}
+
+TEST(WaitForTest, invalid_is_invalid_or_overflowed)
+{
+	EXPECT_EQ(first(invalid, look_of("snapshot", "800/800 16")), WaitResult::open);
+	EXPECT_EQ(first(invalid, look_of("snapshot", "Invalid")), WaitResult::reached);
+	EXPECT_EQ(later(invalid, look_of("snapshot", "Overflow")), WaitResult::reached);
+}
+
+TEST(WaitForTest, one_that_is_gone_will_not_get_there)
+{
+	for (const WaitFor &wanted : {fill, invalid}) {
+		EXPECT_EQ(later(wanted, other("")), WaitResult::failed);
+		EXPECT_EQ(later(wanted, other("linear")), WaitResult::failed);
+		EXPECT_EQ(first(wanted, other("linear")), WaitResult::mistaken);
+	}
+}
+
+} // namespace
+} // namespace dmsnap::test

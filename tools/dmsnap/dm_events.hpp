@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DmEvents: sleeps until device mapper has an event, of any device.
+ *
+ * A target raises one when something has happened to it; device mapper does itself
+ * when a device comes or goes, gets another name or another table.  The event
+ * number of one device, which "dmsetup wait" waits for, does not count new tables,
+ * with which the end of a merge shows itself under LVM2.
+ *
+ *	DmEvents events;
+ *	do
+ *		events.arm();
+ *	while (!what_is_waited_for() && events.wait(seconds));
+ */
+#pragma once
+
+namespace dmsnap::tool {
+
+class DmEvents {
+public:
+	DmEvents();
+	~DmEvents();
+	DmEvents(const DmEvents &) = delete;
+	DmEvents &operator=(const DmEvents &) = delete;
+
+	/* From here on, each event ends the wait: also one that comes before it. */
+	void arm();
+	/* False: none has come in this time. */
+	bool wait(double seconds);
+
+private:
+	int file_;
+};
+
+} // namespace dmsnap::tool
