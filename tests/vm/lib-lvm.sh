@@ -15,6 +15,13 @@
 #   lvm_rename NAME NEW        its files are now to be found there
 #   lv_field NAME FIELD        what lvs says, without blanks
 #
+# A merge that can be looked at has to be slow:
+#
+#   pv_make                    pv0 and pv1, for lvm_make, on the first two disks of the guest
+#   pv_speed MS                delays each write of LVs there, but not the flushes.  A merge
+#                              takes four writes' time or more, as long as nobody else uses
+#                              the origin
+#
 # The sums are in $RESULTS: a later boot goes on with them.
 
 lvm_make()
@@ -104,4 +111,29 @@ lvm_rename()
 lv_field()
 {
 	lvs --noheadings -o "$2" "vg/$1" | tr -d ' '
+}
+
+pv_make()
+{
+	dm_create pv0 "$(pv_table 0 0)"
+	dm_create pv1 "$(pv_table 1 0)"
+}
+
+pv_table()
+{
+	local device
+	device=$(disk "$1")
+	# Behind the begin of the disk, or LVM2 finds each PV twice
+	echo "0 4096 linear $device 2048"
+	if [ "$2" -eq 0 ]; then
+		echo "4096 $(($(sectors "$device") - 6144)) linear $device 6144"
+	else
+		echo "4096 $(($(sectors "$device") - 6144)) delay $device 6144 0 $device 6144 $2 $device 6144 0"
+	fi
+}
+
+pv_speed()
+{
+	dm_reload pv0 "$(pv_table 0 "$1")"
+	dm_reload pv1 "$(pv_table 1 "$1")"
 }

@@ -7,28 +7,6 @@
 
 . /job/vm/lib-lvm.sh
 
-# A merge that can be looked at has to be slow: pv_speed MS delays each write of LVs, but
-# not the flushes.  The merge takes four writes' time or more, as long as nobody else
-# uses the origin.
-pv_table()
-{
-	local device
-	device=$(disk "$1")
-	# Behind the begin of the disk, or LVM2 finds each PV twice
-	echo "0 4096 linear $device 2048"
-	if [ "$2" -eq 0 ]; then
-		echo "4096 $(($(sectors "$device") - 6144)) linear $device 6144"
-	else
-		echo "4096 $(($(sectors "$device") - 6144)) delay $device 6144 0 $device 6144 $2 $device 6144 0"
-	fi
-}
-
-pv_speed()
-{
-	dm_reload pv0 "$(pv_table 0 "$1")"
-	dm_reload pv1 "$(pv_table 1 "$1")"
-}
-
 # The merge shows on the origin what the snapshot has shown
 becomes_origin()
 {
@@ -91,8 +69,7 @@ falls()
 # Who waits for the end of a merge, looks every second; no daemon does it for all
 POLL=(--config "global/use_lvmpolld=0 activation/polling_interval=1")
 readonly POLL
-dm_create pv0 "$(pv_table 0 0)"
-dm_create pv1 "$(pv_table 1 0)"
+pv_make
 
 if [ "$STAGE" -eq 1 ]; then
 	lvm_make 32 /dev/mapper/pv0 /dev/mapper/pv1
