@@ -23,6 +23,7 @@
 #     # modules: ours in-tree   with boots: the module of each boot
 #     # append: slab_nomerge    more kernel arguments
 #     # fresh: yes              a guest of its own, not shared with other cases
+#     # tools: dmsnap           this program is /job/vm/dmsnap (only in a full guest)
 #
 #     dev=$(make_ram origin 64)
 #     dm_create base "0 $(sectors "$dev") linear $dev 0"

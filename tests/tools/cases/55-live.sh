@@ -3,7 +3,8 @@
 # shellcheck shell=bash disable=SC2154 # sourced by ../run
 #
 # What there is to the commands for live snapshots without any: their arguments,
-# and the view of top, of snapshots that are made up (top-fake).
+# and the view of top, of snapshots that are made up (top-fake).  The rest is
+# tested in guests: tests/vm/cases/dmsnap-live.sh.
 
 for words in '' '--merged --invalid' '--fill 0' '--fill 101' '--fill 1 --merged' '--fill x' '--merged --timeout 1x'; do
 	# shellcheck disable=SC2086 # several words
