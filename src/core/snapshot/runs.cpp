@@ -156,7 +156,7 @@ Result<NewChunks> Snapshot::take_chunks(uint64_t wanted)
 void Snapshot::look_at_low_water()
 {
 	StoreUsage usage = store_->usage();
-	bool above = usage.allocated_sectors >= usage.total_sectors / 100 * knobs_.low_water;
+	bool above = usage.allocated_sectors * 100 >= usage.total_sectors * knobs_.low_water;
 
 	if (above && !above_low_water_)
 		post_event(DMSNAP_EVENT_LOW_WATER);

@@ -1,0 +1,106 @@
+# summary: messages: what a snapshot tells of itself, a commit that stays, limits, events; a merge is held up
+# kernels: 6.1 6.12 um smp
+# default: 6.12
+# timeout: 120
+
+. /job/vm/lib-io.sh
+
+# stat_of NAME LINE: what follows the name of the line
+stat_of()
+{
+	dmsetup message "$1" 0 stats | sed -n "s/^$2 \?//p"
+}
+
+events_of()
+{
+	dmsetup info -c --noheadings -o events "$1"
+}
+
+# an event has come since there were so many
+events_above()
+{
+	[ "$(events_of "$1")" -gt "$2" ]
+}
+
+origin_make 8
+snap_take snap P 16
+
+note "what is none is refused, and the log says why"
+for message in "nonsense" "stats anew" "low_water 101" "low_water" "commit_delay 0" "merge pause"; do
+	clear_log
+	# shellcheck disable=SC2086 # words
+	expect_fail dmsetup message snap 0 $message
+	expect_log "snapshots: message ${message%% *}: "
+done
+
+note "counts"
+dd if=/dev/urandom of="$(dm_path org)" bs=8k count=40 oflag=direct status=none
+expect_eq "$(stat_of snap stats)" 1
+expect_eq "$(stat_of snap copied_chunks)" 40
+[ "$(stat_of snap copies)" -ge 1 ] || fail "no copies"
+for line in copy_us commit_us commit_runs readers_us origin_held_us origin_read_us origin_write_us; do
+	expect_match "$(stat_of snap "$line")" "[0-9]+:[0-9]+( [0-9]+:[0-9]+)*" "$line"
+done
+expect_eq "$(stat_of snap origin_read_sectors)" 640
+expect_ok dmsetup message snap 0 stats reset
+expect_eq "$(stat_of snap copied_chunks)" 0
+expect_eq "$(stat_of snap copy_us)" ""
+
+note "a commit makes durable what nobody flushed"
+dd if=/dev/urandom of="$(dm_path snap)" bs=8k count=3 seek=200 oflag=direct status=none
+expect_eq "$(dmsetup message snap 0 commit)" "committed 43"
+expect_ok dmsetup message snap 0 commit_delay 60000
+dd if=/dev/urandom of="$(dm_path snap)" bs=8k count=3 seek=300 oflag=direct status=none
+expect_eq "$(dmsetup message snap 0 commit)" "committed 46"
+
+note "the low-water mark raises one event"
+before=$(events_of snap)
+used=$(status_of snap)
+expect_match "$used" "[0-9]+/[0-9]+ [0-9]+"
+total=${used#*/} total=${total% *} used=${used%%/*}
+expect_ok dmsetup message snap 0 low_water "$((used * 100 / total + 2))"
+expect_eq "$(events_of snap)" "$before"
+dd if=/dev/urandom of="$(dm_path org)" bs=64k count=20 seek=20 oflag=direct status=none
+wait_until 10 events_above snap "$before"
+expect_eq "$(events_of snap)" "$((before + 1))"
+snap_drop snap
+
+note "one chunk at a time"
+snap_take snap P 16
+expect_ok dmsetup message snap 0 in_flight 1
+fio_verified "$(dm_path org)" --rw=randwrite --bsrange=4k-64k --iodepth=32 --randseed=5
+snap_check snap
+snap_drop snap
+
+note "a merge is held up, slowed down, and goes on"
+snap_take snap P 16
+fio_verified "$(dm_path org)" --rw=randwrite --bs=8k --iodepth=32 --randseed=6
+sum=$(sum_of "$(dm_path snap)")
+table=$(dmsetup table snap)
+dm_remove snap org
+# Each write of the origin takes its time, so that there is a merge to hold up
+ram=$(dmsetup table base | cut -d' ' -f4)
+dm_reload base "0 $SIZE delay $ram 0 0 $ram 0 300"
+dm_create merging "${table/snapshot/snapshot-merge}"
+dmsetup message merging 0 merge rate 64
+dmsetup message merging 0 merge pause
+# What was under way ends; a suspend waits for that
+dmsetup suspend merging
+dmsetup resume merging
+dm_reload base "0 $SIZE linear $ram 0"
+left=$(status_of merging)
+expect_match "$left" "[0-9]+/[0-9]+ [0-9]+"
+[ "${left%%/*}" -gt "${left##* }" ] || fail "nothing was left to hold up: $left"
+# At its rate it would be through in this time, and without one at once
+sleep 2
+expect_eq "$(status_of merging)" "$left" "while it pauses"
+expect_eq "$(sum_of "$(dm_path merging)")" "$sum"
+before=$(events_of merging)
+expect_ok dmsetup message merging 0 merge rate 0
+expect_ok dmsetup message merging 0 merge resume
+wait_until 30 events_above merging "$before"
+left=$(status_of merging)
+expect_eq "${left%%/*}" "${left##* }" "what is in use, and metadata"
+expect_eq "$(sum_of "$(dm_path merging)")" "$sum"
+expect_match "$(stat_of merging merged_chunks)" "[1-9][0-9]*"
+dm_remove merging
