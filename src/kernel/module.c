@@ -105,7 +105,8 @@ module_exit(dmsnap_exit);
 
 MODULE_DESCRIPTION("device-mapper snapshots: targets snapshot, snapshot-origin and snapshot-merge");
 MODULE_AUTHOR("The dmsnap authors");
-MODULE_VERSION("0.1.0");
+/* Also tells this module from the kernel's own, which has no version. */
+MODULE_VERSION(DMSNAP_VERSION);
 MODULE_LICENSE("GPL");
 /* dm core and LVM2 ask for a module by the name of the target. */
 MODULE_ALIAS("dm-snapshot-origin");

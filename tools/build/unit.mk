@@ -46,6 +46,12 @@ ifdef SAN
 flags += -O1 $(sanitizers) -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 
+# What a package build wants beyond that
+flags += $(CPPFLAGS) $(CXXFLAGS)
+
+# What dmsnap --version says
+version := $(shell cat VERSION)
+
 # Headers are named from the root of their part: <dmsnap/core.h>,
 # "exception/table.hpp" (core), "user/file.hpp", "support/disk.hpp".
 core-includes := -Iinclude -Isrc/core
@@ -58,7 +64,7 @@ test-includes := $(user-includes) -Itests
 $(core-objects): cxxflags := $(dmsnap-cxx-dialect) $(flags) $(core-includes)
 $(user-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(user-includes)
 $(test-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(test-includes)
-$(tool-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(core-includes)
+$(tool-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(core-includes) -DDMSNAP_VERSION='"$(version)"'
 $(sim-objects) $(tool-test-objects) $(store-maker-objects) $(top-fake-objects): \
 	cxxflags := -std=gnu++23 -fno-rtti $(flags) $(test-includes) -Itools/dmsnap
 
@@ -103,7 +109,7 @@ tool-libraries := -lfmt -lxxhash -ldevmapper -lncursesw -ltinfo
 
 $(out)/dmsnap: $(tool-objects) $(out)/libdmsnap-core.a $(out)/.flags
 	@echo '  LINK    $@'
-	@$(CXX) $(sanitizers) -pthread -o $@ $(tool-objects) -L$(out) -ldmsnap-core $(tool-libraries)
+	@$(CXX) $(sanitizers) $(LDFLAGS) -pthread -o $@ $(tool-objects) -L$(out) -ldmsnap-core $(tool-libraries)
 
 man-pages := $(patsubst Documentation/man/%.rst,$(out)/man/%,$(call find,Documentation/man,*.rst))
 
@@ -151,6 +157,8 @@ $(tool-test-objects) $(store-maker-objects) $(top-fake-objects): $(out)/%.o: %.c
 	@echo '  CXX     $@'
 	@mkdir -p $(@D)
 	@$(CXX) $(cxxflags) -c -o $@ $<
+
+$(out)/tools/dmsnap/command_line.o: VERSION
 
 # Files that change when their text does: other flags or another compiler
 # rebuild all, a file that comes or goes makes the libraries anew.

@@ -26,6 +26,7 @@ public:
 	{
 		app_.require_subcommand(1);
 		app_.footer(exit_codes);
+		app_.set_version_flag("--version", "dmsnap " DMSNAP_VERSION, "Print the version");
 		add_check();
 		add_dump();
 		add_restore();
