@@ -53,6 +53,12 @@ unit unit-build sim-build tools man tools-test-build: check-includes
 tools-test:
 	+@SAN='$(SAN)' tests/tools/run
 
+## make install          install the module for the running kernel (or KVER), the program
+##                       dmsnap, its manual pages and shell completion; install-module and
+##                       install-tools: only those. DESTDIR=DIR, PREFIX=/usr/local.
+##                       make uninstall removes them
+include tools/build/install.mk
+
 .PHONY: sim
 sim:
 	+@SAN='$(SAN)' tools/sim $(if $(SAN),--cycles 5000)

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Installation without a package.  Included by the Makefile.
+#
+# DESTDIR is put in front of every path; PREFIX is where the program goes.  The
+# module goes where the module tools look before they look at the kernel's own.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+.PHONY: install install-module install-tools uninstall
+install: install-module install-tools
+
+install-module:
+	+@V='$(V)' tools/build/install-module --output '$(BUILD)' --destdir '$(DESTDIR)' \
+		$(if $(KVER),--kver '$(KVER)')
+
+pages = $(patsubst Documentation/man/%.rst,%,$(wildcard Documentation/man/*.rst))
+shell-files := $(PREFIX)/share/bash-completion/completions/dmsnap \
+	$(PREFIX)/share/fish/vendor_completions.d/dmsnap.fish
+
+install-tools: tools man
+	@install -D -m 755 '$(BUILD)/unit/dmsnap' '$(DESTDIR)$(PREFIX)/sbin/dmsnap'
+	@for page in $(pages); do \
+		install -D -m 644 "$(BUILD)/unit/man/$$page" "$(DESTDIR)$(PREFIX)/share/man/man8/$$page"; \
+	done
+	@for file in $(shell-files); do mkdir -p "$(DESTDIR)$${file%/*}"; done
+	@'$(BUILD)/unit/dmsnap' completion bash > '$(DESTDIR)$(word 1,$(shell-files))'
+	@'$(BUILD)/unit/dmsnap' completion fish > '$(DESTDIR)$(word 2,$(shell-files))'
+	@echo 'installed dmsnap, its manual pages and shell completion in $(DESTDIR)$(PREFIX)'
+
+uninstall:
+	+@tools/build/install-module --uninstall --destdir '$(DESTDIR)' $(if $(KVER),--kver '$(KVER)')
+	@rm -f '$(DESTDIR)$(PREFIX)/sbin/dmsnap' \
+		$(pages:%='$(DESTDIR)$(PREFIX)/share/man/man8/%') $(shell-files:%='$(DESTDIR)%')
+	@echo 'removed dmsnap, its manual pages and shell completion from $(DESTDIR)$(PREFIX)'
