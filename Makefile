@@ -59,6 +59,12 @@ tools-test:
 ##                       make uninstall removes them
 include tools/build/install.mk
 
+## make package          build the Debian packages dmsnap-dkms and dmsnap-tools, in
+##                       build/package
+.PHONY: package
+package:
+	+@tools/package/build
+
 .PHONY: sim
 sim:
 	+@SAN='$(SAN)' tools/sim $(if $(SAN),--cycles 5000)
