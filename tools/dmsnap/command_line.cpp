@@ -38,6 +38,7 @@ public:
 		add_status();
 		add_top();
 		add_wait();
+		add_doctor();
 		add_completion();
 	}
 
@@ -331,6 +332,18 @@ private:
 			       },
 			       "Wait no longer")
 			->type_name("TIME");
+
+	void add_doctor()
+	{
+		DoctorOptions &options = doctor_;
+		CLI::App *command = add(
+			"doctor", "Tell whether the driver is installed and loaded, and what to do",
+			[&options] { return doctor(options); });
+		command->add_option("--kernel", options.release, "Not for the running kernel")
+			->type_name("RELEASE");
+		command->add_option("--root", options.root,
+				    "Look at the system that is mounted here")
+			->type_name("DIR");
 		add_json(command, options.json);
 	}
 
@@ -361,6 +374,7 @@ private:
 	StatusOptions status_;
 	TopOptions top_;
 	WaitOptions wait_;
+	DoctorOptions doctor_;
 	std::string shell_;
 };
 

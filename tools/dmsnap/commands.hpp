@@ -144,4 +144,13 @@ struct WaitOptions {
 };
 ExitCode wait(const WaitOptions &options);
 
+struct DoctorOptions {
+	/* The system to look at. */
+	std::string root = "/";
+	/* Empty: the kernel that runs. */
+	std::string release;
+	bool json = false;
+};
+ExitCode doctor(const DoctorOptions &options);
+
 } // namespace dmsnap::tool

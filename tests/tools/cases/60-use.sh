@@ -5,7 +5,7 @@
 # What all commands have in common: help, manual, completion, and that they keep
 # away from what is in use.
 
-commands=(check dump restore repair diff export apply estimate status top wait completion)
+commands=(check dump restore repair diff export apply estimate status top wait doctor completion)
 
 check "--help" exits 0 "$dmsnap" --help
 for command in "${commands[@]}"; do

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# shellcheck shell=bash disable=SC2154 # sourced by ../run
+#
+# On a made-up system, with the real depmod.
+
+system=$work/system release=6.1.0-99-amd64
+modules=$system/lib/modules/$release
+ours=updates/dkms/dm-snapshot.ko in_tree=kernel/drivers/md/dm-snapshot.ko
+
+# module PATH WORD...: a module file that says so of itself
+module()
+{
+	local path=$modules/$1
+	shift
+	mkdir -p "${path%/*}"
+	{
+		printf '.section .modinfo,"a"\n'
+		printf '.asciz "%s"\n' "name=dm_snapshot" "license=GPL" "$@" "vermagic=$release SMP mod_unload "
+	} | as -o "$path" -
+}
+listed() { PATH=$PATH:/usr/sbin:/sbin depmod -b "$system" "$release"; }
+loaded()
+{
+	rm -rf "$system/sys/module/dm_snapshot"
+	mkdir -p "$system/sys/module/dm_snapshot"
+	echo "$1" > "$system/sys/module/dm_snapshot/refcnt"
+	if [ -n "${2:-}" ]; then
+		echo "$2" > "$system/sys/module/dm_snapshot/version"
+	fi
+}
+doctor() { "$dmsnap" doctor --root "$system" --kernel "$release" "$@"; }
+efi=$system/sys/firmware/efi/efivars
+secure_boot() { printf '\6\0\0\0%b' "$1" > "$efi/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"; }
+
+check "doctor: a kernel that is not there" exits 2 doctor
+check "doctor: and it says so" complains 'no modules of kernel 6.1.0-99-amd64'
+mkdir -p "$modules" "$system"/{proc/sys/kernel,sys/firmware,boot,usr/{src,bin,sbin}}
+touch "$modules"/modules.{order,builtin,builtin.modinfo} "$system/usr/sbin/dmsetup"
+echo "$release" > "$system/proc/sys/kernel/osrelease"
+check "doctor: /sys is not mounted" exits 2 doctor
+mkdir "$system/sys/module"
+
+module $in_tree intree=Y
+listed
+check "doctor: nothing is installed" exits 1 doctor
+check "doctor: what modprobe takes is the kernel's own" says "^modprobe +/lib/modules/$release/$in_tree, the kernel's own"
+check "doctor: it tells of the package" says 'Install the package dmsnap-dkms'
+
+mkdir "$system/usr/src/dmsnap-0.1.0"
+touch "$system/usr/src/dmsnap-0.1.0/dkms.conf"
+check "doctor: DKMS is missing" exits 1 doctor
+check "doctor: and so named" says 'apt install dkms'
+touch "$system/usr/sbin/dkms"
+check "doctor: headers are missing" exits 1 doctor
+check "doctor: and so named" says "apt install linux-headers-$release"
+# As in a real system: a link to an absolute path, here below the root
+ln -s /usr/src/headers "$modules/build"
+mkdir -p "$system/usr/src/headers/include/config"
+echo 'CONFIG_CC_VERSION_TEXT="x86_64-linux-gnu-gcc-99 (Debian 99.1) 99.1"' > "$system/usr/src/headers/include/config/auto.conf"
+check "doctor: the compiler is missing" exits 1 doctor
+check "doctor: and so named" says 'apt install g\+\+-99'
+touch "$system/usr/bin/g++-99"
+check "doctor: it was not built" exits 1 doctor --json
+check "doctor: as JSON" json '[t["what"] for t in d["todo"]] == ["not_built"] and d["compiler"] == "g++-99"'
+
+module $ours version=0.1.0
+check "doctor: depmod has not run" exits 1 doctor
+check "doctor: and it says so" says "depmod -a $release"
+listed
+check "doctor: installed, not loaded" exits 0 doctor
+check "doctor: all is well" says '^All is well\.$'
+check "doctor: with the file and its version" says "^modprobe +/lib/modules/$release/$ours, this driver, version 0.1.0, not signed"
+loaded 2 0.1.0
+check "doctor: loaded and in use" exits 0 doctor --json
+check "doctor: as JSON" json 'd["loaded"] == {"ours": True, "version": "0.1.0", "users": 2} and d["file"]["ours"] and not d["todo"]'
+loaded 2 0.0.9
+check "doctor: an old version is loaded" exits 1 doctor
+check "doctor: and it says so" says 'Version 0\.0\.9 of the driver is loaded and in use\. Reboot'
+loaded 3
+check "doctor: the kernel's own is loaded and in use" exits 1 doctor
+check "doctor: and what to do" says "The kernel's own dm_snapshot is loaded and in use\\. Reboot; or deactivate"
+loaded 0
+check "doctor: the kernel's own is loaded, and not in use" exits 1 doctor
+check "doctor: and what to do" says 'modprobe -r dm_snapshot && modprobe dm-snapshot'
+rm -r "$system/sys/module/dm_snapshot"
+
+touch -d '1 hour ago' "$system/boot/initrd.img-$release"
+check "doctor: an old initramfs" exits 1 doctor
+check "doctor: and what to do" says "update-initramfs -u -k $release"
+touch -d 'now + 1 hour' "$system/boot/initrd.img-$release"
+check "doctor: a new initramfs" exits 0 doctor
+check "doctor: no EFI, no Secure Boot" says '^Secure Boot +off$'
+mkdir -p "$efi"
+check "doctor: Secure Boot that cannot be told" exits 0 doctor
+check "doctor: and it says so" says '^Secure Boot +cannot be told$'
+secure_boot '\0'
+check "doctor: Secure Boot that is off" exits 0 doctor
+secure_boot '\1'
+check "doctor: Secure Boot, and no signature" exits 1 doctor
+check "doctor: and what to do" says 'mokutil --import'
+secure_boot '\0'
+mkdir -p "$system/sys/module/module/parameters"
+echo Y > "$system/sys/module/module/parameters/sig_enforce"
+check "doctor: signatures asked for on the kernel's command line" exits 1 doctor --json
+check "doctor: as JSON" json '[t["what"] for t in d["todo"]] == ["not_signed"] and d["secure_boot"] is False'
+rm -r "$system/sys/module/module"
+
+rm "$system/usr/sbin/dmsetup"
+check "doctor: no dmsetup" exits 1 doctor
+touch "$system/usr/sbin/dmsetup"
+check "doctor: the driver for another kernel" exits 2 "$dmsnap" doctor --root "$system" --kernel 6.1.0-98-amd64
+check "doctor: an argument too many" exits 2 doctor more

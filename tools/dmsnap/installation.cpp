@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "installation.hpp"
+
+#include <sys/utsname.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include <fmt/format.h>
+
+#include "failure.hpp"
+#include "module_file.hpp"
+
+namespace dmsnap::tool {
+namespace {
+
+namespace fs = std::filesystem;
+
+/* Paths of the system below the root; errors read as "not there". */
+class Root {
+public:
+	explicit Root(const std::string &path) : root_(fs::path(path) / "") {}
+
+	/* One that is a link to an absolute path leads to there in this root. */
+	fs::path at(std::string_view path) const
+	{
+		std::error_code error;
+		fs::path where = root_ / path.substr(1);
+		fs::path target = fs::read_symlink(where, error);
+		return !error && target.is_absolute() ? root_ / target.relative_path() : where;
+	}
+
+	bool has(std::string_view path) const
+	{
+		std::error_code error;
+		return fs::exists(at(path), error);
+	}
+
+	/* Empty if it cannot be read. */
+	std::string text(const fs::path &path) const
+	{
+		std::ifstream file(path, std::ios::binary);
+		return {std::istreambuf_iterator<char>(file), {}};
+	}
+
+	std::string word(std::string_view path) const
+	{
+		std::string all = text(at(path));
+		return all.substr(0, all.find_first_of(" \n"));
+	}
+
+	/* As it is called in the system itself. */
+	std::string name(const fs::path &path) const
+	{
+		return "/" + path.lexically_relative(root_).string();
+	}
+
+private:
+	fs::path root_;
+};
+
+std::string running_release()
+{
+	utsname names{};
+	uname(&names);
+	return names.release;
+}
+
+std::optional<LoadedModule> look_at_loaded(const Root &root)
+{
+	if (!root.has("/sys/module"))
+		throw Failure("what is loaded cannot be told: /sys is not mounted");
+	if (!root.has("/sys/module/dm_snapshot"))
+		return {};
+	LoadedModule loaded{.version = root.word("/sys/module/dm_snapshot/version")};
+	/* The kernel's own has no version. */
+	loaded.ours = !loaded.version.empty();
+	loaded.users =
+		std::strtoul(root.word("/sys/module/dm_snapshot/refcnt").c_str(), nullptr, 10);
+	return loaded;
+}
+
+std::vector<std::string> look_for_files(const Root &root, const fs::path &folder)
+{
+	std::vector<std::string> found;
+	std::error_code error;
+	for (fs::recursive_directory_iterator at(folder, error), end; !error && at != end;
+	     at.increment(error)) {
+		if (at->path().filename().string().starts_with("dm-snapshot.ko"))
+			found.push_back(root.name(at->path()));
+	}
+	return found;
+}
+
+bool older(const fs::path &one, const fs::path &other)
+{
+	std::error_code error, other_error;
+	auto time = fs::last_write_time(one, error);
+	auto other_time = fs::last_write_time(other, other_error);
+	return !error && !other_error && time < other_time;
+}
+
+/* The C++ compiler of the kernel's C compiler, as the module's build has it. */
+std::string compiler_of(const Root &root, const std::string &headers)
+{
+	/* Some kernels have quotes there. */
+	constexpr std::string_view key = "CONFIG_CC_VERSION_TEXT=";
+	std::string config = root.text(root.at(headers) / "include/config/auto.conf");
+	size_t begin = config.find(key);
+	if (begin == std::string::npos)
+		return {};
+	begin += key.size();
+	begin += config.compare(begin, 1, "\"") == 0;
+	std::string name = config.substr(begin, config.find_first_of(" \"\n", begin) - begin);
+	size_t gcc = name.rfind("gcc");
+	if (gcc == std::string::npos)
+		return {};
+	/* x86_64-linux-gnu-gcc-12 is in the package g++-12, and there called so, too. */
+	return "g++" + name.substr(gcc + 3);
+}
+
+void look_at_dkms(const Root &root, Installation &installation)
+{
+	std::error_code error;
+	for (fs::directory_iterator at(root.at("/usr/src"), error), end; !error && at != end;
+	     at.increment(error)) {
+		if (at->path().filename().string().starts_with("dmsnap-") &&
+		    fs::exists(at->path() / "dkms.conf"))
+			installation.dkms_source = root.name(at->path());
+	}
+	std::string headers = fmt::format("/lib/modules/{}/build", installation.release);
+	installation.has_dkms = root.has("/usr/sbin/dkms");
+	installation.has_headers = root.has(headers) &&
+				   fs::exists(root.at(headers) / "include/config/auto.conf");
+	installation.compiler = compiler_of(root, headers);
+	installation.has_compiler = root.has("/usr/bin/" + installation.compiler);
+}
+
+std::optional<bool> look_at_secure_boot(const Root &root)
+{
+	if (!root.has("/sys/firmware"))
+		return {};
+	if (!root.has("/sys/firmware/efi"))
+		return false;
+	/* Four bytes of attributes, and the value. */
+	std::string value = root.text(root.at(
+		"/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"));
+	if (value.size() != 5)
+		return {};
+	return value[4] == 1;
+}
+
+bool signatures_enforced(const Root &root)
+{
+	std::string lockdown = root.text(root.at("/sys/kernel/security/lockdown"));
+	return root.word("/sys/module/module/parameters/sig_enforce") == "Y" ||
+	       (lockdown.find('[') != std::string::npos &&
+		lockdown.find("[none]") == std::string::npos);
+}
+
+} // namespace
+
+Installation look_at_installation(const std::string &path, const std::string &release)
+{
+	Root root(path);
+	Installation installation;
+	installation.release = release.empty() ? running_release() : release;
+	installation.running = installation.release == running_release() ||
+			       installation.release == root.word("/proc/sys/kernel/osrelease");
+	std::string modules = "/lib/modules/" + installation.release;
+	if (!root.has(modules))
+		throw Failure(fmt::format("there are no modules of kernel {}: no folder {}",
+					  installation.release, modules));
+	if (installation.running)
+		installation.loaded = look_at_loaded(root);
+
+	installation.file = find_module(root.at(modules), "dm-snapshot");
+	if (installation.file) {
+		fs::path file = installation.file->path;
+		installation.file->path = root.name(file);
+		installation.initramfs_outdated =
+			older(root.at("/boot/initrd.img-" + installation.release), file);
+	}
+	for (std::string &name : look_for_files(root, root.at(modules + "/updates"))) {
+		if (!installation.file || installation.file->path != name)
+			installation.unlisted.push_back(std::move(name));
+	}
+
+	look_at_dkms(root, installation);
+	installation.has_dmsetup = root.has("/sbin/dmsetup") || root.has("/usr/sbin/dmsetup");
+	installation.secure_boot = look_at_secure_boot(root);
+	installation.signatures_enforced = signatures_enforced(root);
+	return installation;
+}
+
+} // namespace dmsnap::tool

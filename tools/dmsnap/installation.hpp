@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Installation: how the driver is installed on a system, and what is loaded there;
+ * and advise(), which says what there is to do about it.
+ */
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dmsnap::tool {
+
+/* A module file, by what it says of itself. */
+struct ModuleFile {
+	std::string path;
+	/* Not the kernel's own. */
+	bool ours = false;
+	std::string version;
+	/* Of the kernel that it was built for. */
+	std::string release;
+	/* Whose signature it has; empty: none. */
+	std::string signer;
+};
+
+struct LoadedModule {
+	bool ours = false;
+	std::string version;
+	unsigned long users = 0;
+};
+
+struct Installation {
+	std::string release;
+	/* The kernel that runs on this system; else nothing is known to be loaded. */
+	bool running = false;
+
+	std::optional<LoadedModule> loaded;
+	/* What modprobe takes. */
+	std::optional<ModuleFile> file;
+	/* In a place that modprobe prefers, but not in depmod's list. */
+	std::vector<std::string> unlisted;
+	/* The initramfs is older than the file of the module. */
+	bool initramfs_outdated = false;
+
+	/* What DKMS would build, empty if nothing; and what it needs. */
+	std::string dkms_source;
+	bool has_dkms = false;
+	bool has_headers = false;
+	std::string compiler;
+	bool has_compiler = false;
+	bool has_dmsetup = false;
+
+	/* Unset: cannot be told. */
+	std::optional<bool> secure_boot;
+	/* The kernel takes no module without a good signature. */
+	bool signatures_enforced = false;
+};
+
+/* @root: where the system is, "/" for this one; @release: empty for the running kernel. */
+Installation look_at_installation(const std::string &root, const std::string &release);
+
+struct Advice {
+	/* For programs. */
+	std::string_view name;
+	/* What is the matter, and what to do. */
+	std::string text;
+};
+
+/* In the order in which it is to be done; nothing: all is well. */
+std::vector<Advice> advise(const Installation &installation);
+
+} // namespace dmsnap::tool
