@@ -45,13 +45,14 @@ void advise_on_signature(const Installation &now, std::vector<Advice> &todo)
 		return;
 	todo.push_back(
 		{"not_signed",
-		 fmt::format("{}, and {} has no signature, so the kernel refuses it. Sign it with "
-			     "a key of the machine's owner: DKMS does so, with the key "
-			     "/var/lib/dkms/mok.key that it makes; then run: mokutil --import "
-			     "/var/lib/dkms/mok.pub, and confirm at the next boot",
-			     now.secure_boot.value_or(false) ? "Secure Boot is on"
-							     : "Only signed modules are loaded",
-			     now.file->path)});
+		 fmt::format(
+			 "{}, and {} has no signature, so the kernel refuses it. Sign it with "
+			 "a key of the machine's owner: DKMS does so where openssl is installed, "
+			 "with a key that it makes; then run: mokutil --import "
+			 "/var/lib/dkms/mok.pub, and confirm at the next boot",
+			 now.secure_boot.value_or(false) ? "Secure Boot is on"
+							 : "Only signed modules are loaded",
+			 now.file->path)});
 }
 
 void advise_on_exchange(const Installation &now, std::vector<Advice> &todo)
