@@ -9,7 +9,8 @@
 # case fails.
 #
 #     # summary: an overwritten chunk is copied before        (required)
-#     # guest: quick            quick (default): no udev, no LVM2 | full: both
+#     # guest: quick            quick (default): no udev, no LVM2 | full: both | own: in
+#                               another root, modules and all (tests/vm/package)
 #     # module: ours            ours (default) | in-tree: what is loaded at the start
 #     # kernels: 6.1 6.12       the default; um and smp are the debug kernels, which the
 #                               runner takes when it is asked for them
@@ -346,7 +347,7 @@ module_path()
 {
 	case $1 in
 	ours) printf '/lib/modules/%s/updates/dm-snapshot.ko\n' "$(uname -r)" ;;
-	in-tree) printf '/lib/modules/%s/kernel/drivers/md/dm-snapshot.ko\n' "$(uname -r)" ;;
+	in-tree) printf '%s\n' "/lib/modules/$(uname -r)/kernel/drivers/md/dm-snapshot.ko"* ;; # .xz in own guests
 	*) fail "which module is '$1'? ours or in-tree" ;;
 	esac
 }

@@ -71,6 +71,7 @@ class Disk:
 class Spec:
     kernel: str = "6.1"
     kind: str = "quick"            # quick: no udev | full: LVM2 and udev as on a real machine
+                                   # own: as full, all from root_image, the modules too
     module: str = "in-tree"        # ours: in updates/, where modprobe finds it first | in-tree
     load: bool = True              # load the module at boot
     disks: list = dataclasses.field(default_factory=list)
@@ -80,6 +81,7 @@ class Spec:
     icount: bool = False
     hung: int = 60                 # seconds until the kernel reports a blocked task
     mode: str = "job"              # job | shell
+    root_image: str = ""           # of the own guest
     log: str = ""                  # a file that a port of the guest, dmsnap.log, writes
 
 
@@ -257,9 +259,9 @@ class Guest:
             if not os.path.exists(disk.path):
                 raise GuestError(f"{disk.path}: no such disk file")
             command += self._disk(disk, f"disk{number}", disk.serial or f"disk{number}")
-        if spec.kind == "full":
+        if spec.kind != "quick":
             # Last, so that the disks of the job are vda, vdb ... in both guests
-            command += self._disk(Disk(parts["ROOT_IMAGE"], readonly=True), "root", "dmsnap-root")
+            command += self._disk(Disk(spec.root_image or parts["ROOT_IMAGE"], readonly=True), "root", "dmsnap-root")
         return command
 
     def _uml_command(self, parts, initramfs):

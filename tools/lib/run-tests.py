@@ -86,6 +86,8 @@ PARTS = (
          90, "default", MODULES, ("tests/vm/power-cuts", "--count", "100"), 700),
     Part("guests", "tests in guests on both kernels", ("tests/vm/run",), 600, "default", MODULES,
          ("tests/vm/run", "--full"), 1500),
+    Part("package", "the packages: installed, upgraded and removed, with snapshots in use", ("tests/vm/package",), 400,
+         "default"),
     Part("debug-um", "KUnit, stress, faults and leaks in a kernel that checks itself", ("tests/vm/debug", "um"), 60,
          "default", full=("tests/vm/debug", "--full", "um"), full_guess=900),
     Part("debug-smp", "the same on two processors", ("tests/vm/debug", "--full", "smp"), 1800, "full"),

@@ -2,8 +2,8 @@
 #
 # The way from the initramfs to the full guest: the root image, which all
 # guests share read-only, with a layer in memory above it.  The modules stay
-# those of the initramfs, so one root image serves every kernel.  Sourced by
-# init, does not return.
+# those of the initramfs, so one root image serves every kernel; the "own" guest
+# has those of its image.  Sourced by init, does not return.
 
 die_full()
 {
@@ -30,7 +30,9 @@ mount -t overlay -o lowerdir=/layers/lower,upperdir=/layers/memory/upper,workdir
 	overlay /newroot || die_full "mount of the overlay"
 
 mkdir -p /newroot/job /newroot/results /newroot/lib/modules /newroot/lib/dmsnap
-mount --bind /lib/modules /newroot/lib/modules
+if [ "$(option kind full)" = full ]; then
+	mount --bind /lib/modules /newroot/lib/modules
+fi
 mount --bind /lib/dmsnap /newroot/lib/dmsnap
 for dir in /proc /sys /dev /run /tmp /job /results; do
 	mkdir -p "/newroot$dir"

@@ -1,0 +1,109 @@
+# summary: the package: installed under snapshots in use, loaded by all ways, removed again
+# guest: own
+# module: in-tree
+# disks: 128M
+# mem: 2048
+# timeout: 360
+
+# Run by tests/vm/package.  In the image dmsnap-dkms is unpacked but not configured,
+# and DKMS finds the built module in an archive: compiling under emulation takes minutes.
+
+. /job/vm/lib-lvm.sh
+
+export DEBIAN_FRONTEND=noninteractive
+version=$(dpkg-query -W -f '${Version}' dmsnap-dkms)
+
+# loads WHO COMMAND...: afterwards that module is loaded
+loads()
+{
+	local who=$1
+	shift
+	expect_ok "$@"
+	expect_eq "$(loaded_module)" "$who" "loaded by: $*"
+	note "$who loaded by: $*"
+}
+
+# in_initramfs: the folder in which it has the module
+in_initramfs()
+{
+	lsinitramfs "/boot/initrd.img-$(uname -r)" |
+		sed -n "s,^usr/lib/modules/[^/]*/\(.*\)/dm-snapshot\.ko.*,\1,p"
+}
+
+# doctor CODE TEXT: what dmsnap doctor says
+doctor()
+{
+	local code=0
+	OUTPUT=$(dmsnap doctor) || code=$?
+	printf '%s\n' "$OUTPUT"
+	expect_eq "$code" "$1" "dmsnap doctor's exit code"
+	grep -qF "$2" <<< "$OUTPUT" || fail "dmsnap doctor does not say: $2"
+}
+
+expect_eq "$(loaded_module)" in-tree
+lvm_make 32
+lvm_take before -L 16M -c 16k
+lvm_files /mnt/origin 2
+
+note "--- installation, with snapshots in use"
+clear_log
+expect_ok dpkg --configure dmsnap-dkms
+printf '%s\n' "$OUTPUT"
+for text in "the kernel's own dm_snapshot is still loaded" "Devices use it, and go on as they are" \
+	"vgchange -an VG && modprobe -r dm_snapshot"; do
+	expect_match "$OUTPUT" ".*$text.*"
+done
+expect_eq "$(dpkg-query -W -f '${db:Status-Status}' dmsnap-dkms)" installed
+expect_eq "$(loaded_module)" in-tree "a module in use was exchanged"
+expect_eq "$(kernel_log | grep -v 'dmsnap: case' | grep -i snapshot || true)" ""
+lvm_files /mnt/origin 3
+lvm_check_origin
+lvm_check
+expect_eq "$(in_initramfs)" updates/dkms
+
+doctor 1 "The kernel's own dm_snapshot is loaded and in use. Reboot"
+
+note "--- the exchange that it tells of"
+umount /mnt/origin
+vgchange -q -an vg
+modprobe -r dm_snapshot
+expect_eq "$(loaded_module)" none
+loads ours vgchange -q -ay vg # LVM2 asks modprobe
+expect_eq "$(cat /sys/module/dm_snapshot/version)" "$version"
+doctor 0 "All is well."
+mount_at /dev/vg/origin > /dev/null
+lvm_check_origin
+lvm_check
+lvm_files /mnt/origin 4
+lvm_check
+umount /mnt/origin
+vgchange -q -an vg
+
+note "--- the other ways to load it"
+modprobe -r dm_snapshot
+loads ours modprobe dm-snapshot
+base=$(make_ram ram-base 4)
+cow=$(make_ram ram-cow 4)
+size=$(sectors "$base")
+for target in "snapshot-origin $base" "snapshot $base $cow N 8" "snapshot-merge $base $cow P 8"; do
+	modprobe -r dm_snapshot
+	blkdiscard "$cow"
+	# The kernel itself calls modprobe, with the target's name
+	loads ours dmsetup create one --table "0 $size $target"
+	dmsetup remove one
+done
+
+note "--- removal, with snapshots in use"
+vgchange -q -ay vg
+expect_ok dpkg --remove dmsnap-dkms
+printf '%s\n' "$OUTPUT"
+expect_match "$OUTPUT" ".*the removed driver is still loaded.*modprobe -r dm_snapshot.*"
+expect_eq "$(loaded_module)" ours "a module in use was exchanged"
+lvm_check
+expect_eq "$(in_initramfs)" kernel/drivers/md
+vgchange -q -an vg
+modprobe -r dm_snapshot
+loads in-tree vgchange -q -ay vg
+lvm_check
+doctor 1 "not installed"
+expect_eq "$(find "/lib/modules/$(uname -r)" /var/lib/dkms -path '*/updates/*dm-snapshot*' -o -name 'dmsnap*')" ""
