@@ -70,9 +70,9 @@ TEST(WaitForTest, a_snapshot_is_so_full_or_fuller)
 	EXPECT_EQ(first(fill, look_of("snapshot", "639/800 16")), WaitResult::open);
 	EXPECT_EQ(first(fill, look_of("snapshot", "640/800 16")), WaitResult::reached);
 	EXPECT_EQ(later(fill, look_of("snapshot", "800/800 16")), WaitResult::reached);
-	/* 80 times a hundredth, which is 81 sectors: the driver's event comes then, once. */
-	EXPECT_EQ(later(fill, look_of("snapshot", "6479/8192 16")), WaitResult::open);
-	EXPECT_EQ(later(fill, look_of("snapshot", "6480/8192 16")), WaitResult::reached);
+	/* 80 % are 6553.6 sectors: the event of the driver comes then, once. */
+	EXPECT_EQ(later(fill, look_of("snapshot", "6553/8192 16")), WaitResult::open);
+	EXPECT_EQ(later(fill, look_of("snapshot", "6554/8192 16")), WaitResult::reached);
 }
 
 TEST(WaitForTest, what_is_bad_fills_no_more)

@@ -332,6 +332,8 @@ private:
 			       },
 			       "Wait no longer")
 			->type_name("TIME");
+		add_json(command, options.json);
+	}
 
 	void add_doctor()
 	{
