@@ -34,6 +34,13 @@ void dmsnap_port_target_event(dmsnap_target *target, dmsnap_target_event event)
 	target->invalid |= event == DMSNAP_EVENT_INVALID;
 }
 
+void dmsnap_port_trace(const dmsnap_trace *trace)
+{
+	World *world = World::find();
+	if (world && world->on_trace)
+		world->on_trace(*trace);
+}
+
 unsigned int dmsnap_port_cow_threshold()
 {
 	World *world = World::find();

@@ -17,6 +17,8 @@
 
 #include <cstdint>
 #include <deque>
+#include <dmsnap/port/trace.h>
+
 #include <functional>
 #include <map>
 #include <memory>
@@ -114,6 +116,8 @@ public:
 	void add_log(std::string line);
 	/* Set: told what happens, also what is not logged, e.g. each I/O. */
 	std::function<void(const std::string &)> trace;
+	/* Set: told what the core tells those who trace it. */
+	std::function<void(const dmsnap_trace &)> on_trace;
 	unsigned int cow_threshold = 0;
 	unsigned int no_space_timeout = 60;
 	unsigned int copy_throttle = 100;

@@ -3,6 +3,7 @@
  * Snapshot: the life of its pending runs, and the end of its health.
  */
 #include <dmsnap/port/log.h>
+#include <dmsnap/port/trace.h>
 
 #include "snapshot/snapshot.hpp"
 
@@ -37,6 +38,18 @@ const char *reason_of(Snapshot::Failure failure)
 }
 
 } // namespace
+
+void Snapshot::trace(dmsnap_trace_kind kind, const PendingRun &run, uint64_t us, bool failed) const
+{
+	dmsnap_trace trace{.kind = kind,
+			   .cow = cow_id(),
+			   .old_chunk = run.run.old_begin.value,
+			   .new_chunk = run.run.new_begin.value,
+			   .count = run.run.count,
+			   .us = us,
+			   .failed = failed};
+	dmsnap_port_trace(&trace);
+}
 
 PendingRun *Snapshot::pending_at(OldChunk chunk) const
 {
@@ -135,6 +148,7 @@ void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 			run->run.count = taken->count;
 			run->copying = true;
 			pending_.insert(*run);
+			trace(DMSNAP_TRACE_COPY_BEGIN, *run, 0, false);
 		}
 		copying_chunks_ += taken->count;
 		at = chunk_size_.first_sector(chunk.value + taken->count);
@@ -184,7 +198,9 @@ void Snapshot::copied(PendingRun &run, int error)
 {
 	statistics_.copies++;
 	statistics_.copied_chunks += run.run.count;
-	statistics_.copy_us.add_us_since(run.since_ns);
+	uint64_t us = (dmsnap_port_now_ns() - run.since_ns) / 1000;
+	statistics_.copy_us.add(us);
+	trace(DMSNAP_TRACE_COPY_DONE, run, us, error != 0);
 	if (error)
 		fail(Failure::io);
 	{
@@ -268,7 +284,9 @@ void Snapshot::run_recorded(PendingRun &run, const Status &status)
 
 void Snapshot::run_settled(PendingRun &run)
 {
-	statistics_.readers_us.add_us_since(run.since_ns);
+	uint64_t us = (dmsnap_port_now_ns() - run.since_ns) / 1000;
+	statistics_.readers_us.add(us);
+	trace(DMSNAP_TRACE_COPY_SETTLED, run, us, false);
 	{
 		SpinGuard guard(origin_->lock());
 		pending_.remove(run);

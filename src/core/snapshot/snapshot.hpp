@@ -28,6 +28,7 @@
 
 #include <dmsnap/core.h>
 #include <dmsnap/port/log.h>
+#include <dmsnap/port/trace.h>
 
 #include "base/atomic.hpp"
 #include "base/own.hpp"
@@ -223,6 +224,7 @@ private:
 
 	/* Runs. */
 	uint64_t watched_end(uint64_t end) const { return end < sectors_ ? end : sectors_; }
+	void trace(dmsnap_trace_kind kind, const PendingRun &run, uint64_t us, bool failed) const;
 	PendingRun *pending_at(OldChunk chunk) const;
 	uint64_t pending_behind(OldChunk chunk) const;
 	PendingRun *run_to_extend(CopyOut &copy_out, OldChunk chunk, NewChunk new_chunk) const;

@@ -4,6 +4,7 @@
  * at, counted, and forgotten.  The rest of it is src/user/port_target.cpp.
  */
 #include <dmsnap/port/log.h>
+#include <dmsnap/port/trace.h>
 
 #include <cstdarg>
 #include <cstdio>
@@ -39,6 +40,10 @@ void dmsnap_port_target_event(dmsnap_target *target, dmsnap_target_event)
 {
 	check_may_sleep(__func__);
 	target->events++;
+}
+
+void dmsnap_port_trace(const dmsnap_trace *)
+{
 }
 
 unsigned int dmsnap_port_cow_threshold()
