@@ -35,6 +35,8 @@ lvm_make()
 			disks+=("/dev/${serial##*/}")
 		fi
 	done
+	# What another case of this boot has left is not on this volume
+	rm -f "$RESULTS"/*.sums
 	# Or a later boot's udev activates it before the module is the right one
 	vgcreate -q --setautoactivation n vg "${disks[@]}"
 	lvcreate -q -n origin -L "${mb}M" vg
