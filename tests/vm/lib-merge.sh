@@ -48,7 +48,7 @@ merge_wait()
 {
 	local event end=$((SECONDS + $2))
 	while :; do
-		event=$(dmsetup info -c --noheadings -o events "$1")
+		event=$(events_of "$1")
 		if is_merged "$1"; then
 			return
 		fi

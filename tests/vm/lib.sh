@@ -70,6 +70,8 @@
 #   dm_reload NAME TABLE       new table, and resume
 #   dm_remove NAME...
 #   dm_path NAME               /dev/mapper/NAME
+#   events_of NAME             how many events its device has had
+#   events_above NAME N        more than N; for wait_until
 #   sectors DEVICE             its size in sectors
 #   fill DEVICE SEED [MB] [OFFSET_MB]   repeatable random contents
 #   sum_of DEVICE [MB] [OFFSET_MB]      checksum of the contents, read around the cache (sum.cpp)
@@ -290,6 +292,16 @@ dm_create()
 	local name=$1 table=$2
 	shift 2
 	dmsetup create "$name" "$@" <<< "$table"
+}
+
+events_of()
+{
+	dmsetup info -c --noheadings -o events "$1"
+}
+
+events_above()
+{
+	[ "$(events_of "$1")" -gt "$2" ]
 }
 
 dm_load()

@@ -14,10 +14,10 @@ for chunk in 8 128; do
 		ram=$(make_ram ram-snap 3)
 		dm_create cow-snap "0 $(sectors "$ram") linear $ram 0"
 		snap_take snap "$type" "$chunk"
-		events=$(dmsetup info -c --noheadings -o events snap)
+		events=$(events_of snap)
 		fio_verified "$(dm_path org)" --rw=randwrite --bsrange=4k-64k --iodepth=32 --randseed="$chunk"
 		wait_until 10 is_status snap Invalid
-		[ "$(dmsetup info -c --noheadings -o events snap)" -gt "$events" ] || fail "no event was raised"
+		events_above snap "$events" || fail "no event was raised"
 		expect_fail dd if="$(dm_path snap)" of=/dev/null bs=4k count=1 iflag=direct
 		expect_fail dd if=/dev/zero of="$(dm_path snap)" bs=4k count=1 oflag=direct
 		snap_check witness

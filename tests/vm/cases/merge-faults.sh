@@ -59,7 +59,7 @@ prepare()
 	model_check snap
 	# Of the areas the one that comes next is counted too
 	expect_eq "$(allocated snap)" "$(((840 + 5) * CHUNK))"
-	events=$(dmsetup info -c --noheadings -o events org)
+	events=$(events_of org)
 	clear_log
 }
 
@@ -67,7 +67,7 @@ prepare()
 fails_with()
 {
 	wait_until 30 is_status org "Merge failed"
-	[ "$(dmsetup info -c --noheadings -o events org)" -gt "$events" ] || fail "no event was raised"
+	events_above org "$events" || fail "no event was raised"
 	expect_log "$1"
 	expect_no_log "(Invalidating|Marking)"
 }

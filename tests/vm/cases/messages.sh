@@ -11,17 +11,6 @@ stat_of()
 	dmsetup message "$1" 0 stats | sed -n "s/^$2 \?//p"
 }
 
-events_of()
-{
-	dmsetup info -c --noheadings -o events "$1"
-}
-
-# an event has come since there were so many
-events_above()
-{
-	[ "$(events_of "$1")" -gt "$2" ]
-}
-
 origin_make 8
 snap_take snap P 16
 

@@ -7,15 +7,6 @@
 
 parameter=/sys/module/dm_snapshot/parameters/no_space_timeout
 
-events_of()
-{
-	dmsetup info -c --noheadings -o events "$1"
-}
-events_above()
-{
-	[ "$(events_of "$1")" -gt "$2" ]
-}
-
 # A COW device of so many MB, of 8
 cow_of()
 {
