@@ -22,8 +22,13 @@ public:
 				      : size_t{0};
 		counts_[bucket < buckets ? bucket : buckets - 1]++;
 	}
-	/* Microseconds since @ns. */
-	void add_us_since(uint64_t ns) { add((dmsnap_port_now_ns() - ns) / 1000); }
+	/* Microseconds since @ns, which it returns. */
+	uint64_t add_us_since(uint64_t ns)
+	{
+		uint64_t us = (dmsnap_port_now_ns() - ns) / 1000;
+		add(us);
+		return us;
+	}
 
 	uint64_t count(size_t bucket) const { return counts_[bucket]; }
 	/* The smallest value in it. */

@@ -5,7 +5,6 @@
 #include "merge/merger.hpp"
 
 #include <dmsnap/port/log.h>
-#include <dmsnap/port/trace.h>
 #include <dmsnap/port/work.h>
 
 #include "snapshot/snapshot.hpp"
@@ -420,16 +419,8 @@ void Merger::retire()
 	}
 	statistics_.chunks += tail_.count();
 	statistics_.batch_chunks.add(tail_.count());
-	uint64_t us = (dmsnap_port_now_ns() - begun_ns_) / 1000;
-	statistics_.batch_us.add(us);
-	dmsnap_trace trace{.kind = DMSNAP_TRACE_MERGE_BATCH,
-			   .cow = snapshot_.cow_id(),
-			   .old_chunk = 0,
-			   .new_chunk = 0,
-			   .count = tail_.count(),
-			   .us = us,
-			   .failed = false};
-	dmsnap_port_trace(&trace);
+	uint64_t us = statistics_.batch_us.add_us_since(begun_ns_);
+	snapshot_.trace_batch(DMSNAP_TRACE_MERGE_BATCH, tail_.count(), us, false);
 	dissolve();
 	adapt();
 	/* Anew from the queue, so that others of the worker have their turn. */

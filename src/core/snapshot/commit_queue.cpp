@@ -65,23 +65,15 @@ void CommitQueue::end(bool flushed)
 
 	if (!status)
 		snapshot_.fail(Snapshot::Failure::io);
-	uint64_t us = (dmsnap_port_now_ns() - begun_ns_) / 1000;
+	uint64_t us = flushed ? snapshot_.statistics().commit_us.add_us_since(begun_ns_) : 0;
 	uint64_t runs = 0;
 	while (CommitEntry *entry = batch_.entries.pop_front()) {
 		runs++;
 		snapshot_.run_recorded(static_cast<PendingRun &>(*entry), status);
 	}
 	if (flushed) {
-		snapshot_.statistics().commit_us.add(us);
 		snapshot_.statistics().commit_runs.add(runs);
-		dmsnap_trace trace{.kind = DMSNAP_TRACE_COMMIT,
-				   .cow = snapshot_.cow_id(),
-				   .old_chunk = 0,
-				   .new_chunk = 0,
-				   .count = runs,
-				   .us = us,
-				   .failed = !status};
-		dmsnap_port_trace(&trace);
+		snapshot_.trace_batch(DMSNAP_TRACE_COMMIT, runs, us, !status);
 	}
 
 	Waiters waiters;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "base/guard.hpp"
 #include "base/list.hpp"
 
 namespace dmsnap {
@@ -21,6 +22,23 @@ struct CommitWaiter {
 
 	Done done;
 	ListHook link;
+};
+
+/* The same for who sleeps until then.  Context: process; not on the worker. */
+struct SyncCommit : CommitWaiter {
+	SyncCommit()
+	    : CommitWaiter([](CommitWaiter &waiter, Status result, bool with_flush) {
+		      auto &commit = static_cast<SyncCommit &>(waiter);
+		      commit.status = result;
+		      commit.flushed = with_flush;
+		      commit.durable.set();
+	      })
+	{
+	}
+
+	Status status;
+	bool flushed = false;
+	Event durable;
 };
 
 } // namespace dmsnap

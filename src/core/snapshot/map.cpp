@@ -348,15 +348,7 @@ void Snapshot::resumed()
 
 void Snapshot::postsuspend()
 {
-	struct Sync : CommitWaiter {
-		Sync()
-		    : CommitWaiter([](CommitWaiter &waiter, Status, bool) {
-			      static_cast<Sync &>(waiter).durable.set();
-		      })
-		{
-		}
-		Event durable;
-	} sync;
+	SyncCommit sync;
 
 	let_go(false);
 	if (!commits_->undurable())

@@ -11,6 +11,26 @@
 
 namespace dmsnap {
 
+/* For what is the worker's.  Sleeps. */
+template <typename Body> void Snapshot::on_worker(Body body)
+{
+	struct Call : Task {
+		explicit Call(Body &of)
+		    : Task([](Task &task) {
+			      auto &call = static_cast<Call &>(task);
+			      call.body();
+			      call.done.set();
+		      }),
+		      body(of)
+		{
+		}
+		Body &body;
+		Event done;
+	} call(body);
+	origin_->worker().post(call);
+	call.done.wait();
+}
+
 int Snapshot::message(unsigned int argc, const char *const *argv, std::span<char> answer)
 {
 	auto message = parse_message(argc, argv);
@@ -52,10 +72,15 @@ Status Snapshot::obey(const Message &message, std::span<char> answer)
 			merger_->set_rate(message.value);
 		return {};
 	default:
-		break;
+		return turn_knob(message);
 	}
+}
 
+Status Snapshot::turn_knob(const Message &message)
+{
+	using Kind = Message::Kind;
 	SpinGuard guard(origin_->lock());
+
 	switch (message.kind) {
 	case Kind::stall_on:
 	case Kind::stall_off:
@@ -82,26 +107,6 @@ Status Snapshot::obey(const Message &message, std::span<char> answer)
 		return dmsnap::fail(Error::message_elsewhere);
 	}
 	return {};
-}
-
-/* What is counted is the worker's. */
-template <typename Body> void Snapshot::on_worker(Body body)
-{
-	struct Call : Task {
-		explicit Call(Body &of)
-		    : Task([](Task &task) {
-			      auto &call = static_cast<Call &>(task);
-			      call.body();
-			      call.done.set();
-		      }),
-		      body(of)
-		{
-		}
-		Body &body;
-		Event done;
-	} call(body);
-	origin_->worker().post(call);
-	call.done.wait();
 }
 
 /* Its own, and the copier's, which serves all snapshots of the origin. */
@@ -162,24 +167,7 @@ void Snapshot::report(std::span<char> answer)
  */
 Status Snapshot::commit_now(std::span<char> answer)
 {
-	struct Commit : CommitWaiter {
-		explicit Commit(Snapshot &of)
-		    : CommitWaiter([](CommitWaiter &waiter, Status result, bool with_flush) {
-			      auto &commit = static_cast<Commit &>(waiter);
-			      commit.status = result;
-			      commit.flushed = with_flush;
-			      commit.exceptions = commit.snapshot.persistent()->exceptions();
-			      commit.durable.set();
-		      }),
-		      snapshot(of)
-		{
-		}
-		Snapshot &snapshot;
-		Status status;
-		bool flushed = false;
-		uint64_t exceptions = 0;
-		Event durable;
-	} commit(*this);
+	SyncCommit commit;
 
 	if (merges())
 		return dmsnap::fail(Error::message_elsewhere);
@@ -194,6 +182,9 @@ Status Snapshot::commit_now(std::span<char> answer)
 		commits_->wait(commit);
 	}
 	commit.durable.wait();
+	/* More by now, perhaps, and those are recorded as well. */
+	uint64_t exceptions = 0;
+	on_worker([&] { exceptions = persistent_->exceptions(); });
 	int error = 0;
 	if (commit.status && !commit.flushed)
 		error = sync_io(cow_device_, DMSNAP_IO_FLUSH, 0, 0, 0, nullptr);
@@ -206,7 +197,7 @@ Status Snapshot::commit_now(std::span<char> answer)
 	if (error)
 		return dmsnap::fail(Error::write_failed);
 	dmsnap_port_format(answer.data(), answer.size(), "committed %llu",
-			   static_cast<unsigned long long>(commit.exceptions));
+			   static_cast<unsigned long long>(exceptions));
 	return {};
 }
 

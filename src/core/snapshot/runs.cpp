@@ -51,6 +51,18 @@ void Snapshot::trace(dmsnap_trace_kind kind, const PendingRun &run, uint64_t us,
 	dmsnap_port_trace(&trace);
 }
 
+void Snapshot::trace_batch(dmsnap_trace_kind kind, uint64_t count, uint64_t us, bool failed) const
+{
+	dmsnap_trace trace{.kind = kind,
+			   .cow = cow_id(),
+			   .old_chunk = 0,
+			   .new_chunk = 0,
+			   .count = count,
+			   .us = us,
+			   .failed = failed};
+	dmsnap_port_trace(&trace);
+}
+
 PendingRun *Snapshot::pending_at(OldChunk chunk) const
 {
 	PendingRun *run = pending_.find_last_at_or_before(chunk.value);
@@ -198,8 +210,7 @@ void Snapshot::copied(PendingRun &run, int error)
 {
 	statistics_.copies++;
 	statistics_.copied_chunks += run.run.count;
-	uint64_t us = (dmsnap_port_now_ns() - run.since_ns) / 1000;
-	statistics_.copy_us.add(us);
+	uint64_t us = statistics_.copy_us.add_us_since(run.since_ns);
 	trace(DMSNAP_TRACE_COPY_DONE, run, us, error != 0);
 	if (error)
 		fail(Failure::io);
@@ -284,8 +295,7 @@ void Snapshot::run_recorded(PendingRun &run, const Status &status)
 
 void Snapshot::run_settled(PendingRun &run)
 {
-	uint64_t us = (dmsnap_port_now_ns() - run.since_ns) / 1000;
-	statistics_.readers_us.add(us);
+	uint64_t us = statistics_.readers_us.add_us_since(run.since_ns);
 	trace(DMSNAP_TRACE_COPY_SETTLED, run, us, false);
 	{
 		SpinGuard guard(origin_->lock());

@@ -141,6 +141,8 @@ public:
 	void drop();
 	/* Wakes who waits for an event of the device.  lock. */
 	void post_event(dmsnap_target_event event);
+	/* Tells those who trace of a commit or a batch of a merge.  No lock. */
+	void trace_batch(dmsnap_trace_kind kind, uint64_t count, uint64_t us, bool failed) const;
 
 	/* No lock. */
 	Fate fate_of(OldChunk chunk, uint64_t max) const { return table_->find(chunk, max); }
@@ -201,6 +203,7 @@ private:
 
 	/* Messages: snapshot/message.cpp. */
 	Status obey(const Message &message, std::span<char> answer);
+	Status turn_knob(const Message &message);
 	Status commit_now(std::span<char> answer);
 	void report(std::span<char> answer);
 	void begin_statistics();

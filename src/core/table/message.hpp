@@ -36,7 +36,7 @@ struct Message {
 	};
 
 	Kind kind;
-	/* Of the last four but for stall, and of merge_rate; in the limits of its kind. */
+	/* Of those that have a number, in its limits. */
 	uint32_t value = 0;
 };
 
