@@ -42,7 +42,11 @@ uint64_t Stall::allowance()
 	uint64_t left = taken < usage.total_sectors
 				? snapshot_.chunk_size().chunk_of(usage.total_sectors - taken)
 				: 0;
-	if (left > 0)
+	/*
+	 * Not as soon as there seems to be room: when a merge has stopped, its chunks count
+	 * as free, and can be taken again only when the store is loaded anew.
+	 */
+	if (left > 0 && usage.total_sectors > total_sectors_)
 		over_ = false;
 	return applies() ? left : UINT64_MAX;
 }

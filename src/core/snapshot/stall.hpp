@@ -62,9 +62,9 @@ private:
 	Snapshot &snapshot_;
 	bool active_ = false;
 	bool letting_go_ = false;
-	/* It took too long; until there is room. */
+	/* It took too long; until the device has grown. */
 	bool over_ = false;
-	/* When it began. */
+	/* When it began, and how large the device was then. */
 	uint64_t since_ns_ = 0;
 	uint64_t total_sectors_ = 0;
 	Ios ios_;

@@ -275,6 +275,32 @@ TEST_F(StallTest, of_a_transient_store_is_refused)
 	EXPECT_NE(transient.mapped.message({"stall", "on"}), 0);
 }
 
+/* Of what it has merged it says that it is free, but does not hand it out again. */
+TEST_F(StallTest, ends_after_a_time_in_what_was_a_merge)
+{
+	auto &snap = add("P 8");
+	ASSERT_EQ(bench_.write(snap, 0, (room + reserve) * 8), 0);
+	ASSERT_EQ(snap.mapped.flush(), 0);
+	snap.mapped.remove();
+	ASSERT_EQ(bench_.origin.load(TargetType::merge, bench_.sectors, snap.words), 0);
+	ASSERT_EQ(bench_.origin.resume(), 0);
+	bench_.world.run_until_idle();
+	ASSERT_EQ(bench_.origin.status(), "16/512 16");
+
+	ASSERT_EQ(snap.mapped.load(TargetType::snapshot, bench_.sectors,
+				   snap.words + " 1 stall_on_full"),
+		  0);
+	ASSERT_EQ(bench_.origin.load(TargetType::origin, bench_.sectors, "disk"), 0);
+	bench_.origin.suspend();
+	ASSERT_EQ(snap.mapped.resume(), 0);
+	ASSERT_EQ(bench_.origin.resume(), 0);
+	Mapped::Handle write = one_more();
+	EXPECT_FALSE(done_in(write, 59 * seconds));
+	EXPECT_TRUE(done_in(write, 2 * seconds));
+	EXPECT_EQ(write->error, 0);
+	EXPECT_EQ(snap.mapped.status(), "Invalid");
+}
+
 TEST_F(StallTest, a_merge_into_the_origin_waits_for_it_too)
 {
 	auto &full = add();
