@@ -135,7 +135,8 @@ try()
 	fi
 }
 
-# Suspended ones first: they block who is above them.
+# Suspended ones first: they block who is above them.  Those that never had a table are
+# not in /sys.
 _no_devices()
 {
 	local tries i dir names
@@ -150,12 +151,23 @@ _no_devices()
 				dmsetup resume --noflush "${names[-1]}" 2> /dev/null || true
 			fi
 		done
-		[ "${#names[@]}" -gt 0 ] || return 0
+		if [ "${#names[@]}" -eq 0 ]; then
+			_no_bare_devices
+			return
+		fi
 		for ((i = ${#names[@]} - 1; i >= 0; i--)); do
 			dmsetup remove "${names[i]}" 2> /dev/null || true
 		done
 	done
 	fail "$SCENARIO leaves dm devices: ${names[*]}"
+}
+
+_no_bare_devices()
+{
+	local name
+	for name in $(dmsetup ls | cut -f 1); do
+		[ "$name" = disks ] || dmsetup remove "$name"
+	done
 }
 
 _make_disks()
