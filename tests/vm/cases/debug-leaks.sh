@@ -1,6 +1,6 @@
 # summary: nothing is left in memory when the module has gone (kmemleak)
 # kernels: um smp
-# timeout: 120
+# timeout: 240
 # append: kmemleak=on
 # fresh: yes
 

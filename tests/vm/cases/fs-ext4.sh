@@ -1,7 +1,7 @@
 # summary: ext4 on an origin: files in its snapshots keep their contents, logs are replayed, checks find nothing
 # kernels: 6.1 6.12 um smp
 # default: 6.1
-# timeout: 120
+# timeout: 240
 
 . /job/vm/lib-io.sh
 . /job/vm/lib-fs.sh

@@ -1,6 +1,6 @@
 # summary: xfs on an origin: files in its snapshots keep their contents, logs are replayed, checks find nothing
 # default: 6.12
-# timeout: 120
+# timeout: 240
 
 . /job/vm/lib-io.sh
 . /job/vm/lib-fs.sh

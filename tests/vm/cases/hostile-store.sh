@@ -1,7 +1,7 @@
 # summary: a damaged or made-up store is refused with a line that says what is wrong where, and costs nothing
 # kernels: 6.1 6.12 um smp
 # default: 6.12
-# timeout: 120
+# timeout: 240
 
 . /job/vm/lib-io.sh
 

@@ -1,6 +1,6 @@
 # summary: a store written by the in-tree module goes on with ours, and back again
 # default: 6.1
-# timeout: 120
+# timeout: 240
 
 . /job/vm/lib-io.sh
 . /job/vm/lib-interchange.sh

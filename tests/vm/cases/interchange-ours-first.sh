@@ -1,7 +1,7 @@
 # summary: a store written by ours goes on with the in-tree module, and back again
 # kernels: 6.1 6.12 um smp
 # default: 6.12
-# timeout: 120
+# timeout: 240
 
 . /job/vm/lib-io.sh
 . /job/vm/lib-interchange.sh

@@ -1,7 +1,7 @@
 # summary: a snapshot of any chunk size keeps its image under random, sequential and mixed writes
 # kernels: 6.1 6.12 um smp
 # default: 6.1
-# timeout: 120
+# timeout: 240
 
 . /job/vm/lib-io.sh
 

@@ -1,7 +1,7 @@
 # summary: snapshots taken and removed in any order during I/O keep their images
 # kernels: 6.1 6.12 um smp
 # default: 6.12
-# timeout: 120
+# timeout: 240
 
 . /job/vm/lib-io.sh
 

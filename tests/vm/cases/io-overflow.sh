@@ -1,7 +1,7 @@
 # summary: a full COW device costs the snapshot, never the origin; a PO snapshot keeps what it has
 # kernels: 6.1 6.12 um smp
 # default: 6.1
-# timeout: 120
+# timeout: 240
 
 . /job/vm/lib-io.sh
 

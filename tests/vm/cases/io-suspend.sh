@@ -1,7 +1,7 @@
 # summary: suspend, resume and handover to a new table, of origin and snapshots under I/O, lose nothing
 # kernels: 6.1 6.12 um smp
 # default: 6.1
-# timeout: 120
+# timeout: 240
 
 . /job/vm/lib-io.sh
 

@@ -1,6 +1,6 @@
 # summary: KUnit: what the port promises, and the core's own tests, in the kernel
 # kernels: um smp
-# timeout: 120
+# timeout: 240
 
 . /job/vm/lib-kunit.sh
 

@@ -2,7 +2,7 @@
 # default: 6.1
 # guest: full
 # disks: 128M 128M
-# timeout: 120
+# timeout: 240
 
 . /job/vm/lib-lvm.sh
 

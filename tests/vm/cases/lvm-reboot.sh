@@ -3,7 +3,7 @@
 # guest: full
 # boots: 2
 # disks: 128M 128M
-# timeout: 120
+# timeout: 240
 
 . /job/vm/lib-lvm.sh
 

@@ -3,7 +3,7 @@
 # boots: 5
 # modules: ours in-tree ours in-tree ours
 # disks: 16M 24M
-# timeout: 120
+# timeout: 240
 
 # Each boot goes on with the merge, checks all of the origin, writes for some seconds
 # while the merge runs, and loses its power.  The last one checks, and merges to the end.

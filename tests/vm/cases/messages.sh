@@ -1,7 +1,7 @@
 # summary: messages: what a snapshot tells of itself, a commit that stays, limits, events; a merge is held up
 # kernels: 6.1 6.12 um smp
 # default: 6.12
-# timeout: 120
+# timeout: 240
 
 . /job/vm/lib-io.sh
 

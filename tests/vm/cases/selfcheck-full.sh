@@ -3,7 +3,7 @@
 # guest: full
 # module: in-tree
 # disks: 128M 128M
-# timeout: 120
+# timeout: 240
 
 vgcreate -q vg "$(disk 0)" "$(disk 1)"
 lvcreate -q -n origin -L 64M vg

@@ -1,7 +1,7 @@
 # summary: stall_on_full: writes wait for a larger COW device, reads and the rest go on; suspend, removal, the time
 # kernels: 6.1 6.12 um smp
 # default: 6.1
-# timeout: 120
+# timeout: 240
 
 . /job/vm/lib-io.sh
 
