@@ -24,9 +24,10 @@ from terminal import Durations, Terminal, clock  # noqa: E402  pylint: disable=w
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 LOGS = TOP / "build/test"
-TAIL = 40
+TAIL = 120
 PLAIN_COUNT = re.compile(r"^(\d+) (?:passed|caught), (\d+) (?:failed|survived)$")
 GTEST_PASSED = re.compile(r"^\[  PASSED  \] (\d+) tests?\.")
+FAILURE = re.compile(r"FAIL|\[  FAILED  \]|.*\berror:")
 GTEST_FAILED = re.compile(r"^\[  FAILED  \] (\d+) tests?, listed below")
 SKIPPED = re.compile(r"^(\d+) skipped$|^\[  SKIPPED \] (\d+) tests?, listed below")
 # A check that has not got its tool says so and succeeds; here all tools must be
@@ -180,11 +181,21 @@ def run(part, terminal, expected, after):
     terminal.line(f"{word:<5} {part.name:<15} {part.passed:5} passed, {part.failed} failed"
                   f"   {clock(part.seconds)}   {part.what}", "bad" if part.failed else "good")
     if part.failed:
-        failures = [line for line in lines if re.match(r"FAIL|\[  FAILED  \]|.*\berror:", line)]
         rest = [line for line in lines if not BUILD_STEP.match(line)]
-        for line in (failures or rest)[-TAIL:]:
+        for line in (failures_in(lines) or rest)[-TAIL:]:
             terminal.line("      | " + line)
         terminal.line(f"      the whole log: {log.relative_to(TOP)}")
+
+
+def failures_in(lines):
+    """The lines that tell a failure, and what is set in below them."""
+    told = []
+    telling = False
+    for line in lines:
+        telling = bool(FAILURE.match(line)) or (telling and line.startswith("      "))
+        if telling:
+            told.append(line)
+    return told
 
 
 def chosen(options):
