@@ -119,9 +119,13 @@ enum dmsnap_map dmsnap_core_snapshot_map(struct dmsnap_snapshot *snapshot, struc
 
 /**
  * dmsnap_core_snapshot_end_io() - a bio that went through dmsnap_core_snapshot_map() ended.
+ *
+ * Return: 0, or a negative errno that the bio is to end with although its device had none:
+ * what it has read may not be the snapshot's.
+ *
  * Context: Any. Does not sleep.
  */
-void dmsnap_core_snapshot_end_io(struct dmsnap_snapshot *snapshot, void *io);
+int dmsnap_core_snapshot_end_io(struct dmsnap_snapshot *snapshot, void *io);
 
 /**
  * dmsnap_core_snapshot_presuspend() - all I/O is to end soon: nothing waits for a

@@ -79,7 +79,10 @@ static int snapshot_map(struct dm_target *ti, struct bio *bio)
 
 static int snapshot_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 {
-	dmsnap_core_snapshot_end_io(ti->private, dmsnap_bio_io(bio));
+	int err = dmsnap_core_snapshot_end_io(ti->private, dmsnap_bio_io(bio));
+
+	if (err && !*error)
+		*error = errno_to_blk_status(err);
 	return DM_ENDIO_DONE;
 }
 

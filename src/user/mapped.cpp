@@ -334,9 +334,11 @@ uint32_t Mapped::send(const Handle &request, dmsnap_bio_desc desc)
 	auto holder = std::make_shared<std::shared_ptr<Part>>();
 	auto part = std::make_shared<Part>(desc, data, [this, holder, table, request](int error) {
 		auto self = std::move(*holder);
+		int target_error = 0;
 		if (table->snapshot && self->mapped)
-			dmsnap_core_snapshot_end_io(table->snapshot, self->io.data());
-		part_ended(request, error);
+			target_error =
+				dmsnap_core_snapshot_end_io(table->snapshot, self->io.data());
+		part_ended(request, error ? error : target_error);
 		if (--in_flight_ == 0)
 			World::current().wake(this);
 	});

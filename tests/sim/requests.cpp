@@ -167,8 +167,7 @@ void Machine::check_error(const Asked &asked)
 void Machine::check_read(const Asked &asked)
 {
 	const Mapped::Request &request = *asked.request;
-	/* It may have become invalid while the read was on its way. */
-	if (asked.snap && (asked.snap->cut || asked.snap->invalid()))
+	if (asked.snap && asked.snap->cut)
 		return;
 	const History &history = history_of(asked.snap);
 	for (uint64_t i = 0; i < request.sectors; i++) {

@@ -72,9 +72,9 @@ dmsnap_map dmsnap_core_snapshot_map(dmsnap_snapshot *snapshot, dmsnap_bio *bio,
 	return object_of(snapshot)->map(bio, *desc, io);
 }
 
-void dmsnap_core_snapshot_end_io(dmsnap_snapshot *snapshot, void *io)
+int dmsnap_core_snapshot_end_io(dmsnap_snapshot *snapshot, void *io)
 {
-	object_of(snapshot)->end_io(*static_cast<dmsnap::Io *>(io));
+	return object_of(snapshot)->end_io(*static_cast<dmsnap::Io *>(io));
 }
 
 void dmsnap_core_snapshot_presuspend(dmsnap_snapshot *snapshot)

@@ -59,10 +59,17 @@ dmsnap_map Snapshot::map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *spa
 	}
 }
 
-void Snapshot::end_io(Io &io)
+/*
+ * Writes to the origin wait for the reads of a healthy snapshot only.  Of one that has
+ * failed a read may have met what was written since; but it fails before such a write
+ * is let through, so the end of the read sees it.
+ */
+int Snapshot::end_io(Io &io)
 {
-	if (io.tracked)
-		readers_->leave(io.token);
+	if (!io.tracked)
+		return 0;
+	readers_->leave(io.token);
+	return healthy() ? 0 : to_errno(Error::read_failed);
 }
 
 uint64_t Snapshot::chunks_to(const Io &io) const

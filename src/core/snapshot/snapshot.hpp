@@ -83,7 +83,7 @@ public:
 	/* dm's side: see <dmsnap/core.h>. */
 	dmsnap_target_traits traits() const;
 	dmsnap_map map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *space);
-	void end_io(Io &io);
+	int end_io(Io &io);
 	void presuspend();
 	void presuspend_undo();
 	void resumed();

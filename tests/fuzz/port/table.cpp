@@ -143,8 +143,9 @@ uint32_t Table::send(const dmsnap_bio_desc &desc, uint8_t *data)
 
 void Table::forget(Bio &bio)
 {
-	if (snapshot_)
-		dmsnap_core_snapshot_end_io(snapshot_, bio.space);
+	int error = snapshot_ ? dmsnap_core_snapshot_end_io(snapshot_, bio.space) : 0;
+	if (error && !io_error_)
+		io_error_ = error;
 	delete &bio;
 }
 

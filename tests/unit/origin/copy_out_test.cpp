@@ -192,6 +192,24 @@ TEST(CopyOut, a_write_waits_for_reads_of_the_snapshot_that_see_the_origin)
 	EXPECT_TRUE((Pattern{1, 1}.matches(0, read->data)));
 }
 
+TEST(CopyOut, a_read_on_its_way_when_the_snapshot_is_lost_fails)
+{
+	Bench bench;
+	/* Room for one chunk. */
+	auto &snap = bench.add("P 8", 3 * 8);
+	ASSERT_EQ(bench.write(800, 8), 0);
+	bench.disk.hold(Op::read);
+	auto read = snap.mapped.start_read(0, 8);
+	auto other = snap.mapped.start_read(80, 8);
+	bench.world.settle();
+	ASSERT_EQ(bench.disk.held(), 2u);
+	EXPECT_EQ(bench.write(0, 8), 0);
+	ASSERT_EQ(snap.mapped.status(), "Invalid");
+	bench.disk.release();
+	EXPECT_NE(snap.mapped.wait(read), 0);
+	EXPECT_NE(snap.mapped.wait(other), 0);
+}
+
 TEST(CopyOut, later_reads_of_the_snapshot_do_not_hold_back_a_write)
 {
 	Bench bench;
