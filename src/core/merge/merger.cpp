@@ -76,9 +76,12 @@ ChunkSize Merger::chunk_size() const
 uint64_t Merger::end_on_origin(const Run &run) const
 {
 	uint64_t begin = chunk_size().first_sector(run.old_begin.value);
+	uint64_t last_begin = chunk_size().first_sector(run.old_end().value - 1);
 	uint64_t end = chunk_size().first_sector(run.old_end().value);
 	uint64_t device_end = dmsnap_port_device_sectors(origin_device());
 
+	if (last_begin < snapshot_.sectors() && snapshot_.sectors() < end)
+		end = snapshot_.sectors();
 	return begin < device_end && device_end < end ? device_end : end;
 }
 

@@ -113,7 +113,8 @@ public:
 	/*
 	 * The sector behind @run on the origin, whose last chunk may reach over its end.
 	 * An origin that ends in front of the run is no reason to shorten it: I/O there
-	 * then fails.
+	 * then fails.  Nor does a chunk reach over the end of the merge's own device: what
+	 * its COW chunk holds behind that was never the snapshot's.
 	 */
 	uint64_t end_on_origin(const Run &run) const;
 	Copier &copier();

@@ -171,6 +171,8 @@ public:
 	}
 	Origin &origin() const { return *origin_; }
 	ChunkSize chunk_size() const { return chunk_size_; }
+	/* Its device's length, from the first resume on. */
+	uint64_t sectors() const { return sectors_; }
 	dmsnap_target *target() const { return target_; }
 	uint64_t cow_id() const { return dmsnap_port_device_id(cow_device_); }
 

@@ -90,6 +90,25 @@ TEST_F(MergeTest, brings_the_origin_back_to_what_the_snapshot_was)
 	EXPECT_EQ(merging_.events(), 1u);
 }
 
+/* The origin has grown since the snapshot was made, or was always longer. */
+TEST_F(MergeTest, leaves_alone_what_is_behind_the_end_of_the_snapshot)
+{
+	constexpr uint64_t length = disk_sectors - 11;
+	Bench::Snap &snap = bench_.add("P 16", cow_sectors, length);
+	/* Its last chunk, once by a write of its own and once with others in front. */
+	ASSERT_EQ(bench_.write(snap, length - 3, 3), 0);
+	ASSERT_EQ(bench_.write(snap, length - 21, 16), 0);
+	ASSERT_EQ(bench_.write(length, 11), 0);
+	std::vector<uint8_t> behind = bench_.disk.peek(length, 11);
+	snap.mapped.remove();
+	bench_.origin.remove();
+	ASSERT_EQ(merging_.create(TargetType::merge, length, snap.words), 0);
+	bench_.world.run_until_idle();
+	EXPECT_EQ(merging_.status(), "32/65536 32");
+	EXPECT_TRUE(merged(snap));
+	EXPECT_EQ(bench_.disk.peek(length, 11), behind);
+}
+
 TEST_F(MergeTest, status_goes_down_with_every_batch)
 {
 	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
