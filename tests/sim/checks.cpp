@@ -65,7 +65,8 @@ void Machine::check_store(const SnapHandle &snap, const Image &disk, const Image
 void Machine::crash()
 {
 	poll();
-	for (const SnapHandle &snap : snaps_) {
+	/* While one is asked, a change of tables that is under way may go on. */
+	for (const SnapHandle &snap : std::vector(snaps_)) {
 		snap->was_invalid = snap->invalid();
 		snap->was_marked = snap->mapped.known_invalid();
 	}
