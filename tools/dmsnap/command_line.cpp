@@ -18,6 +18,9 @@ constexpr const char *exit_codes =
 	"Exit codes: 0 fine, 1 something is wrong with what was looked at, 2 it could not be done.\n"
 	"More: man dmsnap";
 
+constexpr const char *store_or_snapshot =
+	"COW device, an image of one, or a snapshot that is in use";
+
 using Run = std::function<ExitCode()>;
 
 class CommandLine {
@@ -186,6 +189,7 @@ private:
 			"List what may have changed since the snapshot: offset and length, in bytes",
 			[&options] { return diff(options); });
 		add_store(command, options.store);
+		command->get_option("store")->description(store_or_snapshot);
 		add_origin(command, options.store);
 		add_json(command, options.json);
 	}
@@ -198,8 +202,10 @@ private:
 			    "Write what changed since the snapshot, with its data, as a stream",
 			    [&options] { return export_changes(options); });
 		add_store(command, options.store, false);
+		command->get_option("store")->description(store_or_snapshot);
 		command->add_option("--origin", options.store.origin,
-				    "Take the data from this origin")
+				    "Take the data from this origin; while it is in use, from "
+				    "this younger snapshot")
 			->required()
 			->type_name("ORIGIN");
 		command->add_flag("--full", options.full, "All of the origin; there is no store");

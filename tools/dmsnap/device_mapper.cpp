@@ -222,16 +222,19 @@ std::string DeviceMapper::target_of(DeviceNumber device)
 	return target;
 }
 
-bool DeviceMapper::send_message(DeviceNumber device, const std::string &message)
+std::optional<std::string> DeviceMapper::send_message(DeviceNumber device,
+						      const std::string &message)
 {
 	Request request(DM_DEVICE_TARGET_MSG, device);
 	dm_task_set_sector(request.get(), 0);
 	dm_task_set_message(request.get(), message.c_str());
-	if (request.try_run())
-		return true;
+	if (request.try_run()) {
+		const char *answer = dm_task_get_message_response(request.get());
+		return answer ? answer : "";
+	}
 	/* What a target says to a word it does not know, or one that knows no words. */
 	if (request.error() == EINVAL)
-		return false;
+		return {};
 	throw Failure(fmt::format("the message \"{}\" cannot be sent: {}", message, complaint));
 }
 

@@ -22,8 +22,11 @@ public:
 	std::optional<LiveSnapshot> snapshot(DeviceNumber device);
 	/* "linear", "snapshot-origin" ...; empty: the device is gone, or has no table. */
 	std::string target_of(DeviceNumber device);
-	/* To the first target; false: the target has refused it. */
-	bool send_message(DeviceNumber device, const std::string &message);
+	/*
+	 * To the first target, whose answer it is, or the empty text of one that has nothing
+	 * to answer.  None: the target has refused it.
+	 */
+	std::optional<std::string> send_message(DeviceNumber device, const std::string &message);
 };
 
 } // namespace dmsnap::tool

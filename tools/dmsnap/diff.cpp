@@ -4,36 +4,19 @@
 
 #include <fmt/format.h>
 
+#include "change_source.hpp"
+#include "collect_chunks.hpp"
 #include "commands.hpp"
 #include "json_output.hpp"
-#include "store_source.hpp"
 
 namespace dmsnap::tool {
-namespace {
-
-class ChangedChunks final : public StoreVisitor {
-public:
-	explicit ChangedChunks(size_t memory_bytes) : chunks(memory_bytes) {}
-
-	void entry(const EntryPlace &place, bool good) override
-	{
-		if (good && !chunks.insert(place.exception.old_chunk.value))
-			throw Failure(
-				"not enough memory for all changed chunks; allow more (--memory)");
-	}
-
-	ChunkSet chunks;
-};
-
-} // namespace
 
 ExitCode diff(const DiffOptions &options)
 {
-	StoreSource source(options.store);
-	StoreReader reader(source.cow, source.read_options);
-	ChangedChunks changed(options.store.memory_bytes);
-	StoreReport report = require_good(reader, changed, source.cow);
-	uint64_t end = source.read_options.origin_bytes.value_or(INT64_MAX);
+	ChangeSource source(options.store);
+	CollectChunks changed(options.store.memory_bytes);
+	StoreReport report = source.read(changed);
+	uint64_t end = source.origin_bytes().value_or(INT64_MAX);
 	uint64_t ranges = 0, bytes = 0;
 
 	auto for_each = [&](const auto &print) {
@@ -53,6 +36,8 @@ ExitCode diff(const DiffOptions &options)
 	}
 	JsonOutput json(stdout);
 	json.members({{"store", options.store.store}, {"chunk_bytes", report.chunk_bytes()}});
+	if (source.committed())
+		json.members({{"committed", *source.committed()}});
 	json.begin_list("ranges");
 	for_each([&](uint64_t offset, uint64_t length) {
 		json.item({{"offset", offset}, {"length", length}});

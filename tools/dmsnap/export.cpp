@@ -3,7 +3,8 @@
  * dmsnap export: what changed on the origin since the snapshot was made, with
  * its data, as a stream.
  *
- * The origin is read, and holds what is new.  What a chunk held when the snapshot
+ * The origin is read, and holds what is new; while it is in use, a younger snapshot of
+ * it holds that.  What a chunk held when the snapshot
  * was made is in the COW device, if nobody wrote to the snapshot; its checksum
  * goes with the data, so that apply can tell whether a copy is the right one.
  */
@@ -16,11 +17,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "change_source.hpp"
 #include "change_stream.hpp"
 #include "commands.hpp"
 #include "json_output.hpp"
 #include "progress.hpp"
-#include "store_source.hpp"
 
 namespace dmsnap::tool {
 namespace {
@@ -32,7 +33,7 @@ constexpr size_t window_entries = 1 << 20;
 
 class ChangeExporter final : public StoreVisitor {
 public:
-	ChangeExporter(StoreSource &source, const StoreReport &report, StreamWriter &stream)
+	ChangeExporter(ChangeSource &source, const StoreReport &report, StreamWriter &stream)
 	    : source_(source), chunk_bytes_(report.chunk_bytes()), stream_(stream),
 	      progress_("exporting", report.good_entries)
 	{
@@ -77,9 +78,9 @@ private:
 	{
 		base_.resize(entries.size() * chunk_bytes_);
 		for (size_t i = 0; i < entries.size(); i++)
-			source_.cow.read_all(entries[i].new_chunk.value * chunk_bytes_,
-					     std::span(base_).subspan(i * chunk_bytes_,
-								      chunk_bytes_));
+			source_.cow().read_all(entries[i].new_chunk.value * chunk_bytes_,
+					       std::span(base_).subspan(i * chunk_bytes_,
+									chunk_bytes_));
 		export_piece(entries[0].old_chunk.value * chunk_bytes_);
 	}
 
@@ -87,7 +88,7 @@ private:
 	{
 		base_.resize(record_bytes_max);
 		for (uint64_t at = 0; at < chunk_bytes_; at += record_bytes_max) {
-			source_.cow.read_all(entry.new_chunk.value * chunk_bytes_ + at, base_);
+			source_.cow().read_all(entry.new_chunk.value * chunk_bytes_ + at, base_);
 			export_piece(entry.old_chunk.value * chunk_bytes_ + at);
 		}
 	}
@@ -95,15 +96,15 @@ private:
 	/* What base_ is the base of; the last chunk may reach beyond the end. */
 	void export_piece(uint64_t offset)
 	{
-		uint64_t end = source_.origin->bytes();
+		uint64_t end = source_.origin()->bytes();
 		if (offset >= end)
 			return;
 		data_.resize(std::min<uint64_t>(base_.size(), end - offset));
-		source_.origin->read_all(offset, data_);
+		source_.origin()->read_all(offset, data_);
 		stream_.add(offset, data_, std::span(base_).first(data_.size()));
 	}
 
-	StoreSource &source_;
+	ChangeSource &source_;
 	uint64_t chunk_bytes_;
 	StreamWriter &stream_;
 	Progress progress_;
@@ -182,16 +183,14 @@ ExitCode export_changes(const ExportOptions &options)
 		return ExitCode::fine;
 	}
 
-	StoreSource source(options.store);
-	StoreReader reader(source.cow, source.read_options);
+	ChangeSource source(options.store);
 	IgnoreAll nothing;
-	StoreReport report = require_good(reader, nothing, source.cow);
+	StoreReport report = source.read(nothing);
 	OutputFile output(options.output);
-	StreamWriter stream(output.get(), {.volume_bytes = source.origin->bytes(),
+	StreamWriter stream(output.get(), {.volume_bytes = source.origin()->bytes(),
 					   .chunk_sectors = report.chunk_sectors});
 	ChangeExporter exporter(source, report, stream);
-	StoreReader again(source.cow, source.read_options);
-	again.read(exporter);
+	source.read(exporter);
 	exporter.flush();
 	stream.end();
 	report_export(options, stream);

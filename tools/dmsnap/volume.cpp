@@ -3,9 +3,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <memory>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -106,7 +109,8 @@ Volume::Volume(const std::string &path, Access access) : path_(path)
 	}
 	if (fd_ < 0)
 		fail("cannot be opened");
-	look(access);
+	look();
+	lock(access);
 }
 
 Volume::Volume(std::string path, int descriptor) : path_(std::move(path)), fd_(descriptor)
@@ -121,11 +125,24 @@ Volume Volume::create(const std::string &path, uint64_t bytes)
 		volume.fail("cannot be made");
 	if (ftruncate(volume.fd_, static_cast<off_t>(bytes)) != 0)
 		volume.fail(fmt::format("cannot be made {} bytes long", bytes));
-	volume.look(Access::write);
+	volume.look();
+	volume.lock(Access::write);
 	return volume;
 }
 
-void Volume::look(Access access)
+Volume Volume::share(const std::string &path)
+{
+	Volume volume(path, open(path.c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC));
+
+	if (volume.fd_ < 0)
+		volume.fail("cannot be opened");
+	volume.is_block_device_ = true;
+	volume.is_shared_ = true;
+	volume.look();
+	return volume;
+}
+
+void Volume::look()
 {
 	struct stat about;
 	if (fstat(fd_, &about) != 0)
@@ -139,6 +156,15 @@ void Volume::look(Access access)
 		return;
 	}
 	bytes_ = static_cast<uint64_t>(about.st_size);
+}
+
+void Volume::lock(Access access)
+{
+	struct stat about;
+	if (is_block_device_)
+		return;
+	if (fstat(fd_, &about) != 0)
+		fail("cannot be looked at");
 	std::string loop = loop_device_of(about);
 	if (!loop.empty())
 		throw Failure(
@@ -151,7 +177,7 @@ void Volume::look(Access access)
 
 Volume::Volume(Volume &&other) noexcept
     : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)),
-      is_block_device_(other.is_block_device_), bytes_(other.bytes_),
+      is_block_device_(other.is_block_device_), is_shared_(other.is_shared_), bytes_(other.bytes_),
       block_sectors_(other.block_sectors_)
 {
 }
@@ -162,8 +188,41 @@ Volume::~Volume()
 		close(fd_);
 }
 
+/* In whole blocks, to memory that begins where a page does. */
+bool Volume::read_around_cache(uint64_t offset, std::span<std::byte> data)
+{
+	constexpr size_t page = 4096, piece_max = 1 << 20;
+	const uint64_t block = block_sectors_ * uint64_t{sector_bytes};
+	struct Free {
+		void operator()(void *memory) const { std::free(memory); }
+	};
+	std::unique_ptr<std::byte, Free> piece(
+		static_cast<std::byte *>(std::aligned_alloc(page, piece_max)));
+	if (!piece)
+		throw std::bad_alloc();
+
+	while (!data.empty()) {
+		uint64_t begin = offset / block * block;
+		uint64_t skip = offset - begin;
+		uint64_t end = (offset + data.size() + block - 1) / block * block;
+		size_t bytes = std::min<uint64_t>(std::min(end, bytes_) - begin, piece_max);
+		if (repeat(bytes, [&](size_t done) {
+			    return pread(fd_, piece.get() + done, bytes - done,
+					 static_cast<off_t>(begin + done));
+		    }) != bytes)
+			return false;
+		size_t taken = std::min<uint64_t>(bytes - skip, data.size());
+		std::memcpy(data.data(), piece.get() + skip, taken);
+		data = data.subspan(taken);
+		offset += taken;
+	}
+	return true;
+}
+
 bool Volume::read(uint64_t offset, std::span<std::byte> data)
 {
+	if (is_shared_)
+		return read_around_cache(offset, data);
 	return repeat(data.size(), [&](size_t done) {
 		       return pread(fd_, data.data() + done, data.size() - done,
 				    static_cast<off_t>(offset + done));

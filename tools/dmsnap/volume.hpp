@@ -6,6 +6,9 @@
  * system or LVM2 has it; an image file is locked, and refused while it is the
  * backing file of a loop device.  So a live store is never read half written,
  * and never written to.
+ *
+ * Or, with share(), a device that others use: it is only read, and what the kernel
+ * keeps in its page cache, which may be older than the device, is passed by.
  */
 #pragma once
 
@@ -23,6 +26,8 @@ public:
 	Volume(const std::string &path, Access access);
 	/* A new image file, of zeros; one that exists is refused. */
 	static Volume create(const std::string &path, uint64_t bytes);
+	/* A block device, in use or not. */
+	static Volume share(const std::string &path);
 	~Volume();
 	Volume(Volume &&other) noexcept;
 	Volume &operator=(Volume &&) = delete;
@@ -43,12 +48,15 @@ public:
 
 private:
 	Volume(std::string path, int descriptor);
-	void look(Access access);
+	void look();
+	void lock(Access access);
+	bool read_around_cache(uint64_t offset, std::span<std::byte> data);
 	[[noreturn]] void fail(const std::string &what) const;
 
 	std::string path_;
 	int fd_ = -1;
 	bool is_block_device_ = false;
+	bool is_shared_ = false;
 	uint64_t bytes_ = 0;
 	uint32_t block_sectors_ = 1;
 };

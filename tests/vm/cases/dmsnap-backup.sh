@@ -1,0 +1,128 @@
+# summary: a volume in use is backed up by what changed between two snapshots in use, and restored
+# kernels: 6.1 6.12
+# default: 6.1
+# guest: full
+# tools: dmsnap
+# timeout: 300
+
+. /job/vm/lib-io.sh
+
+dmsnap=/job/vm/dmsnap
+readonly dmsnap
+
+# exits CODE ARGUMENTS...: of dmsnap; what it says is then in $TMP/out and $TMP/err
+exits()
+{
+	local want=$1 rc=0
+	shift
+	"$dmsnap" "$@" > "$TMP/out" 2> "$TMP/err" || rc=$?
+	[ "$rc" -eq "$want" ] || fail "exit code $rc, not $want: dmsnap $*
+$(cat "$TMP/out" "$TMP/err")"
+}
+
+complains()
+{
+	grep -qE -- "$1" "$TMP/err" || fail "does not complain $1:
+$(cat "$TMP/err")"
+}
+
+# copy_is SNAPSHOT: the copy is the volume as it was when that was taken
+copy_is()
+{
+	expect_eq "$(sum_of "$copy")" "${FROZEN[$1]}" "the copy of $1"
+}
+
+# changed_chunks COPY DEVICE: the chunks of 4 KiB in which they differ, one number a line
+changed_chunks()
+{
+	{ cmp -l "$1" "$2" || true; } | awk '{ chunk = int(($1 - 1) / 4096) } chunk != last { print chunk; last = chunk }'
+}
+
+all_in_ranges()
+{
+	awk 'NR == FNR { for (at = $1; at < $1 + $2; at += 4096) has[at / 4096] = 1; next }
+		!($1 in has) { print; missing = 1 }
+		END { exit missing }' "$1" "$2" || fail "these chunks are not in what diff says"
+}
+
+origin_make 16
+copy=$(make_ram copy 16)
+snap_take day0 P 8
+"$dmsnap" export --full --origin "$(dm_path day0)" 2> /dev/null | "$dmsnap" apply "$copy" > "$TMP/out"
+copy_is day0
+
+note "three days"
+# Until the end; what it writes is in none of the copies as a whole
+writer_start user "$(dm_path org)" --rw=randwrite --bs=4k --iodepth=8 --size=4m --io_size=256k --randrepeat=0
+chunk_sizes=(8 8 32 4)
+for day in 1 2 3; do
+	writers_move
+	fio_run "$(dm_path org)" --rw=randwrite --bs=4k --offset=4m --size=12m --io_size=512k --randrepeat=0
+	snap_take "day$day" P "${chunk_sizes[day]}"
+	writers_move
+	exits 0 diff "day$((day - 1))"
+	mv "$TMP/out" "$TMP/ranges"
+	changed_chunks "$copy" "$(dm_path "day$day")" > "$TMP/changed"
+	[ "$(wc -l < "$TMP/changed")" -gt 100 ] || fail "next to nothing has changed"
+	all_in_ranges "$TMP/ranges" "$TMP/changed"
+	"$dmsnap" export "$(dm_path "day$((day - 1))")" --origin "$(dm_path "day$day")" 2> "$TMP/err" |
+		tee "$TMP/stream.$day" | "$dmsnap" apply "$copy" > "$TMP/out"
+	copy_is "day$day"
+	snap_drop "day$((day - 1))"
+done
+snap_check day3
+
+note "restored"
+restored=$(make_ram restored 16)
+"$dmsnap" export --full --origin "$copy" 2> /dev/null | "$dmsnap" apply "$restored" > "$TMP/out"
+expect_eq "$(sum_of "$restored")" "${FROZEN[day3]}" "what was restored"
+
+note "what was committed, by the snapshot's name and by its COW device"
+fio_run "$(dm_path org)" --rw=write --bs=4k --offset=15m --size=64k
+snap_take day4 P 8
+writers_move
+writers_stop
+exits 0 diff --json day3
+grep -qE '"committed": [1-9]' "$TMP/out" || fail "does not say how much was committed: $(head "$TMP/out")"
+exits 0 diff day3
+cp "$TMP/out" "$TMP/by-name"
+exits 0 diff "$(dm_path cow-day3)"
+same "$TMP/out" "$TMP/by-name"
+exits 0 diff day3 --origin day4
+same "$TMP/out" "$TMP/by-name"
+# The same as of the store when nobody uses it
+dmsetup remove day3
+exits 0 diff "$(dm_path cow-day3)" --origin-size 16M
+same "$TMP/out" "$TMP/by-name"
+dm_create day3 "$(snap_table day3 P 8)"
+
+note "refused"
+exits 2 export day4 --origin day3 --output "$TMP/none"
+complains 'day3 is older than day4, or somebody wrote to it'
+exits 2 export day3 --origin "$(dm_path org)" --output "$TMP/none"
+complains 'not another snapshot of the origin of day3'
+exits 2 export day3 --origin day3 --output "$TMP/none"
+complains 'not another snapshot'
+snap_take fleeting N 8
+exits 2 diff fleeting
+complains 'store is transient'
+snap_take tiny P 8 1
+fio_run "$(dm_path org)" --rw=write --bs=4k --size=2m
+exits 1 diff tiny
+complains 'the snapshot is invalid'
+exits 1 export day3 --origin tiny --output "$TMP/none"
+[ ! -e "$TMP/none" ] || fail "a stream was begun"
+mapfile -t names < <(snap_names)
+for name in "${names[@]}"; do
+	[ "$name" = day3 ] || snap_drop "$name"
+done
+
+note "refused by the in-tree driver"
+dm_remove day3 org
+load_module in-tree
+org_load
+dm_create day3 "$(snap_table day3 P 8)"
+exits 2 diff day3
+complains "its driver does not commit when it is told to"
+dm_remove day3
+exits 0 diff "$(dm_path cow-day3)"

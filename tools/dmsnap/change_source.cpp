@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "change_source.hpp"
+
+#include <utility>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "collect_chunks.hpp"
+
+namespace dmsnap::tool {
+namespace {
+
+bool is_device(const std::string &path)
+{
+	struct stat about;
+	return stat(path.c_str(), &about) == 0 && S_ISBLK(about.st_mode);
+}
+
+/* As the names of status and wait: vg-snap, vg/snap or a path. */
+std::string device_path(const std::string &name)
+{
+	struct stat about;
+	if (stat(name.c_str(), &about) == 0)
+		return name;
+	for (const char *folder : {"/dev/mapper/", "/dev/"}) {
+		if (is_device(folder + name))
+			return folder + name;
+	}
+	return name;
+}
+
+} // namespace
+
+ChangeSource::ChangeSource(const StoreOptions &options) : options_(options)
+{
+	std::string path = device_path(options.store);
+	std::optional<LiveSnapshot> snapshot;
+
+	if (is_device(path) && access("/dev/mapper/control", F_OK) == 0) {
+		machine_.emplace();
+		snapshot = LiveStore::find(*machine_, path);
+	}
+	if (!snapshot) {
+		StoreOptions store = options;
+		store.store = path;
+		store_.emplace(store);
+		return;
+	}
+	if (!options.origin.empty()) {
+		std::string origin = device_path(options.origin);
+		origin_.emplace(origin, Volume::Access::read);
+		std::optional<LiveSnapshot> younger = LiveStore::find(*machine_, origin);
+		if (!younger || younger->origin != snapshot->origin ||
+		    younger->device == snapshot->device)
+			throw Failure(fmt::format("{}: not another snapshot of the origin of {}, "
+						  "which is in use; make one, and name that",
+						  options.origin, snapshot->name));
+		if (younger->store != "N")
+			younger_.emplace(*machine_, *younger);
+	}
+	/* Not before the younger one: see require_younger(). */
+	live_.emplace(*machine_, *snapshot);
+	if (origin_ && origin_->bytes() != live_->bytes())
+		throw Failure(fmt::format("{} has {} bytes and {} {}: the origin was resized "
+					  "between the two",
+					  options.origin, origin_->bytes(), options.store,
+					  live_->bytes()));
+	if (younger_)
+		require_younger();
+}
+
+/*
+ * Whatever a younger one has of its own because the origin was written, the older one
+ * has too.  So one that has more is the older one, or somebody wrote to it; both would
+ * make the data wrong.  It may be the older one and have nothing more, if nothing was
+ * written in between, and then the two are the same.
+ */
+void ChangeSource::require_younger()
+{
+	uint64_t old_bytes = 0, young_bytes = 0;
+	ChunkSet young = changed_chunks(*younger_, young_bytes);
+	ChunkSet old = changed_chunks(*live_, old_bytes);
+
+	young.for_each_range([&](uint64_t begin, uint64_t count) {
+		for (uint64_t chunk = begin; chunk < begin + count; chunk++) {
+			uint64_t at = chunk * young_bytes, end = at + young_bytes;
+			bool found = false;
+			for (uint64_t other = at / old_bytes; !found && other * old_bytes < end;
+			     other++)
+				found = old.contains(other);
+			if (!found)
+				throw Failure(fmt::format(
+					"{} is older than {}, or somebody wrote to it: what it has "
+					"at byte {} the other one lacks",
+					options_.origin, options_.store, at));
+		}
+	});
+}
+
+ChunkSet ChangeSource::changed_chunks(LiveStore &store, uint64_t &chunk_bytes)
+{
+	ReadOptions read_options;
+	read_options.memory_bytes = options_.memory_bytes;
+	CollectChunks collect(options_.memory_bytes);
+	chunk_bytes = store.read(collect, read_options).chunk_bytes();
+	return std::move(collect.chunks);
+}
+
+StoreReport ChangeSource::read(StoreVisitor &visitor)
+{
+	if (live_) {
+		ReadOptions read_options;
+		read_options.memory_bytes = options_.memory_bytes;
+		return live_->read(visitor, read_options);
+	}
+	StoreReader reader(store_->cow, store_->read_options);
+	return require_good(reader, visitor, store_->cow);
+}
+
+std::optional<uint64_t> ChangeSource::origin_bytes() const
+{
+	if (live_)
+		return live_->bytes();
+	return store_->read_options.origin_bytes;
+}
+
+std::optional<uint64_t> ChangeSource::committed() const
+{
+	if (live_)
+		return live_->entries();
+	return {};
+}
+
+} // namespace dmsnap::tool

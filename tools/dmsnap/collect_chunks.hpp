@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* CollectChunks: the chunks of the origin of which a store has one of its own. */
+#pragma once
+
+#include "chunk_set.hpp"
+#include "failure.hpp"
+#include "store_reader.hpp"
+
+namespace dmsnap::tool {
+
+class CollectChunks final : public StoreVisitor {
+public:
+	explicit CollectChunks(size_t memory_bytes) : chunks(memory_bytes) {}
+
+	void entry(const EntryPlace &place, bool good) override
+	{
+		if (good && !chunks.insert(place.exception.old_chunk.value))
+			throw Failure(
+				"not enough memory for all changed chunks; allow more (--memory)");
+	}
+
+	ChunkSet chunks;
+};
+
+} // namespace dmsnap::tool

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * LiveStore: the store of a snapshot that is in use, as far as its driver has committed
+ * it when it was asked to (message "commit").  Its user, and the origin's, go on.
+ */
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "device_mapper.hpp"
+#include "store_reader.hpp"
+#include "volume.hpp"
+
+namespace dmsnap::tool {
+
+class LiveStore {
+public:
+	/* The snapshot that is this device, or whose COW device it is; none: there is none. */
+	static std::optional<LiveSnapshot> find(DeviceMapper &machine, const std::string &device);
+
+	/*
+	 * Commits.  @machine lives longer.  Throws a Failure for a snapshot that is lost, has
+	 * no list on its COW device, is being merged, or has a driver that cannot be asked.
+	 */
+	LiveStore(DeviceMapper &machine, const LiveSnapshot &snapshot);
+
+	/*
+	 * Walks what was committed; throws a Failure when there is something wrong with it, or
+	 * when the snapshot is not what it was any more.
+	 */
+	StoreReport read(StoreVisitor &visitor, ReadOptions options);
+
+	const LiveSnapshot &snapshot() const { return snapshot_; }
+	Volume &cow() { return cow_; }
+	/* Entries of the list that were committed. */
+	uint64_t entries() const { return entries_; }
+	/* Of the snapshot's own device. */
+	uint64_t bytes() const { return bytes_; }
+
+private:
+	void require_unchanged();
+
+	DeviceMapper &machine_;
+	LiveSnapshot snapshot_;
+	Volume cow_;
+	uint64_t bytes_;
+	uint64_t entries_;
+};
+
+} // namespace dmsnap::tool
