@@ -1,5 +1,6 @@
 # summary: devices come and go in any order as with the in-tree driver
 # kernels: 6.1 6.12 um smp
+# default: 6.1 um smp
 # timeout: 360
 
 . /job/vm/transcripts/runner.sh
