@@ -5,65 +5,13 @@
 # it, and says what that took.
 #
 # usage: bash merge.sh SCENARIO...
-#
-# For the host, one a line:
-#   begin SCENARIO
-#   figure SCENARIO NAME VALUE
-#   images SCENARIO      /results/SCENARIO.{before,after} are to be equal
-#   end SCENARIO
-#   missing TARGET       the module has no such target, nothing was measured
 
-set -eEuo pipefail
-shopt -s inherit_errexit
-trap 'echo "merge.sh: line $LINENO: $BASH_COMMAND" >&2' ERR
+. /job/lib.sh
 
 readonly ORIGIN_MB=256 COW_MB=512
 readonly SIZE=$((ORIGIN_MB * 2048))
 readonly TRACE=/sys/kernel/tracing
 origin='' cow=''            # set by make_device
-
-# An interruptible sleep that needs no process, which would be 3 ms of CPU
-mkfifo /tmp/never
-exec 9<> /tmp/never
-
-pause()
-{
-	read -r -t "$1" -u 9 || true
-}
-
-# make_device NAME MB LATENCY_NS CACHE_MB: sets the variable NAME to its name in /sys/block
-make_device()
-{
-	local dir=/sys/kernel/config/nullb/$1 setting
-	mkdir "$dir"
-	for setting in "size $2" "completion_nsec $3" "cache_size $4" "memory_backed 1" "queue_mode 2" "irqmode 2" \
-		"submit_queues 2" "hw_queue_depth 256" "power 1"; do
-		echo "${setting#* }" > "$dir/${setting% *}"
-	done
-	# Newer kernels name the device after the directory, older ones after its index
-	if [ -e "/sys/block/$1" ]; then
-		printf -v "$1" '%s' "$1"
-	else
-		printf -v "$1" 'nullb%s' "$(< "$dir/index")"
-	fi
-}
-
-drop_devices()
-{
-	local dir
-	for dir in /sys/kernel/config/nullb/*/; do
-		echo 0 > "$dir/power"
-		rmdir "$dir"
-	done
-}
-
-# count_of DEVICE FIELD: of its stat file, from 0; 4 is writes, 15 flushes
-count_of()
-{
-	local fields
-	read -r -a fields < "/sys/block/$1/stat"
-	echo "${fields[$2]}"
-}
 
 # prepare LATENCY_NS CACHE_MB FIO_OPTIONS...: the devices, and on `cow` a snapshot written by fio
 prepare()
@@ -130,7 +78,7 @@ run_merge()
 	done
 }
 
-# merge_time: in us, from the targets' resume to the last I/O on the COW device, by the
+# merge_time: in s, from the targets' resume to the last I/O on the COW device, by the
 # kernel's trace: a merge ends by clearing the last entries there.  Looking at the
 # counters often enough instead would change what is measured, by up to a quarter.
 merge_time()
@@ -146,13 +94,8 @@ merge_time()
 					end = time
 			}
 	}
-	END { if (!start || !end) exit 1; printf "%d\n", (end - start) * 1000000 + 0.5 }' "$TRACE/trace"
+	END { if (!start || !end) exit 1; printf "%.6f\n", end - start }' "$TRACE/trace"
 	echo > "$TRACE/kprobe_events"
-}
-
-figure()
-{
-	printf 'figure %s %s %s\n' "$SCENARIO" "$1" "$2"
 }
 
 # merge LATENCY_NS CACHE_MB FIO_OPTIONS...
@@ -165,7 +108,7 @@ merge()
 	writes=$(count_of "$cow" 4)
 	run_merge
 	took=$(merge_time)
-	figure us "$took"
+	figure seconds "$took"
 	figure flushes $(($(count_of "$origin" 15) + $(count_of "$cow" 15) - flushes))
 	figure metadata $(($(count_of "$cow" 4) - writes))
 	dmsetup remove merge
@@ -194,17 +137,12 @@ merge_used()
 	kill -INT "$USER_PID"
 	wait "$USER_PID" || true # its exit code tells of the signal
 	took=$(merge_time)
-	figure us "$took"
+	figure seconds "$took"
 	dmsetup remove merge
 }
 
-modprobe null_blk nr_devices=0
-mount -t configfs configfs /sys/kernel/config
 mountpoint -q "$TRACE" || mount -t tracefs tracefs "$TRACE"
-if ! dmsetup targets | grep -q '^snapshot-merge '; then
-	echo "missing snapshot-merge"
-	exit
-fi
+need_target snapshot-merge
 for SCENARIO; do
 	echo "begin $SCENARIO"
 	case $SCENARIO in

@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the benches in this folder have in common: guests in virtual time, one for
+each kernel and module, in which a script plays scenarios; the figures it tells;
+and a table of them, with what they have to be.
+
+One instruction is one nanosecond there, and the devices (null_blk) have an exact
+latency, so the figures say how many I/Os wait for each other and how much is
+computed, whatever else this machine does.
+
+The script prints, one a line:
+
+    begin SCENARIO
+    figure SCENARIO NAME VALUE
+    images SCENARIO      /results/SCENARIO.{before,after} are to be equal
+    end SCENARIO
+    missing TARGET       the module has no such target, nothing was measured
+"""
+
+import argparse
+import dataclasses
+import filecmp
+import json
+import pathlib
+import shutil
+import sys
+import time
+import typing
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(TOP / "tools/lib"))
+import guest as guests  # noqa: E402  pylint: disable=wrong-import-position
+from terminal import Durations, Terminal, clock  # noqa: E402  pylint: disable=wrong-import-position
+
+HERE = pathlib.Path(__file__).resolve().parent
+OUTPUT = TOP / "build/bench"
+MODULES = ("in-tree", "ours")
+BOOT_SECONDS, SCENARIO_SECONDS = 15.0, 15.0    # a guess, for the estimate only
+TIME_LIMIT = 600.0                             # for each scenario
+
+
+@dataclasses.dataclass(frozen=True)
+class Limit:
+    """What a figure of ours is held against: @value, or so many times another figure.
+
+    The other one is of @module; of the same scenario and name, unless told.
+    """
+    value: float = 1.0
+    module: str = ""               # empty: @value is the limit itself
+    scenario: str = ""
+    name: str = ""
+    at_least: bool = False         # otherwise at most
+
+
+def at_most(value):
+    return Limit(value)
+
+
+def in_tree(factor=1.0, at_least=False):
+    return Limit(factor, "in-tree", at_least=at_least)
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    scenario: str
+    name: str
+    what: str
+    digits: int = 0
+    limit: Limit | None = None     # None: only shown
+    known: tuple = (None, None)    # in-tree, by kernel as in guests.KERNELS: when that is not measured
+
+
+@dataclasses.dataclass(frozen=True)
+class Suite:
+    """A bench: @name.sh beside this file is played in the guests."""
+    name: str
+    about: str
+    scenarios: dict                # name -> what it is
+    figures: tuple
+    # More figures: (folder with the guest's files, scenario, those that it told) -> {name: value}
+    read_results: typing.Callable
+    mem: int = 2048                # MB
+
+
+class CannotRun(Exception):
+    """Something could not be measured, or not be believed; the text says why."""
+
+
+class Follower(guests.Watcher):
+    """Takes the figures out of what the script prints."""
+
+    def __init__(self, results, wait, expected):
+        self.results = results
+        self.wait = wait
+        self.expected = expected   # scenario -> seconds
+        self.figures = {}          # (scenario, name) -> number
+        self.seconds = {}          # scenario -> what it took here
+        self.other = []            # lines that are nobody's, so errors
+        self.unequal = []          # scenarios
+        self.missing = None
+        self._begun = 0.0
+        self._pending = b""
+
+    def output(self, data):
+        *lines, self._pending = (self._pending + data).split(b"\n")
+        for line in lines:
+            self.line(line.decode(errors="replace"))
+
+    def line(self, line):
+        match line.split():
+            case ["begin", scenario]:
+                self.wait.detail, self._begun = scenario, time.monotonic()
+            case ["figure", scenario, name, value]:
+                self.figures[scenario, name] = float(value)
+            case ["images", scenario]:
+                images = [self.results / f"{scenario}.{when}" for when in ("before", "after")]
+                if not filecmp.cmp(*images, shallow=False):
+                    self.unequal.append(scenario)
+                for image in images:
+                    image.unlink()
+            case ["end", scenario]:
+                self.seconds[scenario] = time.monotonic() - self._begun
+                # As slow or fast as it was so far
+                usual = BOOT_SECONDS + sum(self.expected[name] for name in self.seconds)
+                self.wait.expected = self.wait.seconds() / usual * (BOOT_SECONDS + sum(self.expected.values()))
+            case ["missing", target]:
+                self.missing = target
+            case _:
+                self.other.append(line)
+
+
+class Bench:
+    def __init__(self, suite, options):
+        self.suite = suite
+        self.options = options
+        self.terminal = Terminal()
+        self.durations = Durations()
+        self.figures = {}          # (kernel, module, scenario, name) -> number
+        self.runs = [(kernel, module) for kernel in options.kernel for module in options.module]
+
+    def duration_name(self, kernel, module, scenario):
+        return f"bench/{self.suite.name} {kernel} {module} {scenario}"
+
+    def scenarios(self, kernel, module):
+        """The seconds that each will take here."""
+        return {name: self.durations.get(self.duration_name(kernel, module, name), SCENARIO_SECONDS)
+                for name in self.options.only}
+
+    def expected(self, runs):
+        return sum(BOOT_SECONDS + sum(self.scenarios(kernel, module).values()) for kernel, module in runs)
+
+    def measure(self, kernel, module, after):
+        place = OUTPUT / self.suite.name / f"{kernel}-{module}"
+        shutil.rmtree(place, ignore_errors=True)
+        (place / "job").mkdir(parents=True)
+        for name in ("lib.sh", f"{self.suite.name}.sh"):
+            shutil.copy(HERE / name, place / "job")
+        (place / "job/main").write_text(f"exec bash /job/{self.suite.name}.sh {' '.join(self.options.only)}\n")
+        results = place / "results"
+        results.mkdir()
+        spec = guests.Spec(kernel=kernel, module=module, icount=True, mem=self.suite.mem)
+        guest = guests.Guest(spec, place / "job", results, place / "console.log")
+        with self.terminal.wait(f"{kernel} {module}", self.expected([(kernel, module)]), after or 1.0) as wait:
+            follower = Follower(results, wait, self.scenarios(kernel, module))
+            try:
+                outcome = guest.run(follower, TIME_LIMIT * len(self.options.only))
+            finally:
+                for image in (*results.glob("*.before"), *results.glob("*.after")):
+                    image.unlink()
+        what = f"{module} on {kernel}"
+        if not outcome.ok:
+            raise CannotRun("\n    ".join([f"{what}: {outcome.reason}", *follower.other[-20:], *outcome.lines[:40],
+                                           f"log: {place / 'console.log'}"]))
+        if follower.missing:
+            raise CannotRun(f"{what}: the module has no target {follower.missing}")
+        if follower.unequal:
+            raise CannotRun(f"{what}: after the merge the origin is not what the snapshot was: "
+                            + ", ".join(follower.unequal))
+        for scenario in self.options.only:
+            told = {name: value for (of, name), value in follower.figures.items() if of == scenario}
+            for name, value in self.suite.read_results(results, scenario, told).items():
+                follower.figures[scenario, name] = value
+            self.durations.set(self.duration_name(kernel, module, scenario), follower.seconds[scenario])
+        for (scenario, name), value in follower.figures.items():
+            self.figures[kernel, module, scenario, name] = value
+
+    def run(self):
+        for kernel, module in self.runs:
+            parts = guests.guest_parts(kernel)
+            if module == "ours":
+                guests.own_module(parts["RELEASE"])    # rather now than after some minutes
+        problems = []
+        self.terminal.line(f"guests to run: {len(self.runs)}, about {clock(self.expected(self.runs))}")
+        for number, (kernel, module) in enumerate(self.runs):
+            try:
+                self.measure(kernel, module, self.expected(self.runs[number + 1:]))
+            except CannotRun as problem:
+                problems.append(str(problem))
+        missed = sum(self.table(kernel) for kernel in self.options.kernel)
+        if self.options.json:
+            self.write_json()
+        if "ours" in self.options.module and not problems:
+            self.terminal.line(f"\nlimits missed: {missed}" if missed else "\nall limits are kept")
+        for problem in problems:
+            self.terminal.line(f"could not be measured: {problem}", "bad")
+        return 2 if problems else 1 if missed else 0
+
+    # --- telling ---
+
+    def in_tree(self, kernel, figure):
+        """The number to compare with, and whether it was measured now."""
+        value = self.figures.get((kernel, "in-tree", figure.scenario, figure.name))
+        return (value, True) if value is not None else (figure.known[guests.KERNELS.index(kernel)], False)
+
+    def limit(self, kernel, figure):
+        """A number, or None where there is none, or nothing that it is relative to."""
+        limit = figure.limit
+        if limit is None or not limit.module:
+            return limit and limit.value
+        if limit.module == "in-tree" and not limit.scenario:
+            other = self.in_tree(kernel, figure)[0]
+        else:
+            other = self.figures.get((kernel, limit.module, limit.scenario or figure.scenario, limit.name or figure.name))
+        return None if other is None else other * limit.value
+
+    def kept(self, kernel, figure):
+        """None where there is nothing to hold against each other."""
+        ours = self.figures.get((kernel, "ours", figure.scenario, figure.name))
+        limit = self.limit(kernel, figure)
+        if ours is None or limit is None:
+            return None
+        return ours >= limit if figure.limit.at_least else ours <= limit
+
+    def table(self, kernel):
+        """Prints it; returns how many limits are missed."""
+        missed, last, recorded = 0, None, False
+        self.terminal.line(f"\nLinux {kernel}{'':<47}{'in-tree':>10}{'ours':>10}{'limit':>10}", "bold")
+        for figure in self.suite.figures:
+            if figure.scenario not in self.options.only:
+                continue
+            if figure.scenario != last:
+                last = figure.scenario
+                self.terminal.line(f"{last}: {self.suite.scenarios[last]}")
+            ours = self.figures.get((kernel, "ours", figure.scenario, figure.name))
+            other, now = self.in_tree(kernel, figure)
+            recorded |= other is not None and not now
+            cells = [(other, "" if now else "*"), (ours, ""), (self.limit(kernel, figure), "")]
+            texts = ["-" if value is None else f"{value:.{figure.digits}f}{mark}" for value, mark in cells]
+            kept = self.kept(kernel, figure)
+            missed += kept is False
+            self.terminal.line(f"    {figure.what:<{len(f'Linux {kernel}') + 43}}" + "".join(f"{text:>10}" for text in texts)
+                               + {True: "  kept", False: "  MISSED", None: ""}[kept], "bad" if kept is False else None)
+        if recorded:
+            self.terminal.line("* not measured now, but when this was written", "dim")
+        return missed
+
+    def write_json(self):
+        rows = [{"kernel": kernel, "scenario": figure.scenario, "figure": figure.name,
+                 **{module: self.figures.get((kernel, module, figure.scenario, figure.name)) for module in MODULES},
+                 "limit": self.limit(kernel, figure), "kept": self.kept(kernel, figure)}
+                for kernel in self.options.kernel for figure in self.suite.figures
+                if figure.scenario in self.options.only]
+        pathlib.Path(self.options.json).write_text(json.dumps(rows, indent=1) + "\n")
+
+
+def parse_options(suite):
+    scenarios = "".join(f"  {name:<14}{what}\n" for name, what in suite.scenarios.items())
+    parser = argparse.ArgumentParser(
+        prog=f"tests/bench/{suite.name}", description=suite.about, formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"scenarios:\n{scenarios}\n"
+               "Exit code: 0 all limits are kept, 1 some are not, 2 wrong usage, or something could\n"
+               "not be measured, or was wrong afterwards.")
+    parser.add_argument("--kernel", action="append", choices=guests.KERNELS, help="only this one (default: both)")
+    parser.add_argument("--module", action="append", choices=MODULES, help="only this one (default: both)")
+    parser.add_argument("--only", action="append", choices=list(suite.scenarios), metavar="SCENARIO",
+                        help="only this scenario; may be given again")
+    parser.add_argument("--json", metavar="FILE", help="write the figures there too")
+    options = parser.parse_args()
+    options.kernel = options.kernel or list(guests.KERNELS)
+    options.module = options.module or list(MODULES)
+    options.only = options.only or list(suite.scenarios)
+    return options
+
+
+def main(suite):
+    guests.stop_on_signals()
+    try:
+        return Bench(suite, parse_options(suite)).run()
+    except (guests.GuestError, OSError) as error:
+        print(f"tests/bench/{suite.name}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
