@@ -80,6 +80,7 @@ PARTS = (
     Part("tools", "dmsnap on good, bad and hostile stores, against the core's loader", make("tools-test"), 120),
     Part("mutants-fit", "the seeded defects fit the sources", ("tools/mutants", "--check"), 10,
          full=("tools/mutants",), full_guess=300),
+    Part("differences", "what differs from the in-tree driver is documented", ("tests/vm/differential", "--check"), 1),
     Part("guest-selftest", "the runner of the guest tests notices crashes and hangs", ("tests/vm/selftest",), 60, "default",
          MODULES),
     Part("power-selftest", "what a power cut must not lose is missed", ("tests/vm/power/selftest",), 30, "default", MODULES),
