@@ -535,7 +535,8 @@ void Machine::reload_origin(uint64_t sectors)
 void Machine::grow_origin(Random &random)
 {
 	uint64_t sectors = sectors_ + 1 + random.below(2 * chunk_);
-	disk_.resize(sectors);
+	/* It may have grown before, and the power have failed before the table did. */
+	disk_.resize(std::max(sectors, disk_.sectors()));
 	reload_origin(sectors);
 	quiesce();
 }
