@@ -5,7 +5,17 @@
  *
  *   input: seed, trouble | steps of 3 bytes
  */
+#include <malloc.h>
+
 #include "sim/machine.hpp"
+
+/* As in sim/main.cpp: a run gives back what it had, the next one wants it again. */
+extern "C" int LLVMFuzzerInitialize(int *, char ***)
+{
+	mallopt(M_TRIM_THRESHOLD, 256 << 20);
+	mallopt(M_MMAP_THRESHOLD, 64 << 20);
+	return 0;
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
