@@ -140,7 +140,7 @@ _over()
 	read -r _ _ _ used rest < <(dmsetup status m)
 	[ "${used%%/*}" = "$rest" ]
 }
-wait_until 60 _over
+wait_until 300 _over
 x dmsetup remove m
 x stored "$COW"
 
