@@ -70,7 +70,8 @@ void Machine::crash()
 		snap->was_invalid = snap->invalid();
 		snap->was_marked = snap->mapped.known_invalid();
 	}
-	require(!merging_ || origin_.status() != "Invalid", "the merge is gone");
+	/* While it is stopped, another table may have its store already. */
+	require(!merging_ || origin_busy_ || origin_.status() != "Invalid", "the merge is gone");
 	note("--- the power fails");
 	std::vector<Remains> remains = options_.crash_at_io ? all_remains() : choose_remains();
 	lose_power();
@@ -233,7 +234,14 @@ std::vector<uint8_t> Machine::recover_snapshot(const SnapHandle &snap, const Rem
 {
 	if (!snap->persistent)
 		return {};
+	const user::Image &left = remains[snap->cow->id() - disk_.id()];
 	int error = activate(*snap);
+	if (options_.store_left)
+		options_.store_left({.cow = left,
+				     .cow_sectors = snap->cow->sectors(),
+				     .disk_sectors = disk_.sectors(),
+				     .loaded = !error,
+				     .invalid = !error && snap->invalid()});
 	require(!error || snap->cut,
 		"activating " + snap->name() + ": " + snap->mapped.error_text());
 	if (error || snap->cut)
@@ -249,7 +257,7 @@ std::vector<uint8_t> Machine::recover_snapshot(const SnapHandle &snap, const Rem
 		return {};
 	std::vector<uint8_t> shown = snap->mapped.read(0, snap->sectors);
 	check_left(snap, shown);
-	check_store(snap, remains[0], remains[snap->cow->id() - disk_.id()], shown);
+	check_store(snap, remains[0], left, shown);
 	return shown;
 }
 

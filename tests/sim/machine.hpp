@@ -33,6 +33,16 @@ namespace dmsnap::sim {
 
 using TraceSink = std::function<void(const std::string &)>;
 
+/* A store as a crash has left it, and what the driver made of it. */
+struct LeftStore {
+	const user::Image &cow;
+	uint64_t cow_sectors;
+	uint64_t disk_sectors;
+	/* It was loaded; and then: it is marked invalid. */
+	bool loaded;
+	bool invalid;
+};
+
 struct MachineOptions {
 	/* Empty: no trace. */
 	TraceSink trace{};
@@ -40,6 +50,8 @@ struct MachineOptions {
 	uint64_t crash_at_io = 0;
 	/* With crash_at_io: every set of the writes that may be lost is tried up to this many. */
 	unsigned int remains_max = 4;
+	/* Called for each. */
+	std::function<void(const LeftStore &)> store_left{};
 	/* FIFO order and devices that all are alike, for runs that are to be compared. */
 	bool plain = false;
 };

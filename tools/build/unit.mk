@@ -127,9 +127,12 @@ $(man-pages): $(out)/man/%: Documentation/man/%.rst
 # What the tests test without the program around it; main() and the port are others' here.
 tool-parts := $(filter-out $(call objects,tools/dmsnap/main.cpp tools/dmsnap/port.cpp),$(tool-objects))
 
-$(out)/tool-tests: $(tool-test-objects) $(tool-parts) $(out)/libdmsnap-user.a $(out)/libdmsnap-core.a $(out)/.flags
+# The simulator without its program.
+simulator := $(filter-out $(call objects,tests/sim/main.cpp tests/sim/sweep.cpp),$(sim-objects))
+
+$(out)/tool-tests: $(tool-test-objects) $(simulator) $(tool-parts) $(out)/libdmsnap-user.a $(out)/libdmsnap-core.a $(out)/.flags
 	@echo '  LINK    $@'
-	@$(CXX) $(sanitizers) -pthread -o $@ $(tool-test-objects) $(tool-parts) -L$(out) \
+	@$(CXX) $(sanitizers) -pthread -o $@ $(tool-test-objects) $(simulator) $(tool-parts) -L$(out) \
 		-Wl,--start-group -ldmsnap-user -ldmsnap-core -Wl,--end-group \
 		$(tool-libraries) -lgtest_main -lgtest
 
