@@ -3,7 +3,7 @@
 # default: 6.1
 # guest: full
 # tools: dmsnap
-# timeout: 300
+# timeout: 600
 
 . /job/vm/lib-io.sh
 
@@ -59,7 +59,6 @@ for day in 1 2 3; do
 	writers_move
 	fio_run "$(dm_path org)" --rw=randwrite --bs=4k --offset=4m --size=12m --io_size=512k --randrepeat=0
 	snap_take "day$day" P "${chunk_sizes[day]}"
-	writers_move
 	exits 0 diff "day$((day - 1))"
 	mv "$TMP/out" "$TMP/ranges"
 	changed_chunks "$copy" "$(dm_path "day$day")" > "$TMP/changed"
@@ -126,3 +125,21 @@ exits 2 diff day3
 complains "its driver does not commit when it is told to"
 dm_remove day3
 exits 0 diff "$(dm_path cow-day3)"
+
+note "stores that the in-tree driver writes"
+snap_take old P 8
+snap_take written P 32
+"$dmsnap" export --full --origin "$(dm_path old)" 2> /dev/null | "$dmsnap" apply "$copy" > "$TMP/out"
+fio_run "$(dm_path org)" --rw=randwrite --bs=4k --iodepth=8 --size=12m --io_size=1m --randrepeat=0
+fio_run "$(dm_path written)" --rw=randwrite --bs=4k --iodepth=8 --io_size=1m
+fio_run "$(dm_path org)" --rw=write --bs=64k --offset=12m --size=1m
+dm_remove old written org
+for name in old written; do
+	exits 0 check "$(dm_path "cow-$name")" --origin "$(dm_path base)"
+	"$dmsnap" dump --for-restore "$(dm_path "cow-$name")" > "$TMP/dump.$name"
+	"$dmsnap" restore "$TMP/restored.$name" --input "$TMP/dump.$name" > "$TMP/out"
+	"$dmsnap" dump --for-restore "$TMP/restored.$name" > "$TMP/dump.restored"
+	same "$TMP/dump.$name" "$TMP/dump.restored"
+done
+"$dmsnap" export "$(dm_path cow-old)" --origin "$(dm_path base)" 2> /dev/null | "$dmsnap" apply "$copy" > "$TMP/out"
+expect_eq "$(sum_of "$copy")" "$(sum_of "$(dm_path base)")" "the copy, brought up to date"
