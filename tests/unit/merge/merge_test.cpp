@@ -109,6 +109,25 @@ TEST_F(MergeTest, leaves_alone_what_is_behind_the_end_of_the_snapshot)
 	EXPECT_EQ(bench_.disk.peek(length, 11), behind);
 }
 
+/* What is behind its own end is merged too, as in-tree; but not over the device's end. */
+TEST(MergeEnd, of_a_device_shorter_than_the_snapshot)
+{
+	constexpr uint64_t length = 4096 - 3;
+	Bench bench(length);
+	Bench::Snap &snap = bench.add("P 16", 16384);
+	ASSERT_EQ(bench.write(snap, length - 5, 5), 0);
+	ASSERT_EQ(bench.write(100, 100), 0);
+	snap.mapped.remove();
+	bench.origin.remove();
+	Mapped merging("merging");
+	ASSERT_EQ(merging.create(TargetType::merge, 1024, snap.words), 0);
+	bench.world.run_until_idle();
+	EXPECT_EQ(merging.status(), "32/16384 32");
+	EXPECT_TRUE(snap.frozen.matches_all(
+		[&](uint64_t sector, uint64_t count) { return bench.disk.peek(sector, count); }));
+	merging.remove();
+}
+
 TEST_F(MergeTest, status_goes_down_with_every_batch)
 {
 	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
