@@ -4,7 +4,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "collect_chunks.hpp"
@@ -12,20 +11,13 @@
 namespace dmsnap::tool {
 namespace {
 
-bool is_device(const std::string &path)
-{
-	struct stat about;
-	return stat(path.c_str(), &about) == 0 && S_ISBLK(about.st_mode);
-}
-
 /* As the names of status and wait: vg-snap, vg/snap or a path. */
 std::string device_path(const std::string &name)
 {
-	struct stat about;
-	if (stat(name.c_str(), &about) == 0)
+	if (access(name.c_str(), F_OK) == 0)
 		return name;
 	for (const char *folder : {"/dev/mapper/", "/dev/"}) {
-		if (is_device(folder + name))
+		if (device_at(folder + name))
 			return folder + name;
 	}
 	return name;
@@ -38,7 +30,7 @@ ChangeSource::ChangeSource(const StoreOptions &options) : options_(options)
 	std::string path = device_path(options.store);
 	std::optional<LiveSnapshot> snapshot;
 
-	if (is_device(path) && access("/dev/mapper/control", F_OK) == 0) {
+	if (device_at(path) && access("/dev/mapper/control", F_OK) == 0) {
 		machine_.emplace();
 		snapshot = LiveStore::find(*machine_, path);
 	}
@@ -101,20 +93,15 @@ void ChangeSource::require_younger()
 
 ChunkSet ChangeSource::changed_chunks(LiveStore &store, uint64_t &chunk_bytes)
 {
-	ReadOptions read_options;
-	read_options.memory_bytes = options_.memory_bytes;
 	CollectChunks collect(options_.memory_bytes);
-	chunk_bytes = store.read(collect, read_options).chunk_bytes();
+	chunk_bytes = store.read(collect, options_.memory_bytes).chunk_bytes();
 	return std::move(collect.chunks);
 }
 
 StoreReport ChangeSource::read(StoreVisitor &visitor)
 {
-	if (live_) {
-		ReadOptions read_options;
-		read_options.memory_bytes = options_.memory_bytes;
-		return live_->read(visitor, read_options);
-	}
+	if (live_)
+		return live_->read(visitor, options_.memory_bytes);
 	StoreReader reader(store_->cow, store_->read_options);
 	return require_good(reader, visitor, store_->cow);
 }

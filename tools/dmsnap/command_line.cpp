@@ -87,12 +87,14 @@ private:
 			 [&bytes](uint64_t size) { bytes = size; });
 	}
 
-	static void add_store(CLI::App *command, StoreOptions &options, bool required = true)
+	/* Of a command that does without a store, the caller drops "required". */
+	static CLI::Option *add_store(CLI::App *command, StoreOptions &options,
+				      const char *what = "COW device, or an image of one")
 	{
-		command->add_option("store", options.store, "COW device, or an image of one")
-			->required(required)
-			->type_name("STORE");
 		add_memory(command, options.memory_bytes);
+		return command->add_option("store", options.store, what)
+			->required()
+			->type_name("STORE");
 	}
 
 	static void add_origin(CLI::App *command, StoreOptions &options)
@@ -188,8 +190,7 @@ private:
 			"diff",
 			"List what may have changed since the snapshot: offset and length, in bytes",
 			[&options] { return diff(options); });
-		add_store(command, options.store);
-		command->get_option("store")->description(store_or_snapshot);
+		add_store(command, options.store, store_or_snapshot);
 		add_origin(command, options.store);
 		add_json(command, options.json);
 	}
@@ -201,8 +202,7 @@ private:
 			add("export",
 			    "Write what changed since the snapshot, with its data, as a stream",
 			    [&options] { return export_changes(options); });
-		add_store(command, options.store, false);
-		command->get_option("store")->description(store_or_snapshot);
+		add_store(command, options.store, store_or_snapshot)->required(false);
 		command->add_option("--origin", options.store.origin,
 				    "Take the data from this origin; while it is in use, from "
 				    "this younger snapshot")

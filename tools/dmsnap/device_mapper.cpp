@@ -152,6 +152,14 @@ std::optional<LiveSnapshot> look(DeviceNumber device, const std::string &target,
 
 } // namespace
 
+std::optional<DeviceNumber> device_at(const std::string &path)
+{
+	struct stat about;
+	if (stat(path.c_str(), &about) != 0 || !S_ISBLK(about.st_mode))
+		return {};
+	return DeviceNumber{major(about.st_rdev), minor(about.st_rdev)};
+}
+
 DeviceMapper::DeviceMapper()
 {
 	dm_log_with_errno_init(keep_complaint);
@@ -190,11 +198,11 @@ std::vector<LiveSnapshot> DeviceMapper::snapshots()
 DeviceNumber DeviceMapper::find(const std::string &name)
 {
 	if (name.find('/') != std::string::npos) {
-		struct stat about;
 		std::string path = name.starts_with('/') ? name : "/dev/" + name;
-		if (stat(path.c_str(), &about) != 0 || !S_ISBLK(about.st_mode))
+		std::optional<DeviceNumber> device = device_at(path);
+		if (!device)
 			throw Failure(fmt::format("there is no device {}", path));
-		return {major(about.st_rdev), minor(about.st_rdev)};
+		return *device;
 	}
 	Request request(DM_DEVICE_INFO);
 	dm_task_set_name(request.get(), name.c_str());

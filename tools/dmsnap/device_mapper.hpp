@@ -11,6 +11,9 @@
 
 namespace dmsnap::tool {
 
+/* The block device of that path; none: there is none, or it is something else. */
+std::optional<DeviceNumber> device_at(const std::string &path);
+
 class DeviceMapper final : public SnapshotSource {
 public:
 	DeviceMapper();

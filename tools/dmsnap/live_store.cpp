@@ -5,9 +5,6 @@
 #include <fstream>
 
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <unistd.h>
 
 #include "committed_list.hpp"
 #include "failure.hpp"
@@ -62,12 +59,11 @@ uint64_t commit(DeviceMapper &machine, const LiveSnapshot &snapshot)
 
 std::optional<LiveSnapshot> LiveStore::find(DeviceMapper &machine, const std::string &device)
 {
-	struct stat about;
-	if (stat(device.c_str(), &about) != 0 || !S_ISBLK(about.st_mode))
+	std::optional<DeviceNumber> number = device_at(device);
+	if (!number)
 		return {};
-	DeviceNumber number{major(about.st_rdev), minor(about.st_rdev)};
 	for (const LiveSnapshot &snapshot : machine.snapshots()) {
-		if (snapshot.device == number || snapshot.cow == number)
+		if (snapshot.device == *number || snapshot.cow == *number)
 			return snapshot;
 	}
 	return {};
@@ -80,10 +76,12 @@ LiveStore::LiveStore(DeviceMapper &machine, const LiveSnapshot &snapshot)
 {
 }
 
-StoreReport LiveStore::read(StoreVisitor &visitor, ReadOptions options)
+StoreReport LiveStore::read(StoreVisitor &visitor, size_t memory_bytes)
 {
 	CommittedList list(cow_, ChunkSize(static_cast<uint32_t>(snapshot_.chunk_sectors)),
 			   entries_);
+	ReadOptions options;
+	options.memory_bytes = memory_bytes;
 	options.blocks.cow_sectors = cow_.block_sectors();
 	options.origin_bytes = bytes_;
 	StoreReader reader(list, options);

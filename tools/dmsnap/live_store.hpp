@@ -27,9 +27,9 @@ public:
 
 	/*
 	 * Walks what was committed; throws a Failure when there is something wrong with it, or
-	 * when the snapshot is not what it was any more.
+	 * when the snapshot is not what it was any more.  @memory_bytes: see ReadOptions.
 	 */
-	StoreReport read(StoreVisitor &visitor, ReadOptions options);
+	StoreReport read(StoreVisitor &visitor, size_t memory_bytes);
 
 	const LiveSnapshot &snapshot() const { return snapshot_; }
 	Volume &cow() { return cow_; }

@@ -6,25 +6,7 @@
 # timeout: 600
 
 . /job/vm/lib-io.sh
-
-dmsnap=/job/vm/dmsnap
-readonly dmsnap
-
-# exits CODE ARGUMENTS...: of dmsnap; what it says is then in $TMP/out and $TMP/err
-exits()
-{
-	local want=$1 rc=0
-	shift
-	"$dmsnap" "$@" > "$TMP/out" 2> "$TMP/err" || rc=$?
-	[ "$rc" -eq "$want" ] || fail "exit code $rc, not $want: dmsnap $*
-$(cat "$TMP/out" "$TMP/err")"
-}
-
-complains()
-{
-	grep -qE -- "$1" "$TMP/err" || fail "does not complain $1:
-$(cat "$TMP/err")"
-}
+. /job/vm/lib-dmsnap.sh
 
 # copy_is SNAPSHOT: the copy is the volume as it was when that was taken
 copy_is()

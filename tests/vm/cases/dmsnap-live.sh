@@ -9,31 +9,7 @@
 . /job/vm/lib-io.sh
 . /job/vm/lib-merge.sh
 . /job/vm/lib-lvm.sh
-
-dmsnap=/job/vm/dmsnap
-readonly dmsnap
-
-# exits CODE ARGUMENTS...: of dmsnap; what it says is then in $TMP/out and $TMP/err
-exits()
-{
-	local want=$1 rc=0
-	shift
-	"$dmsnap" "$@" > "$TMP/out" 2> "$TMP/err" || rc=$?
-	[ "$rc" -eq "$want" ] || fail "exit code $rc, not $want: dmsnap $*
-$(cat "$TMP/out" "$TMP/err")"
-}
-
-says()
-{
-	grep -qE -- "$1" "$TMP/out" || fail "does not say $1:
-$(cat "$TMP/out")"
-}
-
-complains()
-{
-	grep -qE -- "$1" "$TMP/err" || fail "does not complain $1:
-$(cat "$TMP/err")"
-}
+. /job/vm/lib-dmsnap.sh
 
 # field NAME: of the only snapshot of the JSON that was printed
 field()

@@ -21,16 +21,9 @@ start()
 }
 
 # merged NAME: until it is, or has ended otherwise
-_merge_over()
-{
-	local used rest
-	read -r _ _ _ used rest < <(dmsetup status "$1")
-	[ "${used%%/*}" = "$rest" ] || [[ $used != */* ]]
-}
-
 merged()
 {
-	wait_until 300 _merge_over "$1"
+	wait_until 300 merge_over "$1"
 	x dmsetup status "$1"
 	x dmsetup table "$1"
 	x show "/dev/mapper/$1" 0 320
@@ -264,7 +257,7 @@ dmsetup load c --table "0 16 linear $COW 0
 16 $((S - 16)) error"
 dmsetup resume c
 x dmsetup resume m
-wait_until 300 _merge_over m
+wait_until 300 merge_over m
 x dmsetup status m
 x put D /dev/mapper/m 400 8
 x show "$ORG" 400 8
@@ -272,7 +265,7 @@ dmsetup load c --table "0 $S linear $COW 0"
 dmsetup resume c
 x dmsetup suspend m
 x dmsetup resume m
-wait_until 300 _merge_over m
+wait_until 300 merge_over m
 x show "$ORG" 0 320
 
 scenario "merge: the origin cannot be written"
@@ -287,7 +280,7 @@ x dmsetup load m --table "$(merge_of "$COW")"
 dmsetup load b --table "0 $S error"
 dmsetup resume b
 x dmsetup resume m
-wait_until 300 _merge_over m
+wait_until 300 merge_over m
 x dmsetup status m
 dmsetup load b --table "0 $S linear $ORG_ON_DISK 0"
 dmsetup resume b

@@ -14,21 +14,19 @@ start()
 	put B /dev/mapper/s 16 8
 }
 
-# orders FUNCTION STEP...: calls it with the steps in each order
+# orders STEP...: plays the steps in each order
 orders()
 {
-	local call=$1
-	shift
-	_orders "$call" "" "$@"
+	_orders "" "$@"
 }
 
 _orders()
 {
-	local call=$1 before=$2 step rest other
-	shift 2
+	local before=$1 step rest other
+	shift
 	if [ $# -eq 0 ]; then
 		# shellcheck disable=SC2086 # words
-		$call $before
+		play $before
 		return
 	fi
 	for step; do
@@ -36,7 +34,7 @@ _orders()
 		for other; do
 			[ "$other" = "$step" ] || rest+=("$other")
 		done
-		_orders "$call" "$before $step" "${rest[@]}"
+		_orders "$before $step" "${rest[@]}"
 	done
 }
 
@@ -67,27 +65,17 @@ finish()
 	done
 }
 
-reload()
+# play STEP...: with a second device, if a step is about it
+play()
 {
 	local step
 	scenario "orders: $*"
 	start
+	[[ $* != *:d* ]] || dmsetup create d --notable
 	for step; do
 		do_step "$step"
 	done
 	finish
 }
-orders reload load:s suspend:s suspend:o resume:s
-
-move()
-{
-	local step
-	scenario "orders: $*"
-	start
-	dmsetup create d --notable
-	for step; do
-		do_step "$step"
-	done
-	finish
-}
-orders move load:d suspend:s resume:d remove:s
+orders load:s suspend:s suspend:o resume:s
+orders load:d suspend:s resume:d remove:s

@@ -23,6 +23,7 @@
 #   put LETTER DEVICE SECTOR COUNT one direct write of at most 1 MB
 #   show DEVICE [SECTOR COUNT]     contents as "<sectors><letter>", '.' for zeros
 #   line NAME...                   x table, status and events of dm devices
+#   merge_over NAME                a merge is over, done or failed; for wait_until
 #   try TABLE                      x create, table, remove; then COW is emptied
 #   blank DEVICE...                zeros
 
@@ -133,6 +134,13 @@ try()
 		x dmsetup remove s
 		blank "$COW"
 	fi
+}
+
+merge_over()
+{
+	local used rest
+	read -r _ _ _ used rest < <(dmsetup status "$1")
+	[ "${used%%/*}" = "$rest" ] || [[ $used != */* ]]
 }
 
 # Suspended ones first: they block who is above them.  Those that never had a table are

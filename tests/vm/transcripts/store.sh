@@ -134,13 +134,8 @@ x put B /dev/mapper/s 32 64
 x dmsetup remove s
 x dmsetup remove o
 x dmsetup create m --table "0 $S snapshot-merge $ORG $COW P 8"
-_over()
-{
-	local used rest
-	read -r _ _ _ used rest < <(dmsetup status m)
-	[ "${used%%/*}" = "$rest" ]
-}
-wait_until 300 _over
+wait_until 300 merge_over m
+[[ $(dmsetup status m) = */* ]] || fail "the merge has failed"
 x dmsetup remove m
 x stored "$COW"
 
