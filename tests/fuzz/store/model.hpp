@@ -55,7 +55,7 @@ private:
 	uint64_t origin_sectors_ = 0;
 	uint64_t mapped_count_ = 0;
 	std::bitset<Device::sectors_max> mapped_;
-	/* Is shown_ known? */
+	/* Is shown_ known?  Behind the snapshot's end nothing is. */
 	std::bitset<Device::sectors_max> known_;
 	uint64_t origin_[Device::sectors_max];
 	uint64_t shown_[Device::sectors_max];
