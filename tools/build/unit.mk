@@ -8,7 +8,7 @@
 #   unit-tests         tests/unit/**/*_test.cpp with tests/support, GoogleTest
 #   sim                tests/sim, the simulator; CLI11
 #   dmsnap             tools/dmsnap; CLI11, nlohmann-json, fmt, xxHash, libdevmapper, libkmod,
-#                      ncurses
+#                      ncurses, libsmartcols
 #   man                Documentation/man, as pages for man
 #   tool-tests         tests/tools/*_test.cpp, GoogleTest; store-maker: makes what the
 #                      tests of the program look at; top-fake: a view for them
@@ -106,7 +106,7 @@ $(out)/sim: $(sim-objects) $(progress) $(out)/libdmsnap-user.a $(out)/libdmsnap-
 		$(sim-objects) $(progress) -L$(out) -Wl,--start-group -ldmsnap-user -ldmsnap-core -Wl,--end-group -lfmt
 
 # Of the core, the codec alone.
-tool-libraries := -lfmt -lkmod -lxxhash -ldevmapper -lncursesw -ltinfo
+tool-libraries := -lfmt -lkmod -lxxhash -ldevmapper -lncursesw -ltinfo -lsmartcols
 
 $(out)/dmsnap: $(tool-objects) $(out)/libdmsnap-core.a $(out)/.flags
 	@echo '  LINK    $@'

@@ -1,29 +1,66 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "text_table.hpp"
 
-#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <sstream>
 
-#include <fmt/format.h>
+#include <libsmartcols/libsmartcols.h>
 
 namespace dmsnap::tool {
+namespace {
+
+using Scols = std::unique_ptr<libscols_table,
+			      decltype([](libscols_table *table) { scols_unref_table(table); })>;
+
+/* The library fails for want of memory alone. */
+void demand(bool done)
+{
+	if (!done)
+		throw std::bad_alloc();
+}
+
+void add_column(libscols_table *table, const std::string &title)
+{
+	bool right = title.starts_with(' ');
+	const char *name = title.c_str() + (right ? 1 : 0);
+	demand(scols_table_new_column(table, name, 0, right ? SCOLS_FL_RIGHT : 0));
+}
+
+void add_row(libscols_table *table, const std::vector<std::string> &row)
+{
+	libscols_line *line = scols_table_new_line(table, nullptr);
+	demand(line);
+	for (size_t i = 0; i < row.size(); i++)
+		demand(scols_line_set_data(line, i, row[i].c_str()) == 0);
+}
+
+std::string print(libscols_table *table)
+{
+	char *text = nullptr;
+	demand(scols_print_table_to_string(table, &text) == 0);
+	std::unique_ptr<char, decltype([](char *memory) { std::free(memory); })> owner(text);
+	return text;
+}
+
+} // namespace
 
 std::vector<std::string> TextTable::lines() const
 {
-	const std::vector<std::string> &titles = rows_.front();
-	std::vector<size_t> widths(titles.size());
-	for (const std::vector<std::string> &row : rows_) {
-		for (size_t i = 0; i < row.size(); i++)
-			widths[i] = std::max(widths[i], row[i].size());
-	}
+	Scols table(scols_new_table());
+	demand(table != nullptr);
+	demand(scols_table_set_column_separator(table.get(), "  ") == 0);
+	/* Whole words, however narrow the terminal is. */
+	demand(scols_table_set_termforce(table.get(), SCOLS_TERMFORCE_NEVER) == 0);
+	for (const std::string &title : titles_)
+		add_column(table.get(), title);
+	for (const std::vector<std::string> &row : rows_)
+		add_row(table.get(), row);
+
 	std::vector<std::string> lines;
-	for (const std::vector<std::string> &row : rows_) {
-		std::string line;
-		for (size_t i = 0; i < row.size(); i++) {
-			line += line.empty() ? "" : "  ";
-			line += titles[i].starts_with(' ')
-					? fmt::format("{:>{}}", row[i], widths[i])
-					: fmt::format("{:<{}}", row[i], widths[i]);
-		}
+	std::istringstream text(print(table.get()));
+	for (std::string line; std::getline(text, line);) {
 		line.erase(line.find_last_not_of(' ') + 1);
 		lines.push_back(std::move(line));
 	}
