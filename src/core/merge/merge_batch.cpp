@@ -94,6 +94,7 @@ void MergeBatch::build_job(Merger &merger, std::span<format::Exception> stretch)
 {
 	MergeJob &job = *new (jobs_.data() + job_count_++) MergeJob(merger, stretch[0].new_chunk);
 	MergeTarget *first = targets_.data() + target_count_;
+	OldChunk last_chunk = merger.last_chunk();
 
 	sort(stretch, [](const format::Exception &a, const format::Exception &b) {
 		return a.old_chunk < b.old_chunk;
@@ -102,7 +103,8 @@ void MergeBatch::build_job(Merger &merger, std::span<format::Exception> stretch)
 		size_t end = begin + 1;
 		while (end < stretch.size() &&
 		       stretch[end].old_chunk == stretch[end - 1].old_chunk + 1 &&
-		       stretch[end].new_chunk == stretch[end - 1].new_chunk + 1)
+		       stretch[end].new_chunk == stretch[end - 1].new_chunk + 1 &&
+		       stretch[end - 1].old_chunk != last_chunk)
 			end++;
 		new (targets_.data() + target_count_++) MergeTarget(
 			job, {stretch[begin].old_chunk, stretch[begin].new_chunk, end - begin});

@@ -85,6 +85,11 @@ uint64_t Merger::end_on_origin(const Run &run) const
 	return begin < device_end && device_end < end ? device_end : end;
 }
 
+OldChunk Merger::last_chunk() const
+{
+	return {chunk_size().chunk_of(snapshot_.sectors() - 1)};
+}
+
 void Merger::start()
 {
 	if (!snapshot_.healthy()) {

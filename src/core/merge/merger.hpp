@@ -117,6 +117,8 @@ public:
 	 * its COW chunk holds behind that was never the snapshot's.
 	 */
 	uint64_t end_on_origin(const Run &run) const;
+	/* The last one of the merge's own device.  No run of the batch goes on behind it. */
+	OldChunk last_chunk() const;
 	Copier &copier();
 	/* Nobody else uses the device, or somebody waits for the batch. */
 	bool in_a_hurry() const { return phase_ == Phase::settling || !used_.load_relaxed(); }

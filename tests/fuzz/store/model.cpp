@@ -32,14 +32,18 @@ void Model::begin(const Device &origin, const Device &cow, const Listing &listin
 	chunk_sectors_ = listing.chunk_sectors;
 	sectors_ = sectors;
 	origin_sectors_ = origin.sectors();
+	uint64_t chunks = (sectors_ + chunk_sectors_ - 1) / chunk_sectors_;
+	last_chunk_end_ = std::min(chunks * chunk_sectors_, origin_sectors_);
 	for (uint64_t sector = 0; sector < origin_sectors_; sector++)
 		origin_[sector] = Machine::origin_word + sector;
 	shows_origin();
 	for (const Listing::Entry &entry : listing.entries) {
 		uint64_t sector = entry.old_chunk * chunk_sectors_;
 		const uint8_t *data = cow.at(entry.new_chunk * chunk_sectors_);
-		for (uint32_t i = 0; i < chunk_sectors_ && sector < sectors_; i++, sector++)
-			known_[sector] = sector_word(data + i * sector_size, shown_[sector]);
+		for (uint32_t i = 0; i < chunk_sectors_ && sector < origin_sectors_; i++, sector++)
+			if (known_[sector])
+				known_[sector] =
+					sector_word(data + i * sector_size, shown_[sector]);
 	}
 	loaded(listing);
 }
@@ -79,8 +83,12 @@ void Model::origin_written(uint64_t sector, uint64_t count, uint64_t word)
 {
 	if (sector < sectors_)
 		map(sector, std::min(count, sectors_ - sector));
-	for (uint64_t i = 0; i < count; i++)
+	for (uint64_t i = 0; i < count; i++) {
 		origin_[sector + i] = word + i;
+		/* Behind the table's end nothing is kept. */
+		if (sector + i >= sectors_)
+			known_[sector + i] = false;
+	}
 }
 
 void Model::snapshot_written(uint64_t sector, uint64_t count, uint64_t word)
@@ -99,10 +107,10 @@ void Model::shows(uint64_t sector, uint64_t count, uint64_t word)
 
 void Model::shows_origin()
 {
-	known_.reset();
-	for (uint64_t sector = 0; sector < sectors_; sector++)
-		known_.set(sector);
-	std::copy_n(origin_, sectors_, shown_);
+	known_.set();
+	std::copy_n(origin_, origin_sectors_, shown_);
+	for (uint64_t sector = sectors_; sector < last_chunk_end_; sector++)
+		known_.reset(sector);
 }
 
 void Model::snapshot_unknown(uint64_t sector, uint64_t count)
@@ -156,17 +164,17 @@ void Model::check_store(const Device &origin, const Device &cow, const Listing &
 		uint64_t sector = entry.old_chunk * chunk_sectors_;
 		const uint8_t *data = cow.at(entry.new_chunk * chunk_sectors_);
 		on_cow.set(entry.old_chunk);
-		for (uint32_t i = 0; i < chunk_sectors_ && sector < sectors_; i++, sector++)
+		for (uint32_t i = 0; i < chunk_sectors_ && sector < origin_sectors_; i++, sector++)
 			if (known_[sector])
 				check_sector(data + i * sector_size, shown_[sector], "the store",
 					     sector);
 	}
-	for (uint64_t sector = 0; sector < sectors_; sector++)
+	for (uint64_t sector = 0; sector < origin_sectors_; sector++)
 		if (known_[sector] && !on_cow[chunk_of(sector)])
 			check_sector(origin.at(sector), shown_[sector],
 				     "the origin, for the snapshot,", sector);
 	/* No merge goes there. */
-	for (uint64_t sector = sectors_; sector < origin_sectors_; sector++)
+	for (uint64_t sector = sectors_; sector < last_chunk_end_; sector++)
 		check_sector(origin.at(sector), origin_[sector], "the origin behind the snapshot",
 			     sector);
 }

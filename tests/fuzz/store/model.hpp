@@ -53,9 +53,14 @@ private:
 	uint32_t chunk_sectors_ = 1;
 	uint64_t sectors_ = 0;
 	uint64_t origin_sectors_ = 0;
+	/* Of the snapshot's last chunk, on the origin. */
+	uint64_t last_chunk_end_ = 0;
 	uint64_t mapped_count_ = 0;
 	std::bitset<Device::sectors_max> mapped_;
-	/* Is shown_ known?  Behind the snapshot's end nothing is. */
+	/*
+	 * Is shown_ known?  It never is where the last chunk reaches over the snapshot's end.
+	 * Chunks wholly behind that are some longer snapshot's, which a merge brings back too.
+	 */
 	std::bitset<Device::sectors_max> known_;
 	uint64_t origin_[Device::sectors_max];
 	uint64_t shown_[Device::sectors_max];

@@ -128,6 +128,28 @@ TEST(MergeEnd, of_a_device_shorter_than_the_snapshot)
 	merging.remove();
 }
 
+/* Whether others are merged with it or not. */
+TEST(MergeEnd, in_the_middle_of_a_run)
+{
+	constexpr uint64_t length = 4096, end = 1021, chunk_end = 1024;
+	Bench bench(length);
+	Bench::Snap &snap = bench.add("P 16", 16384);
+	ASSERT_EQ(bench.write(960, 128), 0);
+	std::vector<uint8_t> behind = bench.disk.peek(end, chunk_end - end);
+	snap.mapped.remove();
+	bench.origin.remove();
+	Mapped merging("merging");
+	ASSERT_EQ(merging.create(TargetType::merge, end, snap.words), 0);
+	bench.world.run_until_idle();
+	EXPECT_EQ(merging.status(), "32/16384 32");
+	EXPECT_EQ(bench.disk.peek(end, chunk_end - end), behind);
+	/* All around it is back. */
+	bench.disk.poke(end, snap.frozen.expected(end, chunk_end - end));
+	EXPECT_TRUE(snap.frozen.matches_all(
+		[&](uint64_t sector, uint64_t count) { return bench.disk.peek(sector, count); }));
+	merging.remove();
+}
+
 TEST_F(MergeTest, status_goes_down_with_every_batch)
 {
 	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
