@@ -1,4 +1,4 @@
-# summary: an origin of 15 PB, chunks of 1 GiB, and COW devices on loop
+# summary: an origin of 15 PB, and chunks of 1 GiB
 # kernels: 6.1 6.12
 # default: 6.1
 # mem: 2048
@@ -74,15 +74,3 @@ direct if="$TMP/block" of="$(dm_path org)" seek=$((2 << 18)) oflag=direct conv=n
 expect_eq "$(status_of snap)" Invalid
 dm_remove snap org org-base big-cow big-base
 drop_disk big
-
-note "the COW device on a loop device"
-origin_make 16
-loop=$(make_loop cow-file 40)
-dm_create cow-looped "0 $(sectors "$loop") linear $loop 0"
-snap_take looped P 8
-fio_run "$(dm_path org)" --rw=randwrite --bs=4k --iodepth=16 --io_size=8m
-fio_run "$(dm_path looped)" --rw=randread --bs=64k --io_size=8m
-snap_check
-dm_remove looped
-dm_create looped "$(snap_table looped P 8)"
-snap_check
