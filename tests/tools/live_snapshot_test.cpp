@@ -74,6 +74,8 @@ TEST(LiveSnapshotTest, reads_numbers_of_all_sizes)
 	EXPECT_EQ(snapshot.usage->total, UINT64_MAX);
 	/* A source that has handed its store over. */
 	EXPECT_EQ(with_status("snapshot", "0/0 0").usage->full(), 1);
+	/* The next chunk is one behind the end: the last one there was is an area. */
+	EXPECT_EQ(with_status("snapshot", "332/331 4").usage->full(), 1);
 }
 
 TEST(LiveSnapshotTest, a_merge_is_over_when_nothing_but_metadata_is_in_use)

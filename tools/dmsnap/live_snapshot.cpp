@@ -40,7 +40,8 @@ std::string to_text(DeviceNumber device)
 
 double CowUsage::full() const
 {
-	return total ? static_cast<double>(used) / static_cast<double>(total) : 1;
+	/* On a full device the next chunk may be one behind the end. */
+	return used < total ? static_cast<double>(used) / static_cast<double>(total) : 1;
 }
 
 const char *to_text(SnapshotState state)

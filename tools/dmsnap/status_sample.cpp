@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "status_sample.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <sstream>
 
@@ -24,7 +25,7 @@ StatusSample parse_status(const std::string &line)
 		int read = 0;
 		if (std::sscanf(word.c_str(), "%llu/%llu%n", &allocated, &total, &read) == 2 &&
 		    word.size() == static_cast<size_t>(read) && total)
-			return {allocated, total};
+			return {std::min(allocated, total), total};
 	}
 	throw Failure(
 		fmt::format("\"{}\" is not the status of a snapshot, like \"16/2048 16\"", line));

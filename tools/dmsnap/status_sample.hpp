@@ -8,6 +8,7 @@
 namespace dmsnap::tool {
 
 struct StatusSample {
+	/* At most total_sectors: a full device may have one chunk more in its status. */
 	uint64_t allocated_sectors = 0;
 	uint64_t total_sectors = 0;
 };

@@ -34,6 +34,8 @@ check "estimate: when it is full" exits 0 "$dmsnap" estimate --json --for 60s --
 check "estimate: in so many seconds" json 'round(d["seconds_left"]) == 5880'
 check "estimate: as a sentence" exits 0 "$dmsnap" estimate --for 60s --status '1000/100000 16' --status '2000/100000 16'
 check "estimate: with a unit" says 'full in 98 min$'
+check "estimate: full, and the next chunk would be one behind the end" exits 0 "$dmsnap" estimate --for 60s --status '300/331 4' --status '332/331 4'
+check "estimate: and says so" says '^100.0 % full, .* full in 0 s$'
 check "estimate: never, if nothing changes" exits 0 "$dmsnap" estimate --for 60s --status '1000/100000 16' --status '1000/100000 16'
 check "estimate: and says so" says 'not filling$'
 check "estimate: too late" exits 1 "$dmsnap" estimate --for 60s --status '0 8 snapshot 1/8 1' --status '0 8 snapshot Invalid'
