@@ -40,7 +40,8 @@ tool-test-objects := $(call objects,$(call find,tests/tools,*_test.cpp))
 store-maker-objects := $(call objects,tests/tools/store_maker.cpp)
 top-fake-objects := $(call objects,tests/tools/top_fake.cpp)
 
-# Optimised also under the sanitizers: the model tests run millions of steps.
+# Optimised also under the sanitizers: the model tests run millions of steps.  The tests
+# themselves are not: they take longer to compile than to run.
 flags := -O2 -g -funsigned-char -D_GLIBCXX_ASSERTIONS -pthread -MMD -MP \
 	$(dmsnap-cxx-warnings) -Werror
 ifdef SAN
@@ -64,7 +65,7 @@ test-includes := $(user-includes) -Itests
 # information: their classes derive from the core's, which have none.
 $(core-objects): cxxflags := $(dmsnap-cxx-dialect) $(flags) $(core-includes)
 $(user-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(user-includes)
-$(test-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(test-includes)
+$(test-objects): cxxflags = -std=gnu++23 -fno-rtti $(flags) $(test-includes) $(if $(filter %_test.o,$@),-O0)
 $(tool-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(core-includes) -DDMSNAP_VERSION='"$(version)"'
 $(sim-objects) $(tool-test-objects) $(store-maker-objects) $(top-fake-objects): \
 	cxxflags := -std=gnu++23 -fno-rtti $(flags) $(test-includes) -Itools/dmsnap
@@ -93,9 +94,10 @@ $(out)/unit-tests: $(test-objects) $(sim-parts) $(out)/libdmsnap-user.a $(out)/l
 	@echo '  LINK    $@'
 	@[ -e /usr/include/gtest/gtest.h ] || { \
 		echo 'GoogleTest is not installed. On Debian: apt install libgtest-dev' >&2; exit 1; }
+	@# First the libraries: of an inline function the first one is taken, and theirs is fast
 	@$(CXX) $(sanitizers) -pthread -o $@ \
-		$(test-objects) $(sim-parts) -L$(out) -Wl,--start-group -ldmsnap-user -ldmsnap-core -Wl,--end-group \
-		-lgtest_main -lgtest
+		-L$(out) -Wl,--whole-archive -ldmsnap-user -ldmsnap-core -Wl,--no-whole-archive \
+		$(test-objects) $(sim-parts) -lgtest_main -lgtest
 
 # Progress is shown as by the tools.
 progress := $(call objects,tools/dmsnap/progress.cpp)

@@ -1,6 +1,6 @@
 # summary: a store written by ours goes on with the in-tree module, and back again
 # kernels: 6.1 6.12 um smp
-# default: 6.12
+# default: none
 # timeout: 240
 
 . /job/vm/lib-io.sh

@@ -1,5 +1,5 @@
 # summary: LVM2: snapshots of several chunk sizes taken, extended, renamed, refreshed, deactivated and removed
-# default: 6.12
+# default: none
 # guest: full
 # disks: 128M 128M
 # timeout: 180

@@ -1,5 +1,5 @@
 # summary: LVM2: snapshots are there again after a power cut, and go on
-# default: 6.12
+# default: none
 # guest: full
 # boots: 2
 # disks: 128M 128M

@@ -1,6 +1,6 @@
 # summary: origin and snapshots removed in any order, idle and in use, keep what they have; it is there again later
 # kernels: 6.1 6.12 um smp
-# default: 6.12
+# default: none
 # timeout: 240
 
 . /job/vm/lib-io.sh
