@@ -1,0 +1,30 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Helper of the cases that tests/vm/lvm2-suite makes, sourced after lib.sh.
+#
+#   lvm2_test NAME   runs that test of LVM2's own suite
+
+lvm2_test()
+{
+	local rc=0
+	# Its wrappers take what has this name out of PATH when they look for the real lvm
+	mkdir lvm2-testsuite work
+	tar -C lvm2-testsuite -xf /job/vm/lvm2-suite.tar
+	cd lvm2-testsuite || return
+	export PATH=$PWD/lib:$PATH LVM_TEST_FLAVOUR=ndev-vanilla LVM_TEST_DIR=$TMP/work
+	# Where it may keep its own devices' nodes
+	mount -t tmpfs -o size=1200m tmpfs "$TMP/work"
+	setsid --wait bash -noprofile -norc "shell/$1.sh" > "$TMP/out" 2>&1 || rc=$?
+	pkill -x dmeventd || true
+	cd "$TMP" || return
+	umount -l "$TMP/work"
+	case $rc in
+	0) ;;
+	200) skip "$(grep -m 1 'TEST SKIPPED' "$TMP/out" || echo "it does not say why")" ;;
+	*)
+		grep -v '^## Line' "$TMP/out" | tail -n 150 >&2
+		fail "LVM2's test $1 has failed, exit code $rc"
+		;;
+	esac
+}
