@@ -8,6 +8,7 @@
 lvm2_test()
 {
 	local rc=0
+	modprobe sd_mod # for scsi_debug, which some of them use
 	# Its wrappers take what has this name out of PATH when they look for the real lvm
 	mkdir lvm2-testsuite work
 	tar -C lvm2-testsuite -xf /job/vm/lvm2-suite.tar
