@@ -82,5 +82,12 @@ TEST(TopViewTest, what_is_bad_comes_before_what_is_full)
 	EXPECT_EQ(names(), "abcd");
 }
 
+TEST(TopViewTest, without_snapshots_has_its_titles)
+{
+	std::vector<std::string> lines = top_lines({}, 80, 0);
+	ASSERT_EQ(lines.size(), 1u);
+	EXPECT_TRUE(lines[0].starts_with("NAME"));
+}
+
 } // namespace
 } // namespace dmsnap::test

@@ -21,13 +21,6 @@ void demand(bool done)
 		throw std::bad_alloc();
 }
 
-void add_column(libscols_table *table, const std::string &title)
-{
-	bool right = title.starts_with(' ');
-	const char *name = title.c_str() + (right ? 1 : 0);
-	demand(scols_table_new_column(table, name, 0, right ? SCOLS_FL_RIGHT : 0));
-}
-
 void add_row(libscols_table *table, const std::vector<std::string> &row)
 {
 	libscols_line *line = scols_table_new_line(table, nullptr);
@@ -53,8 +46,12 @@ std::vector<std::string> TextTable::lines() const
 	demand(scols_table_set_column_separator(table.get(), "  ") == 0);
 	/* Whole words, however narrow the terminal is. */
 	demand(scols_table_set_termforce(table.get(), SCOLS_TERMFORCE_NEVER) == 0);
-	for (const std::string &title : titles_)
-		add_column(table.get(), title);
+	/* The titles are a row like the others: of a table without rows it prints nothing. */
+	demand(scols_table_enable_noheadings(table.get(), 1) == 0);
+	for (const std::string &title : rows_.front()) {
+		bool right = title.starts_with(' ');
+		demand(scols_table_new_column(table.get(), "", 0, right ? SCOLS_FL_RIGHT : 0));
+	}
 	for (const std::vector<std::string> &row : rows_)
 		add_row(table.get(), row);
 

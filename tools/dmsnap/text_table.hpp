@@ -10,14 +10,13 @@ namespace dmsnap::tool {
 class TextTable {
 public:
 	/* Of a title that begins with a blank, the column is aligned to the right. */
-	explicit TextTable(std::vector<std::string> titles) : titles_(std::move(titles)) {}
+	explicit TextTable(std::vector<std::string> titles) : rows_{std::move(titles)} {}
 
 	void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
-	/* The titles first; not when there is no row. */
+	/* The titles first. */
 	std::vector<std::string> lines() const;
 
 private:
-	std::vector<std::string> titles_;
 	std::vector<std::vector<std::string>> rows_;
 };
 
