@@ -163,16 +163,13 @@ ExitCode estimate_end(const EstimateOptions &options)
 {
 	if (options.statuses.size() != 2 || !options.seconds || *options.seconds <= 0)
 		throw Failure("tell two times --status, and with --for the time between them");
-	StatusSample first = parse_status(options.statuses[0]);
-	StatusSample second = parse_status(options.statuses[1]);
-	double grown = static_cast<double>(second.allocated_sectors) -
-		       static_cast<double>(first.allocated_sectors);
-	double left = static_cast<double>(second.total_sectors) -
-		      static_cast<double>(second.allocated_sectors);
+	CowUsage first = parse_status(options.statuses[0]);
+	CowUsage second = parse_status(options.statuses[1]);
+	double grown = static_cast<double>(second.used) - static_cast<double>(first.used);
+	auto left = static_cast<double>(second.left());
 	double rate = grown / *options.seconds;
 	bool ends = rate > 0;
-	double full = static_cast<double>(second.allocated_sectors) /
-		      static_cast<double>(second.total_sectors);
+	double full = second.full();
 
 	if (options.json) {
 		JsonOutput json(stdout);

@@ -40,7 +40,6 @@ std::string to_text(DeviceNumber device)
 
 double CowUsage::full() const
 {
-	/* On a full device the next chunk may be one behind the end. */
 	return used < total ? static_cast<double>(used) / static_cast<double>(total) : 1;
 }
 

@@ -28,8 +28,9 @@ struct CowUsage {
 	/* Of those in use. */
 	uint64_t metadata = 0;
 
-	/* From 0 to 1. */
+	/* From 0 to 1.  On a full device the next chunk, the first not in use, may lie behind the end. */
 	double full() const;
+	uint64_t left() const { return used < total ? total - used : 0; }
 	/* What a merge has still to bring to the origin. */
 	uint64_t unmerged() const { return used > metadata ? used - metadata : 0; }
 };

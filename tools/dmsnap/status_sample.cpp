@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "status_sample.hpp"
 
-#include <algorithm>
 #include <cstdio>
 #include <sstream>
 
@@ -11,7 +10,7 @@
 
 namespace dmsnap::tool {
 
-StatusSample parse_status(const std::string &line)
+CowUsage parse_status(const std::string &line)
 {
 	for (const char *word : {"Invalid", "Overflow", "Merge failed"}) {
 		if (line.find(word) != std::string::npos)
@@ -25,7 +24,7 @@ StatusSample parse_status(const std::string &line)
 		int read = 0;
 		if (std::sscanf(word.c_str(), "%llu/%llu%n", &allocated, &total, &read) == 2 &&
 		    word.size() == static_cast<size_t>(read) && total)
-			return {std::min(allocated, total), total};
+			return {.used = allocated, .total = total};
 	}
 	throw Failure(
 		fmt::format("\"{}\" is not the status of a snapshot, like \"16/2048 16\"", line));

@@ -1,22 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* StatusSample: how full a COW device is, from a line of "dmsetup status". */
+/* How full a COW device is, from a line of "dmsetup status". */
 #pragma once
 
-#include <cstdint>
 #include <string>
 
-namespace dmsnap::tool {
+#include "live_snapshot.hpp"
 
-struct StatusSample {
-	/* At most total_sectors: a full device may have one chunk more in its status. */
-	uint64_t allocated_sectors = 0;
-	uint64_t total_sectors = 0;
-};
+namespace dmsnap::tool {
 
 /*
  * Takes the whole line or only what follows the target's name.  Throws a Failure
  * for another line; code findings where it says Invalid, Overflow or Merge failed.
+ * Metadata is not looked at.
  */
-StatusSample parse_status(const std::string &line);
+CowUsage parse_status(const std::string &line);
 
 } // namespace dmsnap::tool

@@ -59,7 +59,7 @@ Trend Trends::add(History &history, double seconds, const LiveSnapshot &snapshot
 	if (took <= 0)
 		return trend;
 	uint64_t moved = snapshot.is_merge ? first.sectors - now : now - first.sectors;
-	uint64_t left = snapshot.is_merge ? now : usage.total - std::min(usage.total, now);
+	uint64_t left = snapshot.is_merge ? now : usage.left();
 	double rate = static_cast<double>(moved) / took;
 	trend.sectors_per_second = rate;
 	if (rate > 0)
