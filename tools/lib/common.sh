@@ -36,6 +36,12 @@ quietly()
 	return "$rc"
 }
 
+# names_in FILE: one a line, without its comments and empty lines
+names_in()
+{
+	sed -E 's/[[:space:]]*#.*//; /^$/d' "$1"
+}
+
 # hash_of: the name of a cache entry from the text on stdin
 hash_of()
 {
