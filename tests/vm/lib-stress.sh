@@ -105,6 +105,7 @@ _stress_merge()
 	merge_wait org 120
 	stress_io back "$1"
 	dm_reload org "0 $SIZE snapshot-origin $(dm_path base)"
+	dm_remove "cow-snap$1"
 }
 
 stress_round()

@@ -60,14 +60,19 @@ core-includes := -Iinclude -Isrc/core
 user-includes := -Iinclude -Isrc -Isrc/core
 test-includes := $(user-includes) -Itests
 
+# What each test includes and takes as long to read as the test itself.
+precompiled := $(out)/precompiled.hpp
+of-tests := -O0 -include $(precompiled)
+
 # The core in its own dialect, so that an exception or dynamic_cast does not
 # compile here either.  Its surroundings may throw, but have no run time type
 # information: their classes derive from the core's, which have none.
 $(core-objects): cxxflags := $(dmsnap-cxx-dialect) $(flags) $(core-includes)
 $(user-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(user-includes)
-$(test-objects): cxxflags = -std=gnu++23 -fno-rtti $(flags) $(test-includes) $(if $(filter %_test.o,$@),-O0)
+$(test-objects) $(tool-test-objects): \
+	cxxflags = -std=gnu++23 -fno-rtti $(flags) $(test-includes) -Itools/dmsnap $(if $(filter %_test.o,$@),$(of-tests))
 $(tool-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(core-includes) -DDMSNAP_VERSION='"$(version)"'
-$(sim-objects) $(tool-test-objects) $(store-maker-objects) $(top-fake-objects): \
+$(sim-objects) $(store-maker-objects) $(top-fake-objects): \
 	cxxflags := -std=gnu++23 -fno-rtti $(flags) $(test-includes) -Itools/dmsnap
 
 .PHONY: unit unit-build sim-build tools tools-test-build man
@@ -164,6 +169,12 @@ $(tool-test-objects) $(store-maker-objects) $(top-fake-objects): $(out)/%.o: %.c
 	@mkdir -p $(@D)
 	@$(CXX) $(cxxflags) -c -o $@ $<
 
+$(filter %_test.o,$(test-objects) $(tool-test-objects)): $(precompiled).gch
+
+$(precompiled).gch: tests/support/precompiled.hpp $(out)/.flags
+	@echo '  CXX     $@'
+	@$(CXX) -std=gnu++23 -fno-rtti $(flags) -O0 -x c++-header -c -o $@ $<
+
 $(out)/tools/dmsnap/command_line.o: VERSION
 
 # Files that change when their text does: other flags or another compiler
@@ -176,7 +187,7 @@ $(call keep,$(out)/.files,$(core-sources) $(user-sources) $(test-sources))
 $(out)/.flags $(out)/.files: ;
 
 -include $(patsubst %.o,%.d,$(core-objects) $(user-objects) $(test-objects) $(sim-objects) $(tool-objects) \
-	$(tool-test-objects) $(store-maker-objects) $(top-fake-objects))
+	$(tool-test-objects) $(store-maker-objects) $(top-fake-objects)) $(precompiled).d
 
 .DELETE_ON_ERROR:
 MAKEFLAGS += -r

@@ -154,6 +154,7 @@ TEST(PersistentCrash, a_crash_while_the_store_is_made_leaves_nothing_or_an_empty
 /* Every moment of a commit, and many crashes at each. */
 void crash_throughout(CrashRig &rig, const Runs &runs, uint64_t crashes)
 {
+	crashes = thinned(crashes);
 	Entries more = entries_of(runs);
 	rig.write_data(runs);
 	Commit batch(runs);
