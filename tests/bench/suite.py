@@ -22,6 +22,7 @@ import filecmp
 import json
 import pathlib
 import shutil
+import subprocess
 import sys
 import time
 import typing
@@ -79,6 +80,7 @@ class Suite:
     # More figures: (folder with the guest's files, scenario, those that it told) -> {name: value}
     read_results: typing.Callable
     mem: int = 2048                # MB
+    programs: tuple = ()           # each of NAME.cpp beside this file, for the guest
 
 
 class CannotRun(Exception):
@@ -154,6 +156,9 @@ class Bench:
         (place / "job").mkdir(parents=True)
         for name in ("lib.sh", f"{self.suite.name}.sh"):
             shutil.copy(HERE / name, place / "job")
+        for name in self.suite.programs:
+            subprocess.run(("g++-12", "-std=c++20", "-O2", "-Wall", "-Wextra", "-Werror", "-static",
+                            "-o", place / "job" / name, HERE / f"{name}.cpp"), check=True)
         (place / "job/main").write_text(f"exec bash /job/{self.suite.name}.sh {' '.join(self.options.only)}\n")
         results = place / "results"
         results.mkdir()
@@ -285,7 +290,7 @@ def main(suite):
     guests.stop_on_signals()
     try:
         return Bench(suite, parse_options(suite)).run()
-    except (guests.GuestError, OSError) as error:
+    except (guests.GuestError, OSError, subprocess.CalledProcessError) as error:
         print(f"tests/bench/{suite.name}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
