@@ -35,7 +35,7 @@ io()
 {
 	local device=$1
 	shift
-	fio --name=io --filename="/dev/mapper/$device" --ioengine=libaio --direct=1 --randrepeat=1 --refill_buffers \
+	fio --name=io --filename="/dev/mapper/$device" --ioengine=libaio --direct=1 --randrepeat=1 \
 		--output-format=json --output=/tmp/fio.json "$@"
 }
 

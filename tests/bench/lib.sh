@@ -22,7 +22,7 @@ make_device()
 {
 	local dir=/sys/kernel/config/nullb/$1 setting
 	mkdir "$dir"
-	for setting in "size $2" "completion_nsec $3" "cache_size $4" "memory_backed 1" "queue_mode 2" "irqmode 2" \
+	for setting in "max_sectors 2560" "size $2" "completion_nsec $3" "cache_size $4" "memory_backed 1" "queue_mode 2" "irqmode 2" \
 		"submit_queues 2" "hw_queue_depth 256" "power 1"; do
 		echo "${setting#* }" > "$dir/${setting% *}"
 	done
