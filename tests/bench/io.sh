@@ -11,19 +11,27 @@
 
 . /job/lib.sh
 
-readonly ORIGIN_MB=256
+readonly ORIGIN_MB=256 COW_MB=64
 readonly SIZE=$((ORIGIN_MB * 2048))
 origin=''                   # set by make_device
 LATENCY='' CACHE_MB='' COUNT=0
 
-# snapshots COUNT TYPE CHUNK COW_MB: s1 ..., on devices c1 ...
+# What null_blk has never stored it has to get memory for, which takes longer than to
+# store it: so devices have been written before, as those of a volume in use
+fill()
+{
+	dd if=/dev/zero of="/dev/$1" bs=1M count="$2" oflag=direct status=none
+}
+
+# snapshots COUNT TYPE CHUNK: s1 ..., on devices c1 ...
 snapshots()
 {
 	local n cow
 	dmsetup suspend org
 	for ((n = 1; n <= $1; n++)); do
-		make_device "c$n" "$4" "$LATENCY" "$CACHE_MB"
+		make_device "c$n" "$COW_MB" "$LATENCY" "$CACHE_MB"
 		cow=c$n
+		fill "${!cow}" "$COW_MB"
 		dmsetup create "s$n" --table "0 $SIZE snapshot /dev/$origin /dev/${!cow} $2 $3"
 	done
 	dmsetup resume org
@@ -112,28 +120,28 @@ workload()
 	linear-read) rand org --rw=randread --io_size=8m --iodepth=32 ;;
 	linear-seq-write) measure org --rw=write --bs=1m --io_size=32m --iodepth=4 ;;
 	linear-seq-read) measure org --rw=read --bs=1m --io_size=32m --iodepth=4 ;;
-	touch-qd1) snapshots 1 P 8 512 && rand org --rw=randwrite --io_size=2m ;;
-	touch) snapshots 1 P 8 512 && rand org --rw=randwrite --io_size=8m --iodepth=32 ;;
-	touch-64k) snapshots 1 P 128 512 && rand org --rw=randwrite --io_size=3200k --iodepth=32 ;;
-	touch-transient) snapshots 1 N 8 512 && rand org --rw=randwrite --io_size=8m --iodepth=32 ;;
-	touch-n8) snapshots 8 P 8 64 && rand org --rw=randwrite --io_size=2m --iodepth=32 ;;
-	touch-n16) snapshots 16 P 8 64 && rand org --rw=randwrite --io_size=2m --iodepth=32 ;;
-	touch-seq) snapshots 1 P 8 512 && measure org --rw=write --bs=1m --io_size=32m --iodepth=4 ;;
-	touch-sync) snapshots 1 P 8 512 && rand org --rw=randwrite --io_size=1m --fsync=1 ;;
+	touch-qd1) snapshots 1 P 8 && rand org --rw=randwrite --io_size=2m ;;
+	touch) snapshots 1 P 8 && rand org --rw=randwrite --io_size=8m --iodepth=32 ;;
+	touch-64k) snapshots 1 P 128 && rand org --rw=randwrite --io_size=3200k --iodepth=32 ;;
+	touch-transient) snapshots 1 N 8 && rand org --rw=randwrite --io_size=8m --iodepth=32 ;;
+	touch-n8) snapshots 8 P 8 && rand org --rw=randwrite --io_size=2m --iodepth=32 ;;
+	touch-n16) snapshots 16 P 8 && rand org --rw=randwrite --io_size=2m --iodepth=32 ;;
+	touch-seq) snapshots 1 P 8 && measure org --rw=write --bs=1m --io_size=32m --iodepth=4 ;;
+	touch-sync) snapshots 1 P 8 && rand org --rw=randwrite --io_size=1m --fsync=1 ;;
 	# At 60 % of what in-tree does at its best on 6.1 at 100 us
-	touch-open) snapshots 1 P 8 512 && rand org --rw=randwrite --io_size=16m --iodepth=256 --rate_iops=8000 --rate_process=poisson ;;
-	rewrite-n1) snapshots 1 P 8 512 && touch_first 8 && rand org --rw=randwrite --size=8m --iodepth=32 ;;
-	rewrite-n16) snapshots 16 P 8 64 && touch_first 8 && rand org --rw=randwrite --size=8m --iodepth=32 ;;
-	rewrite-1m) snapshots 1 P 8 512 && touch_first 32 && measure org --rw=write --bs=1m --size=32m --iodepth=1 ;;
-	snap-write-qd1) snapshots 1 P 8 512 && rand s1 --rw=randwrite --io_size=2m ;;
-	snap-write) snapshots 1 P 8 512 && rand s1 --rw=randwrite --io_size=8m --iodepth=32 ;;
-	snap-part-qd1) snapshots 1 P 128 512 && rand s1 --rw=randwrite --io_size=1m ;;
-	snap-part) snapshots 1 P 128 512 && rand s1 --rw=randwrite --io_size=3200k --iodepth=32 ;;
-	snap-seq-write) snapshots 1 P 8 512 && measure s1 --rw=write --bs=1m --io_size=32m --iodepth=4 ;;
+	touch-open) snapshots 1 P 8 && rand org --rw=randwrite --io_size=16m --iodepth=256 --rate_iops=8000 --rate_process=poisson ;;
+	rewrite-n1) snapshots 1 P 8 && touch_first 8 && rand org --rw=randwrite --size=8m --iodepth=32 ;;
+	rewrite-n16) snapshots 16 P 8 && touch_first 8 && rand org --rw=randwrite --size=8m --iodepth=32 ;;
+	rewrite-1m) snapshots 1 P 8 && touch_first 32 && measure org --rw=write --bs=1m --size=32m --iodepth=1 ;;
+	snap-write-qd1) snapshots 1 P 8 && rand s1 --rw=randwrite --io_size=2m ;;
+	snap-write) snapshots 1 P 8 && rand s1 --rw=randwrite --io_size=8m --iodepth=32 ;;
+	snap-part-qd1) snapshots 1 P 128 && rand s1 --rw=randwrite --io_size=1m ;;
+	snap-part) snapshots 1 P 128 && rand s1 --rw=randwrite --io_size=3200k --iodepth=32 ;;
+	snap-seq-write) snapshots 1 P 8 && measure s1 --rw=write --bs=1m --io_size=32m --iodepth=4 ;;
 	# 3 % of the chunks
-	snap-seq-read) snapshots 1 P 8 512 && io org --bs=4k --rw=randwrite --size=32m --io_size=984k --iodepth=32 &&
+	snap-seq-read) snapshots 1 P 8 && io org --bs=4k --rw=randwrite --size=32m --io_size=984k --iodepth=32 &&
 		measure s1 --rw=read --bs=1m --size=32m --iodepth=4 ;;
-	snap-read) snapshots 1 P 8 512 && rand s1 --rw=randread --io_size=8m --iodepth=32 ;;
+	snap-read) snapshots 1 P 8 && rand s1 --rw=randread --io_size=8m --iodepth=32 ;;
 	*) echo "no such workload: $1" >&2 && exit 1 ;;
 	esac
 }
@@ -145,8 +153,7 @@ for SCENARIO; do
 	[[ $SCENARIO != *@1ms* ]] || LATENCY=1000000
 	[[ $SCENARIO != *+cache ]] || CACHE_MB=64
 	make_device origin "$ORIGIN_MB" "$LATENCY" "$CACHE_MB"
-	# As a volume in use: what null_blk has never stored it has to get memory for
-	dd if=/dev/zero of="/dev/$origin" bs=1M count="$ORIGIN_MB" oflag=direct status=none
+	fill "$origin" "$ORIGIN_MB"
 	if [[ $SCENARIO = linear-* ]]; then
 		dmsetup create org --table "0 $SIZE linear /dev/$origin 0"
 	else
