@@ -43,7 +43,8 @@ uint64_t scatter(uint64_t number, unsigned int bits)
 
 void write_chunk(int device, uint64_t chunk, std::span<const uint8_t> data)
 {
-	ssize_t written = pwrite(device, data.data(), data.size(), static_cast<off_t>(chunk * chunk_bytes));
+	ssize_t written =
+		pwrite(device, data.data(), data.size(), static_cast<off_t>(chunk * chunk_bytes));
 	if (written == static_cast<ssize_t>(data.size()))
 		return;
 	fprintf(stderr, "make-store: chunk %llu: %s\n", static_cast<unsigned long long>(chunk),
@@ -62,7 +63,8 @@ int main(int argc, char **argv)
 	const uint64_t exceptions = strtoull(argv[2], nullptr, 10);
 	const auto bits = static_cast<unsigned int>(strtoul(argv[3], nullptr, 10));
 	if (bits < 2 || bits > 40 || exceptions > uint64_t{1} << bits) {
-		fprintf(stderr, "make-store: an origin of 2^%u chunks has not %s of them\n", bits, argv[2]);
+		fprintf(stderr, "make-store: an origin of 2^%u chunks has not %s of them\n", bits,
+			argv[2]);
 		return 2;
 	}
 	int device = open(argv[1], O_WRONLY | O_DIRECT);
