@@ -25,8 +25,8 @@ sanitizers := -fsanitize=$(if $(FAST),,address$(comma))undefined \
 # What a run of each is by default, about 10 seconds.
 runs-codec := 1500000
 runs-table_line := 1500000
-runs-message := 200000
-runs-store := 20000
+runs-message := 60000
+runs-store := 12000
 runs-sim := 1500
 
 fuzzers := $(patsubst runs-%,%,$(sort $(filter runs-%,$(.VARIABLES))))

@@ -1,5 +1,5 @@
 # summary: LVM2: snapshots merged at once, at the next activation, in the background, beside others, across a power cut
-# default: 6.1
+# default: none
 # guest: full
 # boots: 2
 # disks: 128M 128M

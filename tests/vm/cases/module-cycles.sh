@@ -89,7 +89,7 @@ for ((i = 90; i < 100; i++)); do
 done
 slabs > "$TMP/slabs.before"
 memory=$(mem_available)
-[ "$FULL" = yes ] && cycles=40 || cycles=20
+[ "$FULL" = yes ] && cycles=40 || cycles=10
 for ((i = 0; i < cycles; i++)); do
 	cycle "$i"
 done
