@@ -268,7 +268,8 @@ class Bench:
 
 
 def parse_options(suite):
-    scenarios = "".join(f"  {name:<14}{what}\n" for name, what in suite.scenarios.items())
+    width = max(map(len, suite.scenarios)) + 2
+    scenarios = "".join(f"  {name:<{width}}{what}\n" for name, what in suite.scenarios.items())
     parser = argparse.ArgumentParser(
         prog=f"tests/bench/{suite.name}", description=suite.about, formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=f"scenarios:\n{scenarios}\n"
