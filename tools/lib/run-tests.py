@@ -1,9 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Runs the parts of tools/test, and adds them up.
-
-One after the other, but for those that leave processors idle: these run beside the
-part before them.
+"""Runs the parts of tools/test one after the other, and adds them up.
 
 A part is a command.  What it counts is read from its output; one that says
 nothing countable is one test.  A part that fails without a failed test counts
@@ -50,12 +47,10 @@ class Part:
     needs: tuple = ()       # parts that make what it tests
     full: tuple = ()        # the command with --full, if that is another one
     full_guess: float = 0.0
-    beside: bool = False    # runs at the same time as the part before it
     passed: int = 0
     failed: int = 0
     skipped: int = 0
     seconds: float = 0.0
-    ended: bool = False
 
 
 def make(*words):
@@ -69,8 +64,8 @@ PARTS = (
     Part("freestanding", "the core needs nothing but its port", make("check-freestanding"), 60),
     Part("clang", "a second compiler, and its analysis of the locks", make("check-clang"), 60),
     Part("gates", "the gates of the build refuse what they should", make("check-selftest"), 10),
-    Part("module-6.1", "the module for Linux 6.1", make("module", "KVER=6.1"), 30, beside=True),
-    Part("module-6.12", "the module for Linux 6.12", make("module", "KVER=6.12"), 30, beside=True),
+    Part("module-6.1", "the module for Linux 6.1", make("module", "KVER=6.1"), 30),
+    Part("module-6.12", "the module for Linux 6.12", make("module", "KVER=6.12"), 30),
     Part("imports", "every import on the list is used by a module",
          ("bash", "-c", 'for series in 6.1 6.12; do modules+=("build/$(tools/lib/kernels.sh $series release)/dm-snapshot.ko"); done;'
                         ' tools/build/check-ko --unused "${modules[@]}"'), 2, needs=MODULES),
@@ -100,7 +95,7 @@ PARTS = (
     Part("debug-um", "KUnit, stress, faults and leaks in a kernel that checks itself", ("tests/vm/debug", "um"), 60,
          "default", full=("tests/vm/debug", "--full", "um"), full_guess=900),
     Part("debug-smp", "the same on two processors", ("tests/vm/debug", "smp"), 240, "default",
-         full=("tests/vm/debug", "--full", "smp"), full_guess=1800, beside=True),
+         full=("tests/vm/debug", "--full", "smp"), full_guess=1800),
 )
 RUNS = {"quick": ("quick",), "default": ("quick", "default"), "full": ("quick", "default", "full")}
 
@@ -159,99 +154,40 @@ class Command:
                 pass
 
 
-class Group:
-    """Parts that run at the same time, and what is shown of them."""
-
-    def __init__(self, parts, expected):
-        self.parts = parts
-        self.expected = {part.name: expected[part.name] for part in parts}
-        self.longest = max(self.expected.values())
-        self._running = {}      # name: its command
-        self._ends = dict(self.expected)    # seconds from the begin, as far as it is known
-        self._stopped = False
-        self._lock = threading.Lock()
-
-    def run(self, terminal, after):
-        """Returns when all have ended; KeyboardInterrupt ends them."""
-        with terminal.wait("", self.longest, after) as wait:
-            threads = [threading.Thread(target=self._run, args=(part, terminal, wait)) for part in self.parts]
-            try:
-                for thread in threads:
-                    thread.start()
-                for thread in threads:
-                    thread.join()
-            except KeyboardInterrupt:
-                with self._lock:
-                    self._stopped = True
-                    commands = list(self._running.values())
-                for command in commands:
-                    command.end()
-                raise
-            finally:
-                for thread in threads:
-                    if thread.ident:
-                        thread.join()
-
-    def _show(self, wait):
-        wait.what = "; ".join(part.what for part in self.parts if part.name in self._running)
-        wait.expected = max((self._ends[name] for name in self._running), default=0)
-
-    def _run(self, part, terminal, wait):
-        begun = time.monotonic()
-        lines = []
-        log = LOGS / f"{part.name}.log"
-        with log.open("w", errors="replace") as kept:
-            try:
-                code = self._follow(part, wait, lines, kept)
-            except OSError as error:
-                lines.append(f"{part.command[0]}: {error}")
+def run(part, terminal, expected, after):
+    log = LOGS / f"{part.name}.log"
+    begun = time.monotonic()
+    lines = []
+    with terminal.wait(part.what, expected, after) as wait, log.open("w", errors="replace") as kept:
+        try:
+            limit = max(LIMIT, expected * LIMIT_FACTOR)
+            with Command(part, limit) as command:
+                for line in command.process.stdout:
+                    kept.write(line)
+                    line = line.rstrip("\n")
+                    lines.append(line)
+                    wait.detail = line.strip()[:60]
+                    if match := LEFT.search(line):
+                        wait.expected = wait.seconds() + 60 * int(match[1]) + int(match[2])
+                code = command.process.wait()
+            if command.timed_out:
+                lines.append(f"FAIL: ended, as it still ran after {clock(limit)}")
                 kept.write(lines[-1] + "\n")
-                code = 1
-        part.seconds = time.monotonic() - begun
-        part.ended = True
-        count(part, lines, code)
-        tell(part, terminal, lines, log)
-
-    def _follow(self, part, wait, lines, kept):
-        """Runs it; its output goes to lines and to the file kept. Returns the exit code."""
-        limit = max(LIMIT, self.expected[part.name] * LIMIT_FACTOR)
-        with Command(part, limit) as command:
-            with self._lock:
-                self._running[part.name] = command
-                self._show(wait)
-                stopped = self._stopped
-            if stopped:
-                command.end()
-            for line in command.process.stdout:
-                kept.write(line)
-                line = line.rstrip("\n")
-                lines.append(line)
-                wait.detail = line.strip()[:60]
-                if match := LEFT.search(line):
-                    with self._lock:
-                        self._ends[part.name] = wait.seconds() + 60 * int(match[1]) + int(match[2])
-                        self._show(wait)
-            code = command.process.wait()
-            with self._lock:
-                del self._running[part.name]
-                self._show(wait)
-        if command.timed_out:
-            lines.append(f"FAIL: ended, as it still ran after {clock(limit)}")
+                code = code or 1
+        except OSError as error:
+            lines.append(f"{part.command[0]}: {error}")
             kept.write(lines[-1] + "\n")
-            code = code or 1
-        return code
-
-
-def tell(part, terminal, lines, log):
+            code = 1
+    part.seconds = time.monotonic() - begun
+    count(part, lines, code)
     word = "FAIL" if part.failed else "ok"
-    text = [f"{word:<5} {part.name:<15} {part.passed:5} passed, {part.failed} failed   {clock(part.seconds)}   {part.what}"]
-    style = "good"
+    terminal.line(f"{word:<5} {part.name:<15} {part.passed:5} passed, {part.failed} failed"
+                  f"   {clock(part.seconds)}   {part.what}", "bad" if part.failed else "good")
     if part.failed:
-        style = "bad"
         rest = [line for line in lines if not BUILD_STEP.match(line)]
-        text += ["      | " + line for line in (failures_in(lines) or rest)[-TAIL:]]
-        text.append(f"      the whole log: {log.relative_to(TOP)}")
-    terminal.line("\n".join(text), style)
+        for line in (failures_in(lines) or rest)[-TAIL:]:
+            terminal.line("      | " + line)
+        terminal.line(f"      the whole log: {log.relative_to(TOP)}")
 
 
 def failures_in(lines):
@@ -301,30 +237,18 @@ def main():
     # Of a part that differs in a full run, the time is another one too
     keys = {part.name: f"test {part.name}{' full' if part.full and options.run == 'full' else ''}" for part in parts}
     expected = {part.name: durations.get(keys[part.name], part.guess) for part in parts}
-    groups = []
-    for part in parts:
-        if part.beside and groups:
-            groups[-1].append(part)
-        else:
-            groups.append([part])
-    groups = [Group(group, expected) for group in groups]
-    terminal.line(f"{len(parts)} parts, about {clock(sum(group.longest for group in groups))}")
+    terminal.line(f"{len(parts)} parts, about {clock(sum(expected.values()))}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    begun = time.monotonic()
     interrupted = False
     done = []
     try:
-        for i, group in enumerate(groups):
-            done += group.parts
-            group.run(terminal, sum(later.longest for later in groups[i + 1:]))
-            for part in group.parts:
-                if not part.failed:
-                    durations.set(keys[part.name], part.seconds)
+        for i, part in enumerate(parts):
+            done.append(part)
+            run(part, terminal, expected[part.name], sum(expected[later.name] for later in parts[i + 1:]))
+            if not part.failed:
+                durations.set(keys[part.name], part.seconds)
     except KeyboardInterrupt:
-        interrupted = True
-        for part in done:
-            if not part.ended:
-                part.failed = 1
+        done[-1].failed, interrupted = 1, True
 
     failed = sum(part.failed for part in done)
     skipped = sum(part.skipped for part in done)
@@ -334,7 +258,7 @@ def main():
         terminal.line(f"{part.name:<15} {part.passed:6} {part.failed:6} {part.skipped:7} {clock(part.seconds):>5}",
                       "bad" if part.failed else None)
     terminal.line(f"{'all':<15} {sum(part.passed for part in done):6} {failed:6} {skipped:7} "
-                  f"{clock(time.monotonic() - begun):>5}")
+                  f"{clock(sum(part.seconds for part in done)):>5}")
     for part in done:
         if part.failed:
             terminal.line(f"failed: {part.name}   (log: build/test/{part.name}.log, again: tools/test{' --full' if options.run == 'full' else ''} --only {part.name})", "bad")
