@@ -16,13 +16,6 @@ readonly SIZE=$((ORIGIN_MB * 2048))
 origin=''                   # set by make_device
 LATENCY='' CACHE_MB='' COUNT=0
 
-# What null_blk has never stored it has to get memory for, which takes longer than to
-# store it: so devices have been written before, as those of a volume in use
-fill()
-{
-	dd if=/dev/zero of="/dev/$1" bs=1M count="$2" oflag=direct status=none
-}
-
 # snapshots COUNT TYPE CHUNK: s1 ..., on devices c1 ...
 snapshots()
 {

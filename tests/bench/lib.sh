@@ -34,6 +34,13 @@ make_device()
 	fi
 }
 
+# fill DEVICE MB: what null_blk has never stored it has to get memory for, which takes longer than to
+# store it: so devices have been written before, as those of a volume in use
+fill()
+{
+	dd if=/dev/zero of="/dev/$1" bs=1M count="$2" oflag=direct status=none
+}
+
 drop_devices()
 {
 	local dir

@@ -6,10 +6,10 @@
  *
  * usage: make-store DEVICE EXCEPTIONS ORIGIN_BITS
  *
- * The origin has 2^ORIGIN_BITS chunks, of which EXCEPTIONS are in the store.  The
- * format is that of format/disk_header.hpp and format/disk_exception.hpp.
+ * The origin has 2^ORIGIN_BITS chunks, of which EXCEPTIONS are in the store.
  */
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -19,16 +19,17 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "format/disk_exception.hpp"
+#include "format/disk_header.hpp"
+#include "format/geometry.hpp"
+
 namespace {
 
-constexpr size_t chunk_bytes = 4096;
-constexpr uint64_t per_area = chunk_bytes / 16;
+using namespace dmsnap;
 
-void put_le(uint8_t *to, uint64_t value, size_t bytes)
-{
-	for (size_t i = 0; i < bytes; i++)
-		to[i] = static_cast<uint8_t>(value >> (8 * i));
-}
+constexpr uint32_t chunk_sectors = 8;
+constexpr size_t chunk_bytes = chunk_sectors * 512;
+constexpr format::Geometry geometry{ChunkSize(chunk_sectors)};
 
 /* One to one on the numbers below 2^@bits. */
 uint64_t scatter(uint64_t number, unsigned int bits)
@@ -41,13 +42,14 @@ uint64_t scatter(uint64_t number, unsigned int bits)
 	return number;
 }
 
-void write_chunk(int device, uint64_t chunk, std::span<const uint8_t> data)
+void write_chunk(int device, NewChunk chunk, std::span<const std::byte> data)
 {
-	ssize_t written =
-		pwrite(device, data.data(), data.size(), static_cast<off_t>(chunk * chunk_bytes));
+	ssize_t written = pwrite(device, data.data(), data.size(),
+				 static_cast<off_t>(chunk.value * chunk_bytes));
 	if (written == static_cast<ssize_t>(data.size()))
 		return;
-	fprintf(stderr, "make-store: chunk %llu: %s\n", static_cast<unsigned long long>(chunk),
+	fprintf(stderr, "make-store: chunk %llu: %s\n",
+		static_cast<unsigned long long>(chunk.value),
 		written < 0 ? strerror(errno) : "the device is too small");
 	exit(1);
 }
@@ -72,21 +74,18 @@ int main(int argc, char **argv)
 		fprintf(stderr, "make-store: %s: %s\n", argv[1], strerror(errno));
 		return 1;
 	}
-	alignas(chunk_bytes) static uint8_t chunk[chunk_bytes];
-	put_le(chunk, 0x70416e53, 4);
-	put_le(chunk + 4, 1, 4);
-	put_le(chunk + 8, 1, 4);
-	put_le(chunk + 12, chunk_bytes / 512, 4);
-	write_chunk(device, 0, chunk);
+	alignas(chunk_bytes) static std::byte chunk[chunk_bytes];
+	format::encode({.chunk_sectors = chunk_sectors}, chunk);
+	write_chunk(device, format::header_chunk, chunk);
 
 	/* The last one ends the list: it has room, or is empty. */
-	for (uint64_t area = 0; area <= exceptions / per_area; area++) {
-		const uint64_t at = 1 + area * (per_area + 1);
-		memset(chunk, 0, sizeof(chunk));
-		for (uint64_t i = 0; i < per_area && area * per_area + i < exceptions; i++) {
-			put_le(chunk + 16 * i, scatter(area * per_area + i, bits), 8);
-			put_le(chunk + 16 * i + 8, at + 1 + i, 8);
-		}
+	format::MutableAreaView area(chunk);
+	uint64_t exception = 0;
+	for (uint64_t number = 0; number <= geometry.area_of_exception(exceptions); number++) {
+		const NewChunk at = geometry.area_chunk(number);
+		area.wipe(0);
+		for (uint32_t slot = 0; slot < area.slots() && exception < exceptions; slot++)
+			area.write(slot, {{scatter(exception++, bits)}, at + 1 + slot});
 		write_chunk(device, at, chunk);
 	}
 	return 0;

@@ -20,9 +20,7 @@ prepare()
 	make_device cow "$COW_MB" "$1" "$2"
 	COW_DEV=$(< "/sys/block/$cow/dev")
 	shift 2
-	# A volume in use: what null_blk has never stored, it has to get memory for when
-	# it is written, and that costs more than the write
-	dd if=/dev/zero of="/dev/$origin" bs=1M count="$ORIGIN_MB" oflag=direct status=none
+	fill "$origin" "$ORIGIN_MB"
 	dmsetup create org --table "0 $SIZE snapshot-origin /dev/$origin"
 	dmsetup create snap --notable
 	dmsetup load snap --table "0 $SIZE snapshot /dev/$origin /dev/$cow P 8"

@@ -80,7 +80,7 @@ class Suite:
     # More figures: (folder with the guest's files, scenario, those that it told) -> {name: value}
     read_results: typing.Callable
     mem: int = 2048                # MB
-    programs: tuple = ()           # each of NAME.cpp beside this file, for the guest
+    programs: tuple = ()           # each of NAME.cpp beside this file, for the guest; they have the core's format
 
 
 class CannotRun(Exception):
@@ -157,8 +157,7 @@ class Bench:
         for name in ("lib.sh", f"{self.suite.name}.sh"):
             shutil.copy(HERE / name, place / "job")
         for name in self.suite.programs:
-            subprocess.run(("g++-12", "-std=c++20", "-O2", "-Wall", "-Wextra", "-Werror", "-static",
-                            "-o", place / "job" / name, HERE / f"{name}.cpp"), check=True)
+            shutil.copy(OUTPUT / name, place / "job")
         (place / "job/main").write_text(f"exec bash /job/{self.suite.name}.sh {' '.join(self.options.only)}\n")
         results = place / "results"
         results.mkdir()
@@ -193,6 +192,12 @@ class Bench:
             parts = guests.guest_parts(kernel)
             if module == "ours":
                 guests.own_module(parts["RELEASE"])    # rather now than after some minutes
+        OUTPUT.mkdir(parents=True, exist_ok=True)
+        for name in self.suite.programs:
+            subprocess.run(("g++-12", "-std=gnu++23", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-DFMT_HEADER_ONLY",
+                            f"-I{TOP}/include", f"-I{TOP}/src/core", "-o", OUTPUT / name,
+                            HERE / f"{name}.cpp", TOP / "tools/dmsnap/port.cpp",
+                            *sorted((TOP / "src/core/format").glob("*.cpp"))), check=True)
         problems = []
         self.terminal.line(f"guests to run: {len(self.runs)}, about {clock(self.expected(self.runs))}")
         for number, (kernel, module) in enumerate(self.runs):
