@@ -66,7 +66,7 @@ figure()
 # need_target NAME: or says that it is missing, and ends
 need_target()
 {
-	if ! dmsetup targets | grep -q "^$1 "; then
+	if ! dmsetup targets | grep "^$1 " > /dev/null; then
 		echo "missing $1"
 		exit
 	fi

@@ -174,7 +174,7 @@ kernel_log()
 
 expect_log()
 {
-	kernel_log | grep -Eq -- "$1" || fail "the kernel has not logged: $1
+	kernel_log | grep -E -- "$1" > /dev/null || fail "the kernel has not logged: $1
 $(kernel_log | tail -n 20)"
 }
 
