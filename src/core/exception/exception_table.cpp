@@ -14,11 +14,14 @@
 
 namespace dmsnap {
 
+using detail::base_for;
+using detail::chunk_of;
 using detail::Inner;
 using detail::Key;
 using detail::key_of;
 using detail::Leaf;
 using detail::Node;
+using detail::slots_for;
 
 namespace {
 
@@ -72,23 +75,8 @@ void put_child(Inner &node, uint32_t at, uint64_t separator, Node &child)
 	node.count.store_relaxed(count + 1);
 }
 
-template <typename New> uint64_t chunk_of(const Leaf<New> &leaf, uint32_t slot)
-{
-	return leaf.base.load_relaxed() + key_of(leaf, slot).distance();
-}
-
-/* Leaves far apart begin their keys at multiples of this; a run from there on always fits. */
-constexpr uint64_t base_for(uint64_t chunk)
-{
-	return chunk & ~(ExceptionTable::run_limit - 1);
-}
-static_assert(Leaf<uint32_t>::reach == 2 * ExceptionTable::run_limit);
-
-/* How many slots a run takes. */
-constexpr uint32_t slots_for(const Run &run)
-{
-	return run.count == 1 ? 1 : 2;
-}
+/* A run from the base of its leaf on always fits. */
+static_assert(ExceptionTable::run_limit == detail::base_stride);
 
 template <typename New> void put(Leaf<New> &leaf, uint32_t begin, uint32_t end, const Run &run)
 {

@@ -133,6 +133,7 @@ public:
 
 private:
 	template <typename T, typename... Args> friend Result<Owned<T>> make_owned(Args &&...args);
+	friend class TableLoader;
 
 	/* Of nodes; a tree with more levels would fill any memory. */
 	static constexpr unsigned int max_levels = 7;

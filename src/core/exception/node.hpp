@@ -21,6 +21,7 @@
 #include <dmsnap/port/memory.h>
 
 #include "base/atomic.hpp"
+#include "base/chunk.hpp"
 
 namespace dmsnap::detail {
 
@@ -86,6 +87,25 @@ struct Key {
 template <typename New> Key key_of(const Leaf<New> &leaf, uint32_t slot)
 {
 	return {leaf.keys[slot].load_relaxed()};
+}
+
+template <typename New> uint64_t chunk_of(const Leaf<New> &leaf, uint32_t slot)
+{
+	return leaf.base.load_relaxed() + key_of(leaf, slot).distance();
+}
+
+/* Leaves far apart begin their keys at multiples of this; a run from there on always fits. */
+constexpr uint64_t base_stride = Leaf<uint32_t>::reach / 2;
+
+constexpr uint64_t base_for(uint64_t chunk)
+{
+	return chunk & ~(base_stride - 1);
+}
+
+/* How many slots a run takes. */
+constexpr uint32_t slots_for(const Run &run)
+{
+	return run.count == 1 ? 1 : 2;
 }
 
 /* Number of entries of an ascending array that are <= @key. */

@@ -60,9 +60,14 @@ public:
 			DMSNAP_ASSERT(slot < slots());
 			return {};
 		}
-		DiskException disk;
-		__builtin_memcpy(&disk, bytes_.data() + slot * exception_bytes, exception_bytes);
-		return {{disk.old_chunk.get()}, {disk.new_chunk.get()}};
+		const std::byte *disk = bytes_.data() + slot * exception_bytes;
+		le64 old_chunk;
+		le64 new_chunk;
+		__builtin_memcpy(&old_chunk, disk + offsetof(DiskException, old_chunk),
+				 sizeof(old_chunk));
+		__builtin_memcpy(&new_chunk, disk + offsetof(DiskException, new_chunk),
+				 sizeof(new_chunk));
+		return {{old_chunk.get()}, {new_chunk.get()}};
 	}
 
 	/* The first slot from @first on that ends the list; slots() if none does. */

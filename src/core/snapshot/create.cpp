@@ -4,6 +4,7 @@
  */
 #include <dmsnap/port/log.h>
 
+#include "exception/table_loader.hpp"
 #include "handover/handover.hpp"
 #include "origin/registry.hpp"
 #include "snapshot/snapshot.hpp"
@@ -163,23 +164,46 @@ struct Snapshot::Load final : PersistentStore::LoadVisitor {
 		uint64_t device = dmsnap_port_device_sectors(snapshot.origin_device_);
 		uint64_t target = dmsnap_port_target_end(snapshot.target_);
 		old_chunks = chunk_size.chunks_for(device > target ? device : target);
-		return snapshot.make_table(chunk_size);
-	}
-
-	Status exception(const format::Exception &exception) override
-	{
-		ExceptionTable &table = *snapshot.table_;
-		if (exception.old_chunk.value >= old_chunks)
-			return dmsnap::fail(Error::old_chunk_out_of_range);
-		if (table.find(exception.old_chunk, 1).mapped)
-			return dmsnap::fail(Error::old_chunk_duplicate);
-		if (!table.reserve(DMSNAP_ALLOC_CONSTRUCT))
-			return dmsnap::fail(Error::no_memory);
-		table.insert({exception.old_chunk, exception.new_chunk, 1});
+		DMSNAP_CHECK(snapshot.make_table(chunk_size));
+		loader = DMSNAP_TRY(make_owned<TableLoader>(*snapshot.table_, old_chunks));
 		return {};
 	}
 
+	Status exceptions(format::AreaView entries, size_t count, size_t &slot) override
+	{
+		TableLoader &to = *loader;
+		const uint64_t limit = old_chunks;
+		for (size_t i = 0; i < count; i++) {
+			const format::Exception exception = entries.read(i);
+			Status status = dmsnap::fail(Error::old_chunk_out_of_range);
+			if (exception.old_chunk.value < limit)
+				status = to.add(exception.old_chunk, exception.new_chunk);
+			if (!status) {
+				slot = i;
+				return status;
+			}
+		}
+		return {};
+	}
+
+	/* All of them were given. */
+	Status finish()
+	{
+		auto status = loader->finish();
+		if (!status && status.error() == Error::old_chunk_duplicate)
+			dmsnap_port_log(
+				DMSNAP_LOG_ERROR,
+				"snapshot store refused: %s (origin chunk %llu in COW chunk %llu)",
+				to_text(status.error()),
+				static_cast<unsigned long long>(
+					loader->duplicate().old_begin.value),
+				static_cast<unsigned long long>(
+					loader->duplicate().new_begin.value));
+		return status;
+	}
+
 	Snapshot &snapshot;
+	Owned<TableLoader> loader;
 	uint64_t old_chunks = 0;
 };
 
@@ -209,6 +233,7 @@ Status Snapshot::load_store()
 	auto content = DMSNAP_TRY(PersistentStore::open(
 		cow_device_, blocks, store_args_.chunk_sectors, origin_->worker(), visitor));
 	if (content.valid) {
+		DMSNAP_CHECK(visitor.finish());
 		persistent_ = std::move(content.store);
 		store_ = persistent_.get();
 	} else {

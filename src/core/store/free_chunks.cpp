@@ -18,7 +18,8 @@ Result<Owned<FreeChunks>> FreeChunks::create(const format::Geometry &geometry)
 }
 
 FreeChunks::FreeChunks(const format::Geometry &geometry)
-    : geometry_(geometry), next_free_(geometry.first_data_chunk())
+    : geometry_(geometry), next_free_(geometry.first_data_chunk()),
+      metadata_(geometry.data_run_end(next_free_))
 {
 }
 
@@ -53,11 +54,13 @@ void FreeChunks::shrink(Hole &hole, NewChunk begin)
 	pool_.put(&hole);
 }
 
-Status FreeChunks::use(NewChunk chunk)
+Status FreeChunks::use_out_of_order(NewChunk chunk)
 {
-	if (chunk >= next_free_) {
+	if (geometry_.is_metadata(chunk))
+		return fail(Error::new_chunk_is_metadata);
+	if (chunk > next_free_) {
 		DMSNAP_CHECK(add_hole(next_free_, chunk));
-		next_free_ = geometry_.data_chunk_from(chunk + 1);
+		set_next_free(chunk + 1);
 		return {};
 	}
 	Hole *hole = holes_.find_last_at_or_before(chunk.value);
@@ -91,7 +94,7 @@ NewChunks FreeChunks::take(uint64_t wanted, NewChunk end)
 	if (hole)
 		shrink(*hole, taken.begin + taken.count);
 	else
-		next_free_ = geometry_.data_chunk_from(taken.begin + taken.count);
+		set_next_free(taken.begin + taken.count);
 	return taken;
 }
 

@@ -32,10 +32,18 @@ public:
 	~FreeChunks();
 
 	/*
-	 * While loading: @chunk, a data chunk, is in use.
-	 * Errors: new_chunk_duplicate, no_memory.
+	 * While loading: @chunk is in use.
+	 * Errors: new_chunk_is_metadata, new_chunk_duplicate, no_memory.
 	 */
-	Status use(NewChunk chunk);
+	Status use(NewChunk chunk)
+	{
+		/* As most are. */
+		if (chunk == next_free_) {
+			set_next_free(chunk + 1);
+			return {};
+		}
+		return use_out_of_order(chunk);
+	}
 
 	/*
 	 * Takes up to @wanted (> 0) chunks below @end that lie together; none if
@@ -55,12 +63,24 @@ private:
 	};
 	static uint64_t begin_of(const Hole &hole) { return hole.begin.value; }
 
+	/* The first data chunk from @chunk on, which is behind next_free_. */
+	void set_next_free(NewChunk chunk)
+	{
+		if (chunk >= metadata_) {
+			chunk = geometry_.data_chunk_from(chunk);
+			metadata_ = geometry_.data_run_end(chunk);
+		}
+		next_free_ = chunk;
+	}
+	Status use_out_of_order(NewChunk chunk);
 	Status add_hole(NewChunk begin, NewChunk end);
 	void shrink(Hole &hole, NewChunk begin);
 
 	format::Geometry geometry_;
 	Pool<Hole> pool_;
 	NewChunk next_free_;
+	/* The first metadata chunk behind it. */
+	NewChunk metadata_;
 	OrderedTree<Hole, &Hole::link, begin_of> holes_;
 };
 

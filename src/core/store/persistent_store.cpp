@@ -210,8 +210,9 @@ Status PersistentStore::make_new()
 
 Status PersistentStore::load(LoadVisitor &visitor)
 {
+	const NewChunk device_end{device_chunks()};
 	auto reader = DMSNAP_TRY(
-		AreaReader::create(cow_, geometry_, geometry_.areas_in(device_chunks())));
+		AreaReader::create(cow_, geometry_, geometry_.areas_in(device_end.value)));
 	bool ended = false;
 	bool area_ended = false;
 
@@ -228,7 +229,8 @@ Status PersistentStore::load(LoadVisitor &visitor)
 		for (void *page : piece.pages) {
 			uint32_t bytes = smaller(bytes_left, DMSNAP_PAGE_SIZE);
 			format::AreaView entries(bytes_of(page, bytes));
-			DMSNAP_CHECK(take_page(entries, piece.area, slot, ended, visitor));
+			DMSNAP_CHECK(
+				take_page(entries, piece.area, slot, device_end, ended, visitor));
 			bytes_left -= bytes;
 			slot += static_cast<uint32_t>(entries.slots());
 		}
@@ -239,23 +241,25 @@ Status PersistentStore::load(LoadVisitor &visitor)
 }
 
 Status PersistentStore::take_page(const format::AreaView &entries, uint64_t area,
-				  uint32_t first_slot, bool &ended, LoadVisitor &visitor)
+				  uint32_t first_slot, NewChunk device_end, bool &ended,
+				  LoadVisitor &visitor)
 {
 	size_t slots = entries.slots();
 	size_t dead_from = 0;
 
 	if (!ended) {
-		size_t end = entries.end_of_list();
-		for (size_t i = 0; i < end; i++) {
-			format::Exception exception = entries.read(i);
-			auto status = take_exception(exception, visitor);
-			if (status)
-				continue;
+		size_t end;
+		auto status = use_chunks(entries, device_end, end);
+		size_t bad = end;
+		if (status)
+			status = visitor.exceptions(entries, end, bad);
+		if (!status) {
+			format::Exception exception = entries.read(bad);
 			dmsnap_port_log(
 				DMSNAP_LOG_ERROR,
 				"snapshot store refused: %s (area %llu, entry %u: origin chunk %llu in COW chunk %llu)",
 				to_text(status.error()), static_cast<unsigned long long>(area),
-				static_cast<unsigned int>(first_slot + i),
+				static_cast<unsigned int>(first_slot + bad),
 				static_cast<unsigned long long>(exception.old_chunk.value),
 				static_cast<unsigned long long>(exception.new_chunk.value));
 			return status;
@@ -277,14 +281,25 @@ Status PersistentStore::take_page(const format::AreaView &entries, uint64_t area
 	return {};
 }
 
-Status PersistentStore::take_exception(const format::Exception &exception, LoadVisitor &visitor)
+/* Up to @end, where the list ends, or the page; or an exception that may not be there. */
+Status PersistentStore::use_chunks(format::AreaView entries, NewChunk device_end, size_t &end)
 {
-	if (exception.new_chunk.value >= device_chunks())
-		return fail(Error::new_chunk_out_of_range);
-	if (geometry_.is_metadata(exception.new_chunk))
-		return fail(Error::new_chunk_is_metadata);
-	DMSNAP_CHECK(free_chunks_->use(exception.new_chunk));
-	return visitor.exception(exception);
+	FreeChunks &free_chunks = *free_chunks_;
+	const size_t slots = entries.slots();
+	Status status;
+	size_t slot = 0;
+
+	for (; slot < slots; slot++) {
+		const format::Exception exception = entries.read(slot);
+		if (exception.ends_list())
+			break;
+		status = exception.new_chunk < device_end ? free_chunks.use(exception.new_chunk)
+							  : fail(Error::new_chunk_out_of_range);
+		if (!status)
+			break;
+	}
+	end = slot;
+	return status;
 }
 
 /* The entries in front of the end of the list are written again with the next. */

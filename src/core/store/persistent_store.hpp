@@ -60,12 +60,13 @@ public:
 	};
 
 	/*
-	 * Takes one exception of a store that is loaded.  Any error refuses the
-	 * store; old chunks are checked by the visitor, new ones were.
+	 * Takes the exceptions of a store that is loaded, @count from @entries at a
+	 * time.  Old chunks are checked by the visitor, new ones were, and none
+	 * comes twice.  Any error refuses the store; @slot is where it is then.
 	 */
 	struct LoadVisitor {
 		virtual Status chunk_size_known(ChunkSize chunk_size) = 0;
-		virtual Status exception(const format::Exception &exception) = 0;
+		virtual Status exceptions(format::AreaView entries, size_t count, size_t &slot) = 0;
 
 	protected:
 		~LoadVisitor() = default;
@@ -128,8 +129,8 @@ private:
 	Status make_new();
 	Status load(LoadVisitor &visitor);
 	Status take_page(const format::AreaView &entries, uint64_t area, uint32_t first_slot,
-			 bool &ended, LoadVisitor &visitor);
-	Status take_exception(const format::Exception &exception, LoadVisitor &visitor);
+			 NewChunk device_end, bool &ended, LoadVisitor &visitor);
+	Status use_chunks(format::AreaView entries, NewChunk device_end, size_t &end);
 	Status load_tail_block();
 
 	uint64_t device_chunks() const;

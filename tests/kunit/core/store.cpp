@@ -41,10 +41,10 @@ public:
 		CHECK_EQ(run_, size.sectors(), chunk_sectors);
 		return {};
 	}
-	Status exception(const format::Exception &exception) override
+	Status exceptions(format::AreaView entries, size_t count, size_t &) override
 	{
-		CHECK(run_, seen_ < size_ && exception == list_[seen_]);
-		seen_++;
+		for (size_t slot = 0; slot < count; slot++, seen_++)
+			CHECK(run_, seen_ < size_ && entries.read(slot) == list_[seen_]);
 		return {};
 	}
 

@@ -381,8 +381,7 @@ TEST(HostileStore, with_one_origin_chunk_twice_makes_no_snapshot)
 	EXPECT_EQ(test.load(), -22);
 	EXPECT_EQ(test.complaints(),
 		  std::vector<std::string>{"error: snapshot store refused: origin chunk recorded "
-					   "twice (area 0, entry 3: origin chunk 1 in COW chunk "
-					   "30)"});
+					   "twice (origin chunk 1 in COW chunk 30)"});
 }
 
 TEST(HostileStore, with_the_last_chunk_of_the_origin_makes_a_snapshot)

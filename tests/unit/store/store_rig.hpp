@@ -156,11 +156,14 @@ struct Collector final : PersistentStore::LoadVisitor {
 		chunk_sectors = size.sectors();
 		return {};
 	}
-	Status exception(const format::Exception &exception) override
+	Status exceptions(format::AreaView view, size_t count, size_t &slot) override
 	{
-		if (entries.size() == refuse_at)
-			return fail(Error::old_chunk_duplicate);
-		entries.push_back({exception.old_chunk.value, exception.new_chunk.value});
+		for (slot = 0; slot < count; slot++) {
+			if (entries.size() == refuse_at)
+				return fail(Error::old_chunk_duplicate);
+			const format::Exception exception = view.read(slot);
+			entries.push_back({exception.old_chunk.value, exception.new_chunk.value});
+		}
 		return {};
 	}
 

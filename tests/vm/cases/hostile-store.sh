@@ -124,7 +124,7 @@ store -1 2
 refused "the last of all origin chunks" "snapshot store refused: origin chunk outside the origin $at 0: .*"
 store 5 2 6 3 5 4
 refused "an origin chunk twice" \
-	"snapshot store refused: origin chunk recorded twice $at 2: origin chunk 5 in COW chunk 4\)"
+	"snapshot store refused: origin chunk recorded twice \(origin chunk 5 in COW chunk 4\)"
 store 5 2 6 3 7 2
 refused "a COW chunk twice" "snapshot store refused: COW chunk used twice $at 2: origin chunk 7 in COW chunk 2\)"
 store 5 1

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * LeafChain: leaves one after the other with nothing above them, as they are
+ * while a table is loaded.  LeafChainWriter makes one of runs in ascending order.
+ *
+ * Context: process, may sleep.  Construction only.
+ */
+#pragma once
+
+#include "base/error.hpp"
+#include "exception/node.hpp"
+
+namespace dmsnap::detail {
+
+/* Owns the leaves. */
+class LeafChain {
+public:
+	LeafChain() = default;
+	LeafChain(LeafChain &&other);
+	LeafChain &operator=(LeafChain &&other);
+	~LeafChain();
+
+	Node *first() const { return first_; }
+	/* In leaves. */
+	size_t size() const { return size_; }
+
+	void add_last(Node &leaf);
+	/* The leaves belong to the caller. */
+	Node *release();
+
+private:
+	Node *first_ = nullptr;
+	Node *last_ = nullptr;
+	size_t size_ = 0;
+};
+
+/* Makes a chain of runs that come in ascending order. */
+template <typename New> class LeafChainWriter {
+public:
+	/* What would make a leaf fuller is put into the next: inserts are to follow. */
+	static constexpr uint32_t fill = Leaf<New>::capacity - Leaf<New>::capacity / 16;
+
+	LeafChainWriter() = default;
+	LeafChainWriter(const LeafChainWriter &) = delete;
+	LeafChainWriter &operator=(const LeafChainWriter &) = delete;
+	~LeafChainWriter()
+	{
+		while (void *page = spare_) {
+			spare_ = spare_->next;
+			dmsnap_port_page_free(page);
+		}
+	}
+
+	/*
+	 * Puts @run, of up to base_stride chunks, behind what is there.
+	 * Errors: no_memory.
+	 */
+	Status put(const Run &run);
+	/* Owns @page from here on, and makes a leaf of it when there is need. */
+	void add_page(void *page) { spare_ = new (page) SparePage{spare_}; }
+	/* The last call. */
+	LeafChain finish();
+
+private:
+	/* Rare: the way past it is to be short. */
+	[[gnu::noinline]] Status add_leaf(OldChunk begin);
+	void end_leaf();
+
+	struct SparePage {
+		SparePage *next;
+	};
+
+	LeafChain chain_;
+	SparePage *spare_ = nullptr;
+	/* The chain's last, and how many of its slots are in use. */
+	Leaf<New> *leaf_ = nullptr;
+	uint32_t slots_ = 0;
+	uint64_t base_ = 0;
+};
+
+template <typename New> LeafChain LeafChainWriter<New>::finish()
+{
+	end_leaf();
+	return std::move(chain_);
+}
+
+template <typename New>
+[[gnu::always_inline]] inline Status LeafChainWriter<New>::put(const Run &run)
+{
+	if (!leaf_ || slots_ + slots_for(run) > fill ||
+	    run.old_end().value - base_ > Leaf<New>::reach)
+		DMSNAP_CHECK(add_leaf(run.old_begin));
+
+	/* Numbers of its own: the stores could change the members, as far as a compiler knows. */
+	Leaf<New> &leaf = *leaf_;
+	const uint32_t slot = slots_;
+	const uint64_t distance = run.old_begin.value - base_;
+	leaf.keys[slot].store_relaxed(Key::first(distance).bits);
+	leaf.news[slot].store_relaxed(static_cast<New>(run.new_begin.value));
+	if (run.count > 1) {
+		leaf.keys[slot + 1].store_relaxed(Key::end(distance + run.count - 1).bits);
+		leaf.news[slot + 1].store_relaxed(static_cast<New>(run.new_end().value - 1));
+	}
+	slots_ = slot + slots_for(run);
+	return {};
+}
+
+/* For the chunks from @begin on. */
+template <typename New> Status LeafChainWriter<New>::add_leaf(OldChunk begin)
+{
+	void *page = spare_;
+	if (page)
+		spare_ = spare_->next;
+	else
+		page = dmsnap_port_page_alloc(DMSNAP_ALLOC_CONSTRUCT);
+	if (!page)
+		return fail(Error::no_memory);
+	end_leaf();
+	leaf_ = new (page) Leaf<New>();
+	chain_.add_last(*leaf_);
+	base_ = base_for(begin.value);
+	leaf_->base.store_relaxed(base_);
+	slots_ = 0;
+	return {};
+}
+
+template <typename New> void LeafChainWriter<New>::end_leaf()
+{
+	if (leaf_)
+		leaf_->count.store_relaxed(slots_);
+}
+
+} // namespace dmsnap::detail

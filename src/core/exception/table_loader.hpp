@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * TableLoader: fills an empty ExceptionTable with the exceptions of a store,
+ * which come in any order, at a small part of the cost of inserting them one by
+ * one: it collects them, sorts them, and fills leaf after leaf.
+ *
+ * Until finish() the table is empty; nobody else may use it, but for the
+ * destructor.  Meanwhile an exception takes 8 bytes, and 8 more for the sort; 16
+ * where a chunk number could have more than 32 bits.
+ *
+ * Context: process, may sleep.  Construction only.
+ */
+#pragma once
+
+#include "exception/exception_sort.hpp"
+#include "exception/exception_table.hpp"
+#include "exception/leaf_chain.hpp"
+
+namespace dmsnap {
+
+class TableLoader {
+public:
+	/*
+	 * @table: must outlive it
+	 * @old_limit: no origin chunk >= @old_limit will ever be added
+	 */
+	TableLoader(ExceptionTable &table, uint64_t old_limit);
+
+	/* Errors: no_memory. */
+	Status add(OldChunk old_chunk, NewChunk new_chunk)
+	{
+		return are_short_ ? short_.add({old_chunk, new_chunk})
+				  : long_.add({old_chunk, new_chunk});
+	}
+
+	/*
+	 * The last call.
+	 * Errors: no_memory, old_chunk_duplicate: see duplicate().
+	 */
+	Status finish();
+
+	/* The one of two for the same chunk that was added later. */
+	const Run &duplicate() const { return duplicate_; }
+
+private:
+	template <typename New, typename Entry>
+	Result<detail::LeafChain> make_leaves(PagedArray<Entry> &entries);
+	template <typename New> Status build_levels(detail::LeafChain leaves);
+	template <typename New> detail::Node *build_level(detail::Node &first);
+
+	ExceptionTable &table_;
+	uint64_t old_limit_;
+	bool are_short_;
+	/* One of the two is in use. */
+	PagedArray<ShortEntry> short_;
+	PagedArray<LongEntry> long_;
+	Run duplicate_;
+};
+
+} // namespace dmsnap

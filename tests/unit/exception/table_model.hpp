@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* ExceptionTable against a std::map. */
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "exception/exception_table.hpp"
+#include "exception/table_loader.hpp"
+
+namespace dmsnap::test {
+
+constexpr uint64_t narrow = uint64_t{1} << 32;
+constexpr uint64_t wide = uint64_t{1} << 40;
+
+inline Owned<ExceptionTable> make_table(uint64_t new_limit)
+{
+	auto table = ExceptionTable::create(new_limit);
+	EXPECT_TRUE(table);
+	return table ? std::move(*table) : Owned<ExceptionTable>();
+}
+
+inline Run run(uint64_t old_begin, uint64_t new_begin, uint64_t count = 1)
+{
+	return {{old_begin}, {new_begin}, count};
+}
+
+inline void load(ExceptionTable &table, const Run &run)
+{
+	ASSERT_TRUE(table.reserve(DMSNAP_ALLOC_CONSTRUCT));
+	table.insert(run);
+}
+
+inline void expect_mapped(const ExceptionTable &table, uint64_t chunk, uint64_t new_chunk,
+			  uint64_t count)
+{
+	const Fate fate = table.find({chunk}, UINT64_MAX);
+	EXPECT_TRUE(fate.mapped) << "chunk " << chunk;
+	EXPECT_EQ(fate.new_begin.value, new_chunk) << "chunk " << chunk;
+	EXPECT_EQ(fate.count, count) << "chunk " << chunk;
+}
+
+inline void expect_unmapped(const ExceptionTable &table, uint64_t chunk, uint64_t count)
+{
+	const Fate fate = table.find({chunk}, UINT64_MAX);
+	EXPECT_FALSE(fate.mapped) << "chunk " << chunk;
+	EXPECT_EQ(fate.count, count) << "chunk " << chunk;
+}
+
+struct Entry {
+	OldChunk old_chunk;
+	NewChunk new_chunk;
+};
+
+/* The table and a map that is told the same. */
+class Model {
+public:
+	explicit Model(uint64_t new_limit) : table_(make_table(new_limit)) {}
+
+	ExceptionTable &table() { return *table_; }
+
+	/* What of @wanted is not mapped yet, from its begin on; count 0 if nothing is. */
+	Run free_part(Run wanted) const
+	{
+		auto after = chunks_.lower_bound(wanted.old_begin.value);
+		if (after != chunks_.end() && after->first < wanted.old_end().value)
+			wanted.count = after->first - wanted.old_begin.value;
+		return wanted;
+	}
+
+	/* Fills the empty table with exceptions in any order, no chunk twice. */
+	void load(const std::vector<Entry> &entries, uint64_t old_limit)
+	{
+		TableLoader loader(*table_, old_limit);
+		for (const auto &entry : entries) {
+			ASSERT_TRUE(loader.add(entry.old_chunk, entry.new_chunk));
+			chunks_.emplace(entry.old_chunk.value, entry.new_chunk.value);
+		}
+		ASSERT_EQ(table_->chunks(), 0u);
+		ASSERT_TRUE(loader.finish());
+	}
+
+	/* Uses a reservation of the table. */
+	void insert(const Run &run)
+	{
+		table_->insert(run);
+		for (uint64_t i = 0; i < run.count; ++i)
+			chunks_.emplace_hint(chunks_.end(), run.old_begin.value + i,
+					     run.new_begin.value + i);
+		check(run.old_begin.value);
+		check(run.old_end().value - 1);
+		check(run.old_end().value);
+		if (run.old_begin.value > 0)
+			check(run.old_begin.value - 1);
+	}
+
+	/* Uses a reservation of the table; all of @count chunks are mapped. */
+	void erase(uint64_t begin, uint64_t count)
+	{
+		erased_ = true;
+		table_->erase({begin}, count);
+		chunks_.erase(chunks_.lower_bound(begin), chunks_.lower_bound(begin + count));
+		check(begin);
+		check(begin + count - 1);
+		check(begin + count);
+		if (begin > 0)
+			check(begin - 1);
+	}
+
+	/* Some stretch of mapped chunks about @chunk; old_begin and count are set. */
+	Run mapped_part(uint64_t chunk, uint64_t max) const
+	{
+		auto at = chunks_.lower_bound(chunk);
+		if (at == chunks_.end())
+			return {};
+		Run part{{at->first}, {at->second}, 0};
+		for (; part.count < max && at != chunks_.end() && at->first == part.old_end().value;
+		     ++at)
+			++part.count;
+		return part;
+	}
+
+	/* What is said of @chunk and some after it. */
+	void check(uint64_t chunk)
+	{
+		constexpr uint64_t max = 40;
+		const Fate fate = table_->find({chunk}, max);
+		const auto at = chunks_.lower_bound(chunk);
+		const bool mapped = at != chunks_.end() && at->first == chunk;
+		ASSERT_EQ(fate.mapped, mapped) << "chunk " << chunk;
+		ASSERT_GT(fate.count, 0u) << "chunk " << chunk;
+		if (!mapped) {
+			uint64_t count = max;
+			if (at != chunks_.end())
+				count = std::min(max, at->first - chunk);
+			/* Empty leaves hide how far it is to the next. */
+			ASSERT_LE(fate.count, count) << "chunk " << chunk;
+			ASSERT_TRUE(erased_ || fate.count == count) << "chunk " << chunk;
+			return;
+		}
+		ASSERT_EQ(fate.new_begin.value, at->second) << "chunk " << chunk;
+		ASSERT_LE(fate.count, stretch(at, max)) << "chunk " << chunk;
+	}
+
+	/* Walks over all there is.  Runs may be in pieces, but in no more than there are leaves. */
+	void check_all()
+	{
+		ASSERT_EQ(table_->chunks(), chunks_.size());
+		uint64_t chunk = 0;
+		size_t pieces = 0;
+		auto at = chunks_.begin();
+		while (at != chunks_.end()) {
+			while (chunk < at->first) {
+				const Fate gap = table_->find({chunk}, at->first - chunk);
+				ASSERT_FALSE(gap.mapped) << "chunk " << chunk;
+				ASSERT_GT(gap.count, 0u) << "chunk " << chunk;
+				ASSERT_TRUE(erased_ || gap.count == at->first - chunk);
+				chunk += gap.count;
+			}
+			uint64_t left = stretch(at, UINT64_MAX);
+			for (; left > 0; ++pieces) {
+				const Fate fate = table_->find({chunk}, UINT64_MAX);
+				ASSERT_TRUE(fate.mapped) << "chunk " << chunk;
+				ASSERT_EQ(fate.new_begin.value, at->second) << "chunk " << chunk;
+				ASSERT_GT(fate.count, 0u) << "chunk " << chunk;
+				ASSERT_LE(fate.count, left) << "chunk " << chunk;
+				std::advance(at, fate.count);
+				chunk += fate.count;
+				left -= fate.count;
+			}
+			--pieces;
+		}
+		if (erased_)
+			EXPECT_FALSE(table_->find({chunk}, UINT64_MAX).mapped);
+		else
+			expect_unmapped(*table_, chunk, UINT64_MAX);
+		EXPECT_LE(pieces, table_->pages());
+	}
+
+private:
+	using Map = std::map<uint64_t, uint64_t>;
+
+	uint64_t stretch(Map::const_iterator at, uint64_t max) const
+	{
+		const auto [old_begin, new_begin] = *at;
+		uint64_t count = 1;
+		while (count < max && ++at != chunks_.end() && at->first == old_begin + count &&
+		       at->second == new_begin + count)
+			++count;
+		return count;
+	}
+
+	Owned<ExceptionTable> table_;
+	Map chunks_;
+	bool erased_ = false;
+};
+
+} // namespace dmsnap::test
