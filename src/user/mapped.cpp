@@ -78,14 +78,22 @@ void Mapped::destroy(std::unique_ptr<Table> table)
 	old_events_ += table->target.events;
 }
 
-void Mapped::suspend()
+void Mapped::presuspend()
 {
-	if (suspended_)
+	if (suspended_ || std::exchange(presuspended_, true))
 		return;
 	if (active_ && active_->snapshot)
 		dmsnap_core_snapshot_presuspend(active_->snapshot);
 	else if (active_)
 		dmsnap_core_origin_let_go(active_->origin, true);
+}
+
+void Mapped::suspend()
+{
+	if (suspended_)
+		return;
+	presuspend();
+	presuspended_ = false;
 	blocked_ = true;
 	World::current().wait(this, "suspend", [this] { return in_flight_ == 0; });
 	suspended_ = true;

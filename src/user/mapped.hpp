@@ -57,6 +57,8 @@ public:
 	int load(TargetType type, uint64_t sectors, const std::string &words,
 		 bool read_only = false);
 	const std::string &error_text() const { return error_text_; }
+	/* Also the beginning of suspend(), which then goes on.  Bios still come through. */
+	void presuspend();
 	void suspend();
 	/* 0, or what preresume said; then it stays suspended. */
 	int resume();
@@ -134,6 +136,7 @@ private:
 
 	std::string name_;
 	std::string error_text_;
+	bool presuspended_ = false;
 	bool suspended_ = false;
 	/* Bios wait: suspended, or about to be. */
 	bool blocked_ = false;

@@ -22,10 +22,14 @@ Stall::Stall(Snapshot &snapshot) : snapshot_(snapshot), timer_(snapshot.origin()
 {
 }
 
+bool Stall::suspending() const
+{
+	return letting_go_ || snapshot_.origin().letting_go();
+}
+
 bool Stall::applies() const
 {
-	return snapshot_.stalls_on_full() && !over_ && !letting_go_ &&
-	       !snapshot_.origin().letting_go();
+	return snapshot_.stalls_on_full() && !over_ && !suspending();
 }
 
 uint64_t Stall::allowance()
@@ -38,32 +42,67 @@ uint64_t Stall::allowance()
 	StoreUsage usage = snapshot_.store().usage();
 	uint64_t reserve = usage.total_sectors / 16;
 	reserve = reserve < reserve_sectors_max ? reserve : reserve_sectors_max;
-	uint64_t taken = usage.allocated_sectors + reserve;
-	uint64_t left = taken < usage.total_sectors
-				? snapshot_.chunk_size().chunk_of(usage.total_sectors - taken)
-				: 0;
+	uint64_t end = usage.total_sectors - reserve;
 	/*
 	 * Not as soon as there seems to be room: when a merge has stopped, its chunks count
 	 * as free, and can be taken again only when the store is loaded anew.
 	 */
-	if (left > 0 && usage.total_sectors > total_sectors_)
+	if (chunks_to(end, usage) > 0 && usage.total_sectors > total_sectors_)
 		over_ = false;
-	return applies() ? left : UINT64_MAX;
+	if (!suspending())
+		suspend_since_ns_ = 0;
+	if (applies())
+		return chunks_to(end, usage);
+	return suspend_is_paced() ? chunks_to(paced_end(end, usage), usage) : UINT64_MAX;
+}
+
+/* That may be taken with the COW device in use up to @end. */
+uint64_t Stall::chunks_to(uint64_t end, const StoreUsage &usage) const
+{
+	return usage.allocated_sectors < end
+		       ? snapshot_.chunk_size().chunk_of(end - usage.allocated_sectors)
+		       : 0;
+}
+
+bool Stall::suspend_is_paced() const
+{
+	return suspending() && !over_ &&
+	       (!suspend_since_ns_ || dmsnap_port_now_ns() - suspend_since_ns_ < pace_ns);
+}
+
+/* So far the COW device may be in use by now; @end is where the reserve begins. */
+uint64_t Stall::paced_end(uint64_t end, const StoreUsage &usage)
+{
+	uint64_t now_ns = dmsnap_port_now_ns();
+
+	if (!suspend_since_ns_) {
+		suspend_since_ns_ = now_ns;
+		suspend_begin_ = usage.allocated_sectors > end ? usage.allocated_sectors : end;
+	}
+	if (usage.total_sectors <= suspend_begin_)
+		return usage.total_sectors;
+	uint64_t left = usage.total_sectors - suspend_begin_;
+	return suspend_begin_ + left * ((now_ns - suspend_since_ns_) / 1000) / (pace_ns / 1000);
 }
 
 bool Stall::begin()
 {
 	if (active_)
 		return true;
-	if (!applies())
+	paced_ = suspend_is_paced() && snapshot_.stalls_on_full();
+	if (!applies() && !paced_)
 		return false;
 	active_ = true;
-	since_ns_ = dmsnap_port_now_ns();
-	total_sectors_ = snapshot_.store().usage().total_sectors;
-	say(DMSNAP_LOG_WARNING, snapshot_.cow_device(),
-	    "it is full, writes wait for a larger device");
-	snapshot_.post_event(DMSNAP_EVENT_NO_ROOM);
-	timer_.start(check_ms);
+	if (paced_) {
+		timer_.start(pace_check_ms);
+	} else {
+		since_ns_ = dmsnap_port_now_ns();
+		total_sectors_ = snapshot_.store().usage().total_sectors;
+		say(DMSNAP_LOG_WARNING, snapshot_.cow_device(),
+		    "it is full, writes wait for a larger device");
+		snapshot_.post_event(DMSNAP_EVENT_NO_ROOM);
+		timer_.start(check_ms);
+	}
 	/* Who is held for another reason may have to wait here now. */
 	snapshot_.origin().release_held();
 	return true;
@@ -100,6 +139,10 @@ void Stall::check()
 	bool grown = snapshot_.store().usage().total_sectors > total_sectors_;
 	bool too_long = timeout && seconds >= timeout;
 
+	if (paced_) {
+		release();
+		return;
+	}
 	if (snapshot_.healthy() && applies() && !grown && !too_long) {
 		timer_.start(check_ms);
 		return;

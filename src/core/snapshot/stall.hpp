@@ -16,7 +16,9 @@
  *
  * A stall that a suspend ends needs room: LVM2 suspends both devices to make the COW
  * device larger.  So a stall begins before the device is full, and leaves a reserve, a
- * sixteenth of the device and 256 MiB at most, to what comes during a suspend.
+ * sixteenth of the device and 256 MiB at most, to what comes during a suspend.  dm takes
+ * new bios for some time after it has told of the suspend, and whoever writes in a loop
+ * must not use the reserve up meanwhile: it is handed out evenly over a second.
  *
  * Locking: the origin's lock for everything.
  */
@@ -24,6 +26,7 @@
 
 #include "base/worker.hpp"
 #include "origin/io.hpp"
+#include "table/status_line.hpp"
 
 namespace dmsnap {
 
@@ -34,6 +37,9 @@ public:
 	/* As often the COW device's length is looked at. */
 	static constexpr unsigned int check_ms = 500;
 	static constexpr uint64_t reserve_sectors_max = 524288;
+	/* The time in which a suspend may use up the reserve, and how often it gets of it. */
+	static constexpr uint64_t pace_ns = 1'000'000'000;
+	static constexpr unsigned int pace_check_ms = 10;
 
 	explicit Stall(Snapshot &snapshot);
 
@@ -56,17 +62,26 @@ public:
 	void stop();
 
 private:
+	bool suspending() const;
 	bool applies() const;
+	uint64_t chunks_to(uint64_t end, const StoreUsage &usage) const;
+	bool suspend_is_paced() const;
+	uint64_t paced_end(uint64_t end, const StoreUsage &usage);
 	void check();
 
 	Snapshot &snapshot_;
 	bool active_ = false;
+	/* What waits, waits for its share of the reserve; nobody is told of that. */
+	bool paced_ = false;
 	bool letting_go_ = false;
 	/* It took too long; until the device has grown. */
 	bool over_ = false;
 	/* When it began, and how large the device was then. */
 	uint64_t since_ns_ = 0;
 	uint64_t total_sectors_ = 0;
+	/* When the first write came during the suspend (0: there is none), and what was in use. */
+	uint64_t suspend_since_ns_ = 0;
+	uint64_t suspend_begin_ = 0;
 	Ios ios_;
 	MethodTask<Stall, &Stall::check> task_{*this};
 	Timer timer_;

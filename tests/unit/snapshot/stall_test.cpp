@@ -181,6 +181,46 @@ TEST_F(StallTest, a_suspend_of_the_origin_gets_the_reserve)
 	EXPECT_TRUE(bench_.right(snap));
 }
 
+/* dm takes no more bios only some time after presuspend. */
+TEST_F(StallTest, a_writer_beside_a_suspend_does_not_use_up_the_reserve)
+{
+	auto &snap = add();
+	fill();
+	Mapped::Handle write = one_more();
+	ASSERT_FALSE(done_in(write, seconds));
+	bench_.origin.presuspend();
+	for (unsigned int turn = 0; turn < 120; turn++) {
+		if (write->done)
+			write = one_more();
+		bench_.world.run_for(seconds / 200);
+	}
+	EXPECT_EQ(snap.mapped.status(), "496/512 16");
+	uint64_t begun = bench_.world.now_ns();
+	bench_.origin.suspend();
+	EXPECT_LT(bench_.world.now_ns() - begun, seconds);
+	EXPECT_TRUE(write->done);
+	snap.cow.resize(2 * cow_sectors);
+	ASSERT_EQ(bench_.origin.resume(), 0);
+	EXPECT_EQ(bench_.write(2000, 40), 0);
+	EXPECT_TRUE(bench_.right(snap));
+}
+
+TEST_F(StallTest, a_suspend_with_more_to_write_than_the_reserve_ends_too)
+{
+	auto &snap = add();
+	fill();
+	std::vector<Mapped::Handle> writes;
+	for (uint64_t n = 0; n <= reserve; n++)
+		writes.push_back(one_more());
+	ASSERT_FALSE(done_in(writes[0], seconds));
+	uint64_t begun = bench_.world.now_ns();
+	bench_.origin.suspend();
+	EXPECT_LT(bench_.world.now_ns() - begun, 2 * seconds);
+	for (const Mapped::Handle &write : writes)
+		EXPECT_TRUE(write->done && write->error == 0);
+	EXPECT_EQ(snap.mapped.status(), "Invalid");
+}
+
 TEST_F(StallTest, a_suspend_of_the_snapshot_gets_the_reserve)
 {
 	auto &snap = add();

@@ -24,11 +24,10 @@ small()
 	fi
 }
 
-# write_on [KB]: its first 4 MB are written anew, in the background, so many KB (64) at a time
+# write_on: its first 4 MB are written anew, in the background
 write_on()
 {
-	local kb=${1:-64}
-	dd if=/dev/urandom of="$(dm_path org)" bs="${kb}k" count=$((4096 / kb)) oflag=direct status=none &
+	dd if=/dev/urandom of="$(dm_path org)" bs=64k count=64 oflag=direct status=none &
 	WRITER=$!
 }
 
@@ -63,8 +62,7 @@ table=$(dmsetup table snap)
 expect_ok dmsetup message snap 0 stall on
 expect_eq "$(dmsetup table snap)" "$table"
 before=$(events_of snap)
-# Small writes, for they go on until dm takes no more, and 128 KiB are held back for that
-write_on 4
+write_on
 wait_until 20 events_above snap "$before"
 # The origin can be suspended: the writer gets what is held back for that
 timeout 20 dmsetup suspend org
