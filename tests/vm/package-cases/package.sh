@@ -1,7 +1,7 @@
 # summary: the package: installed under snapshots in use, loaded by all ways, removed again
 # guest: own
 # module: in-tree
-# disks: 128M
+# disks: 128M 64M
 # mem: 2048
 # timeout: 360
 
@@ -41,7 +41,7 @@ doctor()
 }
 
 expect_eq "$(loaded_module)" in-tree
-lvm_make 32
+lvm_make 32 /dev/vda
 lvm_take before -L 16M -c 16k
 lvm_files /mnt/origin 2
 
@@ -92,6 +92,25 @@ for target in "snapshot-origin $base" "snapshot $base $cow N 8" "snapshot-merge 
 	loads ours dmsetup create one --table "0 $size $target"
 	dmsetup remove one
 done
+
+note "--- a system whose root is an origin, for tests/vm/package to boot from this initramfs"
+vgcreate -q boot /dev/vdb
+lvcreate -q -n root -L 32M boot
+mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 -N 256 -J size=4 /dev/boot/root
+root=$(mount_at /dev/boot/root)
+mkdir -p "$root"/{bin,sbin,dev,proc,sys,run,mnt}
+cp /usr/bin/busybox "$root/bin/"
+cp /job/vm/cases/boot-init "$root/sbin/init"
+cp -L --parents /usr/sbin/dmsetup "$root"
+ldd /usr/sbin/dmsetup | grep -o '/[^ ]*' | xargs -I FILE cp -L --parents FILE "$root"
+echo before > "$root/stamp"
+sync -f "$root"
+lvcreate -q -s -n snap -L 8M boot/root
+echo after > "$root/stamp"
+umount "$root"
+vgchange -q -an boot
+cp "/boot/initrd.img-$(uname -r)" "$RESULTS/initrd"
+dd if=/dev/vdb of="$RESULTS/boot.img" bs=1M status=none
 
 note "--- removal, with snapshots in use"
 vgchange -q -ay vg
