@@ -70,7 +70,7 @@ PARTS = (
          ("bash", "-c", 'for series in 6.1 6.12; do modules+=("build/$(tools/lib/kernels.sh $series release)/dm-snapshot.ko"); done;'
                         ' tools/build/check-ko --unused "${modules[@]}"'), 2, needs=MODULES),
     Part("unit", "tests in user space", make("unit"), 100),
-    Part("unit-san", "the same with address and undefined behaviour sanitizers", make("unit", "SAN=1"), 240),
+    Part("unit-san", "the same with address and undefined behaviour sanitizers", make("unit", "SAN=1"), 240, "full"),
     Part("sim-selftest", "a seed of the simulator is one run", ("tests/sim/selftest",), 30),
     Part("sim", "crashes at any I/O, recovered and checked", ("tools/sim", "--cycles", "200000"), 60,
          full=("tools/sim", "--cycles", "3000000"), full_guess=600),

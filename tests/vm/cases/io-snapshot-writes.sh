@@ -16,8 +16,12 @@ snap_take still P 16
 writer_start random "$(dm_path org)" --rw=randwrite --bs=4k --iodepth=32 --size=6M
 writer_start mixed "$(dm_path org)" --rw=randwrite --bsrange=512-128k --iodepth=8 --offset=6M --size=5M
 
+one_by_one=(a b)
+if [ "$FULL" = yes ]; then
+	one_by_one+=(c d)
+fi
 seed=0
-for name in a b c d; do
+for name in "${one_by_one[@]}"; do
 	note "$name: whole chunks"
 	fio_both "$name" --rw=randwrite --bs=1M --iodepth=4 --size=3M --randseed="$((++seed))"
 	note "$name: parts of chunks"
