@@ -5,7 +5,8 @@
 # the group `vg`, and what each snapshot of it has to show.  Sourced after lib.sh.
 #
 #   lvm_make MB [DEVICE...]    the group on these (all disks of the guest), and the volume
-#                              with ext4 and files, mounted below /mnt
+#                              with ext4 and files, mounted below /mnt; made with the
+#                              options in LVM_LAYOUT
 #   lvm_files WHERE SEED       overwrites the files there
 #   lvm_take NAME OPTIONS...   lvcreate -s; remembers what is on the origin
 #   lvm_check [NAME...]        those snapshots (all taken) show what they have to; they are
@@ -24,6 +25,8 @@
 #
 # The sums are in $RESULTS: a later boot goes on with them.
 
+LVM_LAYOUT=()
+
 lvm_make()
 {
 	local mb=$1 disks=() serial
@@ -39,7 +42,7 @@ lvm_make()
 	rm -f "$RESULTS"/*.sums
 	# Or a later boot's udev activates it before the module is the right one
 	vgcreate -q --setautoactivation n vg "${disks[@]}"
-	lvcreate -q -n origin -L "${mb}M" vg
+	lvcreate -q -n origin -L "${mb}M" "${LVM_LAYOUT[@]}" vg
 	mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 -N 256 -J size=4 /dev/vg/origin
 	mount_at /dev/vg/origin > /dev/null
 	lvm_files /mnt/origin 1
