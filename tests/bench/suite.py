@@ -19,6 +19,7 @@ The script prints, one a line:
 import argparse
 import dataclasses
 import filecmp
+import fnmatch
 import json
 import pathlib
 import shutil
@@ -67,6 +68,7 @@ class Figure:
     what: str
     digits: int = 0
     limit: Limit | None = None     # None: only shown
+    shown: bool = True             # in tables
     known: tuple = (None, None)    # in-tree, by kernel as in guests.KERNELS: when that is not measured
 
 
@@ -79,6 +81,8 @@ class Suite:
     figures: tuple
     # More figures: (folder with the guest's files, scenario, those that it told) -> {name: value}
     read_results: typing.Callable
+    percentiles: dict = dataclasses.field(default_factory=dict)    # of times: figure's name -> per cent
+    usual: tuple = ()              # the scenarios that are played without --only; empty: all
     mem: int = 2048                # MB
     programs: tuple = ()           # each of NAME.cpp beside this file, for the guest; they have the core's format
 
@@ -187,7 +191,11 @@ class Bench:
         for (scenario, name), value in follower.figures.items():
             self.figures[kernel, module, scenario, name] = value
 
-    def run(self):
+    def run(self, after=0.0):
+        """Measures everything, prints the tables, and returns the exit code.
+
+        @after: seconds that what comes behind it will take, for the estimate
+        """
         for kernel, module in self.runs:
             parts = guests.guest_parts(kernel)
             if module == "ours":
@@ -202,12 +210,12 @@ class Bench:
         self.terminal.line(f"guests to run: {len(self.runs)}, about {clock(self.expected(self.runs))}")
         for number, (kernel, module) in enumerate(self.runs):
             try:
-                self.measure(kernel, module, self.expected(self.runs[number + 1:]))
+                self.measure(kernel, module, self.expected(self.runs[number + 1:]) + after)
             except CannotRun as problem:
                 problems.append(str(problem))
         missed = sum(self.table(kernel) for kernel in self.options.kernel)
         if self.options.json:
-            self.write_json()
+            pathlib.Path(self.options.json).write_text(json.dumps(self.rows(), indent=1) + "\n")
         if "ours" in self.options.module and not problems:
             self.terminal.line(f"\nlimits missed: {missed}" if missed else "\nall limits are kept")
         for problem in problems:
@@ -245,7 +253,7 @@ class Bench:
         missed, last, recorded = 0, None, False
         self.terminal.line(f"\nLinux {kernel}{'':<47}{'in-tree':>10}{'ours':>10}{'limit':>10}", "bold")
         for figure in self.suite.figures:
-            if figure.scenario not in self.options.only:
+            if figure.scenario not in self.options.only or not figure.shown:
                 continue
             if figure.scenario != last:
                 last = figure.scenario
@@ -263,13 +271,13 @@ class Bench:
             self.terminal.line("* not measured now, but when this was written", "dim")
         return missed
 
-    def write_json(self):
-        rows = [{"kernel": kernel, "scenario": figure.scenario, "figure": figure.name,
+    def rows(self):
+        """Each figure as it goes into a file."""
+        return [{"suite": self.suite.name, "kernel": kernel, "scenario": figure.scenario, "figure": figure.name,
                  **{module: self.figures.get((kernel, module, figure.scenario, figure.name)) for module in MODULES},
                  "limit": self.limit(kernel, figure), "kept": self.kept(kernel, figure)}
                 for kernel in self.options.kernel for figure in self.suite.figures
                 if figure.scenario in self.options.only]
-        pathlib.Path(self.options.json).write_text(json.dumps(rows, indent=1) + "\n")
 
 
 def parse_options(suite):
@@ -282,14 +290,24 @@ def parse_options(suite):
                "not be measured, or was wrong afterwards.")
     parser.add_argument("--kernel", action="append", choices=guests.KERNELS, help="only this one (default: both)")
     parser.add_argument("--module", action="append", choices=MODULES, help="only this one (default: both)")
-    parser.add_argument("--only", action="append", choices=list(suite.scenarios), metavar="SCENARIO",
-                        help="only this scenario; may be given again")
+    parser.add_argument("--only", action="append", metavar="SCENARIO",
+                        help="only this scenario, or those that match a pattern as of the shell; may be given again")
     parser.add_argument("--json", metavar="FILE", help="write the figures there too")
     options = parser.parse_args()
     options.kernel = options.kernel or list(guests.KERNELS)
     options.module = options.module or list(MODULES)
-    options.only = options.only or list(suite.scenarios)
+    for pattern in options.only or ():
+        if not fnmatch.filter(suite.scenarios, pattern):
+            parser.error(f"no scenario is called {pattern}")
+    options.only = chosen(suite, options.only)
     return options
+
+
+def chosen(suite, patterns):
+    """The scenarios that are meant, in their order; the usual ones without any pattern."""
+    if not patterns:
+        return list(suite.usual or suite.scenarios)
+    return [name for name in suite.scenarios if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
 
 
 def main(suite):
