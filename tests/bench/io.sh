@@ -128,8 +128,9 @@ workload()
 {
 	case $1 in
 	linear-write-qd1) rand org --rw=randwrite --io_size=2m ;;
-	linear-write) rand org --rw=randwrite --io_size=8m --iodepth=32 ;;
-	linear-read) rand org --rw=randread --io_size=8m --iodepth=32 ;;
+	# As many as of rewrite and snap-read, for these are held against it: fio tells whole ms
+	linear-write) rand org --rw=randwrite --io_size=24m --iodepth=32 ;;
+	linear-read) rand org --rw=randread --io_size=24m --iodepth=32 ;;
 	linear-seq-write) measure org --rw=write --bs=1m --io_size=32m --iodepth=4 ;;
 	linear-seq-read) measure org --rw=read --bs=1m --io_size=32m --iodepth=4 ;;
 	touch-qd1) snapshots 1 P 8 && rand org --rw=randwrite --io_size=2m ;;
@@ -142,8 +143,7 @@ workload()
 	touch-sync) snapshots 1 P 8 && rand org --rw=randwrite --io_size=1m --fsync=1 ;;
 	# At 60 % of what in-tree does at its best on 6.1
 	touch-open) snapshots 1 P 8 && rand org --rw=randwrite --io_size=16m --iodepth=256 --rate_process=poisson --rate_iops="${RATE[$LATENCY $CACHE_MB]}" ;;
-	rewrite-n1) snapshots 1 P 8 && touch_first 8 && rand org --rw=randwrite --size=8m --iodepth=32 ;;
-	rewrite-n16) snapshots 16 P 8 && touch_first 8 && rand org --rw=randwrite --size=8m --iodepth=32 ;;
+	rewrite-n*) snapshots "${1#rewrite-n}" P 8 && touch_first 24 && rand org --rw=randwrite --size=24m --iodepth=32 ;;
 	rewrite-1m) snapshots 1 P 8 && touch_first 32 && measure org --rw=write --bs=1m --size=32m --iodepth=1 ;;
 	snap-write-qd1) snapshots 1 P 8 && rand s1 --rw=randwrite --io_size=2m ;;
 	snap-write) snapshots 1 P 8 && rand s1 --rw=randwrite --io_size=8m --iodepth=32 ;;
@@ -153,7 +153,7 @@ workload()
 	# 3 % of the chunks
 	snap-seq-read) snapshots 1 P 8 && io org --bs=4k --rw=randwrite --size=32m --io_size=984k --iodepth=32 &&
 		measure s1 --rw=read --bs=1m --size=32m --iodepth=4 ;;
-	snap-read) snapshots 1 P 8 && rand s1 --rw=randread --io_size=8m --iodepth=32 ;;
+	snap-read) snapshots 1 P 8 && rand s1 --rw=randread --io_size=24m --iodepth=32 ;;
 	*) echo "no such workload: $1" >&2 && exit 1 ;;
 	esac
 }

@@ -33,6 +33,7 @@ Result<Owned<Origin>> Origin::create(uint64_t id, const char *name)
 	auto worker = DMSNAP_TRY(Worker::create(name));
 	auto origin = DMSNAP_TRY(make_owned<Origin>(id, std::move(worker)));
 
+	DMSNAP_CHECK(origin->known_safe_.allocate());
 	origin->copier_ = DMSNAP_TRY(Copier::create(*origin->worker_));
 	origin->runs_ = DMSNAP_TRY(Pool<PendingRun>::create("dmsnap_run", runs_reserved));
 	origin->copy_outs_ =
@@ -56,12 +57,17 @@ dmsnap_map Origin::write(Io &io)
 {
 	{
 		RcuGuard rcu;
+		const uint64_t generation = known_safe_.generation();
+		if (known_safe_.holds(io.sector, io.end(), generation))
+			return DMSNAP_MAP_REMAPPED;
+
 		uint64_t safe = frozen_.load_acquire() ? io.sector : io.end();
 		snapshots_.for_each([&](const Snapshot &snapshot) {
 			if (safe > io.sector && snapshot.watches(io.sector))
 				safe = snapshot.safe_until(io.sector, safe);
 		});
 		if (safe > io.sector) {
+			known_safe_.put(io.sector, safe, generation);
 			io.cut(safe);
 			return DMSNAP_MAP_REMAPPED;
 		}
@@ -83,10 +89,12 @@ Held Origin::examine(Io &io, bool may_cut)
 		hold(io);
 		return Held::on_list;
 	}
+	const uint64_t generation = known_safe_.generation();
 	for (uint64_t at = io.sector; at < io.end();) {
 		Survey here = survey(at, io.end());
 		switch (here.kind) {
 		case OriginFate::Kind::safe:
+			known_safe_.put(at, here.until, generation);
 			if (may_cut) {
 				io.cut(here.until);
 				return Held::no;

@@ -23,7 +23,8 @@
  *      examined again, found safe, and goes      snapshots had the old data before
  *
  * Without anything to copy a write takes no lock: under RCU each snapshot's
- * table is asked, and the write is cut where the answer changes.
+ * table is asked, and the write is cut where the answer changes.  What all of them
+ * have called safe is remembered (known_safe.hpp).
  *
  * Locking: lock() is a spinlock; the snapshots' lists and trees are under it
  * too.  Which snapshots there are changes only under the Registry's mutex.
@@ -38,6 +39,7 @@
 #include "base/worker.hpp"
 #include "copier/copier.hpp"
 #include "origin/io.hpp"
+#include "origin/known_safe.hpp"
 #include "origin/operation.hpp"
 #include "origin/snapshot_set.hpp"
 
@@ -95,7 +97,13 @@ public:
 	/* lock. */
 	bool letting_go() const { return letting_go_ > 0; }
 
-	/* No write reaches the origin, or begins anything, until thaw().  Sleeps. */
+	/* A snapshot has begun to watch the origin.  Under the Registry's mutex; sleeps. */
+	void snapshot_watches() { known_safe_.forget(); }
+
+	/*
+	 * No write asks a snapshot, or begins anything, until thaw(); those go on that
+	 * are known to be safe.  Sleeps.
+	 */
 	void freeze();
 	void thaw();
 
@@ -138,6 +146,7 @@ private:
 	Owned<Worker> worker_;
 	Owned<Copier> copier_;
 	SnapshotSet snapshots_;
+	KnownSafe known_safe_;
 	Atomic<bool> frozen_;
 
 	Pool<PendingRun> runs_;

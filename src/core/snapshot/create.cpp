@@ -276,6 +276,7 @@ void Snapshot::activate()
 		return;
 	sectors_ = dmsnap_port_target_sectors(target_);
 	active_.store_seq_cst(true);
+	origin_->snapshot_watches();
 }
 
 void Snapshot::cancel_handover()
