@@ -22,12 +22,12 @@ comma := ,
 sanitizers := -fsanitize=$(if $(FAST),,address$(comma))undefined \
 	-fno-sanitize=vptr $(if $(FAST),-fsanitize-trap=undefined,-fno-sanitize-recover=all)
 
-# What a run of each is by default, about 10 seconds.
-runs-codec := 1500000
-runs-table_line := 1500000
-runs-message := 60000
-runs-store := 12000
-runs-sim := 1500
+# What a run of each is by default, about 7 seconds.
+runs-codec := 1000000
+runs-table_line := 1000000
+runs-message := 40000
+runs-store := 8000
+runs-sim := 1000
 
 fuzzers := $(patsubst runs-%,%,$(sort $(filter runs-%,$(.VARIABLES))))
 chosen := $(if $(F),$(F),$(fuzzers))

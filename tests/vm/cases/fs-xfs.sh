@@ -1,5 +1,5 @@
 # summary: xfs on an origin: files in its snapshots keep their contents, logs are replayed, checks find nothing
-# default: 6.12
+# default: none
 # timeout: 240
 
 . /job/vm/lib-io.sh
