@@ -23,8 +23,6 @@
  */
 #pragma once
 
-#include <dmsnap/port/lock.h>
-
 #include "base/atomic.hpp"
 #include "base/own.hpp"
 
@@ -54,7 +52,7 @@ public:
 	bool holds(uint64_t sector, uint64_t end, uint64_t generation) const
 	{
 		const uint64_t region = sector >> region_shift;
-		return (end - 1) >> region_shift == region &&
+		return (end - 1) >> region_shift == region && region < region_limit &&
 		       place_of(region).load_acquire() == entry(region, generation);
 	}
 
@@ -65,7 +63,7 @@ public:
 		uint64_t last = end >> region_shift;
 		if (last > region + put_max)
 			last = region + put_max;
-		if (last >= uint64_t{1} << region_bits)
+		if (last > region_limit)
 			return;
 		for (; region < last; region++)
 			place_of(region).store_release(entry(region, generation));
@@ -73,14 +71,17 @@ public:
 
 	/*
 	 * A snapshot watches the origin now that did not before.
-	 * Context: process, sleeps; one at a time.
+	 * Context: any; one at a time.
+	 *
+	 * No write of long ago is left either that could still put an entry: of so many
+	 * snapshots one has come by a handover, or has gone, or the SnapshotSet has grown
+	 * for it, and each of these waits for all that are under RCU.
 	 */
 	void forget()
 	{
 		const uint64_t next = generation_.load_relaxed() + 1;
 		if (next % generations == 0) {
 			/* An entry has the lower bits alone: none of long ago may be left. */
-			dmsnap_port_rcu_synchronize();
 			for (Atomic<uint64_t> &place : table_->at)
 				place.store_relaxed(0);
 		}
@@ -89,6 +90,8 @@ public:
 
 private:
 	static constexpr unsigned int region_bits = 48;
+	/* No entry has the bits for the regions from this one on. */
+	static constexpr uint64_t region_limit = (uint64_t{1} << region_bits) - 1;
 	static constexpr uint64_t generations = uint64_t{1} << (64 - region_bits);
 
 	struct Table {

@@ -97,7 +97,7 @@ public:
 	/* lock. */
 	bool letting_go() const { return letting_go_ > 0; }
 
-	/* A snapshot has begun to watch the origin.  Under the Registry's mutex; sleeps. */
+	/* A snapshot has begun to watch the origin.  Under the Registry's mutex. */
 	void snapshot_watches() { known_safe_.forget(); }
 
 	/*

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/guard.hpp"
 #include "unit/snapshot/bench.hpp"
 
 namespace dmsnap::test {
@@ -81,6 +82,18 @@ TEST_F(KnownSafeTest, regions_of_one_place_are_not_mistaken_for_each_other)
 	EXPECT_FALSE(holds(16, 24));
 }
 
+TEST_F(KnownSafeTest, a_region_too_far_for_an_entry_is_not_mistaken_for_a_near_one)
+{
+	constexpr uint64_t far = uint64_t{1} << (48 + KnownSafe::region_shift);
+	for (unsigned int generation = 0; generation < 4; generation++) {
+		put(16, 24);
+		EXPECT_TRUE(holds(16, 24)) << generation;
+		for (uint64_t times : {uint64_t{1}, uint64_t{2}, uint64_t{3}, uint64_t{8191}})
+			EXPECT_FALSE(holds(times * far + 16, times * far + 24)) << generation;
+		known_.forget();
+	}
+}
+
 TEST_F(KnownSafeTest, another_generation_believes_nothing_of_the_last_ones)
 {
 	uint64_t old = known_.generation();
@@ -95,6 +108,15 @@ TEST_F(KnownSafeTest, another_generation_believes_nothing_of_the_last_ones)
 	/* Who asked before it does not say it of the new one. */
 	known_.put(8, 16, old + 1);
 	EXPECT_FALSE(holds(8, 16));
+}
+
+/* A handover calls it under the origin's lock. */
+TEST_F(KnownSafeTest, forgetting_never_sleeps)
+{
+	SpinLock lock{DMSNAP_LOCK_ORIGIN};
+	SpinGuard guard(lock);
+	for (uint64_t i = 0; i < 70'000; i++)
+		known_.forget();
 }
 
 TEST(KnownSafe, a_snapshot_that_came_later_is_asked)
