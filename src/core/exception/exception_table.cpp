@@ -22,6 +22,7 @@ using detail::key_of;
 using detail::Leaf;
 using detail::Node;
 using detail::slots_for;
+using detail::SparePage;
 
 namespace {
 
@@ -99,10 +100,6 @@ template <typename New> void drop(Leaf<New> &leaf, uint32_t begin, uint32_t end)
 	move_slots(leaf, begin, leaf, end, count - end);
 	leaf.count.store_relaxed(count - (end - begin));
 }
-
-struct SparePage {
-	void *next;
-};
 
 } // namespace
 
@@ -589,7 +586,7 @@ bool ExceptionTable::add_spare(dmsnap_alloc_mode mode)
 void *ExceptionTable::take_spare()
 {
 	void *page = spare_;
-	spare_ = static_cast<SparePage *>(page)->next;
+	spare_ = spare_->next;
 	--spares_;
 	return page;
 }

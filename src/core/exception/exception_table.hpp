@@ -37,6 +37,7 @@ struct Fate {
 namespace detail {
 struct Node;
 struct Inner;
+struct SparePage;
 template <typename New> struct Leaf;
 } // namespace detail
 
@@ -195,8 +196,8 @@ private:
 
 	/* The writers' own from here on. */
 	size_t reservations_ = 0;
-	/* Pages not in the tree, linked through their first word. */
-	void *spare_ = nullptr;
+	/* Pages not in the tree. */
+	detail::SparePage *spare_ = nullptr;
 	size_t spares_ = 0;
 	/* Nodes of the tree by level; the leaves are level 0. */
 	std::array<size_t, max_levels> nodes_{};

@@ -11,14 +11,6 @@ LeafChain::LeafChain(LeafChain &&other)
 {
 }
 
-LeafChain &LeafChain::operator=(LeafChain &&other)
-{
-	std::swap(first_, other.first_);
-	std::swap(last_, other.last_);
-	std::swap(size_, other.size_);
-	return *this;
-}
-
 LeafChain::~LeafChain()
 {
 	while (first_) {

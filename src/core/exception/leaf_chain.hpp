@@ -17,7 +17,6 @@ class LeafChain {
 public:
 	LeafChain() = default;
 	LeafChain(LeafChain &&other);
-	LeafChain &operator=(LeafChain &&other);
 	~LeafChain();
 
 	Node *first() const { return first_; }
@@ -65,10 +64,6 @@ private:
 	/* Rare: the way past it is to be short. */
 	[[gnu::noinline]] Status add_leaf(OldChunk begin);
 	void end_leaf();
-
-	struct SparePage {
-		SparePage *next;
-	};
 
 	LeafChain chain_;
 	SparePage *spare_ = nullptr;

@@ -70,6 +70,11 @@ static_assert(sizeof(Inner) <= DMSNAP_PAGE_SIZE);
 static_assert(sizeof(Leaf<uint32_t>) <= DMSNAP_PAGE_SIZE);
 static_assert(sizeof(Leaf<uint64_t>) <= DMSNAP_PAGE_SIZE);
 
+/* A page in hand, in no tree. */
+struct SparePage {
+	SparePage *next;
+};
+
 /* A slot's key. */
 struct Key {
 	uint32_t bits;

@@ -134,15 +134,15 @@ void Stall::check()
 
 	if (!active_)
 		return;
+	if (paced_) {
+		release();
+		return;
+	}
 	uint64_t timeout = dmsnap_port_no_space_timeout();
 	uint64_t seconds = (dmsnap_port_now_ns() - since_ns_) / 1000000000;
 	bool grown = snapshot_.store().usage().total_sectors > total_sectors_;
 	bool too_long = timeout && seconds >= timeout;
 
-	if (paced_) {
-		release();
-		return;
-	}
 	if (snapshot_.healthy() && applies() && !grown && !too_long) {
 		timer_.start(check_ms);
 		return;

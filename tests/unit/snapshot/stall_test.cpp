@@ -39,6 +39,20 @@ protected:
 		return request->done;
 	}
 
+	/* As LVM2 does it: @write ends with the suspend, and the snapshot is right afterwards. */
+	void suspend_and_grow(Bench::Snap &snap, const Mapped::Handle &write)
+	{
+		uint64_t begun = bench_.world.now_ns();
+		bench_.origin.suspend();
+		EXPECT_LT(bench_.world.now_ns() - begun, seconds);
+		EXPECT_TRUE(write->done);
+		EXPECT_EQ(write->error, 0);
+		snap.cow.resize(2 * cow_sectors);
+		ASSERT_EQ(bench_.origin.resume(), 0);
+		EXPECT_EQ(bench_.write(2000, 40), 0);
+		EXPECT_TRUE(bench_.right(snap));
+	}
+
 	Bench bench_;
 	uint64_t next_ = 4096;
 };
@@ -170,15 +184,7 @@ TEST_F(StallTest, a_suspend_of_the_origin_gets_the_reserve)
 	fill();
 	Mapped::Handle write = one_more();
 	ASSERT_FALSE(done_in(write, seconds));
-	uint64_t begun = bench_.world.now_ns();
-	bench_.origin.suspend();
-	EXPECT_LT(bench_.world.now_ns() - begun, seconds);
-	EXPECT_TRUE(write->done);
-	EXPECT_EQ(write->error, 0);
-	snap.cow.resize(2 * cow_sectors);
-	ASSERT_EQ(bench_.origin.resume(), 0);
-	EXPECT_EQ(bench_.write(2000, 40), 0);
-	EXPECT_TRUE(bench_.right(snap));
+	suspend_and_grow(snap, write);
 }
 
 /* dm takes no more bios only some time after presuspend. */
@@ -195,14 +201,7 @@ TEST_F(StallTest, a_writer_beside_a_suspend_does_not_use_up_the_reserve)
 		bench_.world.run_for(seconds / 200);
 	}
 	EXPECT_EQ(snap.mapped.status(), "496/512 16");
-	uint64_t begun = bench_.world.now_ns();
-	bench_.origin.suspend();
-	EXPECT_LT(bench_.world.now_ns() - begun, seconds);
-	EXPECT_TRUE(write->done);
-	snap.cow.resize(2 * cow_sectors);
-	ASSERT_EQ(bench_.origin.resume(), 0);
-	EXPECT_EQ(bench_.write(2000, 40), 0);
-	EXPECT_TRUE(bench_.right(snap));
+	suspend_and_grow(snap, write);
 }
 
 TEST_F(StallTest, a_suspend_with_more_to_write_than_the_reserve_ends_too)
