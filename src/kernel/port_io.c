@@ -3,7 +3,8 @@
  * port/device.h, the I/O: dmsnap_port_io_submit().
  *
  * One call takes one request from its device's reserve and then as many bios as
- * it needs, one after the other, each submitted before the next is asked for.
+ * it needs, one after the other, each submitted before the next is asked for.  A
+ * short first one comes with the request.
  * Who waits for a request holds nothing, who waits for a bio holds none that is
  * not on its way: so both always come back, whatever memory is like.
  */
@@ -16,6 +17,9 @@
 
 /* Calls, and bios, that each device can have in flight when memory is out. */
 #define DMSNAP_IO_RESERVE 4
+
+/* A call that needs no more than one bio of so many pages has it with the request. */
+#define DMSNAP_IO_OWN_PAGES 4
 
 /* Longest bio without pages.  Its length in bytes has to fit 32 bits. */
 #define DMSNAP_IO_RANGE_SECTORS (1u << 22)
@@ -33,6 +37,8 @@
  * @pending: bios in flight, and the submitter
  * @zero_by_device: zeros were left to the device, which may turn out not to do it
  * @write_zeros: writes them after all
+ * @bio: the first bio, if that is short
+ * @pages: of @bio
  */
 struct dmsnap_request {
 	struct dmsnap_device *device;
@@ -46,15 +52,22 @@ struct dmsnap_request {
 	atomic_t pending;
 	bool zero_by_device;
 	struct work_struct write_zeros;
+	struct bio bio;
+	struct bio_vec pages[DMSNAP_IO_OWN_PAGES];
 };
 
 static struct kmem_cache *request_cache;
 static struct workqueue_struct *write_zeros_queue;
 
+/* It is there so that init_on_alloc does not clear what is filled in anyway. */
+static void construct_nothing(void *request)
+{
+}
+
 int dmsnap_io_init(void)
 {
 	request_cache = kmem_cache_create("dmsnap_request", sizeof(struct dmsnap_request),
-					  __alignof__(struct dmsnap_request), 0, NULL);
+					  __alignof__(struct dmsnap_request), 0, construct_nothing);
 	if (!request_cache)
 		return -ENOMEM;
 	write_zeros_queue = alloc_workqueue("dmsnap_zero", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
@@ -123,17 +136,24 @@ static void request_end_bio(struct bio *bio)
 
 	if (bio->bi_status)
 		cmpxchg(&request->error, 0, blk_status_to_errno(bio->bi_status));
-	bio_put(bio);
+	if (bio == &request->bio)
+		bio_uninit(bio);
+	else
+		bio_put(bio);
 	request_put(request);
 }
 
 static struct bio *request_bio(struct dmsnap_request *request, sector_t sector, unsigned short vecs,
 			       enum req_op op)
 {
-	struct bio *bio;
+	struct block_device *bdev = request->device->dev->bdev;
+	blk_opf_t opf = op | request->opf;
+	struct bio *bio = &request->bio;
 
-	bio = bio_alloc_bioset(request->device->dev->bdev, vecs, op | request->opf, GFP_NOIO,
-			       &request->device->bios);
+	if (sector == request->sector && vecs <= DMSNAP_IO_OWN_PAGES)
+		bio_init(bio, bdev, request->pages, vecs, opf);
+	else
+		bio = bio_alloc_bioset(bdev, vecs, opf, GFP_NOIO, &request->device->bios);
 	bio->bi_iter.bi_sector = sector;
 	bio->bi_private = request;
 	bio->bi_end_io = request_end_bio;

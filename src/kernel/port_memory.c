@@ -46,6 +46,14 @@ struct dmsnap_pool {
 	mempool_t objects;
 };
 
+/*
+ * Who takes an object out of a pool constructs it. But a kernel that clears what it
+ * hands out (init_on_alloc) leaves a cache with a constructor alone.
+ */
+static void construct_nothing(void *object)
+{
+}
+
 static struct dmsnap_cache *cache_create(const char *name, size_t bytes)
 {
 	struct dmsnap_cache *cache = kzalloc(sizeof(*cache), GFP_NOIO);
@@ -53,7 +61,8 @@ static struct dmsnap_cache *cache_create(const char *name, size_t bytes)
 	if (!cache)
 		return NULL;
 	strscpy(cache->name, name, sizeof(cache->name));
-	cache->slab = kmem_cache_create(cache->name, bytes, DMSNAP_ALLOC_ALIGN, 0, NULL);
+	cache->slab =
+		kmem_cache_create(cache->name, bytes, DMSNAP_ALLOC_ALIGN, 0, construct_nothing);
 	if (!cache->slab) {
 		kfree(cache);
 		return NULL;

@@ -112,34 +112,34 @@ public:
 		links.linked_ = false;
 	}
 
-	/* The object with the greatest key <= @key, or nullptr. */
-	T *find_last_at_or_before(uint64_t key) const
+	struct Neighbours {
+		T *before;
+		T *behind;
+	};
+	/* The object with the greatest key <= @key, and the one with the smallest > @key; or nullptr. */
+	Neighbours find_around(uint64_t key) const
 	{
-		void *best = nullptr;
+		void *before = nullptr;
+		void *behind = nullptr;
 		for (void *at = root_; at;) {
 			if (key_at(at) <= key) {
-				best = at;
+				before = at;
 				at = links_of(at).higher_;
 			} else {
+				behind = at;
 				at = links_of(at).lower_;
 			}
 		}
-		return static_cast<T *>(best);
+		return {static_cast<T *>(before), static_cast<T *>(behind)};
 	}
 
-	/* The object with the smallest key >= @key, or nullptr. */
-	T *find_first_at_or_after(uint64_t key) const
+	/* The object with the smallest key, or nullptr. */
+	T *first() const
 	{
-		void *best = nullptr;
-		for (void *at = root_; at;) {
-			if (key_at(at) >= key) {
-				best = at;
-				at = links_of(at).lower_;
-			} else {
-				at = links_of(at).higher_;
-			}
-		}
-		return static_cast<T *>(best);
+		void *at = root_;
+		while (at && links_of(at).lower_)
+			at = links_of(at).lower_;
+		return static_cast<T *>(at);
 	}
 
 private:

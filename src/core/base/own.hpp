@@ -100,46 +100,88 @@ private:
 	size_t size_ = 0;
 };
 
+/*
+ * Where objects come and go in bursts the slab allocator gives pages to the system
+ * and takes others, which the kernel may clear: a pool may keep some until trim().
+ *
+ * Locking: a pool that keeps objects is serialised by its user.
+ */
 template <typename T> class Pool {
 public:
 	Pool() = default;
-	Pool(Pool &&other) : pool_(std::exchange(other.pool_, nullptr)) {}
+	Pool(Pool &&other) { *this = std::move(other); }
 	Pool &operator=(Pool &&other)
 	{
 		std::swap(pool_, other.pool_);
+		std::swap(kept_, other.kept_);
+		std::swap(kept_count_, other.kept_count_);
+		std::swap(kept_max_, other.kept_max_);
 		return *this;
 	}
 	~Pool()
 	{
+		trim();
 		if (pool_)
 			dmsnap_port_pool_destroy(pool_);
 	}
 
-	/* @reserve objects can always be out at a time.  May sleep. */
-	static Result<Pool> create(const char *name, unsigned int reserve)
+	/* @reserve objects can always be out at a time, @keep are kept.  May sleep. */
+	static Result<Pool> create(const char *name, unsigned int reserve,
+				   [[maybe_unused]] unsigned int keep = 0)
 	{
+		constexpr size_t bytes = sizeof(T) < sizeof(Kept) ? sizeof(Kept) : sizeof(T);
 		Pool pool;
-		pool.pool_ = dmsnap_port_pool_create(name, sizeof(T), reserve);
+		pool.pool_ = dmsnap_port_pool_create(name, bytes, reserve);
 		if (!pool.pool_)
 			return fail(Error::no_memory);
+#ifndef __SANITIZE_ADDRESS__
+		/* Who uses what he has put back is to be found out. */
+		pool.kept_max_ = keep;
+#endif
 		return pool;
 	}
 
 	/* nullptr when memory is short and the reserve is out.  Any context. */
 	template <typename... Args> T *get(Args &&...args)
 	{
-		void *memory = dmsnap_port_pool_get(pool_);
+		void *memory = kept_ ? take_kept() : dmsnap_port_pool_get(pool_);
 		return memory ? new (memory) T(std::forward<Args>(args)...) : nullptr;
 	}
 
 	void put(T *object)
 	{
 		object->~T();
-		dmsnap_port_pool_put(pool_, object);
+		if (kept_count_ == kept_max_) {
+			dmsnap_port_pool_put(pool_, object);
+			return;
+		}
+		kept_ = new (static_cast<void *>(object)) Kept{kept_};
+		kept_count_++;
+	}
+
+	/* Gives back what is kept. */
+	void trim()
+	{
+		while (kept_)
+			dmsnap_port_pool_put(pool_, take_kept());
 	}
 
 private:
+	/* Where an object was. */
+	struct Kept {
+		Kept *next;
+	};
+
+	void *take_kept()
+	{
+		kept_count_--;
+		return std::exchange(kept_, kept_->next);
+	}
+
 	dmsnap_pool *pool_ = nullptr;
+	Kept *kept_ = nullptr;
+	unsigned int kept_count_ = 0;
+	unsigned int kept_max_ = 0;
 };
 
 } // namespace dmsnap

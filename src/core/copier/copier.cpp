@@ -10,6 +10,9 @@ namespace {
 constexpr uint32_t sectors_per_page = DMSNAP_PAGE_SIZE / 512;
 constexpr unsigned int windows_reserved = 4;
 constexpr unsigned int transfers_reserved = 16;
+constexpr unsigned int writes_reserved = 4;
+/* Of each of the three. */
+constexpr unsigned int objects_kept = 512;
 
 /* The part of a window that a target wants, in sectors from the job's start. */
 struct Part {
@@ -41,17 +44,20 @@ void Window::read_ended()
 	copier.read_done(*this);
 }
 
-void Transfer::write_ended()
+void GatheredWrite::ended()
 {
-	window.copier.write_done(*this);
+	copier.write_done(*this);
 }
 
 Result<Owned<Copier>> Copier::create(Worker &worker)
 {
 	auto copier = DMSNAP_TRY(make_owned<Copier>(worker));
-	copier->windows_ = DMSNAP_TRY(Pool<Window>::create("dmsnap_window", windows_reserved));
-	copier->transfers_ =
-		DMSNAP_TRY(Pool<Transfer>::create("dmsnap_transfer", transfers_reserved));
+	copier->windows_ =
+		DMSNAP_TRY(Pool<Window>::create("dmsnap_window", windows_reserved, objects_kept));
+	copier->transfers_ = DMSNAP_TRY(
+		Pool<Transfer>::create("dmsnap_transfer", transfers_reserved, objects_kept));
+	copier->writes_ = DMSNAP_TRY(
+		Pool<GatheredWrite>::create("dmsnap_write", writes_reserved, objects_kept));
 	DMSNAP_CHECK(copier->pages_.fill());
 	return copier;
 }
@@ -64,6 +70,7 @@ Copier::~Copier()
 {
 	throttle_timer_.cancel();
 	worker_.stop(pump_task_);
+	worker_.stop(submit_task_);
 	idle_timer_.cancel();
 	worker_.stop(idle_task_);
 }
@@ -98,7 +105,10 @@ void Copier::pump_jobs(Jobs &jobs)
 
 bool Copier::throttled()
 {
-	unsigned int delay = throttle_.delay_ms(dmsnap_port_now_ns(), dmsnap_port_copy_throttle());
+	unsigned int percent = dmsnap_port_copy_throttle();
+	if (percent >= 100)
+		return false;
+	unsigned int delay = throttle_.delay_ms(dmsnap_port_now_ns(), percent);
 	if (delay == 0)
 		return false;
 	throttle_timer_.start(delay);
@@ -160,7 +170,7 @@ void Copier::read_done(Window &window)
 	write_on(window);
 }
 
-void Copier::write_on(Window &window)
+bool Copier::write_on(Window &window)
 {
 	while (CopyTarget *target = window.next_target) {
 		Part part = part_of(window, *target);
@@ -170,16 +180,17 @@ void Copier::write_on(Window &window)
 				part_ended(window, *target, window.read_error);
 			} else if (!write_to(window, *target)) {
 				stalled_.push_back(window);
-				return;
+				return false;
 			}
 		}
 		window.next_target = window.job.targets.next(*target);
 	}
 	if (--window.writes_in_flight == 0)
 		end_window(window);
+	return true;
 }
 
-/* False: no Transfer, but others are in flight. */
+/* False: no memory, but other writes will end. */
 bool Copier::write_to(Window &window, CopyTarget &target)
 {
 	Transfer *transfer = transfers_.get(window, target);
@@ -187,35 +198,95 @@ bool Copier::write_to(Window &window, CopyTarget &target)
 		return false;
 
 	Part part = part_of(window, target);
-	uint64_t skipped = part.begin - window.offset;
+	uint64_t into_window = part.begin - window.offset;
+	uint64_t first_page = into_window / sectors_per_page;
+	auto skipped = static_cast<uint32_t>(into_window % sectors_per_page);
+	size_t pages = pages_for(skipped + part.sectors());
+
+	GatheredWrite *write = write_for(target, window.job.write_flags,
+					 target.sector + (part.begin - target.source_offset),
+					 skipped, pages);
+	if (!write) {
+		transfers_.put(transfer);
+		return false;
+	}
+	for (size_t i = 0; i < pages; i++)
+		write->page_list[write->page_count++] = window.page_list[first_page + i];
+	write->sectors += part.sectors();
+	write->transfers.push_back(*transfer);
 	window.writes_in_flight++;
 	statistics_.written_sectors += part.sectors();
-	dmsnap_port_io_submit(
-		target.device, DMSNAP_IO_WRITE, window.job.write_flags,
-		target.sector + (part.begin - target.source_offset), part.sectors(),
-		window.page_list + skipped / sectors_per_page,
-		static_cast<uint32_t>(skipped % sectors_per_page) * 512,
-		[](void *ctx, int error) {
-			auto *of = static_cast<Transfer *>(ctx);
-			of->error = error;
-			of->window.copier.worker_.post(of->task);
-		},
-		transfer);
+
+	/* It goes on with a whole page only. */
+	bool full = write->page_count == window_pages_max ||
+		    (write->skipped + write->sectors) % sectors_per_page != 0;
+	if (full)
+		submit(*write);
+	else if (open_writes_.front() == open_writes_.back())
+		worker_.post_late(submit_task_);
 	return true;
 }
 
-void Copier::write_done(Transfer &transfer)
+/* The open one if this goes on there, else a new one. */
+GatheredWrite *Copier::write_for(const CopyTarget &target, unsigned int flags, uint64_t sector,
+				 uint32_t skipped, size_t pages)
 {
-	Window &window = transfer.window;
-	CopyTarget &target = transfer.target;
-	int error = transfer.error;
+	GatheredWrite *open = open_writes_.front();
+	while (open && open->device != target.device)
+		open = open_writes_.next(*open);
+	if (open && open->end() == sector && open->flags == flags && skipped == 0 &&
+	    open->page_count + pages <= window_pages_max) {
+		/* Windows have their targets in one order: what comes next is in front. */
+		open->open_link.unlink();
+		open_writes_.push_back(*open);
+		return open;
+	}
+	if (open)
+		submit(*open);
+	GatheredWrite *write = writes_.get(*this, target.device, sector, flags);
+	if (!write)
+		return nullptr;
+	write->skipped = skipped;
+	open_writes_.push_back(*write);
+	return write;
+}
 
-	transfers_.put(&transfer);
-	part_ended(window, target, error);
-	if (--window.writes_in_flight == 0)
-		end_window(window);
-	if (Window *stalled = stalled_.pop_front())
-		write_on(*stalled);
+void Copier::submit(GatheredWrite &write)
+{
+	write.open_link.unlink();
+	dmsnap_port_io_submit(
+		write.device, DMSNAP_IO_WRITE, write.flags, write.sector, write.sectors,
+		write.page_list, write.skipped * 512,
+		[](void *ctx, int error) {
+			auto *ended = static_cast<GatheredWrite *>(ctx);
+			ended->error = error;
+			ended->copier.worker_.post(ended->task);
+		},
+		&write);
+}
+
+void Copier::submit_gathered()
+{
+	while (GatheredWrite *write = open_writes_.front())
+		submit(*write);
+}
+
+void Copier::write_done(GatheredWrite &write)
+{
+	while (Transfer *transfer = write.transfers.pop_front()) {
+		Window &window = transfer->window;
+		CopyTarget &target = transfer->target;
+
+		transfers_.put(transfer);
+		part_ended(window, target, write.error);
+		if (--window.writes_in_flight == 0)
+			end_window(window);
+	}
+	writes_.put(&write);
+	while (Window *stalled = stalled_.pop_front()) {
+		if (!write_on(*stalled))
+			break;
+	}
 }
 
 void Copier::part_ended(Window &window, CopyTarget &target, int error)
@@ -236,8 +307,7 @@ void Copier::end_window(Window &window)
 	windows_.put(&window);
 	if (--windows_in_flight_ == 0) {
 		throttle_.end(dmsnap_port_now_ns());
-		if (pages_.keeps_any())
-			idle_timer_.start(idle_ms);
+		idle_timer_.start(idle_ms);
 	}
 
 	if (--job.windows == 0 && job.started == job.sectors) {
@@ -250,8 +320,12 @@ void Copier::end_window(Window &window)
 
 void Copier::idle()
 {
-	if (windows_in_flight_ == 0)
-		pages_.trim();
+	if (windows_in_flight_ > 0)
+		return;
+	pages_.trim();
+	windows_.trim();
+	transfers_.trim();
+	writes_.trim();
 }
 
 } // namespace dmsnap

@@ -8,17 +8,22 @@
  * back; windows of one job and of several are in flight together as far as the
  * PageReserve goes.
  *
+ * Writes gather while a batch of the worker's tasks runs: what lies one behind the
+ * other on a device, as chunks do that a store has handed out one after the other,
+ * becomes one write, however far apart it was read.
+ *
  * Forward progress without free memory: a window takes all it needs before its
  * read starts and waits for nothing that another window holds.  With none in
  * flight the reserves cover the next one, perhaps a shorter one; when one ends
- * the next is tried.  Writes draw a Transfer each; when these run out the
- * window's other writes follow as Transfers come back from writes in flight.
+ * the next is tried.  Writes draw a Transfer and perhaps a GatheredWrite each; when
+ * these run out the window's other writes follow as some come back from writes that
+ * are in flight, or will be when the batch is through.
  *
  * Jobs in the background come after all others, and have a limit of their own to
  * what is in flight.
  *
  * Errors: a failed read counts for each target that wanted the window, a failed
- * write for its target only.
+ * write for the targets that it was for.
  *
  * Locking: none; all functions, and all callbacks, run on the worker.
  */
@@ -57,7 +62,7 @@ private:
 	using Jobs = List<CopyJob, &CopyJob::link>;
 
 	friend struct Window;
-	friend struct Transfer;
+	friend struct GatheredWrite;
 
 	/* Starts what can be started. */
 	void pump();
@@ -65,30 +70,38 @@ private:
 	bool throttled();
 	bool start_window(CopyJob &job);
 	void read_done(Window &window);
-	/* Starts writes until all are, or Transfers run out. */
-	void write_on(Window &window);
+	/* Gathers writes until all are, or memory runs out: false. */
+	bool write_on(Window &window);
 	bool write_to(Window &window, CopyTarget &target);
-	void write_done(Transfer &transfer);
+	GatheredWrite *write_for(const CopyTarget &target, unsigned int flags, uint64_t sector,
+				 uint32_t skipped, size_t pages);
+	void submit(GatheredWrite &write);
+	void submit_gathered();
+	void write_done(GatheredWrite &write);
 	void part_ended(Window &window, CopyTarget &target, int error);
 	void end_window(Window &window);
 	void idle();
 
-	/* Pages are kept so long for copies to come. */
+	/* Pages and objects are kept so long for copies to come. */
 	static constexpr unsigned int idle_ms = 1000;
 
 	Worker &worker_;
 	PageReserve pages_;
 	Pool<Window> windows_;
 	Pool<Transfer> transfers_;
+	Pool<GatheredWrite> writes_;
 	Jobs jobs_;
 	Jobs background_jobs_;
 	List<Window, &Window::stalled_link> stalled_;
+	/* One for each device at most. */
+	List<GatheredWrite, &GatheredWrite::open_link> open_writes_;
 	size_t windows_in_flight_ = 0;
 	Throttle throttle_;
 	CopyStatistics statistics_;
 
 	MethodTask<Copier, &Copier::pump> pump_task_{*this};
 	Timer throttle_timer_{worker_, pump_task_};
+	MethodTask<Copier, &Copier::submit_gathered> submit_task_{*this};
 	MethodTask<Copier, &Copier::idle> idle_task_{*this};
 	Timer idle_timer_{worker_, idle_task_};
 };

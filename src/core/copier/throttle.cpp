@@ -30,8 +30,6 @@ uint64_t Throttle::busy_in_period(uint64_t now) const
 
 unsigned int Throttle::delay_ms(uint64_t now, unsigned int percent)
 {
-	if (percent >= 100)
-		return 0;
 	if (percent == 0)
 		percent = 1;
 

@@ -19,7 +19,7 @@ public:
 
 	/*
 	 * 0: go on.  Else milliseconds, at most delay_max, to wait with new work
-	 * so that the share stays at or under @percent.
+	 * so that the share stays at or under @percent, which is < 100.
 	 */
 	unsigned int delay_ms(uint64_t now, unsigned int percent);
 

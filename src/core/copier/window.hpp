@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What the Copier has in flight.  Window: a piece of a job and the pages it goes
- * through.  Transfer: the write of a window to one target.
+ * through.  Transfer: what a window has for one target.  GatheredWrite: the I/O that
+ * takes it there, with others that lie beside it.
  */
 #pragma once
 
@@ -49,9 +50,36 @@ struct Transfer {
 
 	Window &window;
 	CopyTarget &target;
-	void write_ended();
-	MethodTask<Transfer, &Transfer::write_ended> task{*this};
+	/* Of its GatheredWrite. */
+	ListHook link;
+};
+
+struct GatheredWrite {
+	GatheredWrite(Copier &owner, dmsnap_device *to, uint64_t at, unsigned int io_flags)
+	    : copier(owner), device(to), sector(at), flags(io_flags)
+	{
+	}
+
+	uint64_t end() const { return sector + sectors; }
+
+	Copier &copier;
+	dmsnap_device *device;
+	uint64_t sector;
+	uint64_t sectors = 0;
+	unsigned int flags;
+	List<Transfer, &Transfer::link> transfers;
+
+	void ended();
+	MethodTask<GatheredWrite, &GatheredWrite::ended> task{*this};
 	int error = 0;
+
+	/* On the copier's list of those that may still grow. */
+	ListHook open_link;
+
+	/* Of the first page, in sectors. */
+	uint32_t skipped = 0;
+	size_t page_count = 0;
+	void *page_list[window_pages_max];
 };
 
 } // namespace dmsnap

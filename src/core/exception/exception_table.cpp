@@ -46,9 +46,11 @@ template <typename T> void move_entries(Atomic<T> *to, const Atomic<T> *from, ui
 			to[i].store_relaxed(from[i].load_relaxed());
 	};
 	if (to > from) {
-		for (uint32_t i = count; i-- > 0;)
-			move_entry(i);
+#pragma GCC unroll 8
+		for (uint32_t i = count; i > 0; --i)
+			move_entry(i - 1);
 	} else {
+#pragma GCC unroll 8
 		for (uint32_t i = 0; i < count; ++i)
 			move_entry(i);
 	}

@@ -148,7 +148,7 @@ PendingRun::Target::Target(PendingRun &of)
 
 void PendingRun::settled()
 {
-	snapshot.run_settled(*this);
+	snapshot.run_settled(*this, (dmsnap_port_now_ns() - since_ns) / 1000);
 }
 
 } // namespace dmsnap

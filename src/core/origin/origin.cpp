@@ -11,6 +11,11 @@ namespace {
 constexpr unsigned int runs_reserved = 64;
 constexpr unsigned int operations_reserved = 16;
 
+/* Kept until nothing has been in existence for a while. */
+constexpr unsigned int runs_kept = 512;
+constexpr unsigned int operations_kept = 64;
+constexpr unsigned int idle_ms = 1000;
+
 uint64_t smaller(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
@@ -35,11 +40,12 @@ Result<Owned<Origin>> Origin::create(uint64_t id, const char *name)
 
 	DMSNAP_CHECK(origin->known_safe_.allocate());
 	origin->copier_ = DMSNAP_TRY(Copier::create(*origin->worker_));
-	origin->runs_ = DMSNAP_TRY(Pool<PendingRun>::create("dmsnap_run", runs_reserved));
-	origin->copy_outs_ =
-		DMSNAP_TRY(Pool<CopyOut>::create("dmsnap_copy_out", operations_reserved));
-	origin->snapshot_writes_ = DMSNAP_TRY(
-		Pool<SnapshotWrite>::create("dmsnap_snapshot_write", operations_reserved));
+	origin->runs_ =
+		DMSNAP_TRY(Pool<PendingRun>::create("dmsnap_run", runs_reserved, runs_kept));
+	origin->copy_outs_ = DMSNAP_TRY(
+		Pool<CopyOut>::create("dmsnap_copy_out", operations_reserved, operations_kept));
+	origin->snapshot_writes_ = DMSNAP_TRY(Pool<SnapshotWrite>::create(
+		"dmsnap_snapshot_write", operations_reserved, operations_kept));
 	return origin;
 }
 
@@ -50,6 +56,8 @@ Origin::Origin(uint64_t id, Owned<Worker> worker) : id_(id), worker_(std::move(w
 Origin::~Origin()
 {
 	worker_->stop(held_task_);
+	idle_timer_.cancel();
+	worker_->stop(idle_task_);
 	copier_.reset();
 }
 
@@ -283,6 +291,18 @@ void Origin::free_operation(Operation &operation)
 		snapshot_writes_.put(static_cast<SnapshotWrite *>(&operation));
 		break;
 	}
+	if (operations_ == 0)
+		idle_timer_.start(idle_ms);
+}
+
+void Origin::idle()
+{
+	SpinGuard guard(lock_);
+	if (operations_ > 0)
+		return;
+	runs_.trim();
+	copy_outs_.trim();
+	snapshot_writes_.trim();
 }
 
 void Origin::part_finished(Operation &operation)

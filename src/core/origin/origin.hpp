@@ -140,6 +140,7 @@ private:
 	Held retry(Io &io);
 	void retry_held();
 	void free_operation(Operation &operation);
+	void idle();
 
 	uint64_t id_;
 	SpinLock lock_{DMSNAP_LOCK_ORIGIN};
@@ -163,6 +164,8 @@ private:
 	/* The last copy-out made, while it has not begun. */
 	CopyOut *open_ = nullptr;
 	MethodTask<Origin, &Origin::retry_held> held_task_{*this};
+	MethodTask<Origin, &Origin::idle> idle_task_{*this};
+	Timer idle_timer_{*worker_, idle_task_};
 };
 
 /*

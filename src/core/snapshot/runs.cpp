@@ -65,14 +65,14 @@ void Snapshot::trace_batch(dmsnap_trace_kind kind, uint64_t count, uint64_t us, 
 
 PendingRun *Snapshot::pending_at(OldChunk chunk) const
 {
-	PendingRun *run = pending_.find_last_at_or_before(chunk.value);
+	PendingRun *run = pending_.find_around(chunk.value).before;
 	return run && chunk < run->old_end() ? run : nullptr;
 }
 
 /* How many chunks from @chunk, which is not pending, until one is. */
 uint64_t Snapshot::pending_behind(OldChunk chunk) const
 {
-	PendingRun *run = pending_.find_first_at_or_after(chunk.value);
+	PendingRun *run = pending_.find_around(chunk.value).behind;
 	return run ? run->run.old_begin - chunk : UINT64_MAX;
 }
 
@@ -98,11 +98,12 @@ OriginFate Snapshot::fate_at(uint64_t sector, uint64_t end) const
 	OldChunk chunk{chunk_size_.chunk_of(sector)};
 	uint64_t wanted = chunk_size_.chunk_of(watched_end(end) - 1) - chunk.value + 1;
 
-	if (PendingRun *run = pending_at(chunk))
-		return {OriginFate::Kind::pending, chunk_size_.first_sector(run->old_end().value),
-			run};
+	auto [before, behind] = pending_.find_around(chunk.value);
+	if (before && chunk < before->old_end())
+		return {OriginFate::Kind::pending,
+			chunk_size_.first_sector(before->old_end().value), before};
 
-	uint64_t free = pending_behind(chunk);
+	uint64_t free = behind ? behind->run.old_begin - chunk : UINT64_MAX;
 	Fate fate = table_->find(chunk, wanted < free ? wanted : free);
 	uint64_t until = chunk_size_.first_sector(chunk.value + fate.count);
 	/* A run that was lost after it had become visible is in the table, but in no store. */
@@ -288,14 +289,15 @@ void Snapshot::run_recorded(PendingRun &run, const Status &status)
 		SpinGuard guard(origin_->lock());
 		make_visible(run);
 	}
-	run.since_ns = dmsnap_port_now_ns();
 	if (readers_->wait(run.readers))
-		run_settled(run);
+		run_settled(run, 0);
+	else
+		run.since_ns = dmsnap_port_now_ns();
 }
 
-void Snapshot::run_settled(PendingRun &run)
+void Snapshot::run_settled(PendingRun &run, uint64_t us)
 {
-	uint64_t us = statistics_.readers_us.add_us_since(run.since_ns);
+	statistics_.readers_us.add(us);
 	trace(DMSNAP_TRACE_COPY_SETTLED, run, us, false);
 	{
 		SpinGuard guard(origin_->lock());

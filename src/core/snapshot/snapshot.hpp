@@ -128,7 +128,8 @@ public:
 	void copied(PendingRun &run, int error);
 	void written(PendingRun &run);
 	void run_recorded(PendingRun &run, const Status &status);
-	void run_settled(PendingRun &run);
+	/* Its readers were waited for @us microseconds. */
+	void run_settled(PendingRun &run, uint64_t us);
 	void run_lost(PendingRun &run);
 
 	bool healthy() const { return health_.load_acquire() == Health::good; }

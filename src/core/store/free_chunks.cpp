@@ -25,7 +25,7 @@ FreeChunks::FreeChunks(const format::Geometry &geometry)
 
 FreeChunks::~FreeChunks()
 {
-	while (Hole *hole = holes_.find_first_at_or_after(0)) {
+	while (Hole *hole = holes_.first()) {
 		holes_.remove(*hole);
 		pool_.put(hole);
 	}
@@ -63,7 +63,7 @@ Status FreeChunks::use_out_of_order(NewChunk chunk)
 		set_next_free(chunk + 1);
 		return {};
 	}
-	Hole *hole = holes_.find_last_at_or_before(chunk.value);
+	Hole *hole = holes_.find_around(chunk.value).before;
 	if (!hole || chunk >= hole->end)
 		return fail(Error::new_chunk_duplicate);
 
@@ -78,7 +78,7 @@ Status FreeChunks::use_out_of_order(NewChunk chunk)
 
 NewChunks FreeChunks::take(uint64_t wanted, NewChunk end)
 {
-	Hole *hole = holes_.find_first_at_or_after(0);
+	Hole *hole = holes_.first();
 	NewChunk begin = hole ? hole->begin : next_free_;
 	NewChunk stretch_end = geometry_.data_run_end(begin);
 

@@ -39,9 +39,9 @@ struct Forest {
 				return &nodes[at];
 		return nullptr;
 	}
-	Node *first_at_or_after(uint64_t key)
+	Node *first_after(uint64_t key)
 	{
-		for (uint64_t at = key; at < keys; at++)
+		for (uint64_t at = key + 1; at < keys; at++)
 			if (nodes[at].link.linked())
 				return &nodes[at];
 		return nullptr;
@@ -69,10 +69,9 @@ void dmsnap_case_ordered_tree_agrees_with_an_array(const dmsnap_case &run)
 		else
 			(*forest)->tree.insert(node);
 		const uint64_t key = random.below(keys);
-		if (!CHECK(run, (*forest)->tree.find_last_at_or_before(key) ==
-					(*forest)->last_at_or_before(key)) ||
-		    !CHECK(run, (*forest)->tree.find_first_at_or_after(key) ==
-					(*forest)->first_at_or_after(key)))
+		const auto [before, behind] = (*forest)->tree.find_around(key);
+		if (!CHECK(run, before == (*forest)->last_at_or_before(key)) ||
+		    !CHECK(run, behind == (*forest)->first_after(key)))
 			return;
 	}
 }

@@ -34,8 +34,9 @@ TEST(OrderedTree, empty_tree_finds_nothing)
 {
 	Tree tree;
 	EXPECT_TRUE(tree.empty());
-	EXPECT_EQ(tree.find_last_at_or_before(UINT64_MAX), nullptr);
-	EXPECT_EQ(tree.find_first_at_or_after(0), nullptr);
+	EXPECT_EQ(tree.find_around(UINT64_MAX).before, nullptr);
+	EXPECT_EQ(tree.find_around(0).behind, nullptr);
+	EXPECT_EQ(tree.first(), nullptr);
 }
 
 TEST(OrderedTree, agrees_with_a_map)
@@ -60,13 +61,13 @@ TEST(OrderedTree, agrees_with_a_map)
 			}
 
 			const uint64_t probe = random.below(2010);
-			const auto after = model.lower_bound(probe);
-			const Item *first = after == model.end() ? nullptr : after->second.get();
-			ASSERT_EQ(tree.find_first_at_or_after(probe), first);
-			const auto behind = model.upper_bound(probe);
-			const Item *last =
-				behind == model.begin() ? nullptr : std::prev(behind)->second.get();
-			ASSERT_EQ(tree.find_last_at_or_before(probe), last);
+			const auto above = model.upper_bound(probe);
+			const auto [before, behind] = tree.find_around(probe);
+			ASSERT_EQ(behind, above == model.end() ? nullptr : above->second.get());
+			ASSERT_EQ(before, above == model.begin() ? nullptr
+								 : std::prev(above)->second.get());
+			ASSERT_EQ(tree.first(),
+				  model.empty() ? nullptr : model.begin()->second.get());
 			ASSERT_EQ(tree.empty(), model.empty());
 		}
 		for (const auto &[key, item] : model)
@@ -87,7 +88,7 @@ TEST(OrderedTree, looks_at_few_objects_in_whatever_order_they_came)
 		}
 		keys_read = 0;
 		for (uint64_t i = 0; i < count; ++i)
-			tree.find_last_at_or_before(i);
+			tree.find_around(i);
 		/* 2 ln n = 19.4 is what a random search tree needs. */
 		EXPECT_LE(keys_read / count, 28u);
 		for (Item &item : items)
@@ -105,8 +106,8 @@ TEST(OrderedTree, key_may_change_between_its_neighbours)
 	for (Item *item : {&middle, &high, &low})
 		tree.insert(*item);
 	middle.key = 11;
-	EXPECT_EQ(tree.find_first_at_or_after(11), &middle);
-	EXPECT_EQ(tree.find_first_at_or_after(12), &high);
+	EXPECT_EQ(tree.find_around(11).before, &middle);
+	EXPECT_EQ(tree.find_around(11).behind, &high);
 	for (Item *item : {&low, &middle, &high})
 		tree.remove(*item);
 }
@@ -133,7 +134,7 @@ TEST(OrderedTree, insertion_of_an_object_that_is_in_a_tree_is_reported)
 		tree.insert(item);
 		EXPECT_TRUE(failures.saw("!links.linked_"));
 	}
-	EXPECT_EQ(tree.find_first_at_or_after(0), &item);
+	EXPECT_EQ(tree.first(), &item);
 	tree.remove(item);
 	EXPECT_TRUE(tree.empty());
 }

@@ -120,5 +120,41 @@ TEST_F(Own, pool_gives_its_reserve_when_memory_is_short)
 	pool.put(third);
 }
 
+#ifndef __SANITIZE_ADDRESS__
+TEST_F(Own, pool_keeps_as_many_as_it_may_until_it_is_trimmed)
+{
+	Memory &memory = Memory::instance();
+	size_t before = memory.outstanding();
+	Pool<Tracked> pool = *Pool<Tracked>::create("tracked", 1, 2);
+	size_t empty = memory.outstanding();
+	Tracked *objects[3];
+	for (int i = 0; i < 3; i++)
+		objects[i] = pool.get(i);
+	for (Tracked *object : objects)
+		pool.put(object);
+	EXPECT_EQ(Tracked::alive, 0);
+	EXPECT_EQ(memory.outstanding(), empty + 2);
+
+	/* What is kept comes first, new and whole, and needs no memory. */
+	memory.fail_nowait_from(0);
+	for (int i = 0; i < 2; i++) {
+		objects[i] = pool.get(10 + i);
+		ASSERT_NE(objects[i], nullptr);
+		EXPECT_EQ(objects[i]->value, 10 + i);
+	}
+	EXPECT_EQ(memory.outstanding(), empty + 2);
+	for (int i = 0; i < 2; i++)
+		pool.put(objects[i]);
+	pool.trim();
+	EXPECT_EQ(memory.outstanding(), empty);
+
+	pool.put(pool.get(1));
+	Pool<Tracked> moved = std::move(pool);
+	EXPECT_EQ(memory.outstanding(), empty + 1);
+	moved = {};
+	EXPECT_EQ(memory.outstanding(), before);
+}
+#endif
+
 } // namespace
 } // namespace dmsnap

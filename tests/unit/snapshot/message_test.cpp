@@ -151,7 +151,9 @@ TEST(SnapshotMessage, commit_delay_says_how_long_a_write_may_go_unrecorded)
 	ASSERT_EQ(snap.mapped.message({"commit_delay", "50"}), 0);
 	ASSERT_EQ(bench.write(snap, 0, 8), 0);
 	uint64_t begun = bench.world.now_ns();
-	bench.world.run_until_idle();
+	uint64_t writes = snap.cow.counters().writes;
+	ASSERT_TRUE(bench.world.run_until(
+		[&] { return snap.cow.counters().writes > writes && snap.cow.in_flight() == 0; }));
 	uint64_t took_ms = (bench.world.now_ns() - begun) / 1000000;
 	EXPECT_GE(took_ms, 50u);
 	EXPECT_LT(took_ms, 200u);
