@@ -104,6 +104,10 @@ void SnapshotWrite::start()
 		io.bio, snapshot.cow_device(), new_begin + (io.sector - old_begin),
 		[](void *ctx, int bio_error) {
 			auto *write = static_cast<SnapshotWrite *>(ctx);
+			/* Mostly there is nothing left to do that needs the worker. */
+			bool whole = write->head.sectors == 0 && write->tail.sectors == 0;
+			if (whole && !bio_error && write->snapshot.written_whole(*write->run))
+				return;
 			write->writer->error = bio_error;
 			write->origin.worker().post(write->bio_task);
 		},

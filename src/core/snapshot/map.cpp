@@ -104,9 +104,6 @@ bool Snapshot::remap_if_mapped(Io &io)
  */
 dmsnap_map Snapshot::map_read(Io &io)
 {
-	if (remap_if_mapped(io))
-		return DMSNAP_MAP_REMAPPED;
-
 	io.token = readers_->enter();
 	OldChunk chunk{chunk_size_.chunk_of(io.sector)};
 	Fate fate = fate_of(io);

@@ -112,7 +112,10 @@ Status Snapshot::turn_knob(const Message &message)
 /* Its own, and the copier's, which serves all snapshots of the origin. */
 void Snapshot::begin_statistics()
 {
-	statistics_ = {};
+	{
+		SpinGuard guard(origin_->lock());
+		statistics_ = {};
+	}
 	if (merger_)
 		merger_->statistics() = {};
 	origin_->copier().statistics() = {};

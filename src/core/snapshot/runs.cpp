@@ -234,7 +234,34 @@ void Snapshot::make_visible(PendingRun &run)
 	run.visible = true;
 }
 
-/* All data of a write to the snapshot is on the COW device, or something failed. */
+/* lock. */
+void Snapshot::count_written(const PendingRun &run)
+{
+	statistics_.writes++;
+	statistics_.written_chunks += run.run.count;
+	statistics_.write_us.add_us_since(run.since_ns);
+}
+
+bool Snapshot::written_whole(PendingRun &run)
+{
+	auto &write = static_cast<SnapshotWrite &>(run.operation);
+	Io *io;
+	{
+		SpinGuard guard(origin_->lock());
+		if (!healthy() || write.writer->fua || !write.waiters.empty() ||
+		    origin_->any_held())
+			return false;
+		io = std::exchange(write.writer, nullptr);
+		count_written(run);
+		commits_->visible_early();
+		make_visible(run);
+		commits_->add_lazy(run);
+	}
+	/* From here on the operation may have ended. */
+	dmsnap_port_bio_end(io->bio, 0);
+	return true;
+}
+
 void Snapshot::written(PendingRun &run)
 {
 	auto &write = static_cast<SnapshotWrite &>(run.operation);
@@ -242,13 +269,11 @@ void Snapshot::written(PendingRun &run)
 	bool visible = false;
 	bool fua = io.fua;
 
-	statistics_.writes++;
-	statistics_.written_chunks += run.run.count;
-	statistics_.write_us.add_us_since(run.since_ns);
 	if (write.error)
 		fail(Failure::io);
 	{
 		SpinGuard guard(origin_->lock());
+		count_written(run);
 		if (run.copying) {
 			run.copying = false;
 			copying_chunks_ -= run.run.count;

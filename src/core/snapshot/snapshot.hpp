@@ -126,7 +126,13 @@ public:
 
 	/* What becomes of a run.  Worker, no lock held. */
 	void copied(PendingRun &run, int error);
+	/* All data of a write to the snapshot is on the COW device, or something failed. */
 	void written(PendingRun &run);
+	/*
+	 * The same for one of whole chunks, in any context: ends its bio.  False, and
+	 * nothing done, if that needs the worker.
+	 */
+	bool written_whole(PendingRun &run);
 	void run_recorded(PendingRun &run, const Status &status);
 	/* Its readers were waited for @us microseconds. */
 	void run_settled(PendingRun &run, uint64_t us);
@@ -235,6 +241,7 @@ private:
 	uint64_t pending_behind(OldChunk chunk) const;
 	PendingRun *run_to_extend(CopyOut &copy_out, OldChunk chunk, NewChunk new_chunk) const;
 	void make_visible(PendingRun &run);
+	void count_written(const PendingRun &run);
 	/* store().prepare(), and what has to be known of it.  lock. */
 	Result<NewChunks> take_chunks(uint64_t wanted);
 	void look_at_low_water();

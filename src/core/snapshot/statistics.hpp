@@ -16,7 +16,7 @@ struct SnapshotStatistics {
 	uint64_t copies = 0;
 	uint64_t copied_chunks = 0;
 	Histogram copy_us;
-	/* Writes of the snapshot's user to chunks it did not have; the same. */
+	/* Writes of the snapshot's user to chunks it did not have; the same.  Changed under the lock. */
 	uint64_t writes = 0;
 	uint64_t written_chunks = 0;
 	Histogram write_us;
