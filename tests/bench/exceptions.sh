@@ -12,13 +12,6 @@ readonly LATENCY_NS=100000
 cow=''                      # set by make_device
 TOOK=0 ACTIVATION_1M=0
 
-# In kB, with the free pages that the processor keeps to itself
-mem_available()
-{
-	awk '$1 == "MemAvailable:" { kB += $2 } $1 == "count:" { kB += 4 * $2 } END { print kB }' \
-		/proc/meminfo /proc/zoneinfo
-}
-
 # timed NAME COMMAND...: how long it takes, in ms; in TOOK, in us
 timed()
 {

@@ -17,16 +17,21 @@ readonly ORIGIN_MB=256 COW_MB=64
 readonly SIZE=$((ORIGIN_MB * 2048))
 origin=''                   # set by make_device
 LATENCY='' CACHE_MB='' COUNT=0
+MEMORY=''                   # available before the snapshots were made
 
 # snapshots COUNT TYPE CHUNK: s1 ..., on devices c1 ...
 snapshots()
 {
 	local n cow
-	dmsetup suspend org
 	for ((n = 1; n <= $1; n++)); do
 		make_device "c$n" "$COW_MB" "$LATENCY" "$CACHE_MB"
 		cow=c$n
 		fill "${!cow}" "$COW_MB"
+	done
+	MEMORY=$(mem_available)
+	dmsetup suspend org
+	for ((n = 1; n <= $1; n++)); do
+		cow=c$n
 		dmsetup create "s$n" --table "0 $SIZE snapshot /dev/$origin /dev/${!cow} $2 $3"
 	done
 	dmsetup resume org
@@ -72,6 +77,8 @@ measure()
 	busy=$(busy_ns)
 	io "$@"
 	figure busy_ns $(($(busy_ns) - busy))
+	# What was kept for copies is still there, for less than a second
+	[ -z "$MEMORY" ] || figure memory_kib $((MEMORY - $(mem_available)))
 	cp /tmp/fio.json "/results/$SCENARIO.json"
 	read -r -a after_origin < <(counters "$origin")
 	read -r -a after_cow < <(counters "${cows[@]}")
@@ -89,7 +96,7 @@ clean()
 	for ((n = 1; n <= COUNT; n++)); do
 		dmsetup remove "s$n"
 	done
-	COUNT=0
+	COUNT=0 MEMORY=''
 	dmsetup remove org
 	if [[ $SCENARIO = thin-* ]]; then
 		dmsetup remove pool

@@ -58,6 +58,13 @@ count_of()
 	echo "${fields[$2]}"
 }
 
+# In kB, with the free pages that the processor keeps to itself
+mem_available()
+{
+	awk '$1 == "MemAvailable:" { kB += $2 } $1 == "count:" { kB += 4 * $2 } END { print kB }' \
+		/proc/meminfo /proc/zoneinfo
+}
+
 figure()
 {
 	printf 'figure %s %s %s\n' "$SCENARIO" "$1" "$2"
