@@ -59,9 +59,22 @@ struct dmsnap_request {
 static struct kmem_cache *request_cache;
 static struct workqueue_struct *write_zeros_queue;
 
-/* It is there so that init_on_alloc does not clear what is filled in anyway. */
+/*
+ * It is there so that init_on_alloc does not clear what is filled in anyway; the
+ * functions that mempool has for slab caches refuse one with it.
+ */
 static void construct_nothing(void *request)
 {
+}
+
+static void *request_alloc(gfp_t gfp, void *cache)
+{
+	return kmem_cache_alloc(cache, gfp);
+}
+
+static void request_free(void *request, void *cache)
+{
+	kmem_cache_free(cache, request);
 }
 
 int dmsnap_io_init(void)
@@ -91,7 +104,8 @@ int dmsnap_io_reserve(struct dmsnap_device *device)
 	err = bioset_init(&device->bios, DMSNAP_IO_RESERVE, 0, BIOSET_NEED_BVECS);
 	if (err)
 		return err;
-	err = mempool_init_slab_pool(&device->requests, DMSNAP_IO_RESERVE, request_cache);
+	err = mempool_init(&device->requests, DMSNAP_IO_RESERVE, request_alloc, request_free,
+			   request_cache);
 	if (err)
 		bioset_exit(&device->bios);
 	return err;

@@ -47,11 +47,22 @@ struct dmsnap_pool {
 };
 
 /*
- * Who takes an object out of a pool constructs it. But a kernel that clears what it
- * hands out (init_on_alloc) leaves a cache with a constructor alone.
+ * Who takes an object out of a pool constructs it.  But a kernel that clears what it
+ * hands out (init_on_alloc) leaves a cache with a constructor alone; and the
+ * functions that mempool has for slab caches refuse one.
  */
 static void construct_nothing(void *object)
 {
+}
+
+static void *object_alloc(gfp_t gfp, void *slab)
+{
+	return kmem_cache_alloc(slab, gfp);
+}
+
+static void object_free(void *object, void *slab)
+{
+	kmem_cache_free(slab, object);
 }
 
 static struct dmsnap_cache *cache_create(const char *name, size_t bytes)
@@ -134,7 +145,7 @@ struct dmsnap_pool *dmsnap_port_pool_create(const char *name, size_t bytes, unsi
 	pool->cache = cache_get(name, bytes);
 	if (!pool->cache)
 		goto free_pool;
-	if (mempool_init_slab_pool(&pool->objects, reserve, pool->cache->slab))
+	if (mempool_init(&pool->objects, reserve, object_alloc, object_free, pool->cache->slab))
 		goto put_cache;
 	return pool;
 

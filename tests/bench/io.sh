@@ -14,6 +14,7 @@
 # Of touch-open, a second, by latency and cache
 declare -rA RATE=(["100000 0"]=8000 ["1000000 0"]=3600 ["100000 64"]=6000 ["1000000 64"]=2100)
 readonly ORIGIN_MB=256 COW_MB=64
+TIMES=${TIMES:-1} SYMBOLS=${SYMBOLS:-}
 readonly SIZE=$((ORIGIN_MB * 2048))
 origin=''                   # set by make_device
 LATENCY='' CACHE_MB='' COUNT=0
@@ -64,9 +65,19 @@ busy_ns()
 	awk '/^now at/ { now = $3 } /idle_sleeptime/ { idle += $3 } END { printf "%.0f\n", now - idle }' /proc/timer_list
 }
 
-# measure DEVICE FIO_OPTIONS...
+# measure DEVICE FIO_OPTIONS...: $TIMES times as much as they say; $SYMBOLS: where the kernel's symbols go
 measure()
 {
+	local options=() loops=$TIMES option
+	for option; do
+		if [[ $option =~ ^--io_size=([0-9]+)(.)$ ]]; then
+			option=--io_size=$((BASH_REMATCH[1] * TIMES))${BASH_REMATCH[2]}
+			loops=1
+		fi
+		options+=("$option")
+	done
+	set -- "${options[@]}" --loops="$loops"
+
 	local cows=() n cow name before_origin before_cow after_origin after_cow busy
 	for ((n = 1; n <= COUNT; n++)); do
 		cow=c$n
@@ -80,6 +91,7 @@ measure()
 	# What was kept for copies is still there, for less than a second
 	[ -z "$MEMORY" ] || figure memory_kib $((MEMORY - $(mem_available)))
 	cp /tmp/fio.json "/results/$SCENARIO.json"
+	[ -z "$SYMBOLS" ] || cat /proc/kallsyms > "$SYMBOLS"
 	read -r -a after_origin < <(counters "$origin")
 	read -r -a after_cow < <(counters "${cows[@]}")
 	n=0

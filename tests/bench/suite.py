@@ -20,6 +20,8 @@ import argparse
 import dataclasses
 import filecmp
 import fnmatch
+import importlib.machinery
+import importlib.util
 import json
 import pathlib
 import shutil
@@ -35,6 +37,7 @@ from terminal import Durations, Terminal, clock  # noqa: E402  pylint: disable=w
 
 HERE = pathlib.Path(__file__).resolve().parent
 OUTPUT = TOP / "build/bench"
+SUITES = ("io", "exceptions", "merge")
 MODULES = ("in-tree", "ours")
 BOOT_SECONDS, SCENARIO_SECONDS = 15.0, 15.0    # a guess, for the estimate only
 TIME_LIMIT = 600.0                             # for each scenario
@@ -85,6 +88,14 @@ class Suite:
     usual: tuple = ()              # the scenarios that are played without --only; empty: all
     mem: int = 2048                # MB
     programs: tuple = ()           # each of NAME.cpp beside this file, for the guest; they have the core's format
+
+
+def load(name):
+    """The suite of tests/bench/NAME."""
+    loader = importlib.machinery.SourceFileLoader(f"bench_{name}", str(HERE / name))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module.SUITE
 
 
 class CannotRun(Exception):
@@ -191,21 +202,25 @@ class Bench:
         for (scenario, name), value in follower.figures.items():
             self.figures[kernel, module, scenario, name] = value
 
-    def run(self, after=0.0):
-        """Measures everything, prints the tables, and returns the exit code.
-
-        @after: seconds that what comes behind it will take, for the estimate
-        """
+    def prepare(self):
+        """Rather now than after some minutes: what the guests need."""
         for kernel, module in self.runs:
             parts = guests.guest_parts(kernel)
             if module == "ours":
-                guests.own_module(parts["RELEASE"])    # rather now than after some minutes
+                guests.own_module(parts["RELEASE"])
         OUTPUT.mkdir(parents=True, exist_ok=True)
         for name in self.suite.programs:
             subprocess.run(("g++-12", "-std=gnu++23", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-DFMT_HEADER_ONLY",
                             f"-I{TOP}/include", f"-I{TOP}/src/core", "-o", OUTPUT / name,
                             HERE / f"{name}.cpp", TOP / "tools/dmsnap/port.cpp",
                             *sorted((TOP / "src/core/format").glob("*.cpp"))), check=True)
+
+    def run(self, after=0.0):
+        """Measures everything, prints the tables, and returns the exit code.
+
+        @after: seconds that what comes behind it will take, for the estimate
+        """
+        self.prepare()
         problems = []
         self.terminal.line(f"guests to run: {len(self.runs)}, about {clock(self.expected(self.runs))}")
         for number, (kernel, module) in enumerate(self.runs):
@@ -274,6 +289,7 @@ class Bench:
     def rows(self):
         """Each figure as it goes into a file."""
         return [{"suite": self.suite.name, "kernel": kernel, "scenario": figure.scenario, "figure": figure.name,
+                 "release": guests.guest_parts(kernel)["RELEASE"],
                  **{module: self.figures.get((kernel, module, figure.scenario, figure.name)) for module in MODULES},
                  "limit": self.limit(kernel, figure), "kept": self.kept(kernel, figure)}
                 for kernel in self.options.kernel for figure in self.suite.figures

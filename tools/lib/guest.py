@@ -116,6 +116,7 @@ class Spec:
     smp: int = 2
     append: str = ""
     icount: bool = False
+    qemu: tuple = ()               # more options of QEMU's
     hung: int = 60                 # seconds until the kernel reports a blocked task
     mode: str = "job"              # job | shell
     root_image: str = ""           # of the own guest
@@ -286,7 +287,7 @@ class Guest:
             command += ["-accel", "tcg,thread=" + ("multi" if spec.smp > 1 else "single"), "-smp", str(spec.smp)]
         command += ["-kernel", parts["KERNEL"], "-initrd", str(initramfs), "-append", append,
                     "-serial", "mon:stdio",
-                    "-device", "virtio-serial-pci"]
+                    "-device", "virtio-serial-pci", *spec.qemu]
         if output_fd is not None:
             command += ["-chardev", f"file,id=output,path=/dev/fd/{output_fd}",
                         "-device", "virtserialport,chardev=output,name=dmsnap.output"]
