@@ -133,6 +133,20 @@ def table(figures, kernel, suite):
             + "\n".join(lines_of) + "</table>\n")
 
 
+def contention(rows):
+    """A table of what tests/bench/contention has written down."""
+    what = {"round": "all of it, s", "touch": "6 jobs write what is new, IOPS", "rewrite": "5 jobs write what is copied, IOPS",
+            "read": "5 jobs read a snapshot, IOPS"}
+    lines_of = []
+    for row in rows:
+        digits = 2 if row["figure"] == "round" else 0
+        cells = "".join(f"<td>{number(row[module]['median'], digits)} ({number(row[module]['quartiles'][0], digits)} to"
+                        f" {number(row[module]['quartiles'][1], digits)})</td>" for module in MODULES)
+        lines_of.append(f"<tr><td>{row['kernel']}: {what[row['figure']]}</td>{cells}<td>{row['ratio']:.2f}</td></tr>")
+    return ("<table><tr><th>median (quartiles)</th><th>in-tree</th><th>ours</th><th>ours / in-tree</th></tr>\n"
+            + "\n".join(lines_of) + "</table>\n")
+
+
 def write(path, rows, suites):
     """@suites: {name: Suite}"""
     figures = Figures(rows)
@@ -163,4 +177,8 @@ def write(path, rows, suites):
         for suite in suites.values():
             if text := table(figures, kernel, suite):
                 parts.append(f"<h2>Linux {kernel}: {html.escape(suite.name)}</h2>\n{text}")
+    beside = path.with_name("contention.json")
+    if beside.exists():
+        parts.append("<h2>Sixteen jobs at once on two processors, in real time: <code>tests/bench/contention</code></h2>\n"
+                     + contention(json.loads(beside.read_text())))
     path.write_text("\n".join(parts) + "\n")

@@ -88,6 +88,8 @@ PARTS = (
          90, "default", MODULES, ("tests/vm/power-cuts", "--count", "100"), 700),
     Part("guests", "tests in guests on both kernels", ("tests/vm/run",), 600, "default", MODULES,
          ("tests/vm/run", "--full"), 1500),
+    Part("bench", "nothing takes longer, or more I/Os, than is written down", ("tests/bench/regression", "--kernel", "6.12"), 90,
+         "default", MODULES, ("tests/bench/regression",), 180),
     Part("lvm2-suite", "LVM2's own tests of snapshots", ("tests/vm/lvm2-suite", "--kernel", "6.12"), 900, "full", MODULES),
     Part("package-root", "a Debian to install the packages in", ("tests/vm/package-root",), 240, "full"),
     Part("package", "the packages: installed, upgraded and removed, with snapshots in use", ("tests/vm/package",), 400,

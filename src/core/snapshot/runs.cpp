@@ -248,8 +248,7 @@ bool Snapshot::written_whole(PendingRun &run)
 	Io *io;
 	{
 		SpinGuard guard(origin_->lock());
-		if (!healthy() || write.writer->fua || !write.waiters.empty() ||
-		    origin_->any_held())
+		if (!healthy() || write.writer->fua || !write.waiters.empty())
 			return false;
 		io = std::exchange(write.writer, nullptr);
 		count_written(run);

@@ -181,6 +181,15 @@ TEST(SnapshotWrite, with_fua_it_is_durable_when_it_ends)
 	EXPECT_TRUE(bench.right(snap));
 }
 
+TEST(SnapshotWrite, of_whole_chunks_with_fua_is_durable_when_it_ends)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(snap, 8, 16, true), 0);
+	bench.crash();
+	EXPECT_TRUE(bench.right(snap));
+}
+
 TEST(SnapshotWrite, with_fua_to_a_lazy_chunk_it_commits)
 {
 	Bench bench;
@@ -229,6 +238,41 @@ TEST(SnapshotWrite, one_to_a_chunk_in_flight_waits_for_it)
 	snap.frozen.write(5, second);
 	EXPECT_EQ(snap.cow.counters().written_sectors, 8u + 3u);
 	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(SnapshotWrite, those_who_wait_for_one_of_whole_chunks_wait_no_longer_than_it_takes)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	auto first = bench.fresh(0, 8);
+	auto second = bench.fresh(2, 3);
+	uint64_t begun = bench.world.now_ns();
+	auto a = snap.mapped.start_write(0, first);
+	auto b = snap.mapped.start_write(2, second);
+	auto below = bench.start_write(0, 8);
+	EXPECT_EQ(snap.mapped.wait(a), 0);
+	EXPECT_EQ(snap.mapped.wait(b), 0);
+	EXPECT_EQ(bench.origin.wait(below), 0);
+	/* Long before a lazy commit. */
+	EXPECT_LT(bench.world.now_ns() - begun, 100'000'000u);
+	snap.frozen.write(0, first);
+	snap.frozen.write(2, second);
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(SnapshotWrite, of_whole_chunks_fails_when_the_snapshot_has_failed_meanwhile)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	snap.cow.hold(Op::write);
+	auto write = snap.mapped.start_write(0, bench.fresh(0, 8));
+	bench.disk.fail_nth(Op::read, 1);
+	auto below = bench.start_write(800, 8);
+	bench.world.settle();
+	snap.cow.release();
+	EXPECT_EQ(snap.mapped.wait(write), -5);
+	EXPECT_EQ(bench.origin.wait(below), 0);
+	EXPECT_EQ(snap.mapped.status(), "Invalid");
 }
 
 TEST(SnapshotWrite, one_to_a_chunk_being_copied_out_waits_for_it)
