@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "snapshot/commit_queue.hpp"
 
+#include <utility>
+
 #include "snapshot/pending_run.hpp"
 #include "snapshot/snapshot.hpp"
 
@@ -33,8 +35,10 @@ void CommitQueue::start()
 {
 	{
 		SpinGuard guard(lock_);
-		if (committing_)
+		if (committing_) {
+			again_ = true;
 			return;
+		}
 		batch_.entries.take_all(ready_);
 		batch_.entries.take_all(lazy_);
 		batch_waiters_.take_all(waiters_);
@@ -81,7 +85,7 @@ void CommitQueue::end(bool flushed)
 	{
 		SpinGuard guard(lock_);
 		committing_ = false;
-		if (!ready_.empty() || !waiters_.empty())
+		if (std::exchange(again_, false))
 			hurry();
 	}
 	while (CommitWaiter *waiter = waiters.pop_front())

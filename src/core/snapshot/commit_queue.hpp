@@ -71,6 +71,8 @@ private:
 	Entries lazy_;
 	Waiters waiters_;
 	bool committing_ = false;
+	/* Somebody, or the timer, wanted a commit meanwhile: another one has to follow. */
+	bool again_ = false;
 	Atomic<uint32_t> undurable_;
 
 	struct Batch : CommitBatch {

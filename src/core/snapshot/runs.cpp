@@ -248,7 +248,8 @@ bool Snapshot::written_whole(PendingRun &run)
 	Io *io;
 	{
 		SpinGuard guard(origin_->lock());
-		if (!healthy() || write.writer->fua || !write.waiters.empty())
+		/* Who is held may wait for one that counts as a copy: the origin's last chunk. */
+		if (!healthy() || write.writer->fua || !write.waiters.empty() || run.copying)
 			return false;
 		io = std::exchange(write.writer, nullptr);
 		count_written(run);

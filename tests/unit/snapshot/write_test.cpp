@@ -53,6 +53,18 @@ TEST(SnapshotWrite, the_chunk_at_the_end_of_the_origin_is_read_as_far_as_it_goes
 	EXPECT_TRUE(bench.right(snap));
 }
 
+TEST(SnapshotWrite, all_there_is_of_the_last_chunk_does_not_count_against_the_limit_for_ever)
+{
+	Bench bench(1001);
+	auto &snap = bench.add("P 16");
+	/* One copy at a time. */
+	bench.world.cow_threshold = 0;
+	ASSERT_EQ(bench.write(snap, 992, 9), 0);
+	ASSERT_EQ(bench.write(snap, 19, 2), 0);
+	ASSERT_EQ(bench.write(snap, 67, 2), 0);
+	EXPECT_TRUE(bench.right(snap));
+}
+
 TEST(SnapshotWrite, what_it_has_is_written_without_metadata)
 {
 	Bench bench;
@@ -170,6 +182,25 @@ TEST(SnapshotWrite, an_origin_write_elsewhere_takes_what_is_lazy_along)
 	snap.cow.reset_log();
 	ASSERT_EQ(snap.mapped.flush(), 0);
 	EXPECT_EQ(snap.cow.counters().fua_writes, 0u);
+}
+
+TEST(SnapshotWrite, an_origin_write_to_its_chunk_gets_the_commit_behind_the_one_under_way)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(snap, 800, 8), 0);
+	auto flush = snap.mapped.start_flush();
+	bench.world.run_until([&] { return snap.cow.counters().fua_writes == 1; });
+	auto data = bench.fresh(0, 8);
+	auto lazy = snap.mapped.start_write(0, data);
+	bench.world.run_until([&] { return lazy->done; });
+	snap.frozen.write(0, data);
+	ASSERT_FALSE(flush->done);
+	uint64_t begun = bench.world.now_ns();
+	EXPECT_EQ(bench.write(0, 8), 0);
+	/* Long before the timer of the lazy one. */
+	EXPECT_LT(bench.world.now_ns() - begun, 100'000'000u);
+	EXPECT_TRUE(bench.right(snap));
 }
 
 TEST(SnapshotWrite, with_fua_it_is_durable_when_it_ends)
