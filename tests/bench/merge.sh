@@ -151,7 +151,8 @@ for SCENARIO; do
 	wait-seq) merge_used "${ORIGIN_MB}m" 1 --rw=write --bs=1m --iodepth=4 ;;
 	# Few chunks and some users, so that enough writes hit a chunk which is just
 	# being merged: in-tree, merging one at a time, that is 3 writes for each user
-	wait-rand) merge_used 32m 4 --rw=randwrite --bs=4k --size=32m --iodepth=32 ;;
+	# So much that it is not over before the user has begun
+	wait-rand) merge_used 64m 4 --rw=randwrite --bs=4k --size=64m --iodepth=32 ;;
 	esac
 	drop_devices
 	echo "end $SCENARIO"
