@@ -14,6 +14,7 @@
 #include <linux/workqueue.h>
 
 #include "device.h"
+#include "slab.h"
 
 /* Calls, and bios, that each device can have in flight when memory is out. */
 #define DMSNAP_IO_RESERVE 4
@@ -59,28 +60,10 @@ struct dmsnap_request {
 static struct kmem_cache *request_cache;
 static struct workqueue_struct *write_zeros_queue;
 
-/*
- * It is there so that init_on_alloc does not clear what is filled in anyway; the
- * functions that mempool has for slab caches refuse one with it.
- */
-static void construct_nothing(void *request)
-{
-}
-
-static void *request_alloc(gfp_t gfp, void *cache)
-{
-	return kmem_cache_alloc(cache, gfp);
-}
-
-static void request_free(void *request, void *cache)
-{
-	kmem_cache_free(cache, request);
-}
-
 int dmsnap_io_init(void)
 {
-	request_cache = kmem_cache_create("dmsnap_request", sizeof(struct dmsnap_request),
-					  __alignof__(struct dmsnap_request), 0, construct_nothing);
+	request_cache = dmsnap_slab_create("dmsnap_request", sizeof(struct dmsnap_request),
+					   __alignof__(struct dmsnap_request));
 	if (!request_cache)
 		return -ENOMEM;
 	write_zeros_queue = alloc_workqueue("dmsnap_zero", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
@@ -104,8 +87,7 @@ int dmsnap_io_reserve(struct dmsnap_device *device)
 	err = bioset_init(&device->bios, DMSNAP_IO_RESERVE, 0, BIOSET_NEED_BVECS);
 	if (err)
 		return err;
-	err = mempool_init(&device->requests, DMSNAP_IO_RESERVE, request_alloc, request_free,
-			   request_cache);
+	err = dmsnap_slab_reserve(&device->requests, DMSNAP_IO_RESERVE, request_cache);
 	if (err)
 		bioset_exit(&device->bios);
 	return err;

@@ -16,6 +16,8 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "slab.h"
+
 static_assert(PAGE_SIZE == DMSNAP_PAGE_SIZE);
 
 #define DMSNAP_ALLOC_ALIGN 16
@@ -46,15 +48,17 @@ struct dmsnap_pool {
 	mempool_t objects;
 };
 
-/*
- * Who takes an object out of a pool constructs it.  But a kernel that clears what it
- * hands out (init_on_alloc) leaves a cache with a constructor alone; and the
- * functions that mempool has for slab caches refuse one.
- */
+/* A cache with a constructor is left alone by init_on_alloc. */
 static void construct_nothing(void *object)
 {
 }
 
+struct kmem_cache *dmsnap_slab_create(const char *name, size_t bytes, size_t align)
+{
+	return kmem_cache_create(name, bytes, align, 0, construct_nothing);
+}
+
+/* The functions that mempool has for slab caches refuse one with a constructor. */
 static void *object_alloc(gfp_t gfp, void *slab)
 {
 	return kmem_cache_alloc(slab, gfp);
@@ -63,6 +67,11 @@ static void *object_alloc(gfp_t gfp, void *slab)
 static void object_free(void *object, void *slab)
 {
 	kmem_cache_free(slab, object);
+}
+
+int dmsnap_slab_reserve(mempool_t *pool, int count, struct kmem_cache *slab)
+{
+	return mempool_init(pool, count, object_alloc, object_free, slab);
 }
 
 static struct dmsnap_cache *cache_create(const char *name, size_t bytes)
@@ -145,7 +154,7 @@ struct dmsnap_pool *dmsnap_port_pool_create(const char *name, size_t bytes, unsi
 	pool->cache = cache_get(name, bytes);
 	if (!pool->cache)
 		goto free_pool;
-	if (mempool_init(&pool->objects, reserve, object_alloc, object_free, pool->cache->slab))
+	if (dmsnap_slab_reserve(&pool->objects, reserve, pool->cache->slab))
 		goto put_cache;
 	return pool;
 
