@@ -148,7 +148,7 @@ Snapshot::Verdict Snapshot::judge_write(Io &io, bool may_cut)
 		return {Kind::fail};
 
 	OldChunk chunk{chunk_size_.chunk_of(io.sector)};
-	PendingRun *run = pending_at(chunk);
+	auto [run, free] = pending_around(chunk);
 	if (run && !run->visible) {
 		if (may_cut)
 			io.cut(chunk_size_.first_sector(run->old_end().value));
@@ -163,7 +163,6 @@ Snapshot::Verdict Snapshot::judge_write(Io &io, bool may_cut)
 		return {io.fua && commits_->undurable() ? Kind::go_and_commit : Kind::go,
 			fate.new_begin};
 	}
-	uint64_t free = pending_behind(chunk);
 	return begin_write(io, chunk, fate.count < free ? fate.count : free, may_cut);
 }
 

@@ -63,17 +63,11 @@ void Snapshot::trace_batch(dmsnap_trace_kind kind, uint64_t count, uint64_t us, 
 	dmsnap_port_trace(&trace);
 }
 
-PendingRun *Snapshot::pending_at(OldChunk chunk) const
+Snapshot::Pending Snapshot::pending_around(OldChunk chunk) const
 {
-	PendingRun *run = pending_.find_around(chunk.value).before;
-	return run && chunk < run->old_end() ? run : nullptr;
-}
-
-/* How many chunks from @chunk, which is not pending, until one is. */
-uint64_t Snapshot::pending_behind(OldChunk chunk) const
-{
-	PendingRun *run = pending_.find_around(chunk.value).behind;
-	return run ? run->run.old_begin - chunk : UINT64_MAX;
+	auto [before, behind] = pending_.find_around(chunk.value);
+	return {before && chunk < before->old_end() ? before : nullptr,
+		behind ? behind->run.old_begin - chunk : UINT64_MAX};
 }
 
 uint64_t Snapshot::safe_until(uint64_t sector, uint64_t end) const
@@ -98,12 +92,11 @@ OriginFate Snapshot::fate_at(uint64_t sector, uint64_t end) const
 	OldChunk chunk{chunk_size_.chunk_of(sector)};
 	uint64_t wanted = chunk_size_.chunk_of(watched_end(end) - 1) - chunk.value + 1;
 
-	auto [before, behind] = pending_.find_around(chunk.value);
-	if (before && chunk < before->old_end())
-		return {OriginFate::Kind::pending,
-			chunk_size_.first_sector(before->old_end().value), before};
+	auto [run, free] = pending_around(chunk);
+	if (run)
+		return {OriginFate::Kind::pending, chunk_size_.first_sector(run->old_end().value),
+			run};
 
-	uint64_t free = behind ? behind->run.old_begin - chunk : UINT64_MAX;
 	Fate fate = table_->find(chunk, wanted < free ? wanted : free);
 	uint64_t until = chunk_size_.first_sector(chunk.value + fate.count);
 	/* A run that was lost after it had become visible is in the table, but in no store. */
@@ -195,7 +188,7 @@ PendingRun *Snapshot::run_to_extend(CopyOut &copy_out, OldChunk chunk, NewChunk 
 {
 	if (chunk.value == 0)
 		return nullptr;
-	PendingRun *run = pending_at(chunk - 1);
+	PendingRun *run = pending_around(chunk - 1).run;
 	if (!run || &run->operation != &copy_out || run->run.new_end() != new_chunk)
 		return nullptr;
 	return run;

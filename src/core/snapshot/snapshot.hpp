@@ -237,8 +237,13 @@ private:
 	/* Runs. */
 	uint64_t watched_end(uint64_t end) const { return end < sectors_ ? end : sectors_; }
 	void trace(dmsnap_trace_kind kind, const PendingRun &run, uint64_t us, bool failed) const;
-	PendingRun *pending_at(OldChunk chunk) const;
-	uint64_t pending_behind(OldChunk chunk) const;
+	struct Pending {
+		/* That has the chunk, or nullptr. */
+		PendingRun *run;
+		/* How many chunks from it, if it is not pending, until one is. */
+		uint64_t free;
+	};
+	Pending pending_around(OldChunk chunk) const;
 	PendingRun *run_to_extend(CopyOut &copy_out, OldChunk chunk, NewChunk new_chunk) const;
 	void make_visible(PendingRun &run);
 	void count_written(const PendingRun &run);

@@ -12,6 +12,18 @@ namespace {
 using user::Mapped;
 using user::Op;
 
+/* Begins a commit, and writes to chunk 0 what is there before the commit has ended.  The commit's flush. */
+Mapped::Handle write_beside_a_commit(Bench &bench, Bench::Snap &snap)
+{
+	auto flush = snap.mapped.start_flush();
+	bench.world.run_until([&] { return snap.cow.counters().fua_writes == 1; });
+	auto data = bench.fresh(0, 8);
+	auto write = snap.mapped.start_write(0, data);
+	bench.world.run_until([&] { return write->done; });
+	snap.frozen.write(0, data);
+	return flush;
+}
+
 TEST(SnapshotWrite, whole_chunks_go_straight_to_the_cow_device)
 {
 	Bench bench;
@@ -121,13 +133,8 @@ TEST(SnapshotWrite, a_flush_behind_a_commit_under_way_flushes_too)
 	Bench bench;
 	auto &snap = bench.add("P 8");
 	ASSERT_EQ(bench.write(snap, 0, 8), 0);
-	auto first = snap.mapped.start_flush();
-	bench.world.run_until([&] { return snap.cow.counters().fua_writes == 1; });
 	/* Completes while the commit is in its write: only a later flush covers it. */
-	auto data = bench.fresh(0, 8);
-	auto write = snap.mapped.start_write(0, data);
-	bench.world.run_until([&] { return write->done; });
-	snap.frozen.write(0, data);
+	auto first = write_beside_a_commit(bench, snap);
 	ASSERT_EQ(snap.mapped.flush(), 0);
 	bench.crash();
 	EXPECT_TRUE(bench.right(snap));
@@ -189,12 +196,7 @@ TEST(SnapshotWrite, an_origin_write_to_its_chunk_gets_the_commit_behind_the_one_
 	Bench bench;
 	auto &snap = bench.add("P 8");
 	ASSERT_EQ(bench.write(snap, 800, 8), 0);
-	auto flush = snap.mapped.start_flush();
-	bench.world.run_until([&] { return snap.cow.counters().fua_writes == 1; });
-	auto data = bench.fresh(0, 8);
-	auto lazy = snap.mapped.start_write(0, data);
-	bench.world.run_until([&] { return lazy->done; });
-	snap.frozen.write(0, data);
+	auto flush = write_beside_a_commit(bench, snap);
 	ASSERT_FALSE(flush->done);
 	uint64_t begun = bench.world.now_ns();
 	EXPECT_EQ(bench.write(0, 8), 0);
