@@ -98,6 +98,17 @@ def load(name):
     return module.SUITE
 
 
+def prepared_guest(place, spec, files, command):
+    """A guest whose job is @command of the shell's, with @files in /job; its results are in @place/results."""
+    shutil.rmtree(place, ignore_errors=True)
+    (place / "job").mkdir(parents=True)
+    (place / "results").mkdir()
+    for path in files:
+        shutil.copy(path, place / "job")
+    (place / "job/main").write_text(f"{command}\n")
+    return guests.Guest(spec, place / "job", place / "results", place / "console.log")
+
+
 class CannotRun(Exception):
     """Something could not be measured, or not be believed; the text says why."""
 
@@ -167,17 +178,10 @@ class Bench:
 
     def measure(self, kernel, module, after):
         place = OUTPUT / self.suite.name / f"{kernel}-{module}"
-        shutil.rmtree(place, ignore_errors=True)
-        (place / "job").mkdir(parents=True)
-        for name in ("lib.sh", f"{self.suite.name}.sh"):
-            shutil.copy(HERE / name, place / "job")
-        for name in self.suite.programs:
-            shutil.copy(OUTPUT / name, place / "job")
-        (place / "job/main").write_text(f"exec bash /job/{self.suite.name}.sh {' '.join(self.options.only)}\n")
+        files = [HERE / "lib.sh", HERE / f"{self.suite.name}.sh", *(OUTPUT / name for name in self.suite.programs)]
+        guest = prepared_guest(place, guests.Spec(kernel=kernel, module=module, icount=True, mem=self.suite.mem), files,
+                               f"exec bash /job/{self.suite.name}.sh {' '.join(self.options.only)}")
         results = place / "results"
-        results.mkdir()
-        spec = guests.Spec(kernel=kernel, module=module, icount=True, mem=self.suite.mem)
-        guest = guests.Guest(spec, place / "job", results, place / "console.log")
         with self.terminal.wait(f"{kernel} {module}", self.expected([(kernel, module)]), after or 1.0) as wait:
             follower = Follower(results, wait, self.scenarios(kernel, module))
             try:
