@@ -36,24 +36,77 @@ template <typename T> constexpr T greater(T a, T b)
 	return a < b ? b : a;
 }
 
+/* Two short entries side by side. */
+using Pair [[gnu::may_alias]] = uint64_t;
+
+template <typename T> constexpr bool has_pairs = 2 * sizeof(T) == sizeof(Pair);
+
+/*
+ * One store for two entries.  It is aligned, so a reader finds each of them old or new;
+ * where they come from need not be, for nobody else writes.
+ */
+template <typename T> void move_pair(Atomic<T> *to, const Atomic<T> *from)
+{
+	Pair pair;
+	__builtin_memcpy(&pair, from, sizeof(pair));
+	__atomic_store_n(reinterpret_cast<Pair *>(to), pair, __ATOMIC_RELAXED);
+}
+
+template <typename T> bool at_pair(const Atomic<T> *entry)
+{
+	return reinterpret_cast<uintptr_t>(entry) % sizeof(Pair) == 0;
+}
+
+template <typename T> void move_entry(Atomic<T> *to, const Atomic<T> *from)
+{
+	if constexpr (std::is_pointer_v<T>)
+		to->store_release(from->load_relaxed());
+	else
+		to->store_relaxed(from->load_relaxed());
+}
+
+/* From the last on: for a target further up in the same array. */
+template <typename T> void move_up(Atomic<T> *to, const Atomic<T> *from, size_t count)
+{
+	if constexpr (has_pairs<T>) {
+		if (count > 0 && !at_pair(to + count)) {
+			--count;
+			move_entry(to + count, from + count);
+		}
+#pragma GCC unroll 8
+		for (; count > 1; count -= 2)
+			move_pair(to + count - 2, from + count - 2);
+	}
+#pragma GCC unroll 8
+	for (; count > 0; --count)
+		move_entry(to + count - 1, from + count - 1);
+}
+
+/* From the first on. */
+template <typename T> void move_down(Atomic<T> *to, const Atomic<T> *from, size_t count)
+{
+	size_t i = 0;
+	if constexpr (has_pairs<T>) {
+		if (count > 0 && !at_pair(to)) {
+			move_entry(to, from);
+			++i;
+		}
+#pragma GCC unroll 8
+		for (; i + 1 < count; i += 2)
+			move_pair(to + i, from + i);
+	}
+#pragma GCC unroll 8
+	for (; i < count; ++i)
+		move_entry(to + i, from + i);
+}
+
 /* The entries may be of one array, and overlap. */
 template <typename T> void move_entries(Atomic<T> *to, const Atomic<T> *from, uint32_t count)
 {
-	auto move_entry = [&](uint32_t i) {
-		if constexpr (std::is_pointer_v<T>)
-			to[i].store_release(from[i].load_relaxed());
-		else
-			to[i].store_relaxed(from[i].load_relaxed());
-	};
-	if (to > from) {
-#pragma GCC unroll 8
-		for (uint32_t i = count; i > 0; --i)
-			move_entry(i - 1);
-	} else {
-#pragma GCC unroll 8
-		for (uint32_t i = 0; i < count; ++i)
-			move_entry(i);
-	}
+	if (to > from)
+		move_up(to, from, count);
+	else
+		move_down(to, from, count);
 }
 
 template <typename New>
