@@ -4,11 +4,13 @@
 # The guest's part of tests/bench/contention: the same work with one module and the
 # other in turn, by sixteen jobs at once.
 #
-# usage: bash contention.sh ROUNDS
+# usage: bash contention.sh ROUNDS [MODULE]
+#
+# With MODULE (ours or in-tree) only that one, and the kernel's symbols in the end.
 
 . /job/lib.sh
 
-readonly ROUNDS=$1
+readonly ROUNDS=$1 MODULE=${2:-}
 readonly ORIGIN_MB=256 COW_MB=96 LATENCY=10000
 readonly SIZE=$((ORIGIN_MB * 2048)) REWRITTEN_MB=32
 readonly TOUCHES=1000 READS=2500 REWRITES=2500     # each of the jobs
@@ -81,8 +83,10 @@ for name in cow1 cow2; do
 done
 work > /tmp/work
 for ((number = 0; number < ROUNDS; number++)); do
+	if [ -n "$MODULE" ]; then
+		round "$MODULE" "$number"
 	# Who was second is first the next time, so that what changes slowly weighs on neither
-	if ((number % 2)); then
+	elif ((number % 2)); then
 		round ours "$number"
 		round in-tree "$number"
 	else
@@ -90,3 +94,6 @@ for ((number = 0; number < ROUNDS; number++)); do
 		round ours "$number"
 	fi
 done
+if [ -n "$MODULE" ]; then
+	cat /proc/kallsyms > /results/kallsyms
+fi

@@ -14,11 +14,11 @@
 # Of touch-open, a second, by latency and cache
 declare -rA RATE=(["100000 0"]=8000 ["1000000 0"]=3600 ["100000 64"]=6000 ["1000000 64"]=2100)
 readonly ORIGIN_MB=256 COW_MB=64
-TIMES=${TIMES:-1} SYMBOLS=${SYMBOLS:-}
+TIMES=${TIMES:-1} SYMBOLS=${SYMBOLS:-} PEAK=${PEAK:-}
 readonly SIZE=$((ORIGIN_MB * 2048))
 origin=''                   # set by make_device
 LATENCY='' CACHE_MB='' COUNT=0
-MEMORY=''                   # available before the snapshots were made
+BEFORE=''                   # the kernel's memory before the snapshots were made
 
 # snapshots COUNT TYPE CHUNK: s1 ..., on devices c1 ...
 snapshots()
@@ -29,7 +29,7 @@ snapshots()
 		cow=c$n
 		fill "${!cow}" "$COW_MB"
 	done
-	MEMORY=$(mem_available)
+	BEFORE=$(kernel_kib)
 	dmsetup suspend org
 	for ((n = 1; n <= $1; n++)); do
 		cow=c$n
@@ -65,6 +65,49 @@ busy_ns()
 	awk '/^now at/ { now = $3 } /idle_sleeptime/ { idle += $3 } END { printf "%.0f\n", now - idle }' /proc/timer_list
 }
 
+# The memory that is nobody's file, program or free, so the kernel's; with bash alone, for a process more
+# would be memory more
+kernel_kib()
+{
+	local lines line fields pages=0
+	mapfile -t lines < /proc/zoneinfo
+	for line in "${lines[@]}"; do
+		read -r -a fields <<< "$line"
+		case ${fields[*]:0:2} in
+		'managed '*) ((pages += fields[1])) || true ;;
+		'pages free') ((pages -= fields[2])) || true ;;
+		nr_anon_pages* | nr_file_pages* | count:*) ((pages -= fields[1])) || true ;;
+		esac
+	done
+	echo $((4 * pages))
+}
+
+# From here to peak(): the most that the kernel has in use, beyond what was before the snapshots were made
+watch_peak()
+{
+	[ -n "$PEAK" ] || return 0
+	BEFORE=${BEFORE:-$(kernel_kib)}
+	rm -f /tmp/peak
+	touch /tmp/watching
+	(
+		most=0
+		while [ -e /tmp/watching ]; do
+			now=$(kernel_kib)
+			((now <= most)) || most=$now
+			pause 0.002
+		done
+		echo "$most" > /tmp/peak
+	) &
+}
+
+peak()
+{
+	[ -n "$PEAK" ] || return 0
+	rm /tmp/watching
+	wait
+	figure peak_kib $(($(< /tmp/peak) - BEFORE))
+}
+
 # measure DEVICE FIO_OPTIONS...: $TIMES times as much as they say; $SYMBOLS: where the kernel's symbols go
 measure()
 {
@@ -86,10 +129,10 @@ measure()
 	read -r -a before_origin < <(counters "$origin")
 	read -r -a before_cow < <(counters "${cows[@]}")
 	busy=$(busy_ns)
+	watch_peak
 	io "$@"
 	figure busy_ns $(($(busy_ns) - busy))
-	# What was kept for copies is still there, for less than a second
-	[ -z "$MEMORY" ] || figure memory_kib $((MEMORY - $(mem_available)))
+	peak
 	cp /tmp/fio.json "/results/$SCENARIO.json"
 	[ -z "$SYMBOLS" ] || cat /proc/kallsyms > "$SYMBOLS"
 	read -r -a after_origin < <(counters "$origin")
@@ -108,7 +151,7 @@ clean()
 	for ((n = 1; n <= COUNT; n++)); do
 		dmsetup remove "s$n"
 	done
-	COUNT=0 MEMORY=''
+	COUNT=0 BEFORE=''
 	dmsetup remove org
 	if [[ $SCENARIO = thin-* ]]; then
 		dmsetup remove pool

@@ -88,6 +88,8 @@ class Suite:
     usual: tuple = ()              # the scenarios that are played without --only; empty: all
     mem: int = 2048                # MB
     programs: tuple = ()           # each of NAME.cpp beside this file, for the guest; they have the core's format
+    # Figures that are measured in a guest of their own, where $PEAK is set: looking would slow down the others
+    peaks: tuple = ()
 
 
 def load(name):
@@ -107,6 +109,18 @@ def prepared_guest(place, spec, files, command):
         shutil.copy(path, place / "job")
     (place / "job/main").write_text(f"{command}\n")
     return guests.Guest(spec, place / "job", place / "results", place / "console.log")
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A guest."""
+    kernel: str
+    module: str
+    peak: bool                     # for the suite's peaks only
+    scenarios: tuple
+
+    def name(self, between=" "):
+        return between.join((self.kernel, self.module, *(["peak"] if self.peak else [])))
 
 
 class CannotRun(Exception):
@@ -163,33 +177,41 @@ class Bench:
         self.terminal = Terminal()
         self.durations = Durations()
         self.figures = {}          # (kernel, module, scenario, name) -> number
-        self.runs = [(kernel, module) for kernel in options.kernel for module in options.module]
+        self.runs = [Run(kernel, module, peak, tuple(only)) for kernel in options.kernel for module in options.module
+                     for peak, only in ((False, options.only), (True, self.with_peaks())) if only]
 
-    def duration_name(self, kernel, module, scenario):
-        return f"bench/{self.suite.name} {kernel} {module} {scenario}"
+    def with_peaks(self):
+        """The scenarios that are to be played once more for their peaks."""
+        if not (self.suite.peaks and self.options.peaks):
+            return []
+        have = {figure.scenario for figure in self.suite.figures if figure.name in self.suite.peaks}
+        return [name for name in self.options.only if name in have]
 
-    def scenarios(self, kernel, module):
+    def duration_name(self, run, scenario):
+        return f"bench/{self.suite.name} {run.name()} {scenario}"
+
+    def usual_seconds(self, run):
         """The seconds that each will take here."""
-        return {name: self.durations.get(self.duration_name(kernel, module, name), SCENARIO_SECONDS)
-                for name in self.options.only}
+        return {name: self.durations.get(self.duration_name(run, name), SCENARIO_SECONDS) for name in run.scenarios}
 
     def expected(self, runs):
-        return sum(BOOT_SECONDS + sum(self.scenarios(kernel, module).values()) for kernel, module in runs)
+        return sum(BOOT_SECONDS + sum(self.usual_seconds(run).values()) for run in runs)
 
-    def measure(self, kernel, module, after):
-        place = OUTPUT / self.suite.name / f"{kernel}-{module}"
+    def measure(self, run, after):
+        place = OUTPUT / self.suite.name / run.name("-")
         files = [HERE / "lib.sh", HERE / f"{self.suite.name}.sh", *(OUTPUT / name for name in self.suite.programs)]
-        guest = prepared_guest(place, guests.Spec(kernel=kernel, module=module, icount=True, mem=self.suite.mem), files,
-                               f"exec bash /job/{self.suite.name}.sh {' '.join(self.options.only)}")
+        guest = prepared_guest(place, guests.Spec(kernel=run.kernel, module=run.module, icount=True, mem=self.suite.mem), files,
+                               f"export PEAK={'1' if run.peak else ''}\n"
+                               f"exec bash /job/{self.suite.name}.sh {' '.join(run.scenarios)}")
         results = place / "results"
-        with self.terminal.wait(f"{kernel} {module}", self.expected([(kernel, module)]), after or 1.0) as wait:
-            follower = Follower(results, wait, self.scenarios(kernel, module))
+        with self.terminal.wait(run.name(), self.expected([run]), after or 1.0) as wait:
+            follower = Follower(results, wait, self.usual_seconds(run))
             try:
-                outcome = guest.run(follower, TIME_LIMIT * len(self.options.only))
+                outcome = guest.run(follower, TIME_LIMIT * len(run.scenarios))
             finally:
                 for image in (*results.glob("*.before"), *results.glob("*.after")):
                     image.unlink()
-        what = f"{module} on {kernel}"
+        what = f"{run.module} on {run.kernel}"
         if not outcome.ok:
             raise CannotRun("\n    ".join([f"{what}: {outcome.reason}", *follower.other[-20:], *outcome.lines[:40],
                                            f"log: {place / 'console.log'}"]))
@@ -198,19 +220,20 @@ class Bench:
         if follower.unequal:
             raise CannotRun(f"{what}: after the merge the origin is not what the snapshot was: "
                             + ", ".join(follower.unequal))
-        for scenario in self.options.only:
+        for scenario in run.scenarios:
             told = {name: value for (of, name), value in follower.figures.items() if of == scenario}
             for name, value in self.suite.read_results(results, scenario, told).items():
                 follower.figures[scenario, name] = value
-            self.durations.set(self.duration_name(kernel, module, scenario), follower.seconds[scenario])
+            self.durations.set(self.duration_name(run, scenario), follower.seconds[scenario])
         for (scenario, name), value in follower.figures.items():
-            self.figures[kernel, module, scenario, name] = value
+            if (name in self.suite.peaks) == run.peak:
+                self.figures[run.kernel, run.module, scenario, name] = value
 
     def prepare(self):
         """Rather now than after some minutes: what the guests need."""
-        for kernel, module in self.runs:
-            parts = guests.guest_parts(kernel)
-            if module == "ours":
+        for run in self.runs:
+            parts = guests.guest_parts(run.kernel)
+            if run.module == "ours":
                 guests.own_module(parts["RELEASE"])
         OUTPUT.mkdir(parents=True, exist_ok=True)
         for name in self.suite.programs:
@@ -227,9 +250,9 @@ class Bench:
         self.prepare()
         problems = []
         self.terminal.line(f"guests to run: {len(self.runs)}, about {clock(self.expected(self.runs))}")
-        for number, (kernel, module) in enumerate(self.runs):
+        for number, run in enumerate(self.runs):
             try:
-                self.measure(kernel, module, self.expected(self.runs[number + 1:]) + after)
+                self.measure(run, self.expected(self.runs[number + 1:]) + after)
             except CannotRun as problem:
                 problems.append(str(problem))
         missed = sum(self.table(kernel) for kernel in self.options.kernel)
@@ -312,6 +335,8 @@ def parse_options(suite):
     parser.add_argument("--module", action="append", choices=MODULES, help="only this one (default: both)")
     parser.add_argument("--only", action="append", metavar="SCENARIO",
                         help="only this scenario, or those that match a pattern as of the shell; may be given again")
+    if suite.peaks:
+        parser.add_argument("--peaks", action="store_true", help=f"play it once more, for {', '.join(suite.peaks)}")
     parser.add_argument("--json", metavar="FILE", help="write the figures there too")
     options = parser.parse_args()
     options.kernel = options.kernel or list(guests.KERNELS)

@@ -35,8 +35,8 @@ def unit(name, tests):
     return Stage(name, "unit-build", ("build/unit/unit-tests", "--gtest_fail_fast", f"--gtest_filter={tests}"), *GTEST)
 
 
-# The simulator names no test: what it says is wrong stands for one.
-SAYS = (re.compile(r"(?!)"), re.compile(r"FAIL: ([^:\d\n]{1,60})"), DIES)
+# The simulator names no test: what it says is wrong, without the device and the history, stands for one.
+SAYS = (re.compile(r"(?!)"), re.compile(r"FAIL: (?:\S+: )*(.{1,60}?)(?:: \d.*)?$"), DIES)
 SIM = ("build/unit/sim", "--runs", "3000", "--jobs", "1", "--no-shrink")
 
 STAGES = (unit("unit", "-" + ":".join(SLOW.values())), *(unit(name, tests) for name, tests in SLOW.items()),

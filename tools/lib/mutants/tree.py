@@ -28,12 +28,15 @@ def remove(tree):
 
 
 def forget(tree, path):
-    """Removes what was built of @path, as some tools write over what is there."""
+    """Removes what was built of @path, as some tools write over what is there.
+
+    The precompiled header is of nobody's headers but the libraries'.
+    """
     for depends in (tree / "build/unit").rglob("*.d"):
         if str(path) in depends.read_text().split():
             depends.with_suffix(".o").unlink()
     for made in (tree / "build/unit").iterdir():
-        if made.is_file() and not made.name.startswith("."):
+        if made.is_file() and not made.name.startswith((".", "precompiled.")):
             made.unlink()
 
 

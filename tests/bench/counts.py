@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Instructions that a guest has executed, by function: a plugin of QEMU's counts them,
+also with interrupts off, where a profiler of the guest's sees nothing.
+"""
+
+import bisect
+import collections
+import subprocess
+
+from suite import HERE
+
+KERNEL_HALF = 1 << 63
+
+
+def build_plugin(folder):
+    """Returns the path of the plugin, made in @folder."""
+    plugin = folder / "plugin.so"
+    subprocess.run(("gcc-12", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-fvisibility=hidden",
+                    "-o", plugin, HERE / "profile-plugin.c"), check=True)
+    return plugin
+
+
+def qemu_options(plugin, folder):
+    """For a guest whose counts go to @folder."""
+    return "-plugin", f"{plugin},output={folder / 'blocks'}"
+
+
+def read_counts(folder):
+    """By function; the guest has copied its /proc/kallsyms to results/kallsyms."""
+    symbols = sorted((int(address, 16), " ".join(words)) for address, kind, *words in
+                     map(str.split, (folder / "results/kallsyms").read_text().splitlines()) if kind in "tTwW")
+    addresses = [address for address, _ in symbols]
+    functions = collections.Counter()
+    for line in (folder / "blocks").read_text().splitlines():
+        address, instructions, executions = (int(word, base) for word, base in zip(line.split(), (16, 10, 10)))
+        name = symbols[bisect.bisect(addresses, address) - 1][1] if address >= KERNEL_HALF else "(programs)"
+        functions[name] += instructions * executions
+    return functions
