@@ -292,7 +292,7 @@ void ExceptionTable::insert(const Run &run)
 	else
 		insert_into_tree<uint32_t>(run);
 	end_change();
-	trim();
+	trim_if_many();
 }
 
 void ExceptionTable::begin_change()
@@ -320,7 +320,7 @@ void ExceptionTable::erase(OldChunk begin, uint64_t count)
 	else
 		erase_from_tree<uint32_t>(begin.value, begin.value + count);
 	end_change();
-	trim();
+	trim_if_many();
 }
 
 template <typename New> void ExceptionTable::erase_from_tree(uint64_t begin, uint64_t end)
@@ -605,7 +605,7 @@ void ExceptionTable::unreserve()
 {
 	DMSNAP_ASSERT(reservations_ > 0);
 	--reservations_;
-	trim();
+	trim_if_many();
 }
 
 /*
@@ -652,14 +652,17 @@ void ExceptionTable::drop_spare()
 	pages_.store_relaxed(pages_.load_relaxed() - 1);
 }
 
-/* Gives pages back once there are many more than needed, so as not to get them again at once. */
 void ExceptionTable::trim()
 {
 	const size_t enough = pages_for(reservations_) + held_back;
-	if (spares_ <= enough + held_back)
-		return;
 	while (spares_ > enough)
 		drop_spare();
+}
+
+void ExceptionTable::trim_if_many()
+{
+	if (spares_ > kept && spares_ > pages_for(reservations_) + kept)
+		trim();
 }
 
 } // namespace dmsnap

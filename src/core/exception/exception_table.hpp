@@ -109,6 +109,12 @@ public:
 	void unreserve();
 
 	/*
+	 * Frees the pages that no reservation needs and that are not held back.  As long
+	 * as work goes on some are kept, for it will need them again.  Context: any.
+	 */
+	void trim();
+
+	/*
 	 * Adds a run of up to run_limit chunks, none of which is mapped yet, and uses
 	 * up one reservation.  Joins it with the run before and the run behind it
 	 * where both old and new numbers go on.
@@ -136,6 +142,8 @@ private:
 	template <typename T, typename... Args> friend Result<Owned<T>> make_owned(Args &&...args);
 	friend class TableLoader;
 
+	/* Pages beyond those needed that trim() is left to free: for 96 inserts at once. */
+	static constexpr size_t kept = 4 * held_back;
 	/* Of nodes; a tree with more levels would fill any memory. */
 	static constexpr unsigned int max_levels = 7;
 
@@ -186,7 +194,7 @@ private:
 	bool add_spare(dmsnap_alloc_mode mode);
 	void *take_spare();
 	void drop_spare();
-	void trim();
+	void trim_if_many();
 
 	uint64_t new_limit_;
 	Atomic<uint32_t> sequence_;

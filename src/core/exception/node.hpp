@@ -113,20 +113,21 @@ constexpr uint32_t slots_for(const Run &run)
 	return run.count == 1 ? 1 : 2;
 }
 
-/* Number of entries of an ascending array that are <= @key. */
+/*
+ * Number of entries of an ascending array that are <= @key.  Each step is a move under a
+ * condition, for where to go is as good as random, and a jump mostly foretold wrong.
+ */
 template <typename T> uint32_t count_up_to(const Atomic<T> *array, uint32_t size, T key)
 {
-	uint32_t begin = 0;
-	while (size > 0) {
-		const uint32_t half = size / 2;
-		if (array[begin + half].load_relaxed() <= key) {
-			begin += half + 1;
-			size -= half + 1;
-		} else {
-			size = half;
-		}
+	if (size == 0)
+		return 0;
+	const Atomic<T> *begin = array;
+	for (size_t left = size; left > 1;) {
+		const size_t half = left / 2;
+		begin += begin[half - 1].load_relaxed() <= key ? half : 0;
+		left -= half;
 	}
-	return begin;
+	return static_cast<uint32_t>(begin - array) + (begin->load_relaxed() <= key);
 }
 
 /* Which child of a node with @count children leads to @key. */
@@ -141,7 +142,8 @@ template <typename New> uint32_t slots_up_to(const Leaf<New> &leaf, uint32_t cou
 	/*
 	 * In a large table hardly a line of a leaf is in a cache, and halving an
 	 * interval step by step would wait for one after another.  So one key in each
-	 * stretch of 64 is fetched at once, and then all of one stretch.
+	 * stretch of 64 is fetched at once, and then all of one stretch, whether there are
+	 * slots or not: a prefetch may go anywhere.
 	 */
 	constexpr uint32_t stretch = 64;
 	constexpr uint32_t line_bytes = 64;
@@ -155,15 +157,17 @@ template <typename New> uint32_t slots_up_to(const Leaf<New> &leaf, uint32_t cou
 		return count;
 	const uint32_t key = Key::end(chunk - base).bits;
 
-	uint32_t begin = 0;
+	size_t begin = 0;
 	while (begin + stretch <= count && leaf.keys[begin + stretch - 1].load_relaxed() <= key)
 		begin += stretch;
-	const uint32_t end = begin + stretch < count ? begin + stretch : count;
-	for (uint32_t slot = begin; slot < end; slot += line_bytes / sizeof(uint32_t))
-		__builtin_prefetch(&leaf.keys[slot]);
-	for (uint32_t slot = begin; slot < end; slot += line_bytes / sizeof(New))
-		__builtin_prefetch(&leaf.news[slot]);
-	return begin + count_up_to(leaf.keys + begin, end - begin, key);
+#pragma GCC unroll 4
+	for (size_t ahead = 0; ahead < stretch; ahead += line_bytes / sizeof(uint32_t))
+		__builtin_prefetch(leaf.keys + begin + ahead);
+#pragma GCC unroll 4
+	for (size_t ahead = 0; ahead < stretch; ahead += line_bytes / sizeof(New))
+		__builtin_prefetch(leaf.news + begin + ahead);
+	const uint32_t left = count - static_cast<uint32_t>(begin);
+	return begin + count_up_to(leaf.keys + begin, left < stretch ? left : stretch, key);
 }
 
 } // namespace dmsnap::detail

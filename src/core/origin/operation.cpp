@@ -137,7 +137,7 @@ void SnapshotWrite::part_ended()
 }
 
 PendingRun::PendingRun(Snapshot &of, Operation &by, const Run &chunks)
-    : CommitEntry{chunks, {}}, snapshot(of), operation(by)
+    : CommitEntry{chunks, {}}, snapshot(of), operation(by), since_ns(by.since_ns)
 {
 }
 

@@ -24,6 +24,8 @@ struct Operation {
 
 	Origin &origin;
 	Kind kind;
+	/* One look at the clock for all its runs. */
+	const uint64_t since_ns = dmsnap_port_now_ns();
 	List<PendingRun, &PendingRun::operation_link> runs;
 	/* Origin's lock. */
 	Ios waiters;

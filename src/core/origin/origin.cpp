@@ -297,12 +297,14 @@ void Origin::free_operation(Operation &operation)
 
 void Origin::idle()
 {
+	RcuGuard rcu;
 	SpinGuard guard(lock_);
 	if (operations_ > 0)
 		return;
 	runs_.trim();
 	copy_outs_.trim();
 	snapshot_writes_.trim();
+	snapshots_.for_each([](Snapshot &snapshot) { snapshot.trim(); });
 }
 
 void Origin::part_finished(Operation &operation)

@@ -32,8 +32,8 @@ struct PendingRun : CommitEntry {
 	bool visible = false;
 	/* Counts against the snapshot's limit of chunks in flight. */
 	bool copying = false;
-	/* When it came to be, and then when it was recorded. */
-	uint64_t since_ns = dmsnap_port_now_ns();
+	/* When its operation came to be, and then when it was recorded. */
+	uint64_t since_ns;
 
 	/* Of a copy-out; a snapshot write has targets of its own. */
 	struct Target : CopyTarget {

@@ -87,7 +87,14 @@ uint64_t Snapshot::safe_until(uint64_t sector, uint64_t end) const
 	return unsettled_.load_acquire() == 0 ? end : sector;
 }
 
-OriginFate Snapshot::fate_at(uint64_t sector, uint64_t end) const
+OriginFate Snapshot::fate_at(uint64_t sector, uint64_t end)
+{
+	fate_sector_ = sector;
+	fate_ = look_up_fate(sector, end);
+	return fate_;
+}
+
+OriginFate Snapshot::look_up_fate(uint64_t sector, uint64_t end) const
 {
 	OldChunk chunk{chunk_size_.chunk_of(sector)};
 	uint64_t wanted = chunk_size_.chunk_of(watched_end(end) - 1) - chunk.value + 1;
@@ -118,7 +125,8 @@ void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 {
 	end = watched_end(end);
 	for (uint64_t at = begin; at < end && healthy();) {
-		OriginFate fate = fate_at(at, end);
+		/* Nothing has changed since, but what this loop did in front of it. */
+		OriginFate fate = at == fate_sector_ ? fate_ : fate_at(at, end);
 		if (fate.kind != OriginFate::Kind::missing) {
 			at = fate.until;
 			continue;
@@ -161,6 +169,13 @@ void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 	}
 }
 
+void Snapshot::trim()
+{
+	/* Before that its constructor may be filling the table. */
+	if (active() && table_)
+		table_->trim();
+}
+
 Result<NewChunks> Snapshot::take_chunks(uint64_t wanted)
 {
 	uint64_t allowed = stall_->allowance();
@@ -186,7 +201,7 @@ void Snapshot::look_at_low_water()
 /* The run of the same copy-out that these chunks continue. */
 PendingRun *Snapshot::run_to_extend(CopyOut &copy_out, OldChunk chunk, NewChunk new_chunk) const
 {
-	if (chunk.value == 0)
+	if (chunk_size_.first_sector(chunk.value) <= copy_out.begin_sector)
 		return nullptr;
 	PendingRun *run = pending_around(chunk - 1).run;
 	if (!run || &run->operation != &copy_out || run->run.new_end() != new_chunk)

@@ -108,16 +108,19 @@ public:
 	 * without the lock; @sector itself if it takes the lock to tell.
 	 */
 	uint64_t safe_until(uint64_t sector, uint64_t end) const;
-	/* The same for sure.  lock. */
-	OriginFate fate_at(uint64_t sector, uint64_t end) const;
+	/* The same for sure; begin_copies() need not ask again.  lock. */
+	OriginFate fate_at(uint64_t sector, uint64_t end);
 	/* Would a copy of these sectors be one too many in flight?  lock. */
 	bool over_threshold() const;
 	/*
 	 * Begins to copy out chunks in [begin, end) that the snapshot lacks, as runs
 	 * of @copy_out.  If there is no room the snapshot fails; if memory is short
-	 * some are left for later.  lock.
+	 * some are left for later.  Whoever holds the lock has asked for the fate at
+	 * @begin, or nobody ever has.  lock.
 	 */
 	void begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end);
+	/* Gives back what was kept for runs to come.  lock. */
+	void trim();
 	/* An origin write waits for @run.  lock. */
 	void wanted(const PendingRun &run);
 
@@ -244,6 +247,7 @@ private:
 		uint64_t free;
 	};
 	Pending pending_around(OldChunk chunk) const;
+	OriginFate look_up_fate(uint64_t sector, uint64_t end) const;
 	PendingRun *run_to_extend(CopyOut &copy_out, OldChunk chunk, NewChunk new_chunk) const;
 	void make_visible(PendingRun &run);
 	void count_written(const PendingRun &run);
@@ -306,6 +310,9 @@ private:
 	/* The last one, if several come together. */
 	dmsnap_target_event event_ = {};
 	PendingRuns pending_;
+	/* What fate_at() said last, and of what; at first of nothing. */
+	uint64_t fate_sector_ = UINT64_MAX;
+	OriginFate fate_{};
 	uint64_t copying_chunks_ = 0;
 	/* Runs, and an invalidation under way; who waits until there are none. */
 	unsigned int users_ = 0;

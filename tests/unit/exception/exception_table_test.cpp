@@ -554,7 +554,25 @@ TEST(ExceptionTableReserve, reservations_given_back_give_their_pages_back)
 	EXPECT_GE(table->pages(), pages + 900);
 	for (int i = 0; i < 1000; ++i)
 		table->unreserve();
-	EXPECT_LE(table->pages(), pages + ExceptionTable::held_back);
+	EXPECT_LE(table->pages(), pages + 4 * ExceptionTable::held_back);
+	table->trim();
+	EXPECT_LE(table->pages(), pages);
+}
+
+/* As many pages as were needed a moment ago will be needed again. */
+TEST(ExceptionTableReserve, inserts_by_the_dozen_get_no_new_pages)
+{
+	auto table = make_table(narrow);
+	size_t pages = 0;
+	for (uint64_t round = 0; round < 4; ++round) {
+		for (int i = 0; i < 32; ++i)
+			ASSERT_TRUE(table->reserve(DMSNAP_ALLOC_NOWAIT));
+		pages = round == 0 ? table->pages() : pages;
+		EXPECT_EQ(table->pages(), pages);
+		for (uint64_t i = 0; i < 32; ++i)
+			table->insert(run(2 * (32 * round + i), 32 * round + i));
+		EXPECT_EQ(table->pages(), pages);
+	}
 }
 
 /*

@@ -185,6 +185,22 @@ uint64_t sum_of(const std::string &histogram)
 	return sum;
 }
 
+TEST(SnapshotMessage, stats_show_that_pages_of_the_table_go_when_the_origin_is_idle)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	auto pages = [&] { return std::stoul(stats_of(snap.mapped)["table_pages"]); };
+	const size_t before = pages();
+	std::vector<user::Mapped::Handle> writes;
+	for (uint64_t n = 0; n < 64; n++)
+		writes.push_back(bench.start_write(n * 32, 8));
+	for (auto &write : writes)
+		ASSERT_EQ(bench.origin.wait(write), 0);
+	EXPECT_GE(pages(), before + 48);
+	bench.world.run_for(3'000'000'000);
+	EXPECT_LE(pages(), before);
+}
+
 TEST(SnapshotMessage, stats_count_what_was_done)
 {
 	Bench bench;
