@@ -198,6 +198,7 @@ workload()
 	touch-qd1) snapshots 1 P 8 && rand org --rw=randwrite --io_size=2m ;;
 	touch) snapshots 1 P 8 && rand org --rw=randwrite --io_size=8m --iodepth=32 ;;
 	touch-64k) snapshots 1 P 128 && rand org --rw=randwrite --io_size=3200k --iodepth=32 ;;
+	touch-64k-qd1) snapshots 1 P 128 && rand org --rw=write:60k --size=16m ;;
 	touch-transient) snapshots 1 N 8 && rand org --rw=randwrite --io_size=8m --iodepth=32 ;;
 	touch-n*) snapshots "${1#touch-n}" P 8 && rand org --rw=randwrite --io_size=2m --iodepth=32 ;;
 	thin-touch-64k) thin && rand org --rw=randwrite --io_size=3200k --iodepth=32 ;;

@@ -315,8 +315,9 @@ class Bench:
 
     def rows(self):
         """Each figure as it goes into a file."""
+        releases = {kernel: guests.guest_parts(kernel)["RELEASE"] for kernel in self.options.kernel}
         return [{"suite": self.suite.name, "kernel": kernel, "scenario": figure.scenario, "figure": figure.name,
-                 "release": guests.guest_parts(kernel)["RELEASE"],
+                 "release": releases[kernel],
                  **{module: self.figures.get((kernel, module, figure.scenario, figure.name)) for module in MODULES},
                  "limit": self.limit(kernel, figure), "kept": self.kept(kernel, figure)}
                 for kernel in self.options.kernel for figure in self.suite.figures
