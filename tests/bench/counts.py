@@ -7,7 +7,7 @@ import bisect
 import collections
 import subprocess
 
-from suite import HERE
+from suite import HERE, TIME_LIMIT, CannotRun, guests, prepared_guest
 
 KERNEL_HALF = 1 << 63
 
@@ -20,13 +20,19 @@ def build_plugin(folder):
     return plugin
 
 
-def qemu_options(plugin, folder):
-    """For a guest whose counts go to @folder."""
-    return "-plugin", f"{plugin},output={folder / 'blocks'}"
+def play(folder, plugin, files, command, **spec):
+    """Counts of a guest by function; @command copies its /proc/kallsyms to /results/kallsyms.
+
+    @files and @command as of prepared_guest(), @spec of the guest
+    """
+    guest = prepared_guest(folder, guests.Spec(qemu=("-plugin", f"{plugin},output={folder / 'blocks'}"), **spec), files, command)
+    outcome = guest.run(timeout=TIME_LIMIT)
+    if not outcome.ok:
+        raise CannotRun("\n    ".join([outcome.reason, *outcome.lines[:40], f"log: {folder / 'console.log'}"]))
+    return read_counts(folder)
 
 
 def read_counts(folder):
-    """By function; the guest has copied its /proc/kallsyms to results/kallsyms."""
     symbols = sorted((int(address, 16), " ".join(words)) for address, kind, *words in
                      map(str.split, (folder / "results/kallsyms").read_text().splitlines()) if kind in "tTwW")
     addresses = [address for address, _ in symbols]

@@ -29,7 +29,7 @@ snapshots()
 		cow=c$n
 		fill "${!cow}" "$COW_MB"
 	done
-	BEFORE=$(kernel_kib)
+	[ -z "$PEAK" ] || BEFORE=$(kernel_kib)
 	dmsetup suspend org
 	for ((n = 1; n <= $1; n++)); do
 		cow=c$n

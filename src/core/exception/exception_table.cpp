@@ -661,6 +661,7 @@ void ExceptionTable::trim()
 
 void ExceptionTable::trim_if_many()
 {
+	/* The first says mostly that the second need not be asked. */
 	if (spares_ > kept && spares_ > pages_for(reservations_) + kept)
 		trim();
 }

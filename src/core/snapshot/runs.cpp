@@ -171,7 +171,7 @@ void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 
 void Snapshot::trim()
 {
-	/* Before that its constructor may be filling the table. */
+	/* Until it is active its constructor may be filling the table. */
 	if (active() && table_)
 		table_->trim();
 }
