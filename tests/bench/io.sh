@@ -152,9 +152,12 @@ clean()
 		dmsetup remove "s$n"
 	done
 	COUNT=0 BEFORE=''
-	dmsetup remove org
 	if [[ $SCENARIO = thin-* ]]; then
+		dmsetup remove s1
+		dmsetup remove org
 		dmsetup remove pool
+	else
+		dmsetup remove org
 	fi
 	drop_devices
 }
@@ -166,7 +169,7 @@ rand()
 	measure "$device" --bs=4k "$@"
 }
 
-# The volume `org` of dm-thin, written all over, with a snapshot; its data is on the origin's device
+# The volume `org` of dm-thin, written all over, and its snapshot `s1`; their data is on the origin's device
 thin()
 {
 	local meta=''
@@ -178,6 +181,7 @@ thin()
 	dmsetup suspend org
 	dmsetup message pool 0 "create_snap 1 0"
 	dmsetup resume org
+	dmsetup create s1 --table "0 $SIZE thin /dev/mapper/pool 1"
 }
 
 # All of the first MB is copied, in one go
@@ -201,7 +205,6 @@ workload()
 	touch-64k-qd1) snapshots 1 P 128 && rand org --rw=write:60k --size=16m ;;
 	touch-transient) snapshots 1 N 8 && rand org --rw=randwrite --io_size=8m --iodepth=32 ;;
 	touch-n*) snapshots "${1#touch-n}" P 8 && rand org --rw=randwrite --io_size=2m --iodepth=32 ;;
-	thin-touch-64k) thin && rand org --rw=randwrite --io_size=3200k --iodepth=32 ;;
 	touch-seq) snapshots 1 P 8 && measure org --rw=write --bs=1m --io_size=32m --iodepth=4 ;;
 	touch-sync) snapshots 1 P 8 && rand org --rw=randwrite --io_size=1m --fsync=1 ;;
 	# At 60 % of what in-tree does at its best on 6.1
@@ -217,6 +220,10 @@ workload()
 	snap-seq-read) snapshots 1 P 8 && io org --bs=4k --rw=randwrite --size=32m --io_size=984k --iodepth=32 &&
 		measure s1 --rw=read --bs=1m --size=32m --iodepth=4 ;;
 	snap-read) snapshots 1 P 8 && rand s1 --rw=randread --io_size=24m --iodepth=32 ;;
+	thin-touch-64k) thin && rand org --rw=randwrite --io_size=3200k --iodepth=32 ;;
+	thin-rewrite-64k) thin && touch_first 24 && rand org --rw=randwrite --size=24m --iodepth=32 ;;
+	thin-part-64k) thin && rand s1 --rw=randwrite --io_size=3200k --iodepth=32 ;;
+	thin-read-64k) thin && rand s1 --rw=randread --io_size=24m --iodepth=32 ;;
 	*) echo "no such workload: $1" >&2 && exit 1 ;;
 	esac
 }
