@@ -19,8 +19,11 @@
 /* Calls, and bios, that each device can have in flight when memory is out. */
 #define DMSNAP_IO_RESERVE 4
 
-/* A call that needs no more than one bio of so many pages has it with the request. */
-#define DMSNAP_IO_OWN_PAGES 4
+/*
+ * A call that needs no more than one bio of so many pages has it with the request: a
+ * chunk of 64 KiB does.
+ */
+#define DMSNAP_IO_OWN_PAGES 16
 
 /* Longest bio without pages.  Its length in bytes has to fit 32 bits. */
 #define DMSNAP_IO_RANGE_SECTORS (1u << 22)
@@ -168,17 +171,16 @@ static void submit_pages(struct dmsnap_request *request, enum req_op op, void *c
 	u64 bytes = (u64)request->sectors << SECTOR_SHIFT;
 
 	while (bytes) {
-		struct bio *bio;
+		unsigned short vecs =
+			min_t(u64, DIV_ROUND_UP_ULL(offset + bytes, PAGE_SIZE), BIO_MAX_VECS);
+		struct bio *bio = request_bio(request, sector, vecs, op);
 
-		bio = request_bio(
-			request, sector,
-			min_t(u64, DIV_ROUND_UP_ULL(offset + bytes, PAGE_SIZE), BIO_MAX_VECS), op);
-		while (bytes) {
+		while (bytes && bio->bi_vcnt < vecs) {
 			struct page *page = pages ? virt_to_page(*pages) : ZERO_PAGE(0);
 			unsigned int length = min_t(u64, PAGE_SIZE - offset, bytes);
 
-			if (bio_add_page(bio, page, length, offset) != length)
-				break;
+			/* Not bio_add_page(): pages are seldom neighbours, and asking costs more. */
+			__bio_add_page(bio, page, length, offset);
 			bytes -= length;
 			offset = 0;
 			if (pages)

@@ -34,16 +34,16 @@ Status PageReserve::fill()
 	return {};
 }
 
-/* From what is kept, from the system, and from the reserve, in this order. */
 void *PageReserve::take_one()
 {
-	if (out_ < pages_max && !keeps_any() && module_pages.load_relaxed() < module_pages_max) {
-		if (void *page = dmsnap_port_page_alloc(DMSNAP_ALLOC_NOWAIT)) {
-			module_pages.add(1);
-			return page;
-		}
-	}
-	return at_hand_ > 0 ? pages_[--at_hand_] : nullptr;
+	if (at_hand_ > 0)
+		return pages_[--at_hand_];
+	if (out_ >= pages_max || module_pages.load_relaxed() >= module_pages_max)
+		return nullptr;
+	void *page = dmsnap_port_page_alloc(DMSNAP_ALLOC_NOWAIT);
+	if (page)
+		module_pages.add(1);
+	return page;
 }
 
 size_t PageReserve::take(std::span<void *> pages)

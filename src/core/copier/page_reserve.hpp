@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * PageReserve: the pages that copies are made through.  A few are held back for
+ * PageReserve: the pages that copies are made through.  A few are always there, for
  * when memory is short; more are taken while there is memory, up to a cap for
  * this reserve and one for the whole module.  What comes back is kept for a while,
  * up to pages_kept: a page from the system costs more than the copy when the
@@ -19,12 +19,13 @@ namespace dmsnap {
 
 class PageReserve {
 public:
-	/* Never handed out by the system at a time: 8 MiB a copier, 64 MiB in all. */
+	/* Out at a time: 8 MiB. */
 	static constexpr size_t pages_max = 2048;
+	/* All reserves have so many from the system beyond their own: 64 MiB. */
 	static constexpr size_t module_pages_max = 16384;
-	/* Held back: one page more than the longest list of pages (see Copier). */
+	/* Its own: one page more than the longest list of pages (see Copier). */
 	static constexpr size_t pages_reserved = 65;
-	/* At hand, the reserve included. */
+	/* At hand, the reserve included: what 32 copies of 64 KiB give back. */
 	static constexpr size_t pages_kept = 512;
 
 	PageReserve() = default;
@@ -38,7 +39,8 @@ public:
 
 	/*
 	 * Takes up to @pages.size() pages; returns how many.  With none out it
-	 * is at least as many as are held back.  Does not sleep.
+	 * is at least as many as are its own, for all of them are at hand then.
+	 * Does not sleep.
 	 */
 	size_t take(std::span<void *> pages);
 	void give_back(std::span<void *const> pages);

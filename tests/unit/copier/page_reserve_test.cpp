@@ -23,7 +23,7 @@ std::vector<void *> take(PageReserve &reserve, size_t wanted)
 	return pages;
 }
 
-TEST(PageReserve, hands_out_what_is_wanted_up_to_its_cap_and_what_it_holds_back)
+TEST(PageReserve, hands_out_what_is_wanted_up_to_its_cap)
 {
 	for (size_t step : {1, 7, 64, 65}) {
 		PageReserve reserve;
@@ -36,7 +36,7 @@ TEST(PageReserve, hands_out_what_is_wanted_up_to_its_cap_and_what_it_holds_back)
 			if (pages.size() < step)
 				break;
 		}
-		EXPECT_EQ(all.size(), PageReserve::pages_max + PageReserve::pages_reserved);
+		EXPECT_EQ(all.size(), PageReserve::pages_max);
 		EXPECT_EQ(std::set<void *>(all.begin(), all.end()).size(), all.size());
 		EXPECT_TRUE(take(reserve, 1).empty());
 		reserve.give_back(all);
@@ -51,22 +51,24 @@ TEST(PageReserve, hands_out_what_is_wanted_up_to_its_cap_and_what_it_holds_back)
 	}
 }
 
-TEST(PageReserve, what_is_kept_is_used_before_the_system_is_asked)
+TEST(PageReserve, its_own_and_what_is_kept_are_used_before_the_system_is_asked)
 {
 	PageReserve reserve;
 	ASSERT_TRUE(reserve.fill());
-	std::vector<void *> pages = take(reserve, 300);
-	ASSERT_EQ(pages.size(), 300u);
+	std::vector<void *> pages = take(reserve, PageReserve::pages_reserved);
+	reserve.give_back(pages);
+	EXPECT_FALSE(reserve.keeps_any());
+	pages = take(reserve, PageReserve::pages_kept);
+	ASSERT_EQ(pages.size(), PageReserve::pages_kept);
 	reserve.give_back(pages);
 	Memory::instance().fail_nowait_from(0);
-	pages = take(reserve, 400);
+	pages = take(reserve, PageReserve::pages_kept + 100);
 	Memory::instance().fail_nothing();
-	/* The reserve was not touched the first time. */
-	EXPECT_EQ(pages.size(), 300 + PageReserve::pages_reserved);
+	EXPECT_EQ(pages.size(), PageReserve::pages_kept);
 	reserve.give_back(pages);
 }
 
-TEST(PageReserve, has_what_it_holds_back_when_memory_is_short)
+TEST(PageReserve, has_its_own_when_memory_is_short)
 {
 	PageReserve reserve;
 	ASSERT_TRUE(reserve.fill());
@@ -123,7 +125,7 @@ TEST(PageReserve, shares_a_cap_with_all_others_of_the_module)
 	PageReserve last;
 	ASSERT_TRUE(last.fill());
 	std::vector<void *> pages = take(last, 3000);
-	EXPECT_EQ(pages.size(), PageReserve::pages_max + PageReserve::pages_reserved);
+	EXPECT_EQ(pages.size(), PageReserve::pages_max);
 	last.give_back(pages);
 }
 
