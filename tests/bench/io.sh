@@ -152,13 +152,10 @@ clean()
 		dmsetup remove "s$n"
 	done
 	COUNT=0 BEFORE=''
-	if [[ $SCENARIO = thin-* ]]; then
-		dmsetup remove s1
-		dmsetup remove org
-		dmsetup remove pool
-	else
-		dmsetup remove org
-	fi
+	case $SCENARIO in
+	thin-*) dmsetup remove s1 org pool ;;
+	*) dmsetup remove org ;;
+	esac
 	drop_devices
 }
 
