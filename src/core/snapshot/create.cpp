@@ -336,3 +336,4 @@ void Snapshot::drop()
 }
 
 } // namespace dmsnap
+	lost_writes_.store_release(source.lost_writes_.load_relaxed());

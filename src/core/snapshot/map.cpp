@@ -90,8 +90,11 @@ bool Snapshot::remap_if_mapped(Io &io)
 	Fate fate = fate_of(io);
 	if (!fate.mapped)
 		return false;
-	/* Asked behind the table: a run is counted as undurable before it is in there. */
-	if (io.fua && commits_->undurable())
+	/*
+	 * Asked behind the table: a run is counted as undurable before it is in there.
+	 * One that is lost counts no longer, but the snapshot has failed before.
+	 */
+	if (io.fua && (commits_->undurable() || !healthy()))
 		return false;
 	io.cut(chunk_size_.first_sector(chunk.value + fate.count));
 	remap_to_cow(io, fate.new_begin);
@@ -273,11 +276,13 @@ void Snapshot::sent_durable(Io &io, int error)
 
 dmsnap_map Snapshot::map_flush(Io &io)
 {
-	if (healthy() && commits_->undurable()) {
+	if (commits_->undurable()) {
 		SpinGuard guard(origin_->lock());
 		commits_->wait(io.durable);
 		return DMSNAP_MAP_HELD;
 	}
+	if (lost_writes_.load_acquire())
+		return DMSNAP_MAP_KILL;
 	dmsnap_port_bio_remap(io.bio, cow_device_, io.sector);
 	return DMSNAP_MAP_REMAPPED;
 }

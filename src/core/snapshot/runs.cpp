@@ -312,7 +312,10 @@ void Snapshot::written(PendingRun &run)
 
 void Snapshot::run_recorded(PendingRun &run, const Status &status)
 {
-	if (run.visible)
+	if (run.visible) {
+		/* Before the count falls: map_flush() looks at the count first. */
+		if (!status)
+			lost_writes_.store_release(true);
 		commits_->settled_early();
 	if (!status) {
 		run_lost(run);

@@ -322,6 +322,11 @@ private:
 	 * found in the table is no proof that the origin may be overwritten.
 	 */
 	Atomic<uint32_t> unsettled_;
+	/* A write that was acknowledged will never be durable: no flush may succeed any more. */
+	Atomic<bool> lost_writes_;
+	Atomic<bool> changes_hands_;
+	/* See tell_of_handover().  Registry's mutex. */
+	Event *handed_over_ = nullptr;
 
 	/* How it was lost; lock. */
 	const char *invalid_reason_ = nullptr;

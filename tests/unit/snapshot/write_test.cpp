@@ -357,6 +357,58 @@ TEST(SnapshotWrite, to_a_chunk_it_has_fails_alone)
 	EXPECT_NE(snap.mapped.status(), "Invalid");
 }
 
+/* The first of them tells of the loss, but not only the first. */
+TEST(SnapshotWrite, after_an_acknowledged_write_was_lost_no_flush_succeeds)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(snap, 0, 16), 0);
+	snap.cow.fail_nth(Op::write, 1);
+	bench.world.run_for(2'000'000'000);
+	ASSERT_EQ(snap.mapped.status(), "Invalid");
+	for (int n = 0; n < 3; n++)
+		EXPECT_EQ(snap.mapped.flush(), -5) << n;
+	EXPECT_EQ(bench.write(snap, 0, 16, true), -5);
+
+	/* Nor of the table that is loaded in its place. */
+	ASSERT_EQ(snap.mapped.load(user::TargetType::snapshot, 4096, snap.words), 0);
+	ASSERT_EQ(snap.mapped.resume(), 0);
+	EXPECT_EQ(snap.mapped.flush(), -5);
+}
+
+TEST(SnapshotWrite, a_snapshot_that_lost_nothing_of_its_user_is_flushed_as_ever)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	snap.cow.fail_nth(Op::write, 1);
+	ASSERT_EQ(bench.write(0, 8), 0);
+	ASSERT_EQ(snap.mapped.status(), "Invalid");
+	EXPECT_EQ(snap.mapped.flush(), 0);
+}
+
+/*
+ * A write with FUA looks whether the snapshot is good, then whether its chunk waits for
+ * a commit.  Between the two the commit may fail.  No exception can be recorded here, so
+ * no such write may succeed.
+ */
+TEST(SnapshotWrite, with_fua_to_a_chunk_that_is_being_lost_fails)
+{
+	for (uint64_t seed = 1; seed <= 400; seed++) {
+		Bench bench(4096, {.order = user::Order::random, .seed = seed});
+		auto &snap = bench.add("P 8");
+		ASSERT_EQ(bench.write(snap, 0, 8), 0);
+		snap.cow.fail_range(Op::write, 8, 8);
+		auto flush = snap.mapped.start_flush();
+		bench.world.spawn("writer", [&] {
+			while (!flush->done)
+				EXPECT_EQ(bench.write(snap, 0, 8, true), -5) << seed;
+		});
+		bench.world.settle();
+		EXPECT_EQ(flush->error, -5) << seed;
+		EXPECT_EQ(snap.mapped.status(), "Invalid") << seed;
+	}
+}
+
 TEST(SnapshotRead, of_the_origin_is_one_io)
 {
 	Bench bench;
