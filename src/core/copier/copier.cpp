@@ -143,6 +143,7 @@ bool Copier::start_window(CopyJob &job)
 	if (windows_in_flight_++ == 0)
 		throttle_.begin(window->since_ns);
 	job.windows++;
+	job.reads++;
 	job.started += window->sectors;
 	if (job.started == job.sectors)
 		job.link.unlink();
@@ -164,6 +165,9 @@ void Copier::read_done(Window &window)
 	uint64_t now = dmsnap_port_now_ns();
 	statistics_.read_us.add((now - window.since_ns) / 1000);
 	window.since_ns = now;
+	CopyJob &job = window.job;
+	if (--job.reads == 0 && job.started == job.sectors && job.all_read)
+		job.all_read(job);
 	/* Held until all writes are under way, so that none ends the window early. */
 	window.writes_in_flight = 1;
 	window.next_target = window.job.targets.front();

@@ -60,6 +60,11 @@ public:
 	List<CopyTarget, &CopyTarget::link> targets;
 	Done done;
 	/*
+	 * Called once, before done(), when nothing more will be read: the source may be
+	 * closed.  nullptr: nobody asks.
+	 */
+	Done all_read = nullptr;
+	/*
 	 * Not 0: nobody waits for it.  It lets the others go first, and while anything
 	 * is in flight it begins nothing that would make more pages of that.
 	 */
@@ -74,6 +79,8 @@ private:
 	/* Sectors from the start for which a read has been started. */
 	uint64_t started = 0;
 	unsigned int windows = 0;
+	/* Of these, so many are being read. */
+	unsigned int reads = 0;
 	uint64_t since_ns = 0;
 };
 

@@ -4,7 +4,8 @@
  *
  * State: who else has the COW device, for the snapshot that something happens to.
  *
- *   alone      nobody, or one that is active as we are: the store has changed hands
+ *   alone      nobody (one that has given its store away does not count), or the one
+ *              that has got ours
  *   running    an active one that is not suspended
  *   suspended  an active one that is suspended
  *   source     one that was never active: it waits for our store
@@ -24,17 +25,28 @@
  * the source for one, or when the source's store cannot be merged.
  *
  * Take over: the source is suspended and has no bio in flight, but origin writes
- * still make it copy out.  They are stopped (Origin::freeze()), what is pending
- * is waited for, then table and store change hands, and the writes go on to find
- * the destination.  Nothing is written to the COW device on the way, so a crash
- * at any point finds the store of before, or after: it is the same.
+ * still make it copy out.
+ *
+ *   1. it is marked                          writes that need a copy there wait; others
+ *      (Snapshot::begin_handover())          go on, and ask it under the lock alone
+ *   2. what is under way is waited for, the  without the Registry's mutex: only I/O of
+ *      zeroing of an area ahead included     this COW device can make it long
+ *   3. table and store change hands          under mutex and lock
+ *   4. the mark goes; what waited is         it finds the destination
+ *      examined again
+ *
+ * Nothing is written to the COW device on the way, so a crash at any point finds the
+ * store of before, or after: it is the same.
+ *
+ * Meanwhile another table over the COW device is refused ("crowded"), the source is not
+ * resumed ("source"), and its destructor waits for the end.
  *
  * But if a merge of the source has failed so that nobody knows what the list holds,
  * it is written as it was; if that fails, the destination is invalid.  With exceptions
  * in its table that no load would find again it would let the origin be overwritten.
  *
  * A merge of another snapshot of the origin may be under way meanwhile: its claims
- * are stopped as writes are.
+ * wait as writes do.
  */
 #include "handover/handover.hpp"
 
@@ -87,7 +99,8 @@ State state_of(const Snapshot &snapshot, Snapshot *&other)
 	unsigned int others = 0;
 	other = nullptr;
 	snapshot.origin().snapshots().for_each([&](Snapshot &candidate) {
-		if (&candidate == &snapshot || candidate.cow_id() != snapshot.cow_id())
+		if (&candidate == &snapshot || !candidate.claims_store() ||
+		    candidate.cow_id() != snapshot.cow_id())
 			return;
 		other = &candidate;
 		others++;
@@ -112,18 +125,17 @@ bool any_merges(Origin &origin)
 
 void take_over(Snapshot &destination, Snapshot &source)
 {
-	Origin &origin = destination.origin();
-
-	origin.freeze();
-	source.drain();
+	source.quiesce_for_handover();
 	bool list_is_certain = source.make_list_certain();
+
+	MutexGuard guard(registry().mutex());
 	{
-		SpinGuard guard(origin.lock());
+		SpinGuard lock(destination.origin().lock());
 		destination.take_over(source);
 		if (!list_is_certain)
 			destination.fail_locked(Snapshot::Failure::io);
 	}
-	origin.thaw();
+	source.end_handover();
 }
 
 } // namespace
@@ -165,16 +177,30 @@ int preresume(Snapshot &snapshot)
 
 void resume(Snapshot &snapshot)
 {
-	MutexGuard guard(registry().mutex());
-	Snapshot *other;
-
-	if (action(Event::resume, state_of(snapshot, other)) == Action::take_over)
-		take_over(snapshot, *other);
-	snapshot.activate();
+	Snapshot *source;
+	{
+		MutexGuard guard(registry().mutex());
+		if (action(Event::resume, state_of(snapshot, source)) != Action::take_over) {
+			snapshot.activate();
+			return;
+		}
+		source->begin_handover();
+	}
+	/* It stays: see leaving(). */
+	take_over(snapshot, *source);
 }
 
 void leaving(Snapshot &snapshot)
 {
+	dmsnap::Event handed_over;
+	bool changes_hands;
+	{
+		MutexGuard guard(registry().mutex());
+		changes_hands = snapshot.tell_of_handover(handed_over);
+	}
+	if (changes_hands)
+		handed_over.wait();
+
 	MutexGuard guard(registry().mutex());
 	Snapshot *other;
 

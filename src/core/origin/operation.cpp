@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "origin/operation.hpp"
 
+#include <utility>
+
 #include "origin/origin.hpp"
 #include "snapshot/snapshot.hpp"
 
@@ -13,6 +15,11 @@ CopyOut::Job::Job(CopyOut &of)
       }),
       copy_out(of)
 {
+	all_read = [](CopyJob &job) {
+		auto &self = static_cast<Job &>(job);
+		SpinGuard guard(self.copy_out.origin.lock());
+		std::exchange(self.reader, nullptr)->drop();
+	};
 }
 
 /*
@@ -25,7 +32,10 @@ void CopyOut::start()
 	{
 		SpinGuard guard(origin.lock());
 		origin.close(*this);
+		job.reader = &runs.front()->snapshot;
+		job.reader->hold();
 	}
+	job.source = job.reader->origin_device();
 	uint64_t begin = UINT64_MAX;
 	uint64_t end = 0;
 	unfinished = 1;
@@ -37,7 +47,6 @@ void CopyOut::start()
 		end = run_end > end ? run_end : end;
 		unfinished++;
 	});
-	job.source = runs.front()->snapshot.origin_device();
 	/* The last chunk may reach over the end of the origin. */
 	uint64_t device_end = dmsnap_port_device_sectors(job.source);
 	end = end < device_end ? end : device_end;

@@ -2,7 +2,9 @@
 /*
  * Operation: what brings pending runs into being and sees them through: a
  * copy-out for an origin write, or a write to a snapshot.  It ends, and goes,
- * when all its runs are settled or lost and nothing of it is in use.
+ * when all its runs are settled or lost and nothing of it is in use.  Each run
+ * holds its snapshot until that run has ended, however long the others take: a
+ * snapshot can go while a copy of another one's hangs.
  *
  * Bios that need one of its chunks wait on it and are looked at anew when it
  * ends.  They are never passed on unseen: what they need may have changed.
@@ -47,6 +49,8 @@ struct CopyOut : Operation {
 	struct Job : CopyJob {
 		explicit Job(CopyOut &of);
 		CopyOut &copy_out;
+		/* Has the source open; held until nothing more is read. */
+		Snapshot *reader = nullptr;
 	} job;
 };
 

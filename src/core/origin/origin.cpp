@@ -29,8 +29,8 @@ struct Origin::Survey {
 	/* As far as this holds; if chunks are missing, as far as one of them reaches. */
 	uint64_t until;
 	PendingRun *run;
-	/* Of a snapshot without room. */
-	Stall *stall;
+	/* That is stuck, or has no room. */
+	Snapshot *snapshot;
 };
 
 Result<Owned<Origin>> Origin::create(uint64_t id, const char *name)
@@ -69,9 +69,11 @@ dmsnap_map Origin::write(Io &io)
 		if (known_safe_.holds(io.sector, io.end(), generation))
 			return DMSNAP_MAP_REMAPPED;
 
-		uint64_t safe = frozen_.load_acquire() ? io.sector : io.end();
+		uint64_t safe = io.end();
 		snapshots_.for_each([&](const Snapshot &snapshot) {
-			if (safe > io.sector && snapshot.watches(io.sector))
+			if (snapshot.changes_hands())
+				safe = io.sector;
+			else if (safe > io.sector && snapshot.watches(io.sector))
 				safe = snapshot.safe_until(io.sector, safe);
 		});
 		if (safe > io.sector) {
@@ -93,10 +95,6 @@ Held Origin::examine(Io &io, bool may_cut)
 	RcuGuard rcu;
 	SpinGuard guard(lock_);
 
-	if (frozen_.load_relaxed()) {
-		hold(io);
-		return Held::on_list;
-	}
 	const uint64_t generation = known_safe_.generation();
 	for (uint64_t at = io.sector; at < io.end();) {
 		Survey here = survey(at, io.end());
@@ -114,10 +112,10 @@ Held Origin::examine(Io &io, bool may_cut)
 			here.run->operation.waiters.push_back(io);
 			return Held::elsewhere;
 		case OriginFate::Kind::stuck:
-			hold(io);
-			return Held::on_list;
+			here.snapshot->wait_while_stuck(io);
+			return Held::elsewhere;
 		case OriginFate::Kind::no_room:
-			here.stall->wait(io);
+			here.snapshot->stall().wait(io);
 			return Held::elsewhere;
 		case OriginFate::Kind::missing:
 			return copy_out(io, at, here, may_cut);
@@ -146,11 +144,10 @@ Origin::Survey Origin::survey(uint64_t sector, uint64_t end)
 				missing_until = fate.until;
 			break;
 		case OriginFate::Kind::no_room:
-			all.stall = &snapshot.stall();
-			[[fallthrough]];
 		case OriginFate::Kind::stuck:
 			if (all.kind != OriginFate::Kind::pending)
 				all.kind = fate.kind;
+			all.snapshot = &snapshot;
 			break;
 		case OriginFate::Kind::pending:
 			/* Of several, the oldest operation's would be best; any will do. */
@@ -277,10 +274,13 @@ void Origin::forget(PendingRun &run)
 /* lock. */
 void Origin::free_operation(Operation &operation)
 {
-	while (PendingRun *run = operation.runs.pop_front()) {
-		Snapshot &snapshot = run->snapshot;
-		runs_.put(run);
-		snapshot.drop();
+	while (PendingRun *run = operation.runs.front()) {
+		if (run->ended) {
+			run->operation_link.unlink();
+			runs_.put(run);
+		} else {
+			forget(*run);
+		}
 	}
 	operations_--;
 	switch (operation.kind) {
@@ -387,19 +387,6 @@ void Origin::let_go(bool now)
 	letting_go_ += now ? 1 : -1u;
 	if (now)
 		snapshots_.for_each([](Snapshot &snapshot) { snapshot.stall().look(); });
-}
-
-void Origin::freeze()
-{
-	frozen_.store_seq_cst(true);
-	/* Who did not see it has gone on, or is under the lock. */
-	dmsnap_port_rcu_synchronize();
-}
-
-void Origin::thaw()
-{
-	frozen_.store_seq_cst(false);
-	release_held();
 }
 
 } // namespace dmsnap

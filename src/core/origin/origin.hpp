@@ -24,7 +24,8 @@
  *
  * Without anything to copy a write takes no lock: under RCU each snapshot's
  * table is asked, and the write is cut where the answer changes.  What all of them
- * have called safe is remembered (known_safe.hpp).
+ * have called safe is remembered (known_safe.hpp).  A snapshot whose store changes
+ * hands is asked under the lock alone (handover/handover.cpp).
  *
  * Locking: lock() is a spinlock; the snapshots' lists and trees are under it
  * too.  Which snapshots there are changes only under the Registry's mutex.
@@ -100,13 +101,6 @@ public:
 	/* A snapshot has begun to watch the origin.  Under the Registry's mutex. */
 	void snapshot_watches() { known_safe_.forget(); }
 
-	/*
-	 * No write asks a snapshot, or begins anything, until thaw(); those go on that
-	 * are known to be safe.  Sleeps.
-	 */
-	void freeze();
-	void thaw();
-
 	/* The origin's lock is held for these. */
 	PendingRun *new_run(Snapshot &snapshot, Operation &operation, const Run &run);
 	SnapshotWrite *new_snapshot_write(Snapshot &snapshot, Io &io);
@@ -148,7 +142,6 @@ private:
 	Owned<Copier> copier_;
 	SnapshotSet snapshots_;
 	KnownSafe known_safe_;
-	Atomic<bool> frozen_;
 
 	Pool<PendingRun> runs_;
 	Pool<CopyOut> copy_outs_;

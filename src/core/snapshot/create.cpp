@@ -245,10 +245,11 @@ Status Snapshot::load_store()
 
 Snapshot::~Snapshot()
 {
+	if (commits_)
+		handover::leaving(*this);
 	if (merger_)
 		merger_->stop();
 	if (commits_) {
-		handover::leaving(*this);
 		stall_->stop();
 		drain();
 		commits_->stop();
@@ -286,6 +287,46 @@ void Snapshot::cancel_handover()
 	health_.store_seq_cst(Health::invalid);
 }
 
+void Snapshot::begin_handover()
+{
+	/* Whoever holds the lock, a message too, sees it or is waited for. */
+	SpinGuard guard(origin_->lock());
+	changes_hands_.store_seq_cst(true);
+}
+
+void Snapshot::quiesce_for_handover()
+{
+	/* Writes that have not seen the mark are through, or under the lock. */
+	dmsnap_port_rcu_synchronize();
+	drain();
+	if (store_)
+		store_->quiesce();
+}
+
+void Snapshot::end_handover()
+{
+	/*
+	 * A write that passed the destination while it was not active must still find the
+	 * mark here: such walks end first.
+	 */
+	dmsnap_port_rcu_synchronize();
+	{
+		SpinGuard guard(origin_->lock());
+		changes_hands_.store_seq_cst(false);
+		release_stuck();
+	}
+	if (Event *event = std::exchange(handed_over_, nullptr))
+		event->set();
+}
+
+bool Snapshot::tell_of_handover(Event &event)
+{
+	if (!changes_hands())
+		return false;
+	handed_over_ = &event;
+	return true;
+}
+
 void Snapshot::take_over(Snapshot &source)
 {
 	chunk_size_ = source.chunk_size_;
@@ -305,6 +346,7 @@ void Snapshot::take_over(Snapshot &source)
 	commits_->set_delay(source.commits_->delay_ms());
 
 	health_.store_seq_cst(source.health_.load_relaxed());
+	lost_writes_.store_release(source.lost_writes_.load_relaxed());
 	overflowed_.store_relaxed(source.overflowed_.load_relaxed());
 	/* Each now says what the other's table line asked for, but for who takes "Overflow". */
 	std::swap(store_args_.type, source.store_args_.type);
@@ -336,4 +378,3 @@ void Snapshot::drop()
 }
 
 } // namespace dmsnap
-	lost_writes_.store_release(source.lost_writes_.load_relaxed());

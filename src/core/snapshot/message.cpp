@@ -178,6 +178,8 @@ Status Snapshot::commit_now(std::span<char> answer)
 		SpinGuard guard(origin_->lock());
 		if (!healthy())
 			return dmsnap::fail(Error::snapshot_invalid);
+		if (changes_hands())
+			return dmsnap::fail(Error::store_changes_hands);
 		if (!persistent_)
 			return dmsnap::fail(Error::message_elsewhere);
 		/* A handover waits for us. */

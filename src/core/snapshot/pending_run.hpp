@@ -30,6 +30,8 @@ struct PendingRun : CommitEntry {
 	Snapshot &snapshot;
 	Operation &operation;
 	bool visible = false;
+	/* Settled or lost: its snapshot may be gone. */
+	bool ended = false;
 	/* Counts against the snapshot's limit of chunks in flight. */
 	bool copying = false;
 	/* When its operation came to be, and then when it was recorded. */

@@ -109,9 +109,9 @@ OriginFate Snapshot::look_up_fate(uint64_t sector, uint64_t end) const
 	/* A run that was lost after it had become visible is in the table, but in no store. */
 	if (fate.mapped && (healthy() || unsettled_.load_relaxed() == 0))
 		return {OriginFate::Kind::safe, until, nullptr};
-	OriginFate::Kind kind = !healthy()	   ? OriginFate::Kind::stuck
-				: stall_->active() ? OriginFate::Kind::no_room
-						   : OriginFate::Kind::missing;
+	OriginFate::Kind kind = !healthy() || changes_hands() ? OriginFate::Kind::stuck
+				: stall_->active()	      ? OriginFate::Kind::no_room
+							      : OriginFate::Kind::missing;
 	return {kind, until, nullptr};
 }
 
@@ -317,6 +317,7 @@ void Snapshot::run_recorded(PendingRun &run, const Status &status)
 		if (!status)
 			lost_writes_.store_release(true);
 		commits_->settled_early();
+	}
 	if (!status) {
 		run_lost(run);
 		return;
@@ -333,27 +334,43 @@ void Snapshot::run_recorded(PendingRun &run, const Status &status)
 
 void Snapshot::run_settled(PendingRun &run, uint64_t us)
 {
+	Origin &origin = *origin_;
+
 	statistics_.readers_us.add(us);
 	trace(DMSNAP_TRACE_COPY_SETTLED, run, us, false);
 	{
-		SpinGuard guard(origin_->lock());
+		SpinGuard guard(origin.lock());
 		pending_.remove(run);
 		unsettled_.sub(1);
+		end_run(run);
 	}
-	origin_->part_finished(run.operation);
+	origin.part_finished(run.operation);
+}
+
+/*
+ * It was settled or lost, and keeps its snapshot no longer.  Whoever destroys the
+ * snapshot now still waits for the task that calls this: ~Snapshot() stops tasks of the
+ * worker.  lock.
+ */
+void Snapshot::end_run(PendingRun &run)
+{
+	run.ended = true;
+	drop();
 }
 
 /* The snapshot has failed; nobody needs the run any more. */
 void Snapshot::run_lost(PendingRun &run)
 {
+	Origin &origin = *origin_;
 	{
-		SpinGuard guard(origin_->lock());
+		SpinGuard guard(origin.lock());
 		pending_.remove(run);
 		/* A visible one stays unsettled for ever: see fate_at(). */
 		if (!run.visible)
 			table_->unreserve();
+		end_run(run);
 	}
-	origin_->part_finished(run.operation);
+	origin.part_finished(run.operation);
 }
 
 /*
@@ -415,10 +432,18 @@ void Snapshot::marked_invalid(const Status &status)
 				to_text(status.error()));
 	health_.store_seq_cst(Health::invalid);
 	dmsnap_port_target_event(target_, DMSNAP_EVENT_INVALID);
-	origin_->release_held();
 
 	SpinGuard guard(origin_->lock());
+	release_stuck();
 	drop();
+}
+
+/* lock. */
+void Snapshot::release_stuck()
+{
+	while (Io *io = stuck_writes_.pop_front())
+		origin_->hold(*io);
+	origin_->release_held();
 }
 
 /* Events wait for memory and for locks of dm's. */

@@ -57,7 +57,7 @@ struct OriginFate {
 		missing,
 		/* It is about to have it: see run. */
 		pending,
-		/* It lacks it, and is failing: wait until it is invalid. */
+		/* It lacks it, and is failing, or its store changes hands: see wait_while_stuck(). */
 		stuck,
 		/* It lacks it, and has no room: see its stall. */
 		no_room,
@@ -123,6 +123,12 @@ public:
 	void trim();
 	/* An origin write waits for @run.  lock. */
 	void wanted(const PendingRun &run);
+	/*
+	 * Has an origin write examined again when this snapshot is invalid, or its store
+	 * has changed hands.  It waits on a list of its own, for what others need must
+	 * not wait behind it.  lock.
+	 */
+	void wait_while_stuck(Io &io) { stuck_writes_.push_back(io); }
 
 	/* Looks at a held write again.  Worker. */
 	Held retry(Io &io);
@@ -191,6 +197,21 @@ public:
 	/* Can its store be merged? */
 	bool mergeable() const { return store_args_.type == StoreType::persistent; }
 	bool active() const { return active_.load_acquire(); }
+	/* Is it the only one that can use what is on the COW device, or will be?  Registry's mutex. */
+	bool claims_store() const { return !no_store_; }
+	/*
+	 * Its store is on its way to another snapshot: until end_handover() nothing is
+	 * begun for it, and its table is looked at under the lock alone.  No lock.
+	 */
+	bool changes_hands() const { return changes_hands_.load_acquire(); }
+	/* It is to give its store away.  Registry's mutex. */
+	void begin_handover();
+	/* Sleeps until nothing of it is under way, I/O on its COW device included.  No lock. */
+	void quiesce_for_handover();
+	/* It has given it away; what was held back goes on.  Registry's mutex. */
+	void end_handover();
+	/* @event is set by end_handover().  False: no handover is under way.  Registry's mutex. */
+	bool tell_of_handover(Event &event);
 	/* The first resume, or a later one.  Registry's mutex. */
 	void activate();
 	/* The source of a handover that is to come has gone.  Registry's mutex. */
@@ -199,8 +220,6 @@ public:
 	bool make_list_certain() { return !merger_ || merger_->make_list_certain(); }
 	/* Takes everything over from @source, which is quiet.  lock. */
 	void take_over(Snapshot &source);
-	/* Sleeps until nothing of the snapshot is pending.  No origin write may begin anything. */
-	void drain();
 
 private:
 	enum class Health : uint8_t { good, failing, invalid };
@@ -260,6 +279,10 @@ private:
 	void mark_invalid();
 	static void marked(InvalidMark &mark);
 	void marked_invalid(const Status &status);
+	void release_stuck();
+	void end_run(PendingRun &run);
+	/* Sleeps until nothing of the snapshot is pending.  No origin write may begin anything. */
+	void drain();
 
 	dmsnap_target *target_;
 	dmsnap_snapshot_kind kind_;
@@ -287,6 +310,11 @@ private:
 	Atomic<Health> health_{Health::good};
 	/* No space for a write of the snapshot's user: writes fail, nothing else does. */
 	Atomic<bool> overflowed_;
+	/* A write that was acknowledged will never be durable: no flush may succeed any more. */
+	Atomic<bool> lost_writes_;
+	Atomic<bool> changes_hands_;
+	/* See tell_of_handover().  Registry's mutex. */
+	Event *handed_over_ = nullptr;
 	/* The store is another snapshot's until the first resume. */
 	bool awaits_handover_ = false;
 	/* The store went to another snapshot, or stayed there. */
@@ -310,6 +338,8 @@ private:
 	/* The last one, if several come together. */
 	dmsnap_target_event event_ = {};
 	PendingRuns pending_;
+	/* Of the origin: see wait_while_stuck(). */
+	Ios stuck_writes_;
 	/* What fate_at() said last, and of what; at first of nothing. */
 	uint64_t fate_sector_ = UINT64_MAX;
 	OriginFate fate_{};
@@ -322,11 +352,6 @@ private:
 	 * found in the table is no proof that the origin may be overwritten.
 	 */
 	Atomic<uint32_t> unsettled_;
-	/* A write that was acknowledged will never be durable: no flush may succeed any more. */
-	Atomic<bool> lost_writes_;
-	Atomic<bool> changes_hands_;
-	/* See tell_of_handover().  Registry's mutex. */
-	Event *handed_over_ = nullptr;
 
 	/* How it was lost; lock. */
 	const char *invalid_reason_ = nullptr;

@@ -2,7 +2,6 @@
 /*
  * Snapshot: what it says of itself.
  */
-#include "origin/registry.hpp"
 #include "snapshot/snapshot.hpp"
 
 namespace dmsnap {
@@ -31,17 +30,15 @@ size_t Snapshot::status(dmsnap_status type, const char *name, const char *versio
 	DeviceNames devices{origin_name, cow_name};
 
 	/* A handover must not move the store away meanwhile. */
-	MutexGuard registry_guard(registry().mutex());
+	SpinGuard guard(origin_->lock());
 	SnapshotState state{.valid = healthy(),
 			    .merge_failed = merger_ && merger_->failed(),
 			    .overflowed = overflowed_.load_relaxed()};
 	switch (type) {
 	case DMSNAP_STATUS_INFO: {
 		StoreUsage usage{.total_sectors = dmsnap_port_device_sectors(cow_device_)};
-		if (store_) {
-			SpinGuard guard(origin_->lock());
+		if (store_)
 			usage = store_->usage();
-		}
 		return format_status(buffer, state, usage);
 	}
 	case DMSNAP_STATUS_TABLE: {

@@ -313,5 +313,176 @@ TEST_F(HandoverTest, may_make_the_snapshot_longer)
 	EXPECT_TRUE(bench_.right(snap));
 }
 
+/* More than half an area, so that the store zeroes the next one ahead of time. */
+TEST_F(HandoverTest, waits_for_the_next_area_to_be_zeroed)
+{
+	bench_.world.run_for(2'000'000'000);
+	source_.cow.hold(user::Op::zero);
+	ASSERT_EQ(bench_.write(source_, 0, 150 * 8), 0);
+	ASSERT_EQ(source_.mapped.flush(), 0);
+	bench_.world.settle();
+	ASSERT_EQ(source_.cow.held(), 1u);
+	ASSERT_EQ(load(), 0);
+	source_.mapped.suspend();
+	bool resumed = false;
+	bench_.world.spawn("resume", [&] {
+		EXPECT_EQ(destination_.resume(), 0);
+		source_.mapped.remove();
+		resumed = true;
+	});
+	bench_.world.settle();
+	EXPECT_FALSE(resumed);
+	source_.cow.release();
+	bench_.world.settle();
+	EXPECT_TRUE(resumed);
+	EXPECT_TRUE(destination_right());
+}
+
+/* Its COW device does not answer, and a copy of both is under way. */
+class HungNeighbourTest : public HandoverTest {
+protected:
+	void SetUp() override
+	{
+		bench_.world.add_device({.name = "other_disk", .sectors = 4096});
+		bench_.world.add_device({.name = "other_cow", .sectors = 4096});
+		ASSERT_EQ(other_.create(TargetType::snapshot, 4096, "other_disk other_cow P 8"), 0);
+		hung_.cow.hold_all();
+		write_ = bench_.start_write(0, 8);
+		bench_.world.settle();
+		ASSERT_FALSE(write_->done);
+	}
+
+	/* What a process does ends although the device hangs. */
+	void expect_ends(const char *name, const std::function<void()> &body)
+	{
+		bool ended = false;
+		bench_.world.spawn(name, [&] {
+			body();
+			ended = true;
+		});
+		bench_.world.settle();
+		EXPECT_TRUE(ended) << name;
+	}
+
+	void TearDown() override
+	{
+		hung_.cow.release();
+		EXPECT_EQ(bench_.origin.wait(write_), 0);
+		bench_.world.settle();
+		EXPECT_TRUE(bench_.right(hung_));
+	}
+
+	Bench::Snap &hung_ = bench_.add("P 8");
+	Mapped other_{"other"};
+	Mapped::Handle write_;
+};
+
+TEST_F(HungNeighbourTest, another_snapshot_changes_hands)
+{
+	ASSERT_EQ(load(), 0);
+	expect_ends("handover", [&] {
+		source_.mapped.suspend();
+		EXPECT_EQ(destination_.resume(), 0);
+	});
+	EXPECT_TRUE(destination_right());
+}
+
+TEST_F(HungNeighbourTest, another_snapshot_is_removed)
+{
+	expect_ends("removal", [&] { source_.mapped.remove(); });
+}
+
+/* The hung one itself waits in its own handover, and nobody else does. */
+TEST_F(HungNeighbourTest, a_handover_that_hangs_holds_nobody_else_up)
+{
+	Mapped taker("taker");
+	ASSERT_EQ(taker.load(TargetType::snapshot, 4096, hung_.words), 0);
+	bool taken = false;
+	bench_.world.spawn("hung handover", [&] {
+		hung_.mapped.suspend();
+		EXPECT_EQ(taker.resume(), 0);
+		taken = true;
+	});
+	bench_.world.settle();
+	EXPECT_FALSE(taken);
+
+	expect_ends("status", [&] {
+		EXPECT_EQ(other_.status(), "16/4096 16");
+		EXPECT_NE(source_.mapped.status(), "Invalid");
+		EXPECT_NE(hung_.mapped.status(), "Invalid");
+	});
+	expect_ends("constructor", [&] {
+		Mapped third("third");
+		bench_.world.add_device({.name = "third_cow", .sectors = 4096});
+		EXPECT_EQ(third.create(TargetType::snapshot, 4096, "disk third_cow P 8"), 0);
+	});
+	expect_ends("handover", [&] {
+		ASSERT_EQ(load(), 0);
+		source_.mapped.suspend();
+		EXPECT_EQ(destination_.resume(), 0);
+	});
+	expect_ends("resume and removal of another origin's", [&] {
+		other_.suspend();
+		EXPECT_EQ(other_.resume(), 0);
+		other_.remove();
+	});
+	/* It is about to lose its store, and does not answer any more. */
+	EXPECT_EQ(hung_.mapped.message({"commit"}), -16);
+
+	hung_.cow.release();
+	bench_.world.settle();
+	EXPECT_TRUE(taken);
+	taker.suspend();
+	taker.remove();
+	hung_.mapped.remove();
+	ASSERT_EQ(hung_.mapped.create(TargetType::snapshot, 4096, hung_.words), 0);
+}
+
+/* The source's device is removed while its store is on its way to the destination. */
+TEST_F(HungNeighbourTest, a_source_that_is_removed_waits_for_its_handover)
+{
+	Mapped taker("taker");
+	ASSERT_EQ(taker.load(TargetType::snapshot, 4096, hung_.words), 0);
+	bool taken = false;
+	bool removed = false;
+	bench_.world.spawn("hung handover", [&] {
+		hung_.mapped.suspend();
+		EXPECT_EQ(taker.resume(), 0);
+		taken = true;
+	});
+	bench_.world.settle();
+	bench_.world.spawn("removal", [&] {
+		hung_.mapped.remove();
+		removed = true;
+	});
+	bench_.world.settle();
+	EXPECT_FALSE(removed);
+	hung_.cow.release();
+	bench_.world.settle();
+	EXPECT_TRUE(taken);
+	EXPECT_TRUE(removed);
+	EXPECT_NE(taker.status(), "Invalid");
+	taker.suspend();
+	taker.remove();
+	ASSERT_EQ(hung_.mapped.create(TargetType::snapshot, 4096, hung_.words), 0);
+}
+
+/* A third table over the COW device, when the first has nothing to give any more. */
+TEST_F(HandoverTest, a_third_owner_reads_the_store_itself)
+{
+	ASSERT_EQ(bench_.write(source_, 0, 20), 0);
+	ASSERT_EQ(load(), 0);
+	source_.mapped.suspend();
+	ASSERT_EQ(destination_.resume(), 0);
+	EXPECT_TRUE(destination_right());
+	destination_.remove();
+
+	Mapped third("third");
+	ASSERT_EQ(third.create(TargetType::snapshot, 4096, source_.words), 0);
+	EXPECT_NE(third.status(), "Invalid");
+	EXPECT_TRUE(source_.frozen.matches_all(
+		[&](uint64_t sector, uint64_t count) { return third.read(sector, count); }));
+}
+
 } // namespace
 } // namespace dmsnap::test

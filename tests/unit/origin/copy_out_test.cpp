@@ -311,6 +311,31 @@ TEST(CopyOut, the_last_chunk_may_reach_over_the_end_of_the_origin)
 	EXPECT_TRUE(bench.right(snap));
 }
 
+/* Chunks 0 of both snapshots, then chunk 1 that only the second one lacks. */
+TEST(CopyOut, a_write_that_is_stuck_holds_back_none_that_needs_another_snapshot)
+{
+	Bench bench;
+	auto &failing = bench.add("P 8");
+	ASSERT_EQ(bench.write(8, 8), 0);
+	auto &other = bench.add("P 8");
+	failing.cow.reset_log();
+	failing.cow.fail_nth(Op::write, 1);
+	auto stuck = bench.start_write(0, 8);
+	bench.world.run_until([&] { return failing.cow.counters().writes == 1; });
+	failing.cow.hold_all();
+	bench.world.settle();
+	EXPECT_FALSE(stuck->done);
+
+	auto write = bench.start_write(8, 8);
+	bench.world.settle();
+	ASSERT_TRUE(write->done);
+	EXPECT_EQ(write->error, 0);
+	failing.cow.release();
+	EXPECT_EQ(bench.origin.wait(stuck), 0);
+	EXPECT_TRUE(bench.right(other));
+	EXPECT_EQ(failing.mapped.status(), "Invalid");
+}
+
 TEST(CopyOut, a_low_threshold_lets_all_writes_end)
 {
 	Bench bench;
