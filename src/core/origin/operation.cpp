@@ -36,31 +36,30 @@ void CopyOut::start()
 		job.reader->hold();
 	}
 	job.source = job.reader->origin_device();
+	/* Once, for it may change at any time. */
+	const uint64_t device_end = dmsnap_port_device_sectors(job.source);
 	uint64_t begin = UINT64_MAX;
 	uint64_t end = 0;
 	unfinished = 1;
 	runs.for_each([&](PendingRun &pending) {
 		ChunkSize chunk_size = pending.snapshot.chunk_size();
 		uint64_t run_begin = chunk_size.first_sector(pending.run.old_begin.value);
-		uint64_t run_end = chunk_size.first_sector(pending.old_end().value);
+		uint64_t run_end = pending.snapshot.end_on_origin(pending.run, device_end);
 		begin = run_begin < begin ? run_begin : begin;
 		end = run_end > end ? run_end : end;
 		unfinished++;
 	});
-	/* The last chunk may reach over the end of the origin. */
-	uint64_t device_end = dmsnap_port_device_sectors(job.source);
-	end = end < device_end ? end : device_end;
 	job.sector = begin;
 	job.sectors = end - begin;
 
 	runs.for_each([&](PendingRun &pending) {
 		ChunkSize chunk_size = pending.snapshot.chunk_size();
 		uint64_t run_begin = chunk_size.first_sector(pending.run.old_begin.value);
-		uint64_t run_end = chunk_size.first_sector(pending.old_end().value);
+		uint64_t run_end = pending.snapshot.end_on_origin(pending.run, device_end);
 		pending.target.device = pending.snapshot.cow_device();
 		pending.target.sector = chunk_size.first_sector(pending.run.new_begin.value);
 		pending.target.source_offset = run_begin - begin;
-		pending.target.sectors = (run_end < end ? run_end : end) - run_begin;
+		pending.target.sectors = run_end - run_begin;
 		job.targets.push_back(pending.target);
 	});
 	origin.copier().start(job);
@@ -86,9 +85,8 @@ void SnapshotWrite::start()
 	ChunkSize chunk_size = snapshot.chunk_size();
 	uint64_t old_begin = chunk_size.first_sector(run->run.old_begin.value);
 	uint64_t new_begin = chunk_size.first_sector(run->run.new_begin.value);
-	uint64_t old_end = chunk_size.first_sector(run->old_end().value);
-	uint64_t device_end = dmsnap_port_device_sectors(snapshot.origin_device());
-	old_end = old_end < device_end ? old_end : device_end;
+	uint64_t old_end = snapshot.end_on_origin(
+		run->run, dmsnap_port_device_sectors(snapshot.origin_device()));
 
 	auto prepare = [&](Rest &rest, uint64_t begin, uint64_t end) {
 		if (begin >= end)

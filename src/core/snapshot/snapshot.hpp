@@ -189,6 +189,18 @@ public:
 	ChunkSize chunk_size() const { return chunk_size_; }
 	/* Its device's length, from the first resume on. */
 	uint64_t sectors() const { return sectors_; }
+	/*
+	 * The sector behind @run, of which the snapshot wants a part, on an origin that is
+	 * @device_end sectors long now.  The last chunk may reach over the end.  An origin
+	 * that is shorter than the snapshot has lost something, or has gone: then nothing is
+	 * left out, and the I/O fails.
+	 */
+	uint64_t end_on_origin(const Run &run, uint64_t device_end) const
+	{
+		uint64_t origin_end = device_end < sectors_ ? sectors_ : device_end;
+		uint64_t end = chunk_size_.first_sector(run.old_end().value);
+		return end < origin_end ? end : origin_end;
+	}
 	dmsnap_target *target() const { return target_; }
 	uint64_t cow_id() const { return dmsnap_port_device_id(cow_device_); }
 

@@ -311,6 +311,46 @@ TEST(CopyOut, the_last_chunk_may_reach_over_the_end_of_the_origin)
 	EXPECT_TRUE(bench.right(snap));
 }
 
+/* As the disk of a machine is that somebody has unplugged. */
+TEST(CopyOut, an_origin_that_has_gone_costs_the_snapshot_and_no_writer)
+{
+	for (uint64_t sector : {0, 3, 2000}) {
+		Bench bench;
+		auto &snap = bench.add("P 8");
+		bench.disk.resize(0);
+		auto write = bench.start_write(sector, 8);
+		bench.world.settle();
+		ASSERT_TRUE(write->done) << sector;
+		EXPECT_EQ(write->error, -5);
+		EXPECT_EQ(snap.mapped.status(), "Invalid");
+	}
+}
+
+TEST(CopyOut, an_origin_that_is_shorter_now_costs_the_snapshot)
+{
+	/* Behind the new end; over it; in a chunk that reaches over it. */
+	for (uint64_t sector : {1500, 1020, 992}) {
+		Bench bench;
+		auto &snap = bench.add("P 128");
+		bench.disk.resize(1024 - 24);
+		auto write = bench.start_write(sector, 8);
+		bench.world.settle();
+		ASSERT_TRUE(write->done) << sector;
+		EXPECT_EQ(write->error, sector + 8 <= 1000 ? 0 : -5);
+		EXPECT_EQ(snap.mapped.status(), "Invalid") << sector;
+	}
+}
+
+/* What the write does not cover of its chunk can no longer be had. */
+TEST(CopyOut, a_snapshot_write_over_an_origin_that_has_gone_fails)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	bench.disk.resize(0);
+	EXPECT_EQ(bench.write(snap, 16, 4), -5);
+	EXPECT_EQ(snap.mapped.status(), "Invalid");
+}
+
 /* Chunks 0 of both snapshots, then chunk 1 that only the second one lacks. */
 TEST(CopyOut, a_write_that_is_stuck_holds_back_none_that_needs_another_snapshot)
 {
