@@ -92,7 +92,9 @@ dmsnap_map Merger::write_to_origin(Io &io)
  */
 Merger::Place Merger::place_write(Io &io, bool may_cut)
 {
-	io.token = snapshot_.readers().enter();
+	if (may_cut)
+		io.cut(Regions::limit(io.sector));
+	io.token = snapshot_.regions().enter(io.sector, io.end());
 	Place place = Place::nowhere;
 	bool wanted = false;
 	{
@@ -126,7 +128,7 @@ Merger::Place Merger::place_write(Io &io, bool may_cut)
 		}
 	}
 	if (place != Place::cow)
-		snapshot_.readers().leave(io.token);
+		snapshot_.regions().leave(io.sector, io.token);
 	/* The batch is blocked and nothing goes on: the list is uncertain. */
 	if (wanted)
 		origin().worker().post(put_back_task_);

@@ -310,7 +310,7 @@ void Merger::go_live()
 	}
 	phase_ = Phase::copying;
 	rounds_ = 0;
-	if (snapshot_.readers().wait(writers_))
+	if (snapshot_.regions().wait(writers_, 0, UINT64_MAX))
 		writers_gone();
 }
 
@@ -377,7 +377,7 @@ void Merger::settle()
 	}
 	rounds_++;
 	phase_ = Phase::settling;
-	if (snapshot_.readers().wait(writers_))
+	if (snapshot_.regions().wait(writers_, 0, UINT64_MAX))
 		writers_gone();
 }
 

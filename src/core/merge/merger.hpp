@@ -58,7 +58,7 @@
 #include "merge/merge_claims.hpp"
 #include "origin/io.hpp"
 #include "origin/origin.hpp"
-#include "snapshot/reader_epoch.hpp"
+#include "snapshot/regions.hpp"
 #include "snapshot/statistics.hpp"
 #include "store/list_tail.hpp"
 
@@ -244,7 +244,7 @@ private:
 	MethodTask<Merger, &Merger::retire> retire_task_{*this};
 	MethodTask<Merger, &Merger::pace> pace_task_{*this};
 	MethodTask<Merger, &Merger::put_back> put_back_task_{*this};
-	ReaderEpoch::Waiter writers_{writers_task_};
+	Regions::Waiter writers_{writers_task_};
 	Owned<MergeClaims> claims_;
 	Timer memory_timer_;
 	Timer pace_timer_;

@@ -12,7 +12,7 @@
 
 #include "base/list.hpp"
 #include "snapshot/commit_waiter.hpp"
-#include "snapshot/reader_epoch.hpp"
+#include "snapshot/regions.hpp"
 
 namespace dmsnap {
 
@@ -47,9 +47,9 @@ struct Io {
 	uint64_t sector;
 	uint32_t sectors;
 	bool fua;
-	/* A read of the snapshot that went to the origin. */
+	/* A read of the snapshot that went to the origin, or a write of a merge to the COW device. */
 	bool tracked = false;
-	ReaderEpoch::Token token = 0;
+	Regions::Token token;
 	/* When it was held first; 0: it was not. */
 	uint64_t held_ns = 0;
 	/* Of what was sent while the bio was held. */

@@ -109,14 +109,14 @@ int Snapshot::join_origin(const char *&error)
 		error = "Snapshot origin struct allocation failed";
 		return to_errno(status.error());
 	}
-	auto readers = make_owned<ReaderEpoch>(origin_->worker());
+	auto regions = make_owned<Regions>(origin_->worker());
 	auto commits = make_owned<CommitQueue>(*this, origin_->lock(), origin_->worker());
 	auto stall = make_owned<Stall>(*this);
-	if (!readers || !commits || !stall) {
+	if (!regions || !commits || !stall) {
 		error = "Could not allocate mempool for pending exceptions";
 		return to_errno(Error::no_memory);
 	}
-	readers_ = std::move(*readers);
+	regions_ = std::move(*regions);
 	commits_ = std::move(*commits);
 	stall_ = std::move(*stall);
 	if (merges()) {
@@ -263,7 +263,7 @@ Snapshot::~Snapshot()
 	persistent_.reset();
 	stall_.reset();
 	commits_.reset();
-	readers_.reset();
+	regions_.reset();
 	origin_.reset();
 	if (cow_device_)
 		dmsnap_port_device_close(target_, cow_device_);

@@ -68,7 +68,7 @@ int Snapshot::end_io(Io &io)
 {
 	if (!io.tracked)
 		return 0;
-	readers_->leave(io.token);
+	regions_->leave(io.sector, io.token);
 	return healthy() ? 0 : to_errno(Error::read_failed);
 }
 
@@ -107,12 +107,13 @@ bool Snapshot::remap_if_mapped(Io &io)
  */
 dmsnap_map Snapshot::map_read(Io &io)
 {
-	io.token = readers_->enter();
+	io.cut(Regions::limit(io.sector));
+	io.token = regions_->enter(io.sector, io.end());
 	OldChunk chunk{chunk_size_.chunk_of(io.sector)};
 	Fate fate = fate_of(io);
 	io.cut(chunk_size_.first_sector(chunk.value + fate.count));
 	if (fate.mapped) {
-		readers_->leave(io.token);
+		regions_->leave(io.sector, io.token);
 		remap_to_cow(io, fate.new_begin);
 	} else {
 		io.tracked = true;

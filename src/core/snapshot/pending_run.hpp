@@ -14,7 +14,7 @@
 
 #include "base/ordered_tree.hpp"
 #include "copier/copy_job.hpp"
-#include "snapshot/reader_epoch.hpp"
+#include "snapshot/regions.hpp"
 #include "store/exception_store.hpp"
 
 namespace dmsnap {
@@ -45,7 +45,7 @@ struct PendingRun : CommitEntry {
 
 	void settled();
 	MethodTask<PendingRun, &PendingRun::settled> settled_task{*this};
-	ReaderEpoch::Waiter readers{settled_task};
+	Regions::Waiter readers{settled_task};
 
 	TreeHook tree_link;
 	ListHook operation_link;

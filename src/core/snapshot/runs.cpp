@@ -77,14 +77,15 @@ uint64_t Snapshot::safe_until(uint64_t sector, uint64_t end) const
 	for (uint64_t chunk = chunk_size_.chunk_of(sector); chunk <= last;) {
 		Fate fate = table_->find({chunk}, last - chunk + 1);
 		if (!fate.mapped) {
-			uint64_t until = chunk_size_.first_sector(chunk);
-			end = until > sector ? until : sector;
+			end = chunk_size_.first_sector(chunk);
+			if (end <= sector)
+				return sector;
 			break;
 		}
 		chunk += fate.count;
 	}
 	/* After the table: a run is counted here before it is in there. */
-	return unsettled_.load_acquire() == 0 ? end : sector;
+	return regions_->settled(sector, end) ? end : sector;
 }
 
 OriginFate Snapshot::fate_at(uint64_t sector, uint64_t end)
@@ -107,7 +108,7 @@ OriginFate Snapshot::look_up_fate(uint64_t sector, uint64_t end) const
 	Fate fate = table_->find(chunk, wanted < free ? wanted : free);
 	uint64_t until = chunk_size_.first_sector(chunk.value + fate.count);
 	/* A run that was lost after it had become visible is in the table, but in no store. */
-	if (fate.mapped && (healthy() || unsettled_.load_relaxed() == 0))
+	if (fate.mapped && (healthy() || regions_->settled(sector, until)))
 		return {OriginFate::Kind::safe, until, nullptr};
 	OriginFate::Kind kind = !healthy() || changes_hands() ? OriginFate::Kind::stuck
 				: stall_->active()	      ? OriginFate::Kind::no_room
@@ -237,7 +238,7 @@ void Snapshot::copied(PendingRun &run, int error)
 
 void Snapshot::make_visible(PendingRun &run)
 {
-	unsettled_.add(1);
+	regions_->add_unsettled(begin_of(run.run), end_of(run.run));
 	table_->insert(run.run);
 	run.visible = true;
 }
@@ -326,7 +327,7 @@ void Snapshot::run_recorded(PendingRun &run, const Status &status)
 		SpinGuard guard(origin_->lock());
 		make_visible(run);
 	}
-	if (readers_->wait(run.readers))
+	if (regions_->wait(run.readers, begin_of(run.run), end_of(run.run)))
 		run_settled(run, 0);
 	else
 		run.since_ns = dmsnap_port_now_ns();
@@ -341,7 +342,7 @@ void Snapshot::run_settled(PendingRun &run, uint64_t us)
 	{
 		SpinGuard guard(origin.lock());
 		pending_.remove(run);
-		unsettled_.sub(1);
+		regions_->drop_unsettled(begin_of(run.run), end_of(run.run));
 		end_run(run);
 	}
 	origin.part_finished(run.operation);

@@ -37,7 +37,7 @@
 #include "origin/origin.hpp"
 #include "snapshot/commit_queue.hpp"
 #include "snapshot/pending_run.hpp"
-#include "snapshot/reader_epoch.hpp"
+#include "snapshot/regions.hpp"
 #include "snapshot/stall.hpp"
 #include "snapshot/statistics.hpp"
 #include "store/persistent_store.hpp"
@@ -176,7 +176,7 @@ public:
 
 	ExceptionStore &store() { return *store_; }
 	CommitQueue &commits() { return *commits_; }
-	ReaderEpoch &readers() { return *readers_; }
+	Regions &regions() { return *regions_; }
 	Stall &stall() { return *stall_; }
 	SnapshotStatistics &statistics() { return statistics_; }
 	/* lock. */
@@ -281,6 +281,15 @@ private:
 	OriginFate look_up_fate(uint64_t sector, uint64_t end) const;
 	PendingRun *run_to_extend(CopyOut &copy_out, OldChunk chunk, NewChunk new_chunk) const;
 	void make_visible(PendingRun &run);
+	/* Its first sector on the origin, and the one behind it. */
+	uint64_t begin_of(const Run &run) const
+	{
+		return chunk_size_.first_sector(run.old_begin.value);
+	}
+	uint64_t end_of(const Run &run) const
+	{
+		return chunk_size_.first_sector(run.old_end().value);
+	}
 	void count_written(const PendingRun &run);
 	/* store().prepare(), and what has to be known of it.  lock. */
 	Result<NewChunks> take_chunks(uint64_t wanted);
@@ -311,7 +320,7 @@ private:
 	Owned<PersistentStore> persistent_;
 	Owned<TransientStore> transient_;
 	ExceptionStore *store_ = nullptr;
-	Owned<ReaderEpoch> readers_;
+	Owned<Regions> regions_;
 	Owned<CommitQueue> commits_;
 	Owned<Stall> stall_;
 	/* nullptr: of the snapshot target. */
@@ -359,11 +368,6 @@ private:
 	/* Runs, and an invalidation under way; who waits until there are none. */
 	unsigned int users_ = 0;
 	Event *unused_ = nullptr;
-	/*
-	 * Runs in the table that are not settled.  While there are any, a chunk
-	 * found in the table is no proof that the origin may be overwritten.
-	 */
-	Atomic<uint32_t> unsettled_;
 
 	/* How it was lost; lock. */
 	const char *invalid_reason_ = nullptr;

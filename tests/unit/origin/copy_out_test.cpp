@@ -192,6 +192,25 @@ TEST(CopyOut, a_write_waits_for_reads_of_the_snapshot_that_see_the_origin)
 	EXPECT_TRUE((Pattern{1, 1}.matches(0, read->data)));
 }
 
+TEST(CopyOut, a_write_does_not_wait_for_reads_of_other_chunks)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	bench.disk.hold(Op::read);
+	auto read = snap.mapped.start_read(2048, 1024);
+	bench.world.settle();
+	ASSERT_EQ(bench.disk.held(), 1u);
+	/* The snapshot gets the chunk without a read of the origin. */
+	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	auto write = bench.start_write(0, 8);
+	bench.world.settle();
+	EXPECT_TRUE(write->done);
+	EXPECT_FALSE(read->done);
+	bench.disk.release();
+	EXPECT_EQ(snap.mapped.wait(read), 0);
+	EXPECT_TRUE(bench.right(snap));
+}
+
 TEST(CopyOut, a_read_on_its_way_when_the_snapshot_is_lost_fails)
 {
 	Bench bench;
