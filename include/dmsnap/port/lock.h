@@ -27,6 +27,8 @@ enum dmsnap_lock_rank {
 	DMSNAP_LOCK_REGISTRY,
 	/** Spinlock: one origin's copy-outs, its snapshots' pending runs and allocation. */
 	DMSNAP_LOCK_ORIGIN,
+	/** Spinlock: the pages of one origin's copied map. */
+	DMSNAP_LOCK_COPIED_MAP,
 	/** Spinlock: readers one snapshot waits for. */
 	DMSNAP_LOCK_EPOCH,
 	/** Spinlock: runnable tasks of one worker. */

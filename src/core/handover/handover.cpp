@@ -209,6 +209,7 @@ void leaving(Snapshot &snapshot)
 		dmsnap_port_log(DMSNAP_LOG_ERROR, "Cancelling snapshot handover.");
 	}
 	snapshot.origin().snapshots().remove(snapshot);
+	snapshot.origin().snapshot_left();
 }
 
 } // namespace dmsnap::handover

@@ -38,7 +38,7 @@ Result<Owned<Origin>> Origin::create(uint64_t id, const char *name)
 	auto worker = DMSNAP_TRY(Worker::create(name));
 	auto origin = DMSNAP_TRY(make_owned<Origin>(id, std::move(worker)));
 
-	DMSNAP_CHECK(origin->known_safe_.allocate());
+	DMSNAP_CHECK(origin->copied_map_.allocate());
 	origin->copier_ = DMSNAP_TRY(Copier::create(*origin->worker_));
 	origin->runs_ =
 		DMSNAP_TRY(Pool<PendingRun>::create("dmsnap_run", runs_reserved, runs_kept));
@@ -65,19 +65,22 @@ dmsnap_map Origin::write(Io &io)
 {
 	{
 		RcuGuard rcu;
-		const uint64_t generation = known_safe_.generation();
-		if (known_safe_.holds(io.sector, io.end(), generation))
+		const uint64_t generation = copied_map_.generation();
+		if (copied_map_.holds(io.sector, io.end(), generation))
 			return DMSNAP_MAP_REMAPPED;
 
 		uint64_t safe = io.end();
+		bool any = false;
 		snapshots_.for_each([&](const Snapshot &snapshot) {
+			any = true;
 			if (snapshot.changes_hands())
 				safe = io.sector;
 			else if (safe > io.sector && snapshot.watches(io.sector))
 				safe = snapshot.safe_until(io.sector, safe);
 		});
 		if (safe > io.sector) {
-			known_safe_.put(io.sector, safe, generation);
+			if (any)
+				copied_map_.put(io.sector, safe, generation);
 			io.cut(safe);
 			return DMSNAP_MAP_REMAPPED;
 		}
@@ -95,12 +98,12 @@ Held Origin::examine(Io &io, bool may_cut)
 	RcuGuard rcu;
 	SpinGuard guard(lock_);
 
-	const uint64_t generation = known_safe_.generation();
+	const uint64_t generation = copied_map_.generation();
 	for (uint64_t at = io.sector; at < io.end();) {
 		Survey here = survey(at, io.end());
 		switch (here.kind) {
 		case OriginFate::Kind::safe:
-			known_safe_.put(at, here.until, generation);
+			copied_map_.put(at, here.until, generation);
 			if (may_cut) {
 				io.cut(here.until);
 				return Held::no;
@@ -377,6 +380,14 @@ void Origin::retry_held()
 		held_.push_front(*io);
 		return;
 	}
+}
+
+void Origin::snapshot_left()
+{
+	bool any = false;
+	snapshots_.for_each([&](const Snapshot &) { any = true; });
+	if (!any)
+		copied_map_.clear();
 }
 
 void Origin::let_go(bool now)

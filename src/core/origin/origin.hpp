@@ -24,7 +24,7 @@
  *
  * Without anything to copy a write takes no lock: under RCU each snapshot's
  * table is asked, and the write is cut where the answer changes.  What all of them
- * have called safe is remembered (known_safe.hpp).  A snapshot whose store changes
+ * have called safe is remembered (copied_map.hpp).  A snapshot whose store changes
  * hands is asked under the lock alone (handover/handover.cpp).
  *
  * Locking: lock() is a spinlock; the snapshots' lists and trees are under it
@@ -39,8 +39,8 @@
 #include "base/own.hpp"
 #include "base/worker.hpp"
 #include "copier/copier.hpp"
+#include "origin/copied_map.hpp"
 #include "origin/io.hpp"
-#include "origin/known_safe.hpp"
 #include "origin/operation.hpp"
 #include "origin/snapshot_set.hpp"
 
@@ -99,7 +99,11 @@ public:
 	bool letting_go() const { return letting_go_ > 0; }
 
 	/* A snapshot has begun to watch the origin.  Under the Registry's mutex. */
-	void snapshot_watches() { known_safe_.forget(); }
+	void snapshot_watches() { copied_map_.forget(); }
+	/* One has left the origin.  Under the Registry's mutex.  Sleeps. */
+	void snapshot_left();
+	/* Pages that remember what was copied.  Context: any. */
+	size_t map_pages() const { return copied_map_.pages(); }
 
 	/* The origin's lock is held for these. */
 	PendingRun *new_run(Snapshot &snapshot, Operation &operation, const Run &run);
@@ -141,7 +145,7 @@ private:
 	Owned<Worker> worker_;
 	Owned<Copier> copier_;
 	SnapshotSet snapshots_;
-	KnownSafe known_safe_;
+	CopiedMap copied_map_;
 
 	Pool<PendingRun> runs_;
 	Pool<CopyOut> copy_outs_;

@@ -155,6 +155,7 @@ void Snapshot::report(std::span<char> answer)
 	}
 	const CopyStatistics &copies = origin_->copier().statistics();
 	text.line("origin_pages", origin_->copier().pages_out());
+	text.line("origin_map_pages", origin_->map_pages());
 	text.line("origin_held_us", origin_->held_us());
 	text.line("origin_page_wait_us", copies.page_wait_us);
 	text.line("origin_read_sectors", copies.read_sectors);

@@ -26,7 +26,7 @@ TEST(PortLock, a_lock_of_smaller_rank_inside_is_reported)
 	FailureCapture capture;
 	SpinGuard inner(epoch);
 	SpinGuard outer(origin);
-	EXPECT_TRUE(capture.saw("of rank 1 is taken with one of rank 2"));
+	EXPECT_TRUE(capture.saw("of rank 1 is taken with one of rank 3"));
 }
 
 TEST(PortLock, two_locks_of_the_same_rank_are_reported)
