@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Runs the parts of tools/test one after the other, and adds them up.
 
-A part is a command.  What it counts is read from its output; one that says
-nothing countable is one test.  A part that fails without a failed test counts
-as one failure, so that nothing is lost by a crash of the runner itself.
+A part is a command.  What it counts is read from its output, and one that has
+nothing to show for itself (no output, no test, all tests skipped) has failed.  A
+check or a build, which says nothing countable, is one test by its exit code; runs
+by chance, however many, are one test together.  A part that fails without a failed
+test counts as one failure, so that nothing is lost by a crash of the runner itself.
 """
 
 import argparse
 import dataclasses
+import enum
 import os
 import pathlib
 import re
@@ -37,6 +40,13 @@ LEFT = re.compile(r"\[\d+/\d+, about (\d+):(\d\d) left\]$")    # of the guest te
 LIMIT, LIMIT_FACTOR = 1800.0, 5.0    # a part hangs after so long, or so many times its usual time
 
 
+class Shows(enum.Enum):
+    """What a part has to show for itself."""
+    TESTS = "how many passed and failed"
+    RUNS = "how many runs by chance passed and failed: one test"
+    CODE = "its exit code: a check or a build, one test"
+
+
 @dataclasses.dataclass
 class Part:
     name: str
@@ -47,9 +57,11 @@ class Part:
     needs: tuple = ()       # parts that make what it tests
     full: tuple = ()        # the command with --full, if that is another one
     full_guess: float = 0.0
+    shows: Shows = Shows.TESTS
     passed: int = 0
     failed: int = 0
     skipped: int = 0
+    runs: int = 0
     seconds: float = 0.0
 
 
@@ -59,43 +71,44 @@ def make(*words):
 
 MODULES = ("module-6.1", "module-6.12")
 PARTS = (
-    Part("format", "sources are formatted as they should be", make("check-format"), 5),
-    Part("headers", "headers compile alone, includes stay on their side", make("check-headers"), 60),
-    Part("freestanding", "the core needs nothing but its port", make("check-freestanding"), 60),
-    Part("clang", "a second compiler, and its analysis of the locks", make("check-clang"), 60),
-    Part("gates", "the gates of the build refuse what they should", make("check-selftest"), 10),
-    Part("module-6.1", "the module for Linux 6.1", make("module", "KVER=6.1"), 30),
-    Part("module-6.12", "the module for Linux 6.12", make("module", "KVER=6.12"), 30),
+    Part("format", "sources are formatted as they should be", make("check-format"), 5, shows=Shows.CODE),
+    Part("headers", "headers compile alone, includes stay on their side", make("check-headers"), 60, shows=Shows.CODE),
+    Part("freestanding", "the core needs nothing but its port", make("check-freestanding"), 60, shows=Shows.CODE),
+    Part("clang", "a second compiler, and its analysis of the locks", make("check-clang"), 60, shows=Shows.CODE),
+    Part("gates", "the gates of the build refuse what they should", make("check-selftest"), 10, shows=Shows.CODE),
+    Part("runner-selftest", "the runner of these parts counts what they have shown", ("tools/lib/selftest",), 2),
+    Part("module-6.1", "the module for Linux 6.1", make("module", "KVER=6.1"), 30, shows=Shows.CODE),
+    Part("module-6.12", "the module for Linux 6.12", make("module", "KVER=6.12"), 30, shows=Shows.CODE),
     Part("imports", "every import on the list is used by a module",
          ("bash", "-c", 'for series in 6.1 6.12; do modules+=("build/$(tools/lib/kernels.sh $series release)/dm-snapshot.ko"); done;'
-                        ' tools/build/check-ko --unused "${modules[@]}"'), 2, needs=MODULES),
+                        ' tools/build/check-ko --unused "${modules[@]}"'), 2, needs=MODULES, shows=Shows.CODE),
     Part("unit", "tests in user space", make("unit"), 100),
     Part("unit-san", "the same with address and undefined behaviour sanitizers", make("unit", "SAN=1"), 240, "full"),
     Part("sim-selftest", "a seed of the simulator is one run", ("tests/sim/selftest",), 30),
     Part("sim", "crashes at any I/O, recovered and checked", ("tools/sim", "--cycles", "200000"), 60,
-         full=("tools/sim", "--cycles", "3000000"), full_guess=600),
+         full=("tools/sim", "--cycles", "3000000"), full_guess=600, shows=Shows.RUNS),
     Part("sim-exhaustive", "small workloads, crashed at every I/O with every loss", ("tools/sim", "--exhaustive"), 20),
-    Part("sim-san", "the simulator with address and undefined behaviour sanitizers", make("sim", "SAN=1"), 60, "full"),
+    Part("sim-san", "the simulator with address and undefined behaviour sanitizers", make("sim", "SAN=1"), 60, "full", shows=Shows.RUNS),
     Part("fuzz", "bytes that nobody thought of", make("fuzz"), 90, full=make("fuzz", "SECONDS=300"), full_guess=1300),
     Part("tools", "dmsnap on good, bad and hostile stores, against the core's loader", make("tools-test"), 120),
     Part("mutants-fit", "the seeded defects fit the sources", ("tools/mutants", "--check"), 10,
          full=("tools/mutants",), full_guess=300),
-    Part("differences", "what differs from the in-tree driver is documented", ("tests/vm/differential", "--check"), 1),
+    Part("differences", "what differs from the in-tree driver is documented", ("tests/vm/differential", "--check"), 1, shows=Shows.CODE),
     Part("guest-selftest", "the runner of the guest tests notices crashes and hangs", ("tests/vm/selftest",), 60, "full",
          MODULES),
     Part("power-selftest", "what a power cut must not lose is missed", ("tests/vm/power/selftest",), 30, "default", MODULES),
     Part("power", "power cuts of guests whose disks lose what was not flushed", ("tests/vm/power-cuts", "--count", "10"),
-         90, "default", MODULES, ("tests/vm/power-cuts", "--count", "100"), 700),
+         90, "default", MODULES, ("tests/vm/power-cuts", "--count", "100"), 700, shows=Shows.RUNS),
     Part("guests", "tests in guests on both kernels", ("tests/vm/run",), 600, "default", MODULES,
          ("tests/vm/run", "--full"), 1500),
     Part("bench", "nothing takes longer, or more I/Os, than is written down", ("tests/bench/regression", "--kernel", "6.12"), 75,
          "default", MODULES, ("tests/bench/regression", "--full"), 400),
     Part("lvm2-suite", "LVM2's own tests of snapshots", ("tests/vm/lvm2-suite", "--kernel", "6.12"), 900, "full", MODULES),
-    Part("package-root", "a Debian to install the packages in", ("tests/vm/package-root",), 240, "full"),
+    Part("package-root", "a Debian to install the packages in", ("tests/vm/package-root",), 240, "full", shows=Shows.CODE),
     Part("package", "the packages: installed, upgraded and removed, with snapshots in use", ("tests/vm/package",), 400,
          "full", ("package-root",)),
-    Part("kernel-um", "a kernel that checks itself, for one processor", ("tools/build/debug-kernel", "um"), 240, "default"),
-    Part("kernel-smp", "the same for two processors", ("tools/build/debug-kernel", "smp"), 720, "default"),
+    Part("kernel-um", "a kernel that checks itself, for one processor", ("tools/build/debug-kernel", "um"), 240, "default", shows=Shows.CODE),
+    Part("kernel-smp", "the same for two processors", ("tools/build/debug-kernel", "smp"), 720, "default", shows=Shows.CODE),
     Part("debug-um", "KUnit, stress, faults and leaks in a kernel that checks itself", ("tests/vm/debug", "um"), 60,
          "default", ("kernel-um",), full=("tests/vm/debug", "--full", "um"), full_guess=900),
     Part("debug-smp", "the same on two processors", ("tests/vm/debug", "smp"), 240, "default",
@@ -106,21 +119,24 @@ RUNS = {"quick": ("quick",), "default": ("quick", "default"), "full": ("quick", 
 
 def count(part, lines, code):
     plain = [match for line in lines if (match := PLAIN_COUNT.match(line))]
-    if plain:
-        part.passed, part.failed = int(plain[-1][1]), int(plain[-1][2])
+    passed = failed = 0
+    if part.shows == Shows.CODE:
+        passed = int(code == 0)
+    elif plain:
+        passed, failed = int(plain[-1][1]), int(plain[-1][2])
     else:
         for line in lines:
             if match := GTEST_PASSED.match(line):
-                part.passed += int(match[1])
+                passed += int(match[1])
             elif match := GTEST_FAILED.match(line):
-                part.failed += int(match[1])
+                failed += int(match[1])
+    if part.shows == Shows.RUNS:
+        part.runs, passed = passed + failed, int(passed > 0 and failed == 0)
     part.skipped = sum(int(match[1] or match[2]) for line in lines if (match := SKIPPED.match(line)))
-    if part.passed + part.failed == 0:
-        part.passed, part.failed = (1, 0) if code == 0 else (0, 1)
-    elif code and part.failed == 0:
-        part.failed = 1
-    if any(NOT_RUN.match(line) for line in lines):
-        part.passed, part.failed = 0, 1
+    shown = passed + failed > 0 and not any(NOT_RUN.match(line) for line in lines)
+    if not shown or (code and not failed):
+        failed = max(failed, 1)
+    part.passed, part.failed = passed if shown else 0, failed
 
 
 class Command:
@@ -185,7 +201,8 @@ def run(part, terminal, expected, after):
     part.seconds = time.monotonic() - begun
     count(part, lines, code)
     word = "FAIL" if part.failed else "ok"
-    terminal.line(f"{word:<5} {part.name:<15} {part.passed:5} passed, {part.failed} failed"
+    runs = f" ({part.runs} runs)" if part.runs else ""
+    terminal.line(f"{word:<5} {part.name:<15} {part.passed:5} passed, {part.failed} failed{runs}"
                   f"   {clock(part.seconds)}   {part.what}", "bad" if part.failed else "good")
     if part.failed:
         rest = [line for line in lines if not BUILD_STEP.match(line)]
@@ -257,11 +274,11 @@ def main():
     failed = sum(part.failed for part in done)
     skipped = sum(part.skipped for part in done)
     terminal.line()
-    terminal.line(f"{'part':<15} passed failed skipped  time", "bold")
+    terminal.line(f"{'part':<15} passed failed skipped    runs  time", "bold")
     for part in done:
-        terminal.line(f"{part.name:<15} {part.passed:6} {part.failed:6} {part.skipped:7} {clock(part.seconds):>5}",
+        terminal.line(f"{part.name:<15} {part.passed:6} {part.failed:6} {part.skipped:7} {part.runs or '':7} {clock(part.seconds):>5}",
                       "bad" if part.failed else None)
-    terminal.line(f"{'all':<15} {sum(part.passed for part in done):6} {failed:6} {skipped:7} "
+    terminal.line(f"{'all':<15} {sum(part.passed for part in done):6} {failed:6} {skipped:7} {sum(part.runs for part in done):7} "
                   f"{clock(sum(part.seconds for part in done)):>5}")
     for part in done:
         if part.failed:
