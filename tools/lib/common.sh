@@ -2,12 +2,13 @@
 #
 # shellcheck shell=bash disable=SC2034 # sourced: what is unused here is used there
 #
-# Shared by the project's bash tools: messages, and the cache of things that
+# Shared by the project's bash tools: messages, logs, and the cache of things that
 # are made once (kernels, guest root, initramfs).  Sourced.
 
 DMSNAP_TOP=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 DMSNAP_LIB=$DMSNAP_TOP/tools/lib
 DMSNAP_CACHE=${DMSNAP_CACHE:-/var/cache/dmsnap}
+DMSNAP_LOGS=${DMSNAP_LOGS:-$DMSNAP_TOP/build/logs}
 
 say()
 {
@@ -20,19 +21,27 @@ die()
 	exit 1
 }
 
-# quietly WHAT COMMAND...: runs the command with its output kept back, and
-# shows the end of that output only when the command fails.
+# log_of WHAT: the file that keeps what that step has printed the last time
+log_of()
+{
+	mkdir -p "$DMSNAP_LOGS"
+	printf '%s/%s.log\n' "$DMSNAP_LOGS" "${1//[^A-Za-z0-9.+-]/-}"
+}
+
+# quietly WHAT COMMAND...: runs the command with its output in a log, and shows the
+# end of that output only when the command fails.
 quietly()
 {
-	local what=$1 log rc=0
+	local what=$1 log new rc=0
 	shift
-	log=$(mktemp)
-	"$@" > "$log" 2>&1 || rc=$?
+	log=$(log_of "$what")
+	new=$(mktemp "$log.XXXXXX") # two of the same name at once do not mix
+	"$@" > "$new" 2>&1 || rc=$?
+	mv "$new" "$log"
 	if [ "$rc" -ne 0 ]; then
-		say "$what failed (exit code $rc), the last lines of its output:"
+		say "$what failed (exit code $rc), the last lines of its output (all of it: $log):"
 		tail -n 25 "$log" | sed 's/^/    /' >&2
 	fi
-	rm -f "$log"
 	return "$rc"
 }
 

@@ -76,7 +76,7 @@ PARTS = (
     Part("freestanding", "the core needs nothing but its port", make("check-freestanding"), 60, shows=Shows.CODE),
     Part("clang", "a second compiler, and its analysis of the locks", make("check-clang"), 60, shows=Shows.CODE),
     Part("gates", "the gates of the build refuse what they should", make("check-selftest"), 10, shows=Shows.CODE),
-    Part("runner-selftest", "the runner of these parts counts what they have shown", ("tools/lib/selftest",), 2),
+    Part("runner-selftest", "what the parts show is counted, what the set-up prints is kept", ("tools/lib/selftest",), 2),
     Part("module-6.1", "the module for Linux 6.1", make("module", "KVER=6.1"), 30, shows=Shows.CODE),
     Part("module-6.12", "the module for Linux 6.12", make("module", "KVER=6.12"), 30, shows=Shows.CODE),
     Part("imports", "every import on the list is used by a module",
