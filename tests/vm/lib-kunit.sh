@@ -6,7 +6,8 @@
 #   kunit_load ARGUMENTS...    loads dm-snapshot-kunit.ko, which runs its suites, in place of
 #                              the driver: the two have the same caches
 #   kunit_results              what KUnit says of them (KTAP)
-#   kunit_check                fails unless all that was planned has run and nothing failed
+#   kunit_check [CASE...]      fails unless all that was planned has passed, and nothing was
+#                              skipped but these
 
 kunit_load()
 {
@@ -19,18 +20,22 @@ kunit_results()
 	cat /sys/kernel/debug/kunit/dmsnap-*/results
 }
 
-# The inner lines are those of the cases: "1..N" plans, "ok N name", "not ok N name"
+# The inner lines are those of the cases: "1..N" plans, "ok N name", "not ok N name",
+# "ok N name # SKIP why"
 kunit_check()
 {
-	local planned passed skipped failed suites
+	local planned passed skipped failed suites name
 	planned=$(kunit_results | sed -n 's/^    1\.\.\([0-9]*\)$/\1/p' | awk '{ n += $1 } END { print n + 0 }')
 	suites=$(kunit_results | grep -c '^ok ' || true)
-	passed=$(kunit_results | grep -c '^    ok ' || true)
-	skipped=$(kunit_results | grep -c '^    ok .* # SKIP' || true)
+	passed=$(kunit_results | grep '^    ok ' | grep -vc ' # SKIP' || true)
 	failed=$(kunit_results | grep -c '^ *not ok ' || true)
-	note "KUnit: $suites suites, $passed of $planned cases passed or skipped ($skipped)"
-	if [ "$failed" -ne 0 ] || [ "$planned" -eq 0 ] || [ "$passed" -ne "$planned" ]; then
+	skipped=$(kunit_results | sed -n 's/^    ok [0-9]* \([^ ]*\) # SKIP.*/\1/p')
+	note "KUnit: $suites suites, $passed of $planned cases passed, skipped: ${skipped//$'\n'/ }"
+	for name in "$@"; do
+		expect_eq "$(grep -xc "$name" <<< "$skipped")" 1 "$name was to be skipped"
+	done
+	if [ "$failed" -ne 0 ] || [ "$planned" -eq 0 ] || [ $((passed + $#)) -ne "$planned" ]; then
 		kunit_results
-		fail "KUnit: $failed failed, $((planned - passed)) of $planned did not pass"
+		fail "KUnit: $failed failed, $((planned - $# - passed)) of $((planned - $#)) did not pass"
 	fi
 }

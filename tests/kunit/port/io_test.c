@@ -14,10 +14,14 @@
 
 #define SECTORS 8192
 #define PAGES (DMSNAP_IO_ATOMIC_SECTORS / 8)
+/* A call for all of the disk. */
+#define LONGEST_PAGES (SECTORS / 8)
+#define LONGEST_BIOS (LONGEST_PAGES / BIO_MAX_VECS)
 
 struct fixture {
 	struct dmsnap_test_disk *disk;
-	void *pages[PAGES];
+	/* PAGES different ones, over and over. */
+	void *pages[LONGEST_PAGES];
 };
 
 /* One call, and how it ended. */
@@ -85,6 +89,8 @@ static int io_case_init(struct kunit *test)
 		if (!fixture->pages[i])
 			return -ENOMEM;
 	}
+	for (; i < LONGEST_PAGES; i++)
+		fixture->pages[i] = fixture->pages[i - PAGES];
 	return 0;
 }
 
@@ -186,17 +192,44 @@ static void out_of_range_fails_at_once(struct kunit *test)
 
 static void one_bad_bio_fails_the_call_once(struct kunit *test)
 {
+	static const struct {
+		enum dmsnap_io_op op;
+		unsigned int flags;
+	} calls[] = {{DMSNAP_IO_READ, 0}, {DMSNAP_IO_WRITE, 0}, {DMSNAP_IO_ZERO, DMSNAP_IO_FUA}};
 	struct fixture *fixture = test->priv;
+	struct dmsnap_test_disk *disk = fixture->disk;
+	int i, nth;
+
+	for (i = 0; i < ARRAY_SIZE(calls); i++) {
+		for (nth = 1; nth <= LONGEST_BIOS; nth++) {
+			disk->bios = 0;
+			disk->fail_bio = nth;
+			KUNIT_EXPECT_EQ(test,
+					do_io(test, calls[i].op, calls[i].flags, 0, SECTORS, 0),
+					-EIO);
+			KUNIT_EXPECT_EQ(test, disk->bios, LONGEST_BIOS);
+		}
+		KUNIT_EXPECT_EQ(test, do_io(test, calls[i].op, calls[i].flags, 0, SECTORS, 0), 0);
+	}
+}
+
+static void zeros_that_the_device_fails_to_make_are_written(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct dmsnap_test_disk *disk = fixture->disk;
 	int nth;
 
-	/* Zeros of 2001 sectors are 8 bios of 256. */
+	/* By the device in 8 bios of 256 sectors, then by one write. */
 	for (nth = 1; nth <= 8; nth++) {
-		fixture->disk->fail_bio = nth;
-		KUNIT_EXPECT_EQ(test, do_io(test, DMSNAP_IO_READ, 0, 0, 8, 0), nth == 1 ? -EIO : 0);
-		fixture->disk->fail_bio = 0;
+		memset(disk->data, 0xff, SECTORS * 512);
+		disk->bios = 0;
+		disk->fail_bio = nth;
+		KUNIT_EXPECT_EQ(test, do_io(test, DMSNAP_IO_ZERO, 0, 0, 2001, 0), 0);
+		KUNIT_EXPECT_EQ(test, disk->bios, 9);
+		KUNIT_EXPECT_NULL(test, memchr_inv(disk->data, 0, 2001 * 512));
 	}
-	fixture->disk->no_write_zeroes = true;
-	fixture->disk->fail_bio = 9;
+	disk->no_write_zeroes = true;
+	disk->fail_bio = 9;
 	KUNIT_EXPECT_EQ(test, do_io(test, DMSNAP_IO_ZERO, 0, 0, 2001, 0), -EIO);
 }
 
@@ -245,6 +278,7 @@ static struct kunit_case io_cases[] = {
 	KUNIT_CASE(discard_is_a_hint),
 	KUNIT_CASE(out_of_range_fails_at_once),
 	KUNIT_CASE(one_bad_bio_fails_the_call_once),
+	KUNIT_CASE(zeros_that_the_device_fails_to_make_are_written),
 	KUNIT_CASE(many_calls_at_a_time_all_end),
 	KUNIT_CASE(device_says_what_it_is),
 	{},
