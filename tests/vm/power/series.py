@@ -60,7 +60,7 @@ def parse_runs(words):
 @dataclasses.dataclass
 class Cut:
     """What there is to say of one."""
-    shown: bool = False         # the guest has shown what the cut before has left
+    shown: bool = False         # the guest has shown all that the cuts before have left
     merge_left: int = 0         # sectors to merge, as the next boot finds it
     merging: bool = False
     operations: int = 0
@@ -110,6 +110,7 @@ class Series:
         self.smp = self.chance.choice((1, 2))
         self.histories = {"org": History([FIRST_STAMP] * SECTORS)}
         self.merging = ""
+        self.to_show = set()        # devices that the boot is still to show
         self.directory.mkdir(parents=True)
         for name in ("org", *SNAPSHOTS):
             contents = stamped(SECTORS, FIRST_STAMP) if name == "org" else bytes(COW_SECTORS * SECTOR)
@@ -157,7 +158,7 @@ class Series:
             raise Failure(f"{outcome.reason}\n{watcher.output_text.decode(errors='replace')}" +
                           "\n".join(outcome.lines))
         if last and not cut.shown:
-            raise Failure("the guest has shown nothing")
+            raise Failure("the guest has not shown " + ", ".join(sorted(self.to_show)))
         shutil.rmtree(place)
         return cut
 
@@ -177,6 +178,7 @@ class Series:
                     present.remove(name)
                     del self.histories[name]
             new = [name for name in SNAPSHOTS if name not in present]
+        self.to_show = {"org", *present}
         values = {
             "SIZE": SECTORS, "EXISTING": " ".join(present), "NEW": " ".join(new), "MERGING": self.merging,
             "TO_MERGE": to_merge, "LAST": "yes" if last else "no",
@@ -225,8 +227,9 @@ class Series:
     def event(self, cut, word, words):
         name = words[0]
         if word == "show":
-            cut.shown = True
             self.check_seen(name, parse_runs(words[1:]))
+            self.to_show.discard(name)
+            cut.shown = not self.to_show
         elif word == "new":
             self.histories.pop(name, None)
         elif word == "taken":
