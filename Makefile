@@ -76,8 +76,8 @@ mutants: check-includes
 	@tools/mutants $(M)
 
 ## make fuzz [F=NAME]    run the fuzzers, or the one named, some seconds each: the same inputs
-##                       every time. RUNS=N or SECONDS=N: that many, that long; SEED=N: others;
-##                       FAST=1: without the address sanitizer
+##                       every time, and then others. RUNS=N or SECONDS=N: that many, that long;
+##                       SEED=N: only those of it; FAST=1: without the address sanitizer
 .PHONY: fuzz fuzz-build
 fuzz fuzz-build: check-includes
 	+@mkdir -p '$(BUILD)' && flock '$(BUILD)/.fuzz$(if $(FAST),-fast).lock' \

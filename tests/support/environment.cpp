@@ -2,12 +2,14 @@
 /*
  * What every unit test gets: a broken rule of the port fails the test, memory
  * of the port that is not back after a test fails it, and a failed test shows
- * the log of its world.
+ * the log of its world.  The seed that is new in this run is told at the begin.
  */
+#include <cstdio>
 #include <string>
 
 #include <gtest/gtest.h>
 
+#include "support/seed.hpp"
 #include "user/failure.hpp"
 #include "user/memory.hpp"
 
@@ -40,6 +42,8 @@ public:
 	void SetUp() override
 	{
 		dmsnap::user::set_failure_hook(fail_test);
+		std::printf("the new seed of this run: NEW_SEED=%llu\n",
+			    static_cast<unsigned long long>(dmsnap::test::new_seed()));
 		/* Ends are told in reverse order: before the printer counts the test as passed. */
 		testing::UnitTest::GetInstance()->listeners().Append(new MemoryWatch);
 	}

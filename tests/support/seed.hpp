@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Seeds of randomised tests: the environment variable SEED chooses one run,
- * otherwise every test tries a range of its own; a failure tells how to run
- * that seed again.
+ * Seeds of randomised tests: every test tries a range of its own, the same in each
+ * run, and one seed that is new in each run of the program.  The environment variable
+ * SEED chooses one instead, NEW_SEED=N the new one (0: none); a failure tells how to
+ * run its seed again.
  */
 #pragma once
 
 #include <cstdint>
 #include <cstdlib>
+#include <random>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -37,19 +39,35 @@ constexpr uint64_t thinned(uint64_t count)
 #endif
 }
 
-/* Calls @body(seed) for each seed 1 .. thinned(@count), until one fails. */
+/* That of this run; far from the ranges of the tests. */
+inline uint64_t new_seed()
+{
+	static const uint64_t seed = [] {
+		const char *chosen = std::getenv("NEW_SEED");
+		return chosen ? std::strtoull(chosen, nullptr, 0)
+			      : (1ull << 32) + std::random_device{}();
+	}();
+	return seed;
+}
+
+/* Calls @body(seed) for each seed 1 .. thinned(@count), and for the new one, until one fails. */
 template <typename Body> void for_seeds(uint64_t count, Body &&body)
 {
-	uint64_t first = 1;
-	count = thinned(count);
-	if (const char *chosen = std::getenv("SEED")) {
-		first = std::strtoull(chosen, nullptr, 0);
-		count = 1;
-	}
-	for (uint64_t seed = first; seed - first < count && !testing::Test::HasFailure(); seed++) {
+	auto run = [&body](uint64_t seed) {
 		SCOPED_TRACE(rerun_line(seed));
 		body(seed);
+		return !testing::Test::HasFailure();
+	};
+	if (const char *chosen = std::getenv("SEED")) {
+		run(std::strtoull(chosen, nullptr, 0));
+		return;
 	}
+	for (uint64_t seed = 1; seed <= thinned(count); seed++) {
+		if (!run(seed))
+			return;
+	}
+	if (new_seed())
+		run(new_seed());
 }
 
 } // namespace dmsnap::test
