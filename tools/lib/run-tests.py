@@ -94,6 +94,7 @@ PARTS = (
     Part("mutants-fit", "the seeded defects fit the sources", ("tools/mutants", "--check"), 10,
          full=("tools/mutants",), full_guess=300),
     Part("differences", "what differs from the in-tree driver is documented", ("tests/vm/differential", "--check"), 1, shows=Shows.CODE),
+    Part("tables", "performance.rst has the figures that were measured", ("tests/bench/tables.py", "--check"), 1, shows=Shows.CODE),
     Part("guest-selftest", "the runner of the guest tests notices crashes and hangs", ("tests/vm/selftest",), 60, "full",
          MODULES),
     Part("power-selftest", "what a power cut must not lose is missed", ("tests/vm/power/selftest",), 30, "default", MODULES),
