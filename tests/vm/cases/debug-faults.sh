@@ -4,7 +4,7 @@
 
 . /job/vm/lib-io.sh
 
-readonly FAULTS=/sys/kernel/debug
+readonly FAULTS=/sys/kernel/debug MOST=1000000
 
 # fault KIND PERCENT: of allocations that may not wait (failslab), of bios
 # (fail_make_request, on the disks that say so)
@@ -12,16 +12,29 @@ fault()
 {
 	# Without it each one would be told with a stack trace
 	echo 0 > "$FAULTS/$1/verbose"
-	echo -1 > "$FAULTS/$1/times"
+	echo "$MOST" > "$FAULTS/$1/times"
 	echo "$2" > "$FAULTS/$1/probability"
 }
 
-cow_disks_fail()
+# faults_end KIND: how many there were, in INJECTED
+faults_end()
 {
-	local name
-	for name in $(snap_names); do
-		echo "$1" > "/sys/block/$(awk -v n="ram-$name" '$1 == n { sub(".*/", "", $3); print $3 }' "$DISKS_MADE")/make-it-fail"
-	done
+	echo 0 > "$FAULTS/$1/probability"
+	INJECTED=$((MOST - $(< "$FAULTS/$1/times")))
+	note "$1: $INJECTED faults"
+}
+
+ram_of()
+{
+	awk -v name="ram-$1" '$1 == name { print $3 }' "$DISKS_MADE"
+}
+
+# cow_disk_fails NAME 0|1
+cow_disk_fails()
+{
+	local path
+	path=$(ram_of "$1")
+	echo "$2" > "/sys/block/${path##*/}/make-it-fail"
 }
 
 take_three()
@@ -31,53 +44,94 @@ take_three()
 	snap_take c PO 64 20
 }
 
-# Valid and right, or honestly invalid
-judge()
+drop_three()
 {
 	local name
-	for name in $(snap_names); do
-		if is_status "$name" '[0-9]+/[0-9]+ [0-9]+'; then
-			snap_check "$name"
-		else
-			expect_eq "$(status_of "$name")" Invalid
-		fi
-		note "$name: $(status_of "$name")"
+	for name in a b c; do
 		snap_drop "$name"
 	done
 }
 
-load()
+# good NAME...: valid, with its image
+good()
 {
-	fio_run "$(dm_path org)" --rw=randwrite --bs=4k --iodepth=16 --io_size=512k --randseed="$1"
+	local name
+	for name; do
+		is_status "$name" '[0-9]+/[0-9]+ [0-9]+' || fail "$name: $(status_of "$name") without an I/O error"
+		snap_check "$name"
+	done
+}
+
+# lost NAME...: invalid, and for the reason that it has
+lost()
+{
+	local name
+	for name; do
+		expect_eq "$(status_of "$name")" Invalid "$name has met an I/O error"
+	done
+	expect_log 'Invalidating snapshot: Error reading/writing'
 }
 
 origin_make 8
 
+note "memory runs out"
 take_three
 fault failslab 20
 fio_verified "$(dm_path org)" --rw=randwrite --bs=4k --iodepth=16 --size=1M
-fault failslab 0
-for name in $(snap_names); do
-	is_status "$name" '[0-9]+/[0-9]+ [0-9]+' || fail "$name: $(status_of "$name") without an I/O error"
-done
-judge
+faults_end failslab
+[ "$INJECTED" -gt 0 ] || fail "no allocation has failed"
+good a b c
+drop_three
 
+# One after the other, each in a part of the origin that has not been written
 for percent in 2 50; do
+	note "COW devices fail $percent % of their bios, and memory runs out"
 	take_three
-	fault failslab 10
-	cow_disks_fail 1
-	fault fail_make_request "$percent"
-	fio_verified "$(dm_path org)" --rw=randwrite --bs=4k --iodepth=16 --size=1M --offset=4M
-	fault fail_make_request 0
-	fault failslab 0
-	cow_disks_fail 0
-	judge
+	alive=(a b c) offset=4
+	for name in a b c; do
+		clear_log
+		fault failslab 10
+		cow_disk_fails "$name" 1
+		fault fail_make_request "$percent"
+		fio_verified "$(dm_path org)" --rw=randwrite --bs=4k --iodepth=16 --size=1M --offset="${offset}M"
+		faults_end fail_make_request
+		failed=$INJECTED
+		faults_end failslab
+		cow_disk_fails "$name" 0
+		if [ "$failed" -gt 0 ]; then
+			lost "$name"
+			alive=("${alive[@]/$name/}")
+		elif [ "$percent" -eq 50 ]; then
+			fail "no bio has failed"
+		fi
+		# shellcheck disable=SC2068 # without the empty ones
+		good ${alive[@]}
+		offset=$((offset + 1))
+	done
+	drop_three
 done
 
-# Reads of the origin fail every other second, writes never do
+note "a whole chunk that is written to a snapshot does not get to its COW device"
 take_three
-dm_reload base "0 $SIZE flakey $(awk '$1 == "ram-base" { print $3 }' "$DISKS_MADE") 0 0 1000 1 error_reads"
-load 1
-load 2
-dm_reload base "0 $SIZE linear $(awk '$1 == "ram-base" { print $3 }' "$DISKS_MADE") 0"
-judge
+clear_log
+cow_disk_fails a 1
+fault fail_make_request 100
+expect_fail dd if=/dev/zero of="$(dm_path a)" bs=4k count=1 oflag=direct status=none
+expect_match "$OUTPUT" '.*Input/output error.*'
+faults_end fail_make_request
+[ "$INJECTED" -gt 0 ] || fail "no bio has failed"
+cow_disk_fails a 0
+lost a
+good b c
+drop_three
+
+note "no read of the origin succeeds"
+take_three
+clear_log
+dm_reload base "0 $SIZE flakey $(ram_of base) 0 0 1000 1 error_reads"
+for seed in 1 2; do
+	fio_run "$(dm_path org)" --rw=randwrite --bs=4k --iodepth=16 --io_size=512k --randseed="$seed"
+done
+lost a b c
+dm_reload base "0 $SIZE linear $(ram_of base) 0"
+drop_three
