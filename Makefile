@@ -39,7 +39,8 @@ modules-all: check-includes
 
 ## make unit [T=PART]    build the core for user space and run the unit tests, those whose
 ##                       name holds PART; SAN=1: under the address and undefined behaviour
-##                       sanitizers, SAN=thread: under the thread sanitizer
+##                       sanitizers, SAN=thread: those in files that have threads, under the
+##                       thread sanitizer
 ## make sim              build the simulator and let it recover from 20,000 crashes; tools/sim
 ##                       does more. SAN=1: 5,000, under the sanitizers
 ## make tools            build the program dmsnap, for snapshots and stores: build/unit/dmsnap

@@ -84,6 +84,8 @@ PARTS = (
                         ' tools/build/check-ko --unused "${modules[@]}"'), 2, needs=MODULES, shows=Shows.CODE),
     Part("unit", "tests in user space", make("unit"), 100),
     Part("unit-san", "the same with address and undefined behaviour sanitizers", make("unit", "SAN=1"), 240, "full"),
+    Part("unit-threads", "what real threads do to the table and to pages, with the thread sanitizer",
+         make("unit", "SAN=thread", "T=ExceptionTableReaders*:*threads*"), 60),
     Part("sim-selftest", "a seed of the simulator is one run", ("tests/sim/selftest",), 30),
     Part("sim", "crashes at any I/O, recovered and checked", ("tools/sim", "--cycles", "200000"), 60,
          full=("tools/sim", "--cycles", "3000000"), full_guess=600, shows=Shows.RUNS),
