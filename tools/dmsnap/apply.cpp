@@ -6,15 +6,13 @@
  * or already what is to be written: so a stream for another copy, or one out of
  * turn, is refused, and a stream may be applied twice.
  */
-#include <cerrno>
-#include <cstring>
 #include <vector>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "change_stream.hpp"
 #include "commands.hpp"
+#include "contents.hpp"
 #include "input_file.hpp"
 #include "json_output.hpp"
 #include "progress.hpp"
@@ -26,12 +24,23 @@ namespace {
 struct Applied {
 	uint64_t written_bytes = 0;
 	uint64_t there_bytes = 0;
+
+	bool nothing_yet() const { return written_bytes + there_bytes == 0; }
 };
+
+/* A full stream that was cut off and is applied again finds its own beginning there. */
+void require_free(Volume &target)
+{
+	std::string held = contents_of(target);
+	if (!held.empty())
+		throw Failure(fmt::format("{}: holds {}, and does not begin as the stream does: "
+					  "what is there is lost only with --any-base",
+					  target.path(), held));
+}
 
 Volume open_target(const ApplyOptions &options, const StreamInfo &info)
 {
-	if (info.full && !options.dry_run && access(options.target.c_str(), F_OK) != 0 &&
-	    errno == ENOENT)
+	if (info.full && !options.dry_run && !is_there(options.target))
 		return Volume::create(options.target, info.volume_bytes);
 
 	Volume target(options.target,
@@ -63,6 +72,8 @@ void apply_record(const ApplyOptions &options, const StreamInfo &info, Volume &t
 				    options.target, record.offset,
 				    record.offset + record.length - 1),
 			ExitCode::findings);
+	if (info.full && !options.any_base && applied.nothing_yet())
+		require_free(target);
 	applied.written_bytes += record.length;
 	if (options.dry_run)
 		return;
@@ -91,7 +102,7 @@ ExitCode apply(const ApplyOptions &options)
 	}
 	progress.end();
 	if (!options.dry_run)
-		target.sync();
+		target.appear();
 
 	if (!options.json) {
 		fmt::print("{}{} bytes written, {} were there, {} records, all checksums right\n",

@@ -157,7 +157,7 @@ private:
 		command->add_option("--input", options.input, "Read this file, not standard input")
 			->type_name("FILE");
 		command->add_flag("--overwrite", options.overwrite,
-				  "Also where the target does not begin with zeros");
+				  "Also where the target holds something");
 		add_json(command, options.json);
 	}
 
@@ -175,6 +175,9 @@ private:
 				->type_name("COPY");
 		command->add_flag("--in-place", options.in_place, "Repair the store itself")
 			->excludes(output);
+		command->add_flag("--overwrite", options.overwrite,
+				  "Also over what the device of the copy holds")
+			->needs(output);
 		command->add_flag("--force", options.force,
 				  "Mark the store valid, even if it lost data");
 		command->add_option("--chunk-size", options.chunk_sectors,

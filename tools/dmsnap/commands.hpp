@@ -46,7 +46,7 @@ struct RestoreOptions {
 	std::string target;
 	/* Empty: standard input. */
 	std::string input;
-	/* A store that is there may be lost. */
+	/* What is there may be lost. */
 	bool overwrite = false;
 	bool json = false;
 };
@@ -57,6 +57,8 @@ struct RepairOptions {
 	/* A copy to be made and repaired; empty and not in_place: only tell. */
 	std::string output;
 	bool in_place = false;
+	/* What is on the device for the copy may be lost. */
+	bool overwrite = false;
 	/* Mark a store valid that lost data. */
 	bool force = false;
 	/* A header that cannot be read is made anew with this; 0: not. */
@@ -87,7 +89,7 @@ struct ApplyOptions {
 	std::string input;
 	/* Check the stream and the copy, and write nothing. */
 	bool dry_run = false;
-	/* Do not ask the copy for what the snapshot held. */
+	/* Do not ask what the copy holds. */
 	bool any_base = false;
 	bool json = false;
 };

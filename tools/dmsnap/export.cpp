@@ -9,18 +9,15 @@
  * goes with the data, so that apply can tell whether a copy is the right one.
  */
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <memory>
 #include <vector>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "change_source.hpp"
 #include "change_stream.hpp"
 #include "commands.hpp"
 #include "json_output.hpp"
+#include "output_file.hpp"
 #include "progress.hpp"
 
 namespace dmsnap::tool {
@@ -126,32 +123,6 @@ void export_all(Volume &origin, StreamWriter &stream)
 	}
 }
 
-class OutputFile {
-public:
-	explicit OutputFile(const std::string &path)
-	    : file_(path.empty() ? stdout : std::fopen(path.c_str(), "wx"))
-	{
-		if (!file_)
-			throw Failure(
-				fmt::format("{}: cannot be made: {}", path, std::strerror(errno)));
-		if (path.empty() && isatty(STDOUT_FILENO))
-			throw Failure("a stream is not for a terminal; name a file (--output) or "
-				      "pipe it into \"dmsnap apply\"");
-	}
-	~OutputFile()
-	{
-		if (file_ && file_ != stdout)
-			std::fclose(file_);
-	}
-	OutputFile(const OutputFile &) = delete;
-	OutputFile &operator=(const OutputFile &) = delete;
-
-	FILE *get() const { return file_; }
-
-private:
-	FILE *file_;
-};
-
 void report_export(const ExportOptions &options, const StreamWriter &stream)
 {
 	/* Standard output may be the stream's. */
@@ -179,6 +150,7 @@ ExitCode export_changes(const ExportOptions &options)
 		StreamWriter stream(output.get(), {.full = true, .volume_bytes = origin.bytes()});
 		export_all(origin, stream);
 		stream.end();
+		output.end();
 		report_export(options, stream);
 		return ExitCode::fine;
 	}
@@ -193,6 +165,7 @@ ExitCode export_changes(const ExportOptions &options)
 	source.read(exporter);
 	exporter.flush();
 	stream.end();
+	output.end();
 	report_export(options, stream);
 	return ExitCode::fine;
 }

@@ -17,6 +17,7 @@
 #include <fmt/format.h>
 
 #include "commands.hpp"
+#include "contents.hpp"
 #include "finding_text.hpp"
 #include "json_output.hpp"
 #include "list_writer.hpp"
@@ -228,11 +229,17 @@ void copy(Volume &from, Volume &to)
 	}
 }
 
-Volume open_output(const std::string &path, uint64_t bytes)
+Volume open_output(const RepairOptions &options, const Volume &store)
 {
-	if (path.starts_with("/dev/"))
-		return Volume(path, Volume::Access::write);
-	return Volume::create(path, bytes);
+	if (!is_there(options.output))
+		return Volume::create(options.output, store.bytes(),
+				      store.is_block_device() ? 0600 : store.mode());
+	Volume output(options.output, Volume::Access::write);
+	if (!output.is_block_device())
+		throw Failure(options.output + ": is there already");
+	if (!options.overwrite)
+		require_nothing_on(output);
+	return output;
 }
 
 void require_repairable(const RepairOptions &options, const StoreReport &report, const Volume &cow)
@@ -299,9 +306,10 @@ ExitCode repair(const RepairOptions &options)
 	if (write && options.in_place) {
 		write_repaired(source.cow, source.read_options, report, plan);
 	} else if (write) {
-		Volume output = open_output(options.output, source.cow.bytes());
+		Volume output = open_output(options, source.cow);
 		copy(source.cow, output);
 		write_repaired(output, source.read_options, report, plan);
+		output.appear();
 	}
 	if (json) {
 		json->member("repaired", write);

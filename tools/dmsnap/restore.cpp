@@ -12,10 +12,10 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "base/chunk.hpp"
 #include "commands.hpp"
+#include "contents.hpp"
 #include "dump_format.hpp"
 #include "format/chunk_size.hpp"
 #include "format/disk_header.hpp"
@@ -146,11 +146,11 @@ private:
 		geometry_ = format::Geometry(ChunkSize(chunk_sectors));
 		areas_ = geometry_.areas_in(*sectors_ / chunk_sectors);
 
-		if (access(options_.target.c_str(), F_OK) != 0 && errno == ENOENT) {
-			target_.emplace(Volume::create(options_.target, bytes));
-		} else {
+		if (is_there(options_.target)) {
 			target_.emplace(options_.target, Volume::Access::write);
 			clear_old_store(bytes);
+		} else {
+			target_.emplace(Volume::create(options_.target, bytes));
 		}
 		writer_.emplace(*target_, geometry_);
 		return *target_;
@@ -161,12 +161,8 @@ private:
 		if (target_->bytes() < bytes)
 			throw Failure(fmt::format("{}: {} bytes, but the store needs {}",
 						  options_.target, target_->bytes(), bytes));
-		std::byte start[4];
-		target_->read_all(0, start);
-		if (!all_zero(start) && !options_.overwrite)
-			throw Failure(options_.target +
-				      ": does not begin with zeros; what is there "
-				      "may be lost only with --overwrite");
+		if (!options_.overwrite)
+			require_nothing_on(*target_);
 		target_->zero(0, std::min(geometry_.chunk_size().bytes(), bytes));
 	}
 
@@ -222,7 +218,7 @@ private:
 		writer_->flush();
 		to.sync();
 		to.write(0, std::as_bytes(std::span(&header_, 1)));
-		to.sync();
+		to.appear();
 	}
 
 	FILE *file_;

@@ -14,7 +14,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -23,6 +22,7 @@
 
 #include "base/chunk.hpp"
 #include "failure.hpp"
+#include "image_lock.hpp"
 
 namespace dmsnap::tool {
 namespace {
@@ -90,39 +90,43 @@ void Volume::fail(const std::string &what) const
 
 Volume::Volume(const std::string &path, Access access) : path_(path)
 {
-	int mode = access == Access::write ? O_RDWR : O_RDONLY;
-	struct stat about;
+	open_any(access == Access::write ? O_RDWR : O_RDONLY);
+	look();
+	lock(access);
+}
 
-	if (stat(path.c_str(), &about) != 0)
-		fail("cannot be opened");
-	is_block_device_ = S_ISBLK(about.st_mode);
-	if (!is_block_device_ && !S_ISREG(about.st_mode))
-		throw Failure(path + ": neither a block device nor an image file");
-	fd_ = open(path.c_str(), mode | O_CLOEXEC | (is_block_device_ ? O_EXCL : 0));
+/*
+ * What it is is asked of what was opened, so that nothing else can take the place of the
+ * name in between; a FIFO without a writer must not be waited for.  Linux takes no notice
+ * of O_EXCL where there is no block device.
+ */
+void Volume::open_any(int flags)
+{
+	fd_ = open(path_.c_str(), flags | O_EXCL | O_NONBLOCK | O_CLOEXEC);
 	if (fd_ < 0 && errno == EBUSY) {
-		std::string holders = holders_of(about.st_rdev);
+		struct stat about = {};
+		bool known = stat(path_.c_str(), &about) == 0;
+		std::string holders = known ? holders_of(about.st_rdev) : "";
 		throw Failure(fmt::format(
 			"{}: live: {}. Deactivate that first (umount, lvchange -an, dmsetup remove)",
-			path,
+			path_,
 			holders.empty() ? "a mounted file system or another program has it"
 					: "in use by " + holders));
 	}
 	if (fd_ < 0)
 		fail("cannot be opened");
-	look();
-	lock(access);
 }
 
 Volume::Volume(std::string path, int descriptor) : path_(std::move(path)), fd_(descriptor)
 {
 }
 
-Volume Volume::create(const std::string &path, uint64_t bytes)
+Volume Volume::create(const std::string &path, uint64_t bytes, mode_t mode)
 {
-	Volume volume(path, open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+	NewFile file(path, mode);
+	Volume volume(path, file.take_descriptor());
 
-	if (volume.fd_ < 0)
-		volume.fail("cannot be made");
+	volume.new_.emplace(std::move(file));
 	if (ftruncate(volume.fd_, static_cast<off_t>(bytes)) != 0)
 		volume.fail(fmt::format("cannot be made {} bytes long", bytes));
 	volume.look();
@@ -136,7 +140,6 @@ Volume Volume::share(const std::string &path)
 
 	if (volume.fd_ < 0)
 		volume.fail("cannot be opened");
-	volume.is_block_device_ = true;
 	volume.is_shared_ = true;
 	volume.look();
 	return volume;
@@ -147,6 +150,7 @@ void Volume::look()
 	struct stat about;
 	if (fstat(fd_, &about) != 0)
 		fail("cannot be looked at");
+	is_block_device_ = S_ISBLK(about.st_mode);
 	if (is_block_device_) {
 		int block_bytes = 0;
 		if (ioctl(fd_, BLKGETSIZE64, &bytes_) != 0 ||
@@ -155,7 +159,10 @@ void Volume::look()
 		block_sectors_ = std::max(static_cast<uint32_t>(block_bytes) / sector_bytes, 1u);
 		return;
 	}
+	if (!S_ISREG(about.st_mode))
+		throw Failure(path_ + ": neither a block device nor an image file");
 	bytes_ = static_cast<uint64_t>(about.st_size);
+	mode_ = about.st_mode & ALLPERMS;
 }
 
 void Volume::lock(Access access)
@@ -171,14 +178,14 @@ void Volume::lock(Access access)
 			fmt::format("{}: live: {} stands on it. Name that instead, or detach it "
 				    "(losetup -d {})",
 				    path_, loop, loop));
-	if (flock(fd_, (access == Access::write ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0)
+	if (!lock_image(fd_, access == Access::write))
 		throw Failure(path_ + ": live: another program has it locked");
 }
 
 Volume::Volume(Volume &&other) noexcept
     : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)),
       is_block_device_(other.is_block_device_), is_shared_(other.is_shared_), bytes_(other.bytes_),
-      block_sectors_(other.block_sectors_)
+      block_sectors_(other.block_sectors_), mode_(other.mode_), new_(std::move(other.new_))
 {
 }
 
@@ -265,6 +272,25 @@ void Volume::sync()
 {
 	if (fdatasync(fd_) != 0)
 		fail("flushing failed");
+}
+
+void Volume::appear()
+{
+	if (new_)
+		new_->appear(fd_);
+	else
+		sync();
+	new_.reset();
+}
+
+bool is_there(const std::string &path)
+{
+	struct stat about;
+	if (stat(path.c_str(), &about) == 0)
+		return true;
+	if (errno != ENOENT)
+		throw Failure(fmt::format("{}: {}", path, std::strerror(errno)));
+	return false;
 }
 
 bool all_zero(std::span<const std::byte> data)

@@ -4,17 +4,21 @@
  *
  * A block device is opened exclusively, which fails while device mapper, a file
  * system or LVM2 has it; an image file is locked, and refused while it is the
- * backing file of a loop device.  So a live store is never read half written,
- * and never written to.
+ * backing file of a loop device, or QEMU writes to it (image_lock.hpp).  So a live
+ * store is never read half written, and never written to.
  *
  * Or, with share(), a device that others use: it is only read, and what the kernel
  * keeps in its page cache, which may be older than the device, is passed by.
  */
 #pragma once
 
+#include <optional>
 #include <string>
 
+#include <sys/types.h>
+
 #include "byte_source.hpp"
+#include "new_file.hpp"
 
 namespace dmsnap::tool {
 
@@ -24,8 +28,11 @@ public:
 
 	/* Throws a Failure that says who has it, or what else is in the way. */
 	Volume(const std::string &path, Access access);
-	/* A new image file, of zeros; one that exists is refused. */
-	static Volume create(const std::string &path, uint64_t bytes);
+	/*
+	 * A new image file, of zeros, that has its name from appear() on.  @mode: no more than
+	 * the owner's rights of it are given.
+	 */
+	static Volume create(const std::string &path, uint64_t bytes, mode_t mode = 0600);
 	/* A block device, in use or not. */
 	static Volume share(const std::string &path);
 	~Volume();
@@ -37,6 +44,10 @@ public:
 	uint64_t bytes() const override { return bytes_; }
 	/* The logical block, in sectors; images have blocks of one. */
 	uint32_t block_sectors() const { return block_sectors_; }
+	/* Of an image file. */
+	mode_t mode() const { return mode_; }
+	/* The volume's own. */
+	int descriptor() const { return fd_; }
 
 	bool read(uint64_t offset, std::span<std::byte> data) override;
 	/* These throw. */
@@ -45,9 +56,12 @@ public:
 	void zero(uint64_t offset, uint64_t length);
 	/* What was written is durable. */
 	void sync();
+	/* The same, and a new image has its name. */
+	void appear();
 
 private:
 	Volume(std::string path, int descriptor);
+	void open_any(int flags);
 	void look();
 	void lock(Access access);
 	bool read_around_cache(uint64_t offset, std::span<std::byte> data);
@@ -59,8 +73,12 @@ private:
 	bool is_shared_ = false;
 	uint64_t bytes_ = 0;
 	uint32_t block_sectors_ = 1;
+	mode_t mode_ = 0;
+	std::optional<NewFile> new_;
 };
 
+/* Is there something of that name?  Throws a Failure if that cannot be told. */
+bool is_there(const std::string &path);
 /* True if all of @data is zero. */
 bool all_zero(std::span<const std::byte> data);
 

@@ -63,6 +63,46 @@ locked_refused()
 }
 check "an image that is locked is refused" locked_refused
 
+# qemu_has START TYPE COMMAND...: while somebody has locked this byte as QEMU does
+qemu_has()
+{
+	python3 -c '
+import fcntl, struct, subprocess, sys
+path, start, kind, *command = sys.argv[1:]
+with open(path, "r+b") as file:
+    kind = {"read": fcntl.F_RDLCK, "write": fcntl.F_WRLCK}[kind]
+    fcntl.fcntl(file, 37, struct.pack("hhqqixxxx", kind, 0, int(start), 1, 0))  # F_OFD_SETLK
+    sys.exit(subprocess.run(command).returncode)' "$work/good" "$@"
+}
+check "an image to which QEMU writes is not read" exits 2 qemu_has 101 read "$dmsnap" check "$work/good"
+check "and it says so" complains 'live'
+check "an image that QEMU only reads is read" exits 0 qemu_has 100 read "$dmsnap" check "$work/good"
+check "but not written to" exits 2 qemu_has 100 read "$dmsnap" repair --in-place "$work/good"
+check "an image that another program locked in its own way is not read" exits 2 qemu_has 5000 write "$dmsnap" check "$work/good"
+# In the other direction: what QEMU asks for when it wants to write
+no_writer_beside()
+{
+	mkfifo "$work/slow"
+	"$dmsnap" apply --dry-run "$work/origin" --input "$work/slow" > "$work/out" 2> "$work/err" &
+	local program=$! code=0
+	exec {feed}> "$work/slow"
+	head -c 40 "$work/stream" >&"$feed"
+	python3 -c '
+import fcntl, struct, sys, time
+with open(sys.argv[1], "r+b") as file:
+    for attempt in range(100):
+        lock = fcntl.fcntl(file, 36, struct.pack("hhqqixxxx", fcntl.F_WRLCK, 0, 201, 1, 0))  # F_OFD_GETLK
+        if struct.unpack("hhqqixxxx", lock)[0] != fcntl.F_UNLCK:
+            sys.exit(0)
+        time.sleep(0.05)
+sys.exit(1)' "$work/origin" || code=$?
+	exec {feed}>&-
+	rm "$work/slow"
+	wait "$program" || true
+	return "$code"
+}
+check "one that is read is not open to writers" no_writer_beside
+
 # Needs root and a loop device; elsewhere these are not there to be tested
 if [ "$(id -u)" = 0 ] && loop=$(losetup --show -f "$work/good" 2> /dev/null); then
 	check "an image behind a loop device is refused" exits 2 "$dmsnap" check "$work/good"

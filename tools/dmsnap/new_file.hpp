@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * NewFile: a file that comes to be whole or not at all.
+ *
+ * It is written under a temporary name beside its own, and only its owner may read it.
+ * appear() makes its bytes durable, then gives it its name, then makes that durable: after a
+ * crash the name stands for all of the file, or there is none.  Without appear() the file
+ * goes, also when a signal ends the program; after a loss of power or SIGKILL it is left
+ * behind as ".NAME.dmsnap-XXXXXX".
+ */
+#pragma once
+
+#include <string>
+
+#include <sys/types.h>
+
+namespace dmsnap::tool {
+
+class NewFile {
+public:
+	/*
+	 * @mode: as of open(); not more than the owner's rights are given.  Throws a Failure
+	 * if there is something of that name, or it cannot be made.
+	 */
+	explicit NewFile(std::string path, mode_t mode = 0600);
+	~NewFile();
+	NewFile(NewFile &&other) noexcept;
+	NewFile &operator=(NewFile &&) = delete;
+
+	/* Open for reading and writing; the caller's from now on. */
+	int take_descriptor();
+	/* @descriptor: what take_descriptor() gave, with nothing left in a buffer above it. */
+	void appear(int descriptor);
+
+private:
+	[[noreturn]] void fail(const std::string &what) const;
+	void give_name();
+	void forget();
+
+	std::string path_;
+	/* Empty: it has its name, or is another NewFile's by now. */
+	std::string temporary_;
+	int descriptor_ = -1;
+};
+
+} // namespace dmsnap::tool
