@@ -58,7 +58,9 @@ hash_of()
 }
 
 # A cache entry is a directory KIND-HASH.  It is built under another name and
-# renamed, so that one that exists is always whole.
+# renamed, so that one that exists is always whole.  Nobody else may look into one: a
+# guest's root has programs that are setuid, and gets no updates.  Nor may anybody else
+# hold the locks.
 cache_path()
 {
 	printf '%s/%s-%s\n' "$DMSNAP_CACHE" "$1" "$2"
@@ -77,15 +79,18 @@ cache_make()
 		touch -c "$entry" 2> /dev/null || true # in use
 		return
 	fi
-	mkdir -p "$DMSNAP_CACHE" || die "cannot make the cache $DMSNAP_CACHE (set DMSNAP_CACHE to a place you can write)"
+	(umask 077 && mkdir -p "$DMSNAP_CACHE") || die "cannot make the cache $DMSNAP_CACHE (set DMSNAP_CACHE to a place you can write)"
 	kind=$(basename "${entry%-*}")
 	(
+		umask 077
+		exec 9> "$DMSNAP_CACHE/.lock-$kind"
+		chmod 600 "$DMSNAP_CACHE/.lock-$kind"
+		umask 022
 		flock 9
 		if [ ! -d "$entry" ]; then
 			# We hold the lock: what others left half made is dead
 			rm -rf --one-file-system "$DMSNAP_CACHE/.new.$kind".*
 			new=$(mktemp -d "$DMSNAP_CACHE/.new.$kind.XXXXXX")
-			chmod 755 "$new"
 			trap 'rm -rf --one-file-system "$new"' EXIT
 			"$builder" "$new" "$@"
 			mv -T "$new" "$entry"
@@ -93,5 +98,13 @@ cache_make()
 			find "$DMSNAP_CACHE" -maxdepth 1 -name "$kind-*" -mtime +7 \
 				-exec rm -rf --one-file-system {} +
 		fi
-	) 9> "$DMSNAP_CACHE/.lock-$kind"
+	)
+}
+
+# cache_clean: removes what was made here, and nothing else that lies there
+cache_clean()
+{
+	find "$DMSNAP_CACHE" -mindepth 1 -maxdepth 1 -regextype posix-extended \
+		\( -type d -regex '.*/[^/]+-[0-9a-f]{16}' -o -type d -regex '.*/\.new\.[^/]+\.[^/.]{6}' \
+		-o -type f -regex '.*/durations(-tools)?\.json' \) -exec rm -rf --one-file-system {} +
 }
