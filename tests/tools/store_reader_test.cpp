@@ -5,7 +5,6 @@
  */
 #include <algorithm>
 
-#include "chunk_set.hpp"
 #include "store_reader.hpp"
 #include "support/seed.hpp"
 #include "tools/memory_source.hpp"
@@ -250,36 +249,6 @@ TEST(StoreReader, of_chunks_all_over_stays_in_its_memory)
 	EXPECT_TRUE(report.short_of_memory);
 	EXPECT_NE(report.not_looked_at, "");
 	EXPECT_EQ(report.entries, entries);
-}
-
-TEST(ChunkSet, holds_what_was_put_in_and_lists_ranges_in_order)
-{
-	tool::ChunkSet set(1 << 20);
-	for (uint64_t chunk : {70ull, 5ull, 4096ull, 4095ull, 6ull, 1ull << 60, 71ull})
-		EXPECT_TRUE(set.insert(chunk));
-	EXPECT_TRUE(set.insert(5));
-	EXPECT_EQ(set.size(), 7u);
-	EXPECT_TRUE(set.contains(4095));
-	EXPECT_FALSE(set.contains(4094));
-	EXPECT_FALSE(set.contains(1ull << 61));
-	std::vector<std::pair<uint64_t, uint64_t>> ranges;
-	set.for_each_range(
-		[&](uint64_t begin, uint64_t count) { ranges.emplace_back(begin, count); });
-	EXPECT_EQ(ranges, (std::vector<std::pair<uint64_t, uint64_t>>{
-				  {5, 2}, {70, 2}, {4095, 2}, {1ull << 60, 1}}));
-}
-
-TEST(ChunkSet, refuses_what_has_no_room)
-{
-	tool::ChunkSet set(2000);
-	uint64_t held = 0;
-	while (set.insert(held << 20))
-		held++;
-	EXPECT_GT(held, 0u);
-	EXPECT_LT(held, 5u);
-	EXPECT_TRUE(set.contains(0));
-	EXPECT_FALSE(set.contains(held << 20));
-	EXPECT_TRUE(set.insert(1));
 }
 
 } // namespace

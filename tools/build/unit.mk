@@ -118,7 +118,7 @@ $(out)/sim: $(sim-objects) $(progress) $(out)/libdmsnap-user.a $(out)/libdmsnap-
 		$(sim-objects) $(progress) -L$(out) -Wl,--start-group -ldmsnap-user -ldmsnap-core -Wl,--end-group -lfmt
 
 # Of the core, the codec alone.
-tool-libraries := -lfmt -lkmod -lxxhash -ldevmapper -lncursesw -ltinfo -lsmartcols -lblkid
+tool-libraries := -lfmt -lkmod -lxxhash -ldevmapper -lncursesw -ltinfo -lsmartcols -lblkid -lroaring
 
 $(out)/dmsnap: $(tool-objects) $(out)/libdmsnap-core.a $(out)/.flags
 	@echo '  LINK    $@'

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "change_source.hpp"
 
-#include <utility>
-
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -37,6 +35,8 @@ ChangeSource::ChangeSource(const StoreOptions &options) : options_(options)
 	if (!snapshot) {
 		StoreOptions store = options;
 		store.store = path;
+		/* The other half is the visitor's. */
+		store.memory_bytes /= 2;
 		store_.emplace(store);
 		return;
 	}
@@ -71,11 +71,14 @@ ChangeSource::ChangeSource(const StoreOptions &options) : options_(options)
  */
 void ChangeSource::require_younger()
 {
-	uint64_t old_bytes = 0, young_bytes = 0;
-	ChunkSet young = changed_chunks(*younger_, young_bytes);
-	ChunkSet old = changed_chunks(*live_, old_bytes);
+	/* A quarter each, and another two for what their lists are read with. */
+	const size_t memory = options_.memory_bytes / 4;
+	CollectChunks young_chunks(memory), old_chunks(memory);
+	uint64_t young_bytes = younger_->read(young_chunks, memory).chunk_bytes();
+	uint64_t old_bytes = live_->read(old_chunks, memory).chunk_bytes();
+	const ChunkSet &old = old_chunks.chunks;
 
-	young.for_each_range([&](uint64_t begin, uint64_t count) {
+	young_chunks.chunks.for_each_range([&](uint64_t begin, uint64_t count) {
 		for (uint64_t chunk = begin; chunk < begin + count; chunk++) {
 			uint64_t at = chunk * young_bytes, end = at + young_bytes;
 			bool found = false;
@@ -91,17 +94,10 @@ void ChangeSource::require_younger()
 	});
 }
 
-ChunkSet ChangeSource::changed_chunks(LiveStore &store, uint64_t &chunk_bytes)
-{
-	CollectChunks collect(options_.memory_bytes);
-	chunk_bytes = store.read(collect, options_.memory_bytes).chunk_bytes();
-	return std::move(collect.chunks);
-}
-
 StoreReport ChangeSource::read(StoreVisitor &visitor)
 {
 	if (live_)
-		return live_->read(visitor, options_.memory_bytes);
+		return live_->read(visitor, options_.memory_bytes / 2);
 	StoreReader reader(store_->cow, store_->read_options);
 	return require_good(reader, visitor, store_->cow);
 }

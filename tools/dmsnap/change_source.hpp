@@ -36,7 +36,6 @@ public:
 
 private:
 	void require_younger();
-	ChunkSet changed_chunks(LiveStore &store, uint64_t &chunk_bytes);
 
 	const StoreOptions options_;
 	/* Of a snapshot that is not in use. */

@@ -102,6 +102,12 @@ StreamReader::StreamReader(FILE *file) : file_(file)
 			      ExitCode::findings);
 	if (head.checksum.get() != checksum_of_head(head))
 		damaged("its head has another checksum");
+	if ((head.flags.get() & ~flag_full) != 0 || head.reserved.get() != 0)
+		throw Failure("a newer program made the stream: its head says what this one does "
+			      "not know",
+			      ExitCode::findings);
+	if (head.volume_bytes.get() > INT64_MAX)
+		damaged("there is no volume so large");
 	info_ = {
 		.full = (head.flags.get() & flag_full) != 0,
 		.volume_bytes = head.volume_bytes.get(),
@@ -136,6 +142,8 @@ bool StreamReader::next(Record &record)
 	if (kind == kind_end) {
 		if (head.offset.get() != records_ || head.content != heads_.value())
 			damaged("records are missing");
+		if (info_.full && full_end_ != info_.volume_bytes)
+			damaged("it is not all of the volume");
 		return false;
 	}
 	record = {.offset = head.offset.get(),
@@ -146,6 +154,9 @@ bool StreamReader::next(Record &record)
 	if ((kind != kind_data && kind != kind_zeros) || length == 0 || length > record_bytes_max ||
 	    record.offset > info_.volume_bytes || length > info_.volume_bytes - record.offset)
 		damaged("a record makes no sense");
+	if (info_.full && record.offset != full_end_)
+		damaged("it is not all of the volume");
+	full_end_ = record.offset + length;
 	heads_.add(std::as_bytes(std::span(&head, 1)));
 	records_++;
 	if (kind == kind_data) {

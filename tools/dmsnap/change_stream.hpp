@@ -9,7 +9,8 @@
  * A record is a piece of the volume, at most record_bytes_max long.  Its two long
  * checksums are those of what the snapshot held there (not in a full stream) and
  * of what the volume holds now; the short one is that of the head in front of
- * it.  A record of zeros has no data.  The end has the number of records as its
+ * it.  A record of zeros has no data.  The records of a full stream are all of the
+ * volume, in order: so none that is short makes a large file.  The end has the number of records as its
  * offset, and the checksum of all their heads as its content.
  */
 #pragma once
@@ -105,6 +106,8 @@ private:
 	StreamInfo info_;
 	RunningChecksum heads_;
 	uint64_t records_ = 0;
+	/* Of a full stream: so much of the volume was there. */
+	uint64_t full_end_ = 0;
 	std::vector<std::byte> data_;
 };
 

@@ -1,45 +1,73 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ChunkSet: which chunk numbers were seen, within a limit of memory whatever a
- * hostile store makes of them.  Numbers that lie together cost one bit each.
+ * ChunkSet: a set of chunks of no more than so much memory, wherever the chunks are: few
+ * bytes for each that is alone, one bit where they lie together, and a few bytes for each
+ * stretch.  The bitmaps are CRoaring's.
  */
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 
+struct roaring_bitmap_s;
+
 namespace dmsnap::tool {
+
+/* What several sets may take together.  It lives longer than these. */
+class ChunkBudget {
+public:
+	explicit ChunkBudget(size_t bytes) : left_(bytes) {}
+
+	/* Of a set that took @from until now; false: not so much is left. */
+	bool change(size_t from, size_t to)
+	{
+		if (to > left_ + from)
+			return false;
+		left_ += from - to;
+		return true;
+	}
+	size_t left() const { return left_; }
+
+private:
+	size_t left_;
+};
 
 class ChunkSet {
 public:
-	explicit ChunkSet(size_t memory_bytes) : pages_max_(memory_bytes / page_cost) {}
+	explicit ChunkSet(ChunkBudget &budget) : budget_(&budget) {}
+	ChunkSet(ChunkSet &&) noexcept = default;
 
-	/* False: no memory is left for it, and it is not in the set. */
+	bool contains(uint64_t chunk) const;
+	/*
+	 * False: there is no more room, now and for each further one; then it may be in or not.
+	 * An eighth more than there is room for may be used before that is noticed.
+	 */
 	bool insert(uint64_t chunk);
-	bool contains(uint64_t chunk);
-	uint64_t size() const { return size_; }
-	/* Calls @range(begin, count) for each stretch, in order. */
+	/* @count > 0. */
+	bool insert(uint64_t first, uint64_t count);
+	uint64_t size() const;
+	/* Calls @range(first chunk, count) for each stretch, in order. */
 	void for_each_range(const std::function<void(uint64_t, uint64_t)> &range) const;
 
 private:
-	static constexpr uint64_t page_bits = 4096;
-	using Page = std::array<uint64_t, page_bits / 64>;
-	/* With its node in the map, roughly. */
-	static constexpr size_t page_cost = sizeof(Page) + 96;
+	struct Free {
+		void operator()(roaring_bitmap_s *bitmap) const;
+	};
+	/* Of the chunks whose numbers have the same upper 32 bits. */
+	using Bitmap = std::unique_ptr<roaring_bitmap_s, Free>;
 
-	/* The page of a chunk, or nullptr. */
-	Page *find(uint64_t number);
+	roaring_bitmap_s *bitmap_of(uint64_t chunk);
+	bool pay();
 
-	std::map<uint64_t, std::unique_ptr<Page>> pages_;
-	size_t pages_max_;
-	uint64_t size_ = 0;
-	/* The page that was used last: most numbers come in order. */
-	uint64_t last_number_ = UINT64_MAX;
-	Page *last_ = nullptr;
+	ChunkBudget *budget_;
+	std::map<uint32_t, Bitmap> bitmaps_;
+	size_t paid_ = 0;
+	/* After so many calls the memory in use is looked at: that takes time. */
+	size_t calls_left_ = 0;
+	bool is_full_ = false;
 };
 
 } // namespace dmsnap::tool

@@ -10,7 +10,7 @@ namespace dmsnap::tool {
 
 class CollectChunks final : public StoreVisitor {
 public:
-	explicit CollectChunks(size_t memory_bytes) : chunks(memory_bytes) {}
+	explicit CollectChunks(size_t memory_bytes) : budget_(memory_bytes) {}
 
 	void entry(const EntryPlace &place, bool good) override
 	{
@@ -19,7 +19,11 @@ public:
 				"not enough memory for all changed chunks; allow more (--memory)");
 	}
 
-	ChunkSet chunks;
+private:
+	ChunkBudget budget_;
+
+public:
+	ChunkSet chunks{budget_};
 };
 
 } // namespace dmsnap::tool

@@ -2,6 +2,7 @@
 #include "command_line.hpp"
 
 #include <functional>
+#include <map>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -61,8 +62,32 @@ private:
 		CLI::App *command = app_.add_subcommand(name, what);
 		command->footer(exit_codes);
 		command->callback([this, run] { run_ = run; });
-		command->add_flag_callback("--quiet", Progress::silence, "Show no progress");
+		add_progress(command);
 		return command;
+	}
+
+	static void add_progress(CLI::App *command)
+	{
+		static const std::map<std::string, Progress::Style> styles = {
+			{"bar", Progress::Style::bar},
+			{"json", Progress::Style::json},
+			{"none", Progress::Style::none}};
+		auto *style = command->add_option_function<std::string>(
+			"--progress",
+			[](const std::string &name) { Progress::set_style(styles.at(name)); },
+			"Show it so: bar, json or none (default: a bar on a terminal, a line now "
+			"and then elsewhere)");
+		style->check(CLI::IsMember(&styles))->type_name("STYLE");
+		command->add_flag_callback(
+			       "--quiet", [] { Progress::set_style(Progress::Style::none); },
+			       "Show no progress")
+			->excludes(style);
+	}
+
+	/* For what names something: an empty text is a variable that was not set. */
+	static std::string not_empty(const std::string &text)
+	{
+		return text.empty() ? "a name is empty" : "";
 	}
 
 	static void add_json(CLI::App *command, bool &json)
@@ -94,6 +119,7 @@ private:
 		add_memory(command, options.memory_bytes);
 		return command->add_option("store", options.store, what)
 			->required()
+			->check(not_empty)
 			->type_name("STORE");
 	}
 
@@ -101,6 +127,7 @@ private:
 	{
 		auto *origin = command->add_option("--origin", options.origin,
 						   "Check against this origin: its size and blocks")
+				       ->check(not_empty)
 				       ->type_name("ORIGIN");
 		add_size(command, "--origin-size", "Check against an origin of this size",
 			 [&options](uint64_t size) { options.origin_bytes = size; })
@@ -125,6 +152,7 @@ private:
 		command->add_option("--max", options.findings_max,
 				    "List at most so many findings of a kind, count the others "
 				    "(default 1000)")
+			->check(CLI::NonNegativeNumber)
 			->type_name("N");
 		add_json(command, options.json);
 	}
@@ -153,8 +181,10 @@ private:
 		command->add_option("target", options.target,
 				    "Device, or image file (made if it is not there)")
 			->required()
+			->check(not_empty)
 			->type_name("TARGET");
 		command->add_option("--input", options.input, "Read this file, not standard input")
+			->check(not_empty)
 			->type_name("FILE");
 		command->add_flag("--overwrite", options.overwrite,
 				  "Also where the target holds something");
@@ -172,6 +202,7 @@ private:
 		auto *output =
 			command->add_option("--output", options.output,
 					    "Write a repaired copy here: a new file, or a device")
+				->check(not_empty)
 				->type_name("COPY");
 		command->add_flag("--in-place", options.in_place, "Repair the store itself")
 			->excludes(output);
@@ -182,6 +213,7 @@ private:
 				  "Mark the store valid, even if it lost data");
 		command->add_option("--chunk-size", options.chunk_sectors,
 				    "Make the header anew, with so many sectors a chunk")
+			->check(CLI::NonNegativeNumber)
 			->type_name("SECTORS");
 		add_json(command, options.json);
 	}
@@ -210,10 +242,12 @@ private:
 				    "Take the data from this origin; while it is in use, from "
 				    "this younger snapshot")
 			->required()
+			->check(not_empty)
 			->type_name("ORIGIN");
 		command->add_flag("--full", options.full, "All of the origin; there is no store");
 		command->add_option("--output", options.output,
 				    "Write to this new file, not to standard output")
+			->check(not_empty)
 			->type_name("FILE");
 		add_json(command, options.json);
 	}
@@ -226,8 +260,10 @@ private:
 		command->add_option("target", options.target,
 				    "Copy: a device or an image file; a full stream makes one")
 			->required()
+			->check(not_empty)
 			->type_name("TARGET");
 		command->add_option("--input", options.input, "Read this file, not standard input")
+			->check(not_empty)
 			->type_name("FILE");
 		command->add_flag("--dry-run", options.dry_run,
 				  "Check stream and copy, write nothing");
@@ -260,6 +296,7 @@ private:
 			       "--fio-log", options.fio_log,
 			       "What fio wrote: its iolog, or a log with --log_offset=1; - for "
 			       "standard input")
+			->check(not_empty)
 			->type_name("FILE");
 		command->add_option("--status", options.statuses,
 				    "Line of \"dmsetup status\"; twice, the older one first")
@@ -310,6 +347,7 @@ private:
 			       "--count", options.count,
 			       "End after so many views; 0: never (default: never, but 1 where "
 			       "lines are printed)")
+			->check(CLI::NonNegativeNumber)
 			->type_name("N");
 		command->add_flag("--lines", options.lines, "Print lines, also on a terminal");
 		command->add_flag("--json", options.json, "Print JSON: a line for each view");

@@ -14,7 +14,8 @@ namespace dmsnap::tool {
 ExitCode diff(const DiffOptions &options)
 {
 	ChangeSource source(options.store);
-	CollectChunks changed(options.store.memory_bytes);
+	/* The other half is the reader's. */
+	CollectChunks changed(options.store.memory_bytes / 2);
 	StoreReport report = source.read(changed);
 	uint64_t end = source.origin_bytes().value_or(INT64_MAX);
 	uint64_t ranges = 0, bytes = 0;

@@ -5,7 +5,7 @@
  */
 #include <bit>
 #include <cmath>
-#include <memory>
+#include <map>
 #include <optional>
 
 #include <fmt/format.h>
@@ -94,22 +94,27 @@ ExitCode estimate_load(const EstimateOptions &options)
 	return ExitCode::fine;
 }
 
-/* Chunks of one size that a log wrote to. */
+/* Chunks of one size that a log wrote to, file by file. */
 struct Counter {
 	uint64_t chunk_bytes;
-	ChunkSet chunks;
+	ChunkBudget &budget;
+	std::map<uint64_t, ChunkSet> files = {};
 
 	void count(const FioWrite &write)
 	{
-		/* Files beside each other share no chunk. */
-		constexpr unsigned int file_shift = 54;
 		uint64_t first = write.offset / chunk_bytes;
 		uint64_t last = (write.offset + write.length - 1) / chunk_bytes;
-		for (uint64_t chunk = first; chunk <= last; chunk++) {
-			if (!chunks.insert(write.file << file_shift | chunk))
-				throw Failure(
-					"not enough memory for all chunks; allow more (--memory)");
-		}
+		auto [file, added] = files.try_emplace(write.file, budget);
+		if (!file->second.insert(first, last - first + 1))
+			throw Failure("not enough memory for all chunks; allow more (--memory)");
+	}
+
+	uint64_t chunks() const
+	{
+		uint64_t sum = 0;
+		for (const auto &[file, chunks] : files)
+			sum += chunks.size();
+		return sum;
 	}
 };
 
@@ -119,9 +124,9 @@ ExitCode estimate_fio(const EstimateOptions &options)
 
 	InputFile input(options.fio_log == "-" ? "" : options.fio_log);
 	std::vector<Counter> counters;
-	std::vector<uint64_t> sizes = chunk_sizes(options);
-	for (uint64_t chunk_bytes : sizes)
-		counters.push_back({chunk_bytes, ChunkSet(options.memory_bytes / sizes.size())});
+	ChunkBudget budget(options.memory_bytes);
+	for (uint64_t chunk_bytes : chunk_sizes(options))
+		counters.push_back({chunk_bytes, budget});
 	uint64_t written = 0, writes = 0;
 	read_fio_log(input.get(), [&](const FioWrite &write) {
 		if (write.length == 0)
@@ -139,11 +144,11 @@ ExitCode estimate_fio(const EstimateOptions &options)
 		fmt::print("{} writes, {}\n\nchunk size       chunks   COW device\n", writes,
 			   size_text(static_cast<double>(written)));
 		for (const Counter &counter : counters) {
-			uint64_t bytes = cow_bytes(counter.chunks.size(), counter.chunk_bytes);
+			uint64_t chunks = counter.chunks();
+			uint64_t bytes = cow_bytes(chunks, counter.chunk_bytes);
 			fmt::print("{:>10} {:>12}   {:>10} {:>14} B\n",
 				   size_text(static_cast<double>(counter.chunk_bytes)),
-				   counter.chunks.size(), size_text(static_cast<double>(bytes)),
-				   bytes);
+				   chunks, size_text(static_cast<double>(bytes)), bytes);
 		}
 		return ExitCode::fine;
 	}
@@ -152,8 +157,8 @@ ExitCode estimate_fio(const EstimateOptions &options)
 	json.begin_list("chunk_sizes");
 	for (const Counter &counter : counters)
 		json.item({{"chunk_bytes", counter.chunk_bytes},
-			   {"exceptions", counter.chunks.size()},
-			   {"cow_bytes", cow_bytes(counter.chunks.size(), counter.chunk_bytes)}});
+			   {"exceptions", counter.chunks()},
+			   {"cow_bytes", cow_bytes(counter.chunks(), counter.chunk_bytes)}});
 	json.end();
 	json.finish();
 	return ExitCode::fine;

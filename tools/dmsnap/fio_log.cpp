@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "fio_log.hpp"
 
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <map>
 #include <string>
 #include <string_view>
@@ -20,9 +22,15 @@ constexpr size_t line_bytes_max = 8192;
 bool next_line(FILE *file, std::string &line)
 {
 	char buffer[line_bytes_max];
-	if (!std::fgets(buffer, sizeof(buffer), file))
+	if (!std::fgets(buffer, sizeof(buffer), file)) {
+		if (std::ferror(file))
+			throw Failure(fmt::format("fio's log: reading failed: {}",
+						  std::strerror(errno)));
 		return false;
+	}
 	line = buffer;
+	if (!line.ends_with('\n') && !std::feof(file))
+		throw Failure("a line of fio's log is too long, or has zeros in it");
 	while (!line.empty() && (line.back() == '\n' || line.back() == '\r'))
 		line.pop_back();
 	return true;

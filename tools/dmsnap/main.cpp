@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "command_line.hpp"
+#include "printable.hpp"
 
 using namespace dmsnap::tool;
 
@@ -19,9 +20,9 @@ int main(int argc, char **argv)
 	} catch (const Failure &failure) {
 		code = failure.code;
 		std::fflush(stdout);
-		fmt::print(stderr, "dmsnap: {}\n", failure.what());
+		fmt::print(stderr, "dmsnap: {}\n", printable(failure.what()));
 	} catch (const std::exception &error) {
-		fmt::print(stderr, "dmsnap: {}\n", error.what());
+		fmt::print(stderr, "dmsnap: {}\n", printable(error.what()));
 	}
 	if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
 		fmt::print(stderr, "dmsnap: writing the output failed: {}\n", std::strerror(errno));

@@ -1,20 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Progress: how far a command is and when it will end, on standard error, once
- * it has taken longer than a second: one line that changes on a terminal,
- * elsewhere a line every half a minute.
+ * it has taken longer than a second.
  */
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <string>
 
 namespace dmsnap::tool {
 
+/* "copying: 50 %, 1:00 left, ends 12:30:05", not longer than the terminal has columns. */
+std::string progress_text(const std::string &what, uint64_t done, uint64_t total, double seconds,
+			  size_t columns = std::numeric_limits<size_t>::max());
+
 class Progress {
 public:
-	/* @total: in units of the caller's; 0: unknown. */
+	enum class Style {
+		/* The bar on a terminal, elsewhere a line every half a minute. */
+		lines,
+		/* One line that changes. */
+		bar,
+		/* A JSON document a line, once a second. */
+		json,
+		none,
+	};
+
+	/* @total: in units of the caller's; 0: unknown.  @what: without quotes. */
 	Progress(std::string what, uint64_t total) : what_(std::move(what)), total_(total) {}
 	~Progress() { end(); }
 	Progress(const Progress &) = delete;
@@ -23,15 +37,15 @@ public:
 	void reached(uint64_t done);
 	/* Takes the line away, so that something else may be printed. */
 	void end();
-	/* For --quiet. */
-	static void silence() { silent_ = true; }
+	/* Of all from now on. */
+	static void set_style(Style style) { style_ = style; }
 
 private:
 	using Clock = std::chrono::steady_clock;
 
 	void show(uint64_t done, double seconds);
 
-	static inline bool silent_ = false;
+	static inline Style style_ = Style::lines;
 
 	std::string what_;
 	uint64_t total_;

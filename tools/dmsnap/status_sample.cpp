@@ -1,14 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "status_sample.hpp"
 
-#include <cstdio>
+#include <charconv>
+#include <optional>
 #include <sstream>
+#include <string_view>
 
 #include <fmt/format.h>
 
 #include "failure.hpp"
 
 namespace dmsnap::tool {
+namespace {
+
+std::optional<uint64_t> number(std::string_view text)
+{
+	uint64_t value = 0;
+	auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+	if (error != std::errc{} || end != text.data() + text.size())
+		return {};
+	return value;
+}
+
+} // namespace
 
 CowUsage parse_status(const std::string &line)
 {
@@ -20,11 +34,14 @@ CowUsage parse_status(const std::string &line)
 	std::istringstream words(line);
 	std::string word;
 	while (words >> word) {
-		unsigned long long allocated = 0, total = 0;
-		int read = 0;
-		if (std::sscanf(word.c_str(), "%llu/%llu%n", &allocated, &total, &read) == 2 &&
-		    word.size() == static_cast<size_t>(read) && total)
-			return {.used = allocated, .total = total};
+		size_t slash = word.find('/');
+		if (slash == std::string::npos)
+			continue;
+		std::string_view text = word;
+		std::optional<uint64_t> used = number(text.substr(0, slash));
+		std::optional<uint64_t> total = number(text.substr(slash + 1));
+		if (used && total && *total)
+			return {.used = *used, .total = *total};
 	}
 	throw Failure(
 		fmt::format("\"{}\" is not the status of a snapshot, like \"16/2048 16\"", line));

@@ -26,8 +26,7 @@ uint64_t StoreReport::unused_chunks() const
 }
 
 StoreReader::StoreReader(ByteSource &source, const ReadOptions &options)
-    : source_(source), options_(options), old_seen_(options.memory_bytes / 2),
-      new_seen_(options.memory_bytes / 2)
+    : source_(source), options_(options), budget_(options.memory_bytes)
 {
 }
 

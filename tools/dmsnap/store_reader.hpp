@@ -7,8 +7,8 @@
  * that refuses has a finding here that is no note, and the other way round.
  * The list of a store that is marked invalid is read too.
  *
- * Memory: two ChunkSets of a limited size and one piece of an area, whatever the
- * store says.
+ * Memory: two ChunkSets of a limited size together and one piece of an area,
+ * whatever the store says.
  */
 #pragma once
 
@@ -114,8 +114,9 @@ private:
 	StoreVisitor *visitor_ = nullptr;
 	StoreReport report_;
 	uint64_t old_chunks_ = 0;
-	ChunkSet old_seen_;
-	ChunkSet new_seen_;
+	ChunkBudget budget_;
+	ChunkSet old_seen_{budget_};
+	ChunkSet new_seen_{budget_};
 };
 
 } // namespace dmsnap::tool

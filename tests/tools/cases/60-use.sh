@@ -17,7 +17,7 @@ documented()
 	local page=$top/Documentation/man/dmsnap-$1.8.rst
 	"$dmsnap" "$1" --help | grep -oE -e '^  --[a-z-]+' | tr -d ' ' | sort -u > "$work/options"
 	grep -oE -e '^``--[a-z-]+' "$page" | sed 's/^``//' | sort -u > "$work/manual"
-	diff <(grep -vx -e --help -e --quiet "$work/options") "$work/manual"
+	diff <(grep -vx -e --help -e --quiet -e --progress "$work/options") "$work/manual"
 }
 for command in "${commands[@]}"; do
 	check "$command --help" exits 0 "$dmsnap" "$command" --help
