@@ -96,9 +96,8 @@ TEST(ChangeStream, what_the_head_says_must_be_known)
 	change_head(reserved.get(), [](StreamHead &head) { head.reserved = format::le32{1}; });
 	EXPECT_EQ(read(reserved.get()), std::nullopt);
 	File endless = stream_of(increment, {0});
-	change_head(endless.get(), [](StreamHead &head) {
-		head.volume_bytes = format::le64{uint64_t{1} << 63};
-	});
+	change_head(endless.get(),
+		    [](StreamHead &head) { head.volume_bytes = format::le64{uint64_t{1} << 63}; });
 	EXPECT_EQ(read(endless.get()), std::nullopt);
 }
 

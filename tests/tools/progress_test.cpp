@@ -14,7 +14,8 @@ using tool::progress_text;
 
 TEST(ProgressText, has_part_time_and_end)
 {
-	EXPECT_TRUE(progress_text("copying", 50, 100, 60).starts_with("copying: 50 %, 1:00 left, ends "));
+	EXPECT_TRUE(progress_text("copying", 50, 100, 60)
+			    .starts_with("copying: 50 %, 1:00 left, ends "));
 	EXPECT_EQ(progress_text("copying", 50, 0, 61), "copying: 1:01 so far");
 	EXPECT_EQ(progress_text("copying", 0, 100, 61), "copying: 1:01 so far");
 }
@@ -23,7 +24,8 @@ TEST(ProgressText, has_part_time_and_end)
 TEST(ProgressText, has_no_end_that_no_calendar_has)
 {
 	for (uint64_t total : {uint64_t{1} << 50, UINT64_MAX})
-		EXPECT_EQ(progress_text("copying", 1, total, 3600), "copying: 0 %, more than a year left");
+		EXPECT_EQ(progress_text("copying", 1, total, 3600),
+			  "copying: 0 %, more than a year left");
 }
 
 TEST(ProgressText, is_cut_to_the_terminal)

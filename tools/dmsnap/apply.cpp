@@ -13,6 +13,7 @@
 #include "change_stream.hpp"
 #include "commands.hpp"
 #include "contents.hpp"
+#include "device_name.hpp"
 #include "input_file.hpp"
 #include "json_output.hpp"
 #include "progress.hpp"
@@ -40,11 +41,11 @@ void require_free(Volume &target)
 
 Volume open_target(const ApplyOptions &options, const StreamInfo &info)
 {
-	if (info.full && !options.dry_run && !is_there(options.target))
-		return Volume::create(options.target, info.volume_bytes);
+	const std::string path = path_of(options.target);
+	if (info.full && !options.dry_run && !is_there(path))
+		return Volume::create(path, info.volume_bytes);
 
-	Volume target(options.target,
-		      options.dry_run ? Volume::Access::read : Volume::Access::write);
+	Volume target(path, options.dry_run ? Volume::Access::read : Volume::Access::write);
 	bool fits = target.is_block_device() ? target.bytes() >= info.volume_bytes
 					     : target.bytes() == info.volume_bytes;
 	if (!fits)

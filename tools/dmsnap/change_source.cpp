@@ -2,48 +2,29 @@
 #include "change_source.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "collect_chunks.hpp"
+#include "device_name.hpp"
 
 namespace dmsnap::tool {
-namespace {
-
-/* As the names of status and wait: vg-snap, vg/snap or a path. */
-std::string device_path(const std::string &name)
-{
-	if (access(name.c_str(), F_OK) == 0)
-		return name;
-	for (const char *folder : {"/dev/mapper/", "/dev/"}) {
-		if (device_at(folder + name))
-			return folder + name;
-	}
-	return name;
-}
-
-} // namespace
 
 ChangeSource::ChangeSource(const StoreOptions &options) : options_(options)
 {
-	std::string path = device_path(options.store);
 	std::optional<LiveSnapshot> snapshot;
 
-	if (device_at(path) && access("/dev/mapper/control", F_OK) == 0) {
-		machine_.emplace();
-		snapshot = LiveStore::find(*machine_, path);
-	}
+	machine_.emplace();
+	snapshot = machine_->snapshot_on(path_of(options.store));
 	if (!snapshot) {
 		StoreOptions store = options;
-		store.store = path;
 		/* The other half is the visitor's. */
 		store.memory_bytes /= 2;
 		store_.emplace(store);
 		return;
 	}
 	if (!options.origin.empty()) {
-		std::string origin = device_path(options.origin);
+		std::string origin = path_of(options.origin);
 		origin_.emplace(origin, Volume::Access::read);
-		std::optional<LiveSnapshot> younger = LiveStore::find(*machine_, origin);
+		std::optional<LiveSnapshot> younger = machine_->snapshot_on(origin);
 		if (!younger || younger->origin != snapshot->origin ||
 		    younger->device == snapshot->device)
 			throw Failure(fmt::format("{}: not another snapshot of the origin of {}, "
@@ -99,7 +80,9 @@ StoreReport ChangeSource::read(StoreVisitor &visitor)
 	if (live_)
 		return live_->read(visitor, options_.memory_bytes / 2);
 	StoreReader reader(store_->cow, store_->read_options);
-	return require_good(reader, visitor, store_->cow);
+	StoreReport report = reader.read(visitor);
+	require_good(report, store_->cow);
+	return report;
 }
 
 std::optional<uint64_t> ChangeSource::origin_bytes() const

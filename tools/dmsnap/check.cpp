@@ -6,8 +6,10 @@
 #include <fmt/format.h>
 
 #include "commands.hpp"
+#include "device_name.hpp"
 #include "finding_text.hpp"
 #include "json_output.hpp"
+#include "live_store.hpp"
 #include "store_source.hpp"
 
 namespace dmsnap::tool {
@@ -95,16 +97,42 @@ void print_summary(const StoreReport &report)
 	fmt::print("{} found wrong, {} noted\n", report.findings, report.notes);
 }
 
+/* Of a snapshot that is in use, what it had committed when it was asked to. */
+class CheckedStore {
+public:
+	explicit CheckedStore(const StoreOptions &options) : options_(options)
+	{
+		if (auto snapshot = machine_.snapshot_on(path_of(options.store)))
+			live_.emplace(machine_, *snapshot);
+		else
+			store_.emplace(options);
+	}
+
+	StoreReport read(StoreVisitor &visitor)
+	{
+		if (live_)
+			return live_->walk(visitor, options_.memory_bytes);
+		return StoreReader(store_->cow, store_->read_options).read(visitor);
+	}
+
+	JsonValue committed() const { return live_ ? JsonValue(live_->entries()) : nullptr; }
+
+private:
+	const StoreOptions &options_;
+	DeviceMapper machine_;
+	std::optional<LiveStore> live_;
+	std::optional<StoreSource> store_;
+};
+
 } // namespace
 
 ExitCode check(const CheckOptions &options)
 {
-	StoreSource source(options.store);
-	StoreReader reader(source.cow, source.read_options);
+	CheckedStore store(options.store);
 
 	if (!options.json) {
 		Findings findings(options.findings_max, nullptr);
-		const StoreReport &report = reader.read(findings);
+		const StoreReport report = store.read(findings);
 		findings.print_rest();
 		print_summary(report);
 		return exit_code(report);
@@ -114,7 +142,7 @@ ExitCode check(const CheckOptions &options)
 	Findings findings(options.findings_max, &json);
 	json.member("store", options.store.store);
 	json.begin_list("findings");
-	const StoreReport &report = reader.read(findings);
+	const StoreReport report = store.read(findings);
 	json.end();
 	findings.print_counts(json);
 	json.members(
@@ -125,6 +153,7 @@ ExitCode check(const CheckOptions &options)
 		 {"device_bytes", report.device_bytes},
 		 {"device_chunks", report.device_chunks},
 		 {"exceptions", report.entries},
+		 {"committed", store.committed()},
 		 {"unused_chunks", report.has_list ? JsonValue(report.unused_chunks()) : nullptr},
 		 {"wrong", report.findings},
 		 {"notes", report.notes},

@@ -360,12 +360,18 @@ private:
 					[&options] { return wait(options); });
 		command->footer(
 			"Exit codes: 0 it has come, 1 it cannot come any more, 2 it could "
-			"not be waited for,\n3 it has not come in time.  More: man dmsnap-wait");
+			"not be waited for,\n3 it has not come in time, 4 there is no merge, "
+			"5 LVM2 has put it off.  More: man dmsnap-wait");
 		command->add_option("name", options.name,
 				    "Snapshot, or volume that one is merged into")
 			->required()
+			->check(not_empty)
 			->type_name("NAME");
-		command->add_flag("--merged", options.merged, "Until the merge is over");
+		auto *merged =
+			command->add_flag("--merged", options.merged, "Until the merge is over");
+		command->add_flag("--or-none", options.or_none,
+				  "It is fine, too, if nothing is merged there, or to be merged")
+			->needs(merged);
 		command->add_option("--fill", options.fill_percent,
 				    "Until the COW device is so full; not with the kernel's own "
 				    "driver")

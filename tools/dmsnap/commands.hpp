@@ -141,6 +141,8 @@ struct WaitOptions {
 	bool invalid = false;
 	std::optional<unsigned int> fill_percent;
 
+	/* It is fine if nothing is merged there. */
+	bool or_none = false;
 	std::optional<double> timeout_seconds;
 	bool json = false;
 };

@@ -8,12 +8,15 @@
 #include <map>
 #include <memory>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <libdevmapper.h>
-#include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
+#include "device_name.hpp"
 #include "failure.hpp"
+#include "lvm2.hpp"
 
 namespace dmsnap::tool {
 namespace {
@@ -37,8 +40,20 @@ __attribute__((format(printf, 5, 6))) void keep_complaint(int level, const char 
 	complaint = text;
 }
 
+/* Looked for without the library, which would make the file that is looked for. */
+bool is_in_kernel()
+{
+	int control = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
+	if (control < 0)
+		return errno != ENOENT && errno != ENODEV && errno != ENXIO;
+	close(control);
+	return true;
+}
+
 Failure cannot_ask()
 {
+	if (geteuid() != 0)
+		return Failure("must be root to ask device mapper");
 	return Failure(fmt::format("device mapper cannot be asked: {}", complaint));
 }
 
@@ -152,17 +167,21 @@ std::optional<LiveSnapshot> look(DeviceNumber device, const std::string &target,
 
 } // namespace
 
-std::optional<DeviceNumber> device_at(const std::string &path)
-{
-	struct stat about;
-	if (stat(path.c_str(), &about) != 0 || !S_ISBLK(about.st_mode))
-		return {};
-	return DeviceNumber{major(about.st_rdev), minor(about.st_rdev)};
-}
-
 DeviceMapper::DeviceMapper()
 {
 	dm_log_with_errno_init(keep_complaint);
+}
+
+std::optional<LiveSnapshot> DeviceMapper::snapshot_on(const std::string &path)
+{
+	std::optional<DeviceNumber> number = device_at(path);
+	if (!number || !is_in_kernel())
+		return {};
+	for (const LiveSnapshot &snapshot : snapshots()) {
+		if (snapshot.device == *number || snapshot.cow == *number)
+			return snapshot;
+	}
+	return {};
 }
 
 std::vector<LiveSnapshot> DeviceMapper::snapshots()
@@ -198,7 +217,7 @@ std::vector<LiveSnapshot> DeviceMapper::snapshots()
 DeviceNumber DeviceMapper::find(const std::string &name)
 {
 	if (name.find('/') != std::string::npos) {
-		std::string path = name.starts_with('/') ? name : "/dev/" + name;
+		std::string path = path_of(name);
 		std::optional<DeviceNumber> device = device_at(path);
 		if (!device)
 			throw Failure(fmt::format("there is no device {}", path));
@@ -228,6 +247,17 @@ std::string DeviceMapper::target_of(DeviceNumber device)
 	if (!request.run() || !request.first_line(target, table))
 		return {};
 	return target;
+}
+
+bool DeviceMapper::is_to_be_merged(DeviceNumber device)
+{
+	Request request(DM_DEVICE_INFO, device);
+	if (!request.run())
+		return false;
+	const char *uuid = dm_task_get_uuid(request.get());
+	if (!uuid || !std::string_view(uuid).starts_with("LVM-"))
+		return false;
+	return tool::is_to_be_merged(std::string("/dev/mapper/") + dm_task_get_name(request.get()));
 }
 
 std::optional<std::string> DeviceMapper::send_message(DeviceNumber device,

@@ -11,9 +11,6 @@
 
 namespace dmsnap::tool {
 
-/* The block device of that path; none: there is none, or it is something else. */
-std::optional<DeviceNumber> device_at(const std::string &path);
-
 class DeviceMapper final : public SnapshotSource {
 public:
 	DeviceMapper();
@@ -21,10 +18,17 @@ public:
 	std::vector<LiveSnapshot> snapshots() override;
 	DeviceNumber find(const std::string &name) override;
 
+	/*
+	 * The snapshot that is this device, or whose COW device it is; none: there is none,
+	 * for example because this kernel has no device mapper.
+	 */
+	std::optional<LiveSnapshot> snapshot_on(const std::string &path);
 	/* None: the device is gone, or has another target now. */
 	std::optional<LiveSnapshot> snapshot(DeviceNumber device);
 	/* "linear", "snapshot-origin" ...; empty: the device is gone, or has no table. */
 	std::string target_of(DeviceNumber device);
+	/* By LVM2, of which it is a volume: now, or when it is activated next. */
+	bool is_to_be_merged(DeviceNumber device);
 	/*
 	 * To the first target, whose answer it is, or the empty text of one that has nothing
 	 * to answer.  None: the target has refused it.

@@ -147,8 +147,8 @@ ExitCode estimate_fio(const EstimateOptions &options)
 			uint64_t chunks = counter.chunks();
 			uint64_t bytes = cow_bytes(chunks, counter.chunk_bytes);
 			fmt::print("{:>10} {:>12}   {:>10} {:>14} B\n",
-				   size_text(static_cast<double>(counter.chunk_bytes)),
-				   chunks, size_text(static_cast<double>(bytes)), bytes);
+				   size_text(static_cast<double>(counter.chunk_bytes)), chunks,
+				   size_text(static_cast<double>(bytes)), bytes);
 		}
 		return ExitCode::fine;
 	}

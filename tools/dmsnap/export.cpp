@@ -16,6 +16,7 @@
 #include "change_source.hpp"
 #include "change_stream.hpp"
 #include "commands.hpp"
+#include "device_name.hpp"
 #include "json_output.hpp"
 #include "output_file.hpp"
 #include "progress.hpp"
@@ -142,10 +143,12 @@ void report_export(const ExportOptions &options, const StreamWriter &stream)
 
 ExitCode export_changes(const ExportOptions &options)
 {
+	if (options.store.origin.empty())
+		throw Failure("tell the origin");
 	if (options.full != options.store.store.empty())
 		throw Failure("tell either a store or --full");
 	if (options.full) {
-		Volume origin(options.store.origin, Volume::Access::read);
+		Volume origin(path_of(options.store.origin), Volume::Access::read);
 		OutputFile output(options.output);
 		StreamWriter stream(output.get(), {.full = true, .volume_bytes = origin.bytes()});
 		export_all(origin, stream);

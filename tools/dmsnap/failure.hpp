@@ -19,6 +19,10 @@ enum class ExitCode : int {
 	failed = 2,
 	/* What was waited for has not come in time. */
 	timed_out = 3,
+	/* Nothing is there that could be waited for. */
+	nothing = 4,
+	/* It has been asked for, and does not begin now. */
+	postponed = 5,
 };
 
 class Failure : public std::runtime_error {

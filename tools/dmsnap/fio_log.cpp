@@ -24,8 +24,8 @@ bool next_line(FILE *file, std::string &line)
 	char buffer[line_bytes_max];
 	if (!std::fgets(buffer, sizeof(buffer), file)) {
 		if (std::ferror(file))
-			throw Failure(fmt::format("fio's log: reading failed: {}",
-						  std::strerror(errno)));
+			throw Failure(
+				fmt::format("fio's log: reading failed: {}", std::strerror(errno)));
 		return false;
 	}
 	line = buffer;

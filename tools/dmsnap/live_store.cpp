@@ -57,18 +57,6 @@ uint64_t commit(DeviceMapper &machine, const LiveSnapshot &snapshot)
 
 } // namespace
 
-std::optional<LiveSnapshot> LiveStore::find(DeviceMapper &machine, const std::string &device)
-{
-	std::optional<DeviceNumber> number = device_at(device);
-	if (!number)
-		return {};
-	for (const LiveSnapshot &snapshot : machine.snapshots()) {
-		if (snapshot.device == *number || snapshot.cow == *number)
-			return snapshot;
-	}
-	return {};
-}
-
 LiveStore::LiveStore(DeviceMapper &machine, const LiveSnapshot &snapshot)
     : machine_(machine), snapshot_(require_usable(snapshot)),
       cow_(Volume::share(node_of(snapshot.cow))),
@@ -76,7 +64,7 @@ LiveStore::LiveStore(DeviceMapper &machine, const LiveSnapshot &snapshot)
 {
 }
 
-StoreReport LiveStore::read(StoreVisitor &visitor, size_t memory_bytes)
+StoreReport LiveStore::walk(StoreVisitor &visitor, size_t memory_bytes)
 {
 	CommittedList list(cow_, ChunkSize(static_cast<uint32_t>(snapshot_.chunk_sectors)),
 			   entries_);
@@ -85,8 +73,15 @@ StoreReport LiveStore::read(StoreVisitor &visitor, size_t memory_bytes)
 	options.blocks.cow_sectors = cow_.block_sectors();
 	options.origin_bytes = bytes_;
 	StoreReader reader(list, options);
-	StoreReport report = require_good(reader, visitor, cow_);
+	StoreReport report = reader.read(visitor);
 	require_unchanged();
+	return report;
+}
+
+StoreReport LiveStore::read(StoreVisitor &visitor, size_t memory_bytes)
+{
+	StoreReport report = walk(visitor, memory_bytes);
+	require_good(report, cow_);
 	if (report.chunk_sectors != snapshot_.chunk_sectors || report.entries != entries_)
 		throw Failure(fmt::format("{}: {} entries of {} sectors are on its list, not {} of "
 					  "{}: its table was replaced meanwhile; try again",

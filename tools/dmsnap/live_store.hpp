@@ -16,9 +16,6 @@ namespace dmsnap::tool {
 
 class LiveStore {
 public:
-	/* The snapshot that is this device, or whose COW device it is; none: there is none. */
-	static std::optional<LiveSnapshot> find(DeviceMapper &machine, const std::string &device);
-
 	/*
 	 * Commits.  @machine lives longer.  Throws a Failure for a snapshot that is lost, has
 	 * no list on its COW device, is being merged, or has a driver that cannot be asked.
@@ -26,9 +23,11 @@ public:
 	LiveStore(DeviceMapper &machine, const LiveSnapshot &snapshot);
 
 	/*
-	 * Walks what was committed; throws a Failure when there is something wrong with it, or
-	 * when the snapshot is not what it was any more.  @memory_bytes: see ReadOptions.
+	 * Walks what was committed; throws a Failure when the snapshot is not what it was any
+	 * more.  @memory_bytes: see ReadOptions.
 	 */
+	StoreReport walk(StoreVisitor &visitor, size_t memory_bytes);
+	/* The same, and throws a Failure when there is something wrong with it. */
 	StoreReport read(StoreVisitor &visitor, size_t memory_bytes);
 
 	const LiveSnapshot &snapshot() const { return snapshot_; }

@@ -18,6 +18,7 @@
 
 #include "commands.hpp"
 #include "contents.hpp"
+#include "device_name.hpp"
 #include "finding_text.hpp"
 #include "json_output.hpp"
 #include "list_writer.hpp"
@@ -231,10 +232,11 @@ void copy(Volume &from, Volume &to)
 
 Volume open_output(const RepairOptions &options, const Volume &store)
 {
-	if (!is_there(options.output))
-		return Volume::create(options.output, store.bytes(),
+	const std::string path = path_of(options.output);
+	if (!is_there(path))
+		return Volume::create(path, store.bytes(),
 				      store.is_block_device() ? 0600 : store.mode());
-	Volume output(options.output, Volume::Access::write);
+	Volume output(path, Volume::Access::write);
 	if (!output.is_block_device())
 		throw Failure(options.output + ": is there already");
 	if (!options.overwrite)

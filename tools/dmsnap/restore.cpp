@@ -16,6 +16,7 @@
 #include "base/chunk.hpp"
 #include "commands.hpp"
 #include "contents.hpp"
+#include "device_name.hpp"
 #include "dump_format.hpp"
 #include "format/chunk_size.hpp"
 #include "format/disk_header.hpp"
@@ -146,11 +147,12 @@ private:
 		geometry_ = format::Geometry(ChunkSize(chunk_sectors));
 		areas_ = geometry_.areas_in(*sectors_ / chunk_sectors);
 
-		if (is_there(options_.target)) {
-			target_.emplace(options_.target, Volume::Access::write);
+		const std::string path = path_of(options_.target);
+		if (is_there(path)) {
+			target_.emplace(path, Volume::Access::write);
 			clear_old_store(bytes);
 		} else {
-			target_.emplace(Volume::create(options_.target, bytes));
+			target_.emplace(Volume::create(path, bytes));
 		}
 		writer_.emplace(*target_, geometry_);
 		return *target_;

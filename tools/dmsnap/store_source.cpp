@@ -3,17 +3,19 @@
 
 #include <fmt/format.h>
 
+#include "device_name.hpp"
+
 namespace dmsnap::tool {
 
 StoreSource::StoreSource(const StoreOptions &options, Volume::Access access)
-    : cow(options.store, access)
+    : cow(path_of(options.store), access)
 {
 	read_options.memory_bytes = options.memory_bytes;
 	read_options.blocks.cow_sectors = cow.block_sectors();
 	read_options.origin_bytes = options.origin_bytes;
 	if (options.origin.empty())
 		return;
-	origin.emplace(options.origin, Volume::Access::read);
+	origin.emplace(path_of(options.origin), Volume::Access::read);
 	read_options.blocks.origin_sectors = origin->block_sectors();
 	read_options.origin_bytes = origin->bytes();
 }
@@ -31,10 +33,8 @@ void require_list(const StoreReport &report, const Volume &cow)
 		      ExitCode::findings);
 }
 
-StoreReport require_good(StoreReader &reader, StoreVisitor &visitor, const Volume &cow)
+void require_good(const StoreReport &report, const Volume &cow)
 {
-	const StoreReport &report = reader.read(visitor);
-
 	require_list(report, cow);
 	if (report.valid == 0)
 		throw Failure(cow.path() + ": the snapshot is marked invalid: it does not know all "
@@ -46,7 +46,6 @@ StoreReport require_good(StoreReader &reader, StoreVisitor &visitor, const Volum
 			      ExitCode::findings);
 	if (!report.not_looked_at.empty())
 		throw Failure(fmt::format("{}: {}", cow.path(), report.not_looked_at));
-	return report;
 }
 
 } // namespace dmsnap::tool

@@ -26,10 +26,10 @@ struct StoreSource {
 struct IgnoreAll final : StoreVisitor {};
 
 /*
- * Walks the store and throws a Failure unless it is a valid one with nothing
- * wrong: for commands that rely on every entry.
+ * Throws a Failure unless the store is a valid one with nothing wrong: for commands
+ * that rely on every entry.
  */
-StoreReport require_good(StoreReader &reader, StoreVisitor &visitor, const Volume &cow);
+void require_good(const StoreReport &report, const Volume &cow);
 
 /* Throws a Failure where there is no list to be read. */
 void require_list(const StoreReport &report, const Volume &cow);

@@ -37,6 +37,8 @@ WaitFor wanted_of(const WaitOptions &options)
 {
 	if (options.merged + options.invalid + options.fill_percent.has_value() != 1)
 		throw Failure("tell one of --merged, --fill and --invalid");
+	if (options.or_none && !options.merged)
+		throw Failure("--or-none is for --merged");
 	if (options.merged)
 		return {WaitFor::What::merged};
 	if (options.invalid)
@@ -92,9 +94,16 @@ ExitCode wait(const WaitOptions &options)
 		/* Before the look: what happens after it ends the sleep. */
 		events.arm();
 		DeviceLook look = look_at(machine, device);
+		if (first && options.merged && !look.snapshot)
+			look.is_to_be_merged = machine.is_to_be_merged(device);
 		WaitVerdict verdict = judge(wanted, look, cow);
 		if (verdict.result == WaitResult::reached)
 			return tell(options, "reached", verdict.why, look, ExitCode::fine);
+		if (verdict.result == WaitResult::nothing)
+			return tell(options, "nothing", verdict.why, look,
+				    options.or_none ? ExitCode::fine : ExitCode::nothing);
+		if (verdict.result == WaitResult::postponed)
+			return tell(options, "postponed", verdict.why, look, ExitCode::postponed);
 		if (verdict.result == WaitResult::mistaken)
 			throw Failure(fmt::format("{} {}", options.name, verdict.why));
 		if (verdict.result == WaitResult::failed)

@@ -6,14 +6,23 @@
 namespace dmsnap::tool {
 namespace {
 
-/* The merge's device is not one any more, or not of this merge: LVM2 replaces its
- * table when all is merged, and removes the COW device. */
-WaitVerdict judge_merge_without(const DeviceLook &look)
+/*
+ * LVM2 replaces a merge's table when all is merged, and then removes the COW device; that it
+ * was replaced tells of the end only where the merge was seen.  A device that is gone tells
+ * nothing: it is deactivated in the middle of a merge, too.
+ */
+WaitVerdict judge_merge_without(const DeviceLook &look, bool was_seen)
 {
+	if (look.is_to_be_merged)
+		return {WaitResult::postponed,
+			"is to be merged into when LVM2 activates it next: until then what is "
+			"written there will be lost"};
+	if (!was_seen)
+		return {WaitResult::nothing, "has no snapshot that is being merged into it"};
 	if (look.target.empty())
-		return {WaitResult::reached, "is gone: nothing is merged there any more"};
+		return {WaitResult::failed, "is gone, and the merge was not seen to end"};
 	return {WaitResult::reached,
-		fmt::format("has the target {} now: nothing is merged there", look.target)};
+		fmt::format("has the target {} now: the merge is over", look.target)};
 }
 
 WaitVerdict judge_merge(const LiveSnapshot &snapshot)
@@ -34,7 +43,8 @@ WaitVerdict judge(const WaitFor &wanted, const DeviceLook &look, std::optional<D
 {
 	bool there = look.snapshot && (!cow || look.snapshot->cow == *cow);
 	if (wanted.what == WaitFor::What::merged)
-		return there ? judge_merge(*look.snapshot) : judge_merge_without(look);
+		return there ? judge_merge(*look.snapshot)
+			     : judge_merge_without(look, cow.has_value());
 	if (!there && !cow)
 		return {WaitResult::mistaken, "is not a snapshot"};
 	if (!there)

@@ -26,6 +26,8 @@ struct DeviceLook {
 	std::string target;
 	/* Of the targets snapshot and snapshot-merge. */
 	std::optional<LiveSnapshot> snapshot;
+	/* There is none, but LVM2 has one to merge when the volume is activated next. */
+	bool is_to_be_merged = false;
 };
 
 enum class WaitResult {
@@ -36,6 +38,10 @@ enum class WaitResult {
 	failed,
 	/* It could never come there: another device is meant. */
 	mistaken,
+	/* There is no merge, and none was seen to end: it is over, or was refused. */
+	nothing,
+	/* A merge is to come, and not now. */
+	postponed,
 };
 
 struct WaitVerdict {

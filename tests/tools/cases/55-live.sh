@@ -6,7 +6,7 @@
 # and the view of top, of snapshots that are made up (top-fake).  The rest is
 # tested in guests: tests/vm/cases/dmsnap-live.sh.
 
-for words in '' '--merged --invalid' '--fill 0' '--fill 101' '--fill 1 --merged' '--fill x' '--merged --timeout 1x'; do
+for words in '' '--merged --invalid' '--fill 0' '--fill 101' '--fill 1 --merged' '--fill x' '--merged --timeout 1x' '--or-none' '--invalid --or-none'; do
 	# shellcheck disable=SC2086 # several words
 	check "wait: not \"$words\"" exits 2 "$dmsnap" wait no-such-device $words
 done

@@ -157,8 +157,9 @@ exits 0 status
 says '^org +merged '
 org_reload() { dm_reload org "0 $SIZE snapshot-origin $(dm_path base)"; }
 org_reload
-exits 0 wait org --merged
-says 'snapshot-origin'
+exits 4 wait org --merged
+says 'no snapshot that is being merged'
+exits 0 wait org --merged --or-none
 dm_remove cow-snap
 drop_disk ram-snap
 
@@ -190,8 +191,7 @@ lvm_merge()
 	pv_speed 0
 	wait_ends 0 'vg/origin (is merged|has the target linear now.*)'
 	wait_until 30 merge_is_gone "$1"
-	exits 0 wait vg/origin --merged
-	says 'linear'
+	exits 4 wait vg/origin --merged
 	mount_at /dev/vg/origin > /dev/null
 }
 
@@ -205,6 +205,44 @@ pv_make
 lvm_make 32 /dev/mapper/pv0 /dev/mapper/pv1
 lvm_merge one
 umount /mnt/origin
+vgchange -q -an vg
+
+note "LVM2 puts a merge off"
+vgchange -q -ay vg
+lvm_take late -c 4k -L 40M
+mount_at /dev/vg/origin > /dev/null
+head -c 2M /dev/urandom > /mnt/origin/late
+lvconvert -q --merge --background --config "global/use_lvmpolld=0 activation/polling_interval=1" vg/late
+exits 5 wait vg/origin --merged
+says 'vg/origin is to be merged into when LVM2 activates it next'
+exits 5 wait vg/origin --merged --or-none
+exits 5 wait vg-origin --merged --json
+says '"result":"postponed"'
+umount /mnt/origin
+pv_speed 1000
+vgchange -q -an vg
+vgchange -q -ay --config "global/use_lvmpolld=0 activation/polling_interval=1" vg
+wait_begin vg/origin --merged
+pv_speed 0
+wait_ends 0 'vg/origin (is merged|has the target linear now.*)'
+wait_until 30 merge_is_gone late
+mount_at /dev/vg/origin > /dev/null
+[ ! -e /mnt/origin/late ] || fail "what was written before the merge is there still"
+umount /mnt/origin
+
+note "a merge is deactivated in the middle"
+lvm_take torn -c 4k -L 40M
+mount_at /dev/vg/origin > /dev/null
+head -c 8M /dev/urandom > /mnt/origin/torn
+umount /mnt/origin
+pv_speed 1000
+lvconvert -q --merge --background --config "global/use_lvmpolld=0 activation/polling_interval=100" vg/torn
+wait_begin vg/origin --merged
+vgchange -q -an vg
+wait_ends 1 'vg/origin is gone, and the merge was not seen to end'
+pv_speed 0
+vgchange -q -ay --config "global/use_lvmpolld=0 activation/polling_interval=1" vg
+wait_until 60 merge_is_gone torn
 vgchange -q -an vg
 
 note "the kernel's own driver"

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How a device or an image is named, by all commands in the same way:
+ *
+ *	/dev/vg/snap, ./image, ../image   a path
+ *	vg/snap                           a logical volume
+ *	vg-snap, sda, image               device mapper's name, a device, or if there is none,
+ *	                                  a file in the working directory
+ *
+ * A device comes first, and what has a slash is never looked up in the working directory:
+ * a file or a link that somebody put there must not take a device's place.
+ */
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "live_snapshot.hpp"
+
+namespace dmsnap::tool {
+
+/* The block device of that path; none: there is none, or it is something else. */
+std::optional<DeviceNumber> device_at(const std::string &path);
+
+/* The path of the device or image; throws a Failure for a volume that is not there. */
+std::string path_of(const std::string &name);
+
+} // namespace dmsnap::tool
