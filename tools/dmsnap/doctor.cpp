@@ -5,6 +5,7 @@
 #include "commands.hpp"
 #include "installation.hpp"
 #include "json_output.hpp"
+#include "printable.hpp"
 
 namespace dmsnap::tool {
 namespace {
@@ -59,15 +60,15 @@ void print_text(const Installation &now, const std::vector<Advice> &todo)
 		   "modprobe     {}\n"
 		   "to build it  {}\n"
 		   "Secure Boot  {}{}\n",
-		   now.release, loaded_text(now), file_text(now), building_text(now),
-		   secure_boot_text(now),
+		   printable(now.release), printable(loaded_text(now)), printable(file_text(now)),
+		   printable(building_text(now)), secure_boot_text(now),
 		   now.signatures_enforced ? "; only signed modules are loaded" : "");
 	if (todo.empty())
 		fmt::print("\nAll is well.\n");
 	else
 		fmt::print("\nTo do:\n");
 	for (const Advice &advice : todo)
-		fmt::print("- {}.\n", advice.text);
+		fmt::print("- {}.\n", printable(advice.text));
 }
 
 JsonValue word(const std::string &text)

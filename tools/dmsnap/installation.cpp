@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "installation.hpp"
 
-#include <sys/utsname.h>
-
+#include <algorithm>
+#include <cctype>
+#include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -20,7 +24,13 @@ namespace fs = std::filesystem;
 /* Paths of the system below the root; errors read as "not there". */
 class Root {
 public:
-	explicit Root(const std::string &path) : root_(fs::path(path) / "") {}
+	explicit Root(const std::string &path)
+	{
+		std::error_code error;
+		root_ = fs::canonical(path, error) / "";
+		if (error)
+			throw Failure(fmt::format("{}: {}", path, error.message()));
+	}
 
 	/* One that is a link to an absolute path leads to there in this root. */
 	fs::path at(std::string_view path) const
@@ -37,11 +47,24 @@ public:
 		return fs::exists(at(path), error);
 	}
 
-	/* Empty if it cannot be read. */
+	/* Empty if it cannot be read; no more than any of these files has. */
 	std::string text(const fs::path &path) const
 	{
-		std::ifstream file(path, std::ios::binary);
-		return {std::istreambuf_iterator<char>(file), {}};
+		constexpr size_t bytes_max = 1 << 20;
+		/* Whoever made the tree may have put a FIFO there. */
+		int descriptor = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		struct stat about = {};
+		std::string text;
+		if (descriptor >= 0 && fstat(descriptor, &about) == 0 && S_ISREG(about.st_mode)) {
+			char piece[4096];
+			ssize_t got;
+			while (text.size() < bytes_max &&
+			       (got = read(descriptor, piece, sizeof(piece))) > 0)
+				text.append(piece, static_cast<size_t>(got));
+		}
+		if (descriptor >= 0)
+			close(descriptor);
+		return text;
 	}
 
 	std::string word(std::string_view path) const
@@ -59,6 +82,15 @@ public:
 private:
 	fs::path root_;
 };
+
+/* A name in a folder, and a word of a command. */
+bool is_release(const std::string &text)
+{
+	return !text.empty() && text[0] != '.' && text[0] != '-' &&
+	       std::ranges::all_of(text, [](unsigned char c) {
+		       return std::isalnum(c) || std::strchr("+-._~", c);
+	       });
+}
 
 std::string running_release()
 {
@@ -114,7 +146,10 @@ std::string compiler_of(const Root &root, const std::string &headers)
 	begin += config.compare(begin, 1, "\"") == 0;
 	std::string name = config.substr(begin, config.find_first_of(" \"\n", begin) - begin);
 	size_t gcc = name.rfind("gcc");
-	if (gcc == std::string::npos)
+	/* It becomes part of a command that somebody is told to run. */
+	if (gcc == std::string::npos ||
+	    name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789+-._", gcc) !=
+		    std::string::npos)
 		return {};
 	/* x86_64-linux-gnu-gcc-12 is in the package g++-12, and there called so, too. */
 	return "g++" + name.substr(gcc + 3);
@@ -168,6 +203,9 @@ Installation look_at_installation(const std::string &path, const std::string &re
 	installation.release = release.empty() ? running_release() : release;
 	installation.running = installation.release == running_release() ||
 			       installation.release == root.word("/proc/sys/kernel/osrelease");
+	if (!is_release(installation.release))
+		throw Failure(
+			fmt::format("\"{}\" is no release of a kernel", installation.release));
 	std::string modules = "/lib/modules/" + installation.release;
 	if (!root.has(modules))
 		throw Failure(fmt::format("there are no modules of kernel {}: no folder {}",

@@ -9,7 +9,10 @@
 
 namespace dmsnap::tool {
 
-/* @modules: the folder of a kernel's modules. */
+/*
+ * @modules: the folder of a kernel's modules.  Looked at in a process of its own, for at
+ * most 10 s: libkmod trusts the files that depmod makes.  Throws a Failure if that fails.
+ */
 std::optional<ModuleFile> find_module(const std::string &modules, const char *name);
 
 } // namespace dmsnap::tool

@@ -33,6 +33,7 @@ doctor() { "$dmsnap" doctor --root "$system" --kernel "$release" "$@"; }
 efi=$system/sys/firmware/efi/efivars
 secure_boot() { printf '\6\0\0\0%b' "$1" > "$efi/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"; }
 
+mkdir "$system"
 check "doctor: a kernel that is not there" exits 2 doctor
 check "doctor: and it says so" complains 'no modules of kernel 6.1.0-99-amd64'
 mkdir -p "$modules" "$system"/{proc/sys/kernel,sys/firmware,boot,usr/{src,bin,sbin}}
@@ -111,3 +112,36 @@ check "doctor: no dmsetup" exits 1 doctor
 touch "$system/usr/sbin/dmsetup"
 check "doctor: the driver for another kernel" exits 2 "$dmsnap" doctor --root "$system" --kernel 6.1.0-98-amd64
 check "doctor: an argument too many" exits 2 doctor more
+
+# --- a tree that somebody made to do harm ------------------------------------------
+
+beside_tree() { (cd "$work" && exits "$1" "$dmsnap" doctor --root system --kernel "$release"); }
+check "doctor: a root that is not absolute" beside_tree 0
+check "doctor: has the same names" says "^modprobe +/lib/modules/$release/$ours, this driver"
+for bad in '6.1; reboot' '../6.1' '-rf' $'6.1\n'; do
+	check "doctor: no release of a kernel" exits 2 "$dmsnap" doctor --root "$system" --kernel "$bad"
+	check "doctor: and so it is called" complains 'no release of a kernel'
+done
+config=$system/usr/src/headers/include/config/auto.conf
+mv "$config" "$config.good"
+mkfifo "$config"
+check "doctor: a FIFO for the configuration" exits 0 timeout 20 "$dmsnap" doctor --root "$system" --kernel "$release"
+rm "$config"
+mv "$system/lib/modules/$release/$ours" "$work/module"
+listed
+# shellcheck disable=SC2016 # not to be run
+for bad in 'gcc-12;reboot' 'gcc-$(reboot)' 'gcc-12`reboot`'; do
+	echo "CONFIG_CC_VERSION_TEXT=\"$bad\"" > "$config"
+	check "doctor: a compiler that is a command" exits 1 doctor
+	check "doctor: is not suggested" bash -c '! grep -q reboot "$1"' - "$work/out"
+done
+mv "$config.good" "$config"
+mv "$work/module" "$system/lib/modules/$release/$ours"
+listed
+mv "$system/usr/src/dmsnap-0.1.0" "$system/usr/src/dmsnap-"$'\e[2J'
+check "doctor: a name that commands a terminal" exits 0 doctor
+check "doctor: is written out" says 'dmsnap-\\x1b\[2J'
+# In libkmod's index: a magic number, a version, and a root that is itself
+printf '\xb0\x07\xf4\x57\x00\x02\x00\x01\x20\x00\x00\x08' > "$modules/modules.dep.bin"
+check "doctor: an index without an end" exits 2 timeout 20 "$dmsnap" doctor --root "$system" --kernel "$release"
+check "doctor: and it says so" complains 'libkmod cannot read'
