@@ -17,6 +17,7 @@
 #include "base/chunk.hpp"
 #include "base/error.hpp"
 #include "base/own.hpp"
+#include "exception/node_sizes.hpp"
 
 namespace dmsnap {
 
@@ -36,9 +37,9 @@ struct Fate {
 
 namespace detail {
 struct Node;
-struct Inner;
 struct SparePage;
-template <typename New> struct Leaf;
+template <typename Sizes> struct Inner;
+template <typename New, typename Sizes> struct Leaf;
 } // namespace detail
 
 /*
@@ -71,20 +72,20 @@ template <typename New> struct Leaf;
  * from a node are cut to the page before they are used as an index; and the
  * way down is no longer than the highest level.
  */
-class ExceptionTable {
+template <typename Sizes> class BasicExceptionTable {
 public:
 	/* An inserted run may be no longer than this. */
-	static constexpr uint64_t run_limit = uint64_t{1} << 30;
+	static constexpr uint64_t run_limit = Sizes::reach / 2;
 
 	/*
 	 * No COW chunk number >= @new_limit will ever be inserted; up to 2^32 they
 	 * take 4 bytes each, beyond that 8.
 	 * Context: process, may sleep.
 	 */
-	static Result<Owned<ExceptionTable>> create(uint64_t new_limit);
-	~ExceptionTable();
-	ExceptionTable(const ExceptionTable &) = delete;
-	ExceptionTable &operator=(const ExceptionTable &) = delete;
+	static Result<Owned<BasicExceptionTable>> create(uint64_t new_limit);
+	~BasicExceptionTable();
+	BasicExceptionTable(const BasicExceptionTable &) = delete;
+	BasicExceptionTable &operator=(const BasicExceptionTable &) = delete;
 
 	/*
 	 * Fate of @chunk and of those behind it, as far as @max chunks (> 0).
@@ -136,29 +137,32 @@ public:
 	size_t pages() const { return pages_.load_relaxed(); }
 
 	/* See reserve(). */
-	static constexpr size_t held_back = 32;
+	static constexpr size_t held_back = Sizes::held_back;
 
 private:
 	template <typename T, typename... Args> friend Result<Owned<T>> make_owned(Args &&...args);
-	friend class TableLoader;
+	template <typename> friend class BasicTableLoader;
+
+	using Node = detail::Node;
+	using Inner = detail::Inner<Sizes>;
+	template <typename New> using Leaf = detail::Leaf<New, Sizes>;
 
 	/* Pages beyond those needed that trim() is left to free: for 96 inserts at once. */
 	static constexpr size_t kept = 4 * held_back;
-	/* Of nodes; a tree with more levels would fill any memory. */
-	static constexpr unsigned int max_levels = 7;
+	static constexpr unsigned int max_levels = Sizes::max_levels;
 
 	/* The way from the root down to a leaf. */
 	struct Path {
 		struct Step {
-			detail::Inner *node;
+			Inner *node;
 			uint32_t child;
 		};
 		/* By level: steps[1] is the leaf's parent. */
 		std::array<Step, max_levels> steps;
-		detail::Node *leaf;
+		Node *leaf;
 		/* The separator that ends the leaf's range of keys, and a step that has it. */
 		uint64_t limit;
-		detail::Inner *limit_node;
+		Inner *limit_node;
 		uint32_t limit_child;
 	};
 
@@ -169,7 +173,7 @@ private:
 		uint32_t end;
 	};
 
-	explicit ExceptionTable(uint64_t new_limit);
+	explicit BasicExceptionTable(uint64_t new_limit);
 
 	/* COW chunk numbers take 8 bytes. */
 	bool wide() const { return new_limit_ > uint64_t{1} << 32; }
@@ -182,13 +186,13 @@ private:
 	template <typename New> void insert_into_tree(const Run &run);
 	template <typename New> void erase_from_tree(uint64_t begin, uint64_t end);
 	template <typename New>
-	static bool plan(const detail::Leaf<New> &leaf, const Run &run, Change &change);
+	static bool plan(const Leaf<New> &leaf, const Run &run, Change &change);
 	template <typename New>
-	bool make_room(const Path &path, detail::Leaf<New> &leaf, const Change &change);
-	template <typename New> static bool balance(detail::Inner &parent, uint32_t left_child);
+	bool make_room(const Path &path, Leaf<New> &leaf, const Change &change);
+	template <typename New> static bool balance(Inner &parent, uint32_t left_child);
 	template <typename New>
-	void split(const Path &path, detail::Leaf<New> &leaf, uint32_t at, uint64_t separator);
-	void add_child(const Path &path, uint64_t separator, detail::Node &new_child);
+	void split(const Path &path, Leaf<New> &leaf, uint32_t at, uint64_t separator);
+	void add_child(const Path &path, uint64_t separator, Node &new_child);
 
 	size_t pages_for(size_t inserts) const;
 	bool add_spare(dmsnap_alloc_mode mode);
@@ -198,7 +202,7 @@ private:
 
 	uint64_t new_limit_;
 	Atomic<uint32_t> sequence_;
-	Atomic<detail::Node *> root_;
+	Atomic<Node *> root_;
 	Atomic<uint64_t> chunks_;
 	Atomic<size_t> pages_;
 
@@ -210,5 +214,8 @@ private:
 	/* Nodes of the tree by level; the leaves are level 0. */
 	std::array<size_t, max_levels> nodes_{};
 };
+
+extern template class BasicExceptionTable<PageSizes>;
+using ExceptionTable = BasicExceptionTable<PageSizes>;
 
 } // namespace dmsnap

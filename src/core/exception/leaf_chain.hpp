@@ -34,10 +34,11 @@ private:
 };
 
 /* Makes a chain of runs that come in ascending order. */
-template <typename New> class LeafChainWriter {
+template <typename New, typename Sizes> class LeafChainWriter {
 public:
 	/* What would make a leaf fuller is put into the next: inserts are to follow. */
-	static constexpr uint32_t fill = Leaf<New>::capacity - Leaf<New>::capacity / 16;
+	static constexpr uint32_t fill =
+		Leaf<New, Sizes>::capacity - Leaf<New, Sizes>::capacity / 16;
 
 	LeafChainWriter() = default;
 	LeafChainWriter(const LeafChainWriter &) = delete;
@@ -68,26 +69,26 @@ private:
 	LeafChain chain_;
 	SparePage *spare_ = nullptr;
 	/* The chain's last, and how many of its slots are in use. */
-	Leaf<New> *leaf_ = nullptr;
+	Leaf<New, Sizes> *leaf_ = nullptr;
 	uint32_t slots_ = 0;
 	uint64_t base_ = 0;
 };
 
-template <typename New> LeafChain LeafChainWriter<New>::finish()
+template <typename New, typename Sizes> LeafChain LeafChainWriter<New, Sizes>::finish()
 {
 	end_leaf();
 	return std::move(chain_);
 }
 
-template <typename New>
-[[gnu::always_inline]] inline Status LeafChainWriter<New>::put(const Run &run)
+template <typename New, typename Sizes>
+[[gnu::always_inline]] inline Status LeafChainWriter<New, Sizes>::put(const Run &run)
 {
 	if (!leaf_ || slots_ + slots_for(run) > fill ||
-	    run.old_end().value - base_ > Leaf<New>::reach)
+	    run.old_end().value - base_ > Leaf<New, Sizes>::reach)
 		DMSNAP_CHECK(add_leaf(run.old_begin));
 
 	/* Numbers of its own: the stores could change the members, as far as a compiler knows. */
-	Leaf<New> &leaf = *leaf_;
+	Leaf<New, Sizes> &leaf = *leaf_;
 	const uint32_t slot = slots_;
 	const uint64_t distance = run.old_begin.value - base_;
 	leaf.keys[slot].store_relaxed(Key::first(distance).bits);
@@ -101,7 +102,7 @@ template <typename New>
 }
 
 /* For the chunks from @begin on. */
-template <typename New> Status LeafChainWriter<New>::add_leaf(OldChunk begin)
+template <typename New, typename Sizes> Status LeafChainWriter<New, Sizes>::add_leaf(OldChunk begin)
 {
 	void *page = spare_;
 	if (page)
@@ -111,15 +112,15 @@ template <typename New> Status LeafChainWriter<New>::add_leaf(OldChunk begin)
 	if (!page)
 		return fail(Error::no_memory);
 	end_leaf();
-	leaf_ = new (page) Leaf<New>();
+	leaf_ = new (page) Leaf<New, Sizes>();
 	chain_.add_last(*leaf_);
-	base_ = base_for(begin.value);
+	base_ = base_for<Sizes>(begin.value);
 	leaf_->base.store_relaxed(base_);
 	slots_ = 0;
 	return {};
 }
 
-template <typename New> void LeafChainWriter<New>::end_leaf()
+template <typename New, typename Sizes> void LeafChainWriter<New, Sizes>::end_leaf()
 {
 	if (leaf_)
 		leaf_->count.store_relaxed(slots_);

@@ -22,6 +22,7 @@
 
 #include "base/atomic.hpp"
 #include "base/chunk.hpp"
+#include "exception/node_sizes.hpp"
 
 namespace dmsnap::detail {
 
@@ -37,13 +38,11 @@ struct Node {
 	Atomic<Node *> next;
 };
 
-constexpr size_t node_header_bytes = 32;
-
-struct Inner : Node {
-	static constexpr uint32_t capacity =
-		(DMSNAP_PAGE_SIZE - node_header_bytes) / (sizeof(uint64_t) + sizeof(Node *));
+template <typename Sizes> struct Inner : Node {
+	static constexpr uint32_t capacity = Sizes::children;
 	/* Each half of a node that was split can take so many children more. */
 	static constexpr uint32_t split_room = capacity / 2 - 1;
+	static_assert(split_room > 0);
 
 	explicit Inner(uint32_t node_level) : Node(node_level) {}
 
@@ -53,11 +52,17 @@ struct Inner : Node {
 };
 
 /* New: uint32_t or uint64_t, a COW chunk number. */
-template <typename New> struct Leaf : Node {
-	static constexpr uint32_t capacity =
-		(DMSNAP_PAGE_SIZE - node_header_bytes) / (sizeof(uint32_t) + sizeof(New));
+template <typename New, typename Sizes> struct Leaf : Node {
+	static constexpr uint32_t capacity = Sizes::template slots<New>;
+	/* A full one that is split in the middle has room for a run on either side. */
+	static_assert(capacity / 2 + 1 + 2 <= capacity);
+	/*
+	 * Two leaves are evened out only if they have this much room together: then each
+	 * has room for a run afterwards.
+	 */
+	static constexpr uint32_t slack = capacity / 16 > 6 ? capacity / 16 : 6;
 	/* All chunks of a leaf are less than this away from its base. */
-	static constexpr uint64_t reach = uint64_t{1} << 31;
+	static constexpr uint64_t reach = Sizes::reach;
 
 	Leaf() : Node(0) {}
 
@@ -66,9 +71,9 @@ template <typename New> struct Leaf : Node {
 	Atomic<New> news[capacity];
 };
 
-static_assert(sizeof(Inner) <= DMSNAP_PAGE_SIZE);
-static_assert(sizeof(Leaf<uint32_t>) <= DMSNAP_PAGE_SIZE);
-static_assert(sizeof(Leaf<uint64_t>) <= DMSNAP_PAGE_SIZE);
+static_assert(sizeof(Inner<PageSizes>) <= DMSNAP_PAGE_SIZE);
+static_assert(sizeof(Leaf<uint32_t, PageSizes>) <= DMSNAP_PAGE_SIZE);
+static_assert(sizeof(Leaf<uint64_t, PageSizes>) <= DMSNAP_PAGE_SIZE);
 
 /* A page in hand, in no tree. */
 struct SparePage {
@@ -89,28 +94,39 @@ struct Key {
 	constexpr bool is_end() const { return bits & 1; }
 };
 
-template <typename New> Key key_of(const Leaf<New> &leaf, uint32_t slot)
+template <typename New, typename Sizes> Key key_of(const Leaf<New, Sizes> &leaf, uint32_t slot)
 {
 	return {leaf.keys[slot].load_relaxed()};
 }
 
-template <typename New> uint64_t chunk_of(const Leaf<New> &leaf, uint32_t slot)
+template <typename New, typename Sizes>
+uint64_t chunk_of(const Leaf<New, Sizes> &leaf, uint32_t slot)
 {
 	return leaf.base.load_relaxed() + key_of(leaf, slot).distance();
 }
 
 /* Leaves far apart begin their keys at multiples of this; a run from there on always fits. */
-constexpr uint64_t base_stride = Leaf<uint32_t>::reach / 2;
+template <typename Sizes> constexpr uint64_t base_stride = Sizes::reach / 2;
 
-constexpr uint64_t base_for(uint64_t chunk)
+template <typename Sizes> constexpr uint64_t base_for(uint64_t chunk)
 {
-	return chunk & ~(base_stride - 1);
+	return chunk & ~(base_stride<Sizes> - 1);
 }
 
 /* How many slots a run takes. */
 constexpr uint32_t slots_for(const Run &run)
 {
 	return run.count == 1 ? 1 : 2;
+}
+
+template <typename T> constexpr T smaller(T a, T b)
+{
+	return a < b ? a : b;
+}
+
+template <typename T> constexpr T greater(T a, T b)
+{
+	return a < b ? b : a;
 }
 
 /*
@@ -131,13 +147,14 @@ template <typename T> uint32_t count_up_to(const Atomic<T> *array, uint32_t size
 }
 
 /* Which child of a node with @count children leads to @key. */
-inline uint32_t child_for(const Inner &node, uint32_t count, uint64_t key)
+template <typename Sizes> uint32_t child_for(const Inner<Sizes> &node, uint32_t count, uint64_t key)
 {
 	return count_up_to(node.separators + 1, count - 1, key);
 }
 
 /* Number of slots that begin, or end, at @chunk or before. */
-template <typename New> uint32_t slots_up_to(const Leaf<New> &leaf, uint32_t count, uint64_t chunk)
+template <typename New, typename Sizes>
+uint32_t slots_up_to(const Leaf<New, Sizes> &leaf, uint32_t count, uint64_t chunk)
 {
 	/*
 	 * In a large table hardly a line of a leaf is in a cache, and halving an
@@ -147,13 +164,13 @@ template <typename New> uint32_t slots_up_to(const Leaf<New> &leaf, uint32_t cou
 	 */
 	constexpr uint32_t stretch = 64;
 	constexpr uint32_t line_bytes = 64;
-	for (uint32_t last = stretch - 1; last < Leaf<New>::capacity; last += stretch)
+	for (uint32_t last = stretch - 1; last < Leaf<New, Sizes>::capacity; last += stretch)
 		__builtin_prefetch(&leaf.keys[last]);
 
 	const uint64_t base = leaf.base.load_relaxed();
 	if (chunk < base)
 		return 0;
-	if (chunk - base >= Leaf<New>::reach)
+	if (chunk - base >= Leaf<New, Sizes>::reach)
 		return count;
 	const uint32_t key = Key::end(chunk - base).bits;
 

@@ -18,13 +18,15 @@
 
 namespace dmsnap {
 
-class TableLoader {
+template <typename Sizes> class BasicTableLoader {
 public:
+	using Table = BasicExceptionTable<Sizes>;
+
 	/*
 	 * @table: must outlive it
 	 * @old_limit: no origin chunk >= @old_limit will ever be added
 	 */
-	TableLoader(ExceptionTable &table, uint64_t old_limit);
+	BasicTableLoader(Table &table, uint64_t old_limit);
 
 	/* Errors: no_memory. */
 	Status add(OldChunk old_chunk, NewChunk new_chunk)
@@ -43,12 +45,20 @@ public:
 	const Run &duplicate() const { return duplicate_; }
 
 private:
+	using Node = detail::Node;
+	using Inner = detail::Inner<Sizes>;
+
+	/* As of leaves, room for what is to come. */
+	static constexpr uint32_t inner_fill = Inner::capacity - Inner::capacity / 16;
+	static constexpr size_t nodes_above(size_t nodes);
+	template <typename New> static uint64_t first_chunk(const Node &node);
+
 	template <typename New, typename Entry>
 	Result<detail::LeafChain> make_leaves(PagedArray<Entry> &entries);
 	template <typename New> Status build_levels(detail::LeafChain leaves);
-	template <typename New> detail::Node *build_level(detail::Node &first);
+	template <typename New> Node *build_level(Node &first);
 
-	ExceptionTable &table_;
+	Table &table_;
 	uint64_t old_limit_;
 	bool are_short_;
 	/* One of the two is in use. */
@@ -56,5 +66,8 @@ private:
 	PagedArray<LongEntry> long_;
 	Run duplicate_;
 };
+
+extern template class BasicTableLoader<PageSizes>;
+using TableLoader = BasicTableLoader<PageSizes>;
 
 } // namespace dmsnap

@@ -177,8 +177,8 @@ TEST(ExceptionTable, refuses_new_chunks_beyond_its_limit)
 	EXPECT_EQ(table->chunks(), 10u);
 }
 
-constexpr uint64_t leaf_slots = detail::Leaf<uint32_t>::capacity;
-constexpr uint64_t root_children = detail::Inner::capacity;
+constexpr uint64_t leaf_slots = detail::Leaf<uint32_t, PageSizes>::capacity;
+constexpr uint64_t root_children = detail::Inner<PageSizes>::capacity;
 
 /* Chunk 4 * i is mapped to i. */
 Owned<ExceptionTable> table_of_full_leaves(uint64_t leaves)

@@ -61,7 +61,8 @@ uint64_t limit_of(const Entries &entries)
 /* The pages that so many slots take at worst, what is held back included. */
 size_t pages_for(uint64_t slots)
 {
-	const uint64_t leaves = slots / (detail::LeafChainWriter<uint32_t>::fill - 1) + 1;
+	const uint64_t leaves =
+		slots / (detail::LeafChainWriter<uint32_t, PageSizes>::fill - 1) + 1;
 	return leaves + leaves / 200 + 2 + 2 * ExceptionTable::held_back;
 }
 

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ExceptionTable: search.  To be included only where the template is instantiated.
+ */
+#pragma once
+
+#include <dmsnap/port/lock.h>
+
+#include "base/assert.hpp"
+#include "exception/exception_table.hpp"
+#include "exception/node.hpp"
+
+namespace dmsnap {
+
+template <typename Sizes> Fate BasicExceptionTable<Sizes>::find(OldChunk chunk, uint64_t max) const
+{
+	for (;;) {
+		const uint32_t sequence = sequence_.load_acquire();
+		if (sequence % 2 == 0) {
+			Fate fate;
+			const bool whole = wide() ? try_find<uint64_t>(chunk.value, max, fate)
+						  : try_find<uint32_t>(chunk.value, max, fate);
+			acquire_fence();
+			if (sequence_.load_relaxed() == sequence) {
+				DMSNAP_ASSERT(whole);
+				return fate;
+			}
+		}
+		dmsnap_port_cpu_relax();
+	}
+}
+
+/* False if the tree is seen half changed; true does not mean that it is not. */
+template <typename Sizes>
+template <typename New>
+bool BasicExceptionTable<Sizes>::try_find(uint64_t chunk, uint64_t max, Fate &fate) const
+{
+	const Node *node = root_.load_acquire();
+	/* Everything from chunk to here that is mapped is in the leaf. */
+	uint64_t limit = UINT64_MAX;
+	while (node->level > 0) {
+		const Inner &inner = static_cast<const Inner &>(*node);
+		const uint32_t count = detail::smaller(inner.count.load_relaxed(), Inner::capacity);
+		if (count == 0)
+			return false;
+		const uint32_t child = child_for(inner, count, chunk);
+		if (child + 1 < count)
+			limit = inner.separators[child + 1].load_relaxed();
+		node = inner.children[child].load_acquire();
+		if (!node)
+			return false;
+	}
+
+	const Leaf<New> &leaf = static_cast<const Leaf<New> &>(*node);
+	const uint32_t count = detail::smaller(leaf.count.load_relaxed(), Leaf<New>::capacity);
+	const uint32_t behind = slots_up_to(leaf, count, chunk);
+
+	if (behind > 0) {
+		const uint32_t slot = behind - 1;
+		const detail::Key key = key_of(leaf, slot);
+		const uint64_t into = chunk - leaf.base.load_relaxed() - key.distance();
+		const bool in_run = !key.is_end() && behind < count &&
+				    key_of(leaf, behind).is_end();
+		if (into == 0 || in_run) {
+			fate.mapped = true;
+			fate.new_begin = {leaf.news[slot].load_relaxed() + into};
+			const uint64_t left = in_run ? chunk_of(leaf, behind) - chunk + 1 : 1;
+			fate.count = detail::smaller(left, max);
+			return true;
+		}
+	}
+
+	fate.mapped = false;
+	fate.count = max;
+	if (behind < count) {
+		fate.count = detail::smaller(chunk_of(leaf, behind) - chunk, max);
+	} else if (const Node *next = leaf.next.load_acquire()) {
+		const Leaf<New> &next_leaf = static_cast<const Leaf<New> &>(*next);
+		/* One that erase() has emptied says nothing, and more of them may follow. */
+		const bool empty = next->count.load_relaxed() == 0;
+		const uint64_t end = empty ? limit : chunk_of(next_leaf, 0);
+		fate.count = detail::smaller(end - chunk, max);
+	}
+	return true;
+}
+
+} // namespace dmsnap
