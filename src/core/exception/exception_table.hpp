@@ -28,9 +28,9 @@ struct Fate {
 	/* Of the chunk asked for; the following ones come after it.  Only if mapped. */
 	NewChunk new_begin;
 	/*
-	 * So many chunks, from the one asked for, share this fate; > 0.  Up to the
-	 * next mapped chunk if not mapped.  If mapped, a long run may be answered in
-	 * pieces: ask again behind them.
+	 * So many chunks, from the one asked for, share this fate; > 0.  A long run may be
+	 * answered in pieces, and so may a stretch that is not mapped where some of it once
+	 * was: ask again behind them.
 	 */
 	uint64_t count = 0;
 };
@@ -142,6 +142,8 @@ public:
 private:
 	template <typename T, typename... Args> friend Result<Owned<T>> make_owned(Args &&...args);
 	template <typename> friend class BasicTableLoader;
+	/* Of the tests: looks whether the tree is in order. */
+	template <typename> friend class TreeCheck;
 
 	using Node = detail::Node;
 	using Inner = detail::Inner<Sizes>;
@@ -160,10 +162,8 @@ private:
 		/* By level: steps[1] is the leaf's parent. */
 		std::array<Step, max_levels> steps;
 		Node *leaf;
-		/* The separator that ends the leaf's range of keys, and a step that has it. */
+		/* Where the leaf's range of keys ends. */
 		uint64_t limit;
-		Inner *limit_node;
-		uint32_t limit_child;
 	};
 
 	/* What insert() changes in a leaf: slots [begin, end) become one run. */
@@ -186,7 +186,9 @@ private:
 	template <typename New> void insert_into_tree(const Run &run);
 	template <typename New> void erase_from_tree(uint64_t begin, uint64_t end);
 	template <typename New>
-	static bool plan(const Leaf<New> &leaf, const Run &run, Change &change);
+	static bool plan(const Path &path, const Leaf<New> &leaf, const Run &run, Change &change);
+	template <typename New> static bool is_free_behind(const Path &path, uint64_t end);
+	void raise_separators(const Path &path, uint64_t end);
 	template <typename New>
 	bool make_room(const Path &path, Leaf<New> &leaf, const Change &change);
 	template <typename New> static bool balance(Inner &parent, uint32_t left_child);

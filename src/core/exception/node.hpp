@@ -46,7 +46,11 @@ template <typename Sizes> struct Inner : Node {
 
 	explicit Inner(uint32_t node_level) : Node(node_level) {}
 
-	/* separators[i] <= all keys below children[i]; separators[0] is never looked at. */
+	/*
+	 * separators[i] <= all keys below children[i] < separators[i + 1], as are the
+	 * separators below it.  Equal ones have no key between them.  separators[0] is never
+	 * looked at.
+	 */
 	Atomic<uint64_t> separators[capacity];
 	Atomic<Node *> children[capacity];
 };
@@ -159,10 +163,10 @@ uint32_t slots_up_to(const Leaf<New, Sizes> &leaf, uint32_t count, uint64_t chun
 	/*
 	 * In a large table hardly a line of a leaf is in a cache, and halving an
 	 * interval step by step would wait for one after another.  So one key in each
-	 * stretch of 64 is fetched at once, and then all of one stretch, whether there are
+	 * stretch is fetched at once, and then all of one stretch, whether there are
 	 * slots or not: a prefetch may go anywhere.
 	 */
-	constexpr uint32_t stretch = 64;
+	constexpr uint32_t stretch = Sizes::stretch;
 	constexpr uint32_t line_bytes = 64;
 	for (uint32_t last = stretch - 1; last < Leaf<New, Sizes>::capacity; last += stretch)
 		__builtin_prefetch(&leaf.keys[last]);

@@ -21,6 +21,8 @@ struct PageSizes {
 	template <typename New>
 	static constexpr uint32_t slots = (DMSNAP_PAGE_SIZE - header_bytes) /
 					  (sizeof(uint32_t) + sizeof(New));
+	/* So many slots are fetched at once when a leaf is searched. */
+	static constexpr uint32_t stretch = 64;
 	/* Children of an inner node; >= 4. */
 	static constexpr uint32_t children =
 		(DMSNAP_PAGE_SIZE - header_bytes) / (sizeof(uint64_t) + sizeof(void *));

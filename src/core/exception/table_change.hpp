@@ -121,7 +121,7 @@ void BasicExceptionTable<Sizes>::insert_into_tree(const Run &run)
 			leaf.base.store_relaxed(detail::base_for<Sizes>(first));
 
 		Change change;
-		const bool disjoint = plan(leaf, run, change);
+		const bool disjoint = plan(path, leaf, run, change);
 		DMSNAP_ASSERT(disjoint);
 		if (!disjoint)
 			return;
@@ -130,8 +130,8 @@ void BasicExceptionTable<Sizes>::insert_into_tree(const Run &run)
 
 		put(leaf, change.begin, change.end, change.run);
 		const uint64_t end = change.run.old_end().value;
-		if (path.limit_node && path.limit < end)
-			path.limit_node->separators[path.limit_child].store_relaxed(end);
+		if (path.limit < end)
+			raise_separators(path, end);
 		chunks_.store_relaxed(chunks_.load_relaxed() + run.count);
 		return;
 	}
@@ -141,18 +141,15 @@ template <typename Sizes>
 typename BasicExceptionTable<Sizes>::Path BasicExceptionTable<Sizes>::path_to(uint64_t chunk) const
 {
 	Path path;
-	path.limit_node = nullptr;
+	path.limit = UINT64_MAX;
 	Node *node = root_.load_relaxed();
 	while (node->level > 0) {
 		Inner &inner = static_cast<Inner &>(*node);
 		const uint32_t count = inner.count.load_relaxed();
 		const uint32_t child = child_for(inner, count, chunk);
 		path.steps[inner.level] = {&inner, child};
-		if (child + 1 < count) {
+		if (child + 1 < count)
 			path.limit = inner.separators[child + 1].load_relaxed();
-			path.limit_node = &inner;
-			path.limit_child = child + 1;
-		}
 		node = inner.children[child].load_relaxed();
 	}
 	path.leaf = node;
@@ -162,7 +159,8 @@ typename BasicExceptionTable<Sizes>::Path BasicExceptionTable<Sizes>::path_to(ui
 /* False if a chunk of @run is in the table already. */
 template <typename Sizes>
 template <typename New>
-bool BasicExceptionTable<Sizes>::plan(const Leaf<New> &leaf, const Run &run, Change &change)
+bool BasicExceptionTable<Sizes>::plan(const Path &path, const Leaf<New> &leaf, const Run &run,
+				      Change &change)
 {
 	const uint32_t count = leaf.count.load_relaxed();
 	const uint64_t begin = run.old_begin.value;
@@ -194,12 +192,61 @@ bool BasicExceptionTable<Sizes>::plan(const Leaf<New> &leaf, const Run &run, Cha
 			change.end = slot + (is_run ? 2 : 1);
 			change.run.count += chunk_of(leaf, change.end - 1) - after + 1;
 		}
-	} else if (const Node *next = leaf.next.load_relaxed()) {
-		if (next->count.load_relaxed() > 0 &&
-		    chunk_of(static_cast<const Leaf<New> &>(*next), 0) < end)
-			return false;
+	} else if (path.limit < end) {
+		return is_free_behind<New>(path, end);
 	}
 	return true;
+}
+
+/* Whether nothing from the end of the path's leaf to @end is mapped. */
+template <typename Sizes>
+template <typename New>
+bool BasicExceptionTable<Sizes>::is_free_behind(const Path &path, uint64_t end)
+{
+	uint32_t child = path.steps[1].child + 1;
+	for (const Inner *node = path.steps[1].node; node;
+	     node = static_cast<const Inner *>(node->next.load_relaxed())) {
+		for (; child < node->count.load_relaxed(); ++child) {
+			if (child > 0 && node->separators[child].load_relaxed() >= end)
+				return true;
+			const auto &leaf = static_cast<const Leaf<New> &>(
+				*node->children[child].load_relaxed());
+			/* What erase() has emptied does not tell. */
+			if (leaf.count.load_relaxed() > 0)
+				return chunk_of(leaf, 0) >= end;
+		}
+		child = 0;
+	}
+	return true;
+}
+
+/*
+ * The run that was put into the path's leaf ends at @end, beyond the leaf's range.  That
+ * of the leaves behind begins at @end at the earliest from now on, or the way down to the
+ * run's last chunks would lead to them.  There may be many, for erase() leaves empty ones
+ * in the tree, and some are narrow; and their separators are in nodes on all levels, those
+ * to the right of the path too.  Several separators may be equal after that: the leaves
+ * between them have no range, and nothing leads there until balance() gives them one.
+ */
+template <typename Sizes>
+void BasicExceptionTable<Sizes>::raise_separators(const Path &path, uint64_t end)
+{
+	const uint32_t root_level = root_.load_relaxed()->level;
+	for (uint32_t level = 1; level <= root_level; ++level) {
+		Inner *node = path.steps[level].node;
+		uint32_t child = path.steps[level].child + 1;
+		bool raised = true;
+		while (raised && node) {
+			const uint32_t count = node->count.load_relaxed();
+			for (; child < count && raised; ++child) {
+				raised = node->separators[child].load_relaxed() < end;
+				if (raised)
+					node->separators[child].store_relaxed(end);
+			}
+			node = static_cast<Inner *>(node->next.load_relaxed());
+			child = 1;
+		}
+	}
 }
 
 /* True if the tree was not fit for @change; it is changed then, and to be looked at anew. */

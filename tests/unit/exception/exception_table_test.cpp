@@ -17,6 +17,7 @@
 
 #include "exception/node.hpp"
 #include "support/seed.hpp"
+#include "support/small_table.hpp"
 #include "unit/exception/table_model.hpp"
 #include "user/failure.hpp"
 #include "user/memory.hpp"
@@ -316,6 +317,60 @@ TEST(ExceptionTableErase, the_middle_of_a_run_leaves_two)
 	expect_unmapped(*table, 110, UINT64_MAX);
 }
 
+TEST(ExceptionTableErase, a_run_over_leaves_that_were_emptied_is_found_whole)
+{
+	constexpr uint64_t count = 1100;
+	for (uint64_t begin = 4000; begin < 4000 + 2 * leaf_slots; begin += 100) {
+		auto table = make_table(narrow);
+		for (uint64_t chunk = 0; chunk < 20'000; ++chunk)
+			load(*table, run(chunk, 2 * chunk));
+		ASSERT_TRUE(table->reserve(DMSNAP_ALLOC_CONSTRUCT));
+		table->erase({4000}, 6000);
+		load(*table, run(begin, 50'000, count));
+		uint64_t wrong = 0;
+		for (uint64_t into = 0; into < count; ++into) {
+			const Fate fate = table->find({begin + into}, UINT64_MAX);
+			wrong += !fate.mapped || fate.new_begin.value != 50'000 + into;
+		}
+		EXPECT_EQ(wrong, 0u) << "begin " << begin;
+		EXPECT_EQ(TreeCheck<PageSizes>(*table).run(), "");
+	}
+}
+
+/* Nothing is known of what comes behind it. */
+TEST(ExceptionTableErase, an_emptied_leaf_hides_nothing_of_what_follows)
+{
+	auto table = make_table(narrow);
+	for (uint64_t chunk = 0; chunk < 3 * leaf_slots; ++chunk)
+		load(*table, run(chunk, 2 * chunk));
+	ASSERT_TRUE(table->reserve(DMSNAP_ALLOC_CONSTRUCT));
+	table->erase({leaf_slots - 1}, leaf_slots + 1);
+	const uint64_t end = 2 * leaf_slots;
+	uint64_t chunk = leaf_slots - 1;
+	while (chunk < end) {
+		const Fate fate = table->find({chunk}, UINT64_MAX);
+		ASSERT_FALSE(fate.mapped);
+		ASSERT_LE(fate.count, end - chunk);
+		chunk += fate.count;
+	}
+	expect_mapped(*table, end, 2 * end, 1);
+}
+
+TEST(ExceptionTableErase, refuses_a_run_over_what_lies_behind_an_emptied_leaf)
+{
+	auto table = make_table(narrow);
+	for (uint64_t chunk = 0; chunk < 3 * leaf_slots; ++chunk)
+		load(*table, run(chunk, 2 * chunk));
+	ASSERT_TRUE(table->reserve(DMSNAP_ALLOC_CONSTRUCT));
+	/* The first leaf has room for the run. */
+	table->erase({leaf_slots - 3}, leaf_slots + 3);
+	const uint64_t chunks = table->chunks();
+	user::FailureCapture failures;
+	load(*table, run(leaf_slots - 3, 9000, leaf_slots + 4));
+	EXPECT_TRUE(failures.saw("disjoint"));
+	EXPECT_EQ(table->chunks(), chunks);
+}
+
 TEST(ExceptionTableModel, ascending)
 {
 	NewChunks chunks;
@@ -578,8 +633,9 @@ TEST(ExceptionTableReserve, inserts_by_the_dozen_get_no_new_pages)
 /*
  * One writer and two readers that keep at the few leaves the writer is at.  Runs
  * of 4 at multiples of 8, in an order that jumps about; new = old + 1 everywhere.
+ * Then all go, and at last runs come that reach over the leaves that are left.
  */
-class Race {
+template <typename Sizes> class Race {
 public:
 	static constexpr uint64_t runs = 4000;
 
@@ -611,6 +667,13 @@ public:
 		}
 		third.join();
 		EXPECT_EQ(table_->chunks(), 0u);
+
+		std::thread fourth(&Race::read_what_reaches_over, this, seed);
+		for (uint64_t i = 0; i < runs / 4; ++i) {
+			load(*table_, run(wide_begin(i), wide_begin(i) + 1, wide_count));
+			covered_.store(i + 1);
+		}
+		fourth.join();
 		EXPECT_EQ(wrong_.load(), 0u);
 	}
 
@@ -657,8 +720,27 @@ private:
 		}
 	}
 
-	Owned<ExceptionTable> table_ = make_table(narrow);
+	/* As wide as four of the first, one behind the other. */
+	static constexpr uint64_t wide_count = 32;
+	static uint64_t wide_begin(uint64_t i) { return wide_count * (i * 397 % (runs / 4)); }
+
+	void read_what_reaches_over(uint64_t seed)
+	{
+		Random random(seed);
+		for (uint64_t before = 0; before < runs / 4;) {
+			before = covered_.load();
+			const uint64_t i = random.below(runs / 4);
+			const uint64_t chunk = wide_begin(i) + random.below(wide_count);
+			const Fate fate = table_->find({chunk}, 8);
+			const uint64_t after = covered_.load();
+			wrong_ += fate.mapped ? fate.new_begin.value != chunk + 1 || i > after
+					      : i < before;
+		}
+	}
+
+	Owned<BasicExceptionTable<Sizes>> table_ = make_table<Sizes>(narrow);
 	std::atomic<uint64_t> erased_ = 0;
+	std::atomic<uint64_t> covered_ = 0;
 	std::atomic<int> readers_ = 0;
 	std::atomic<uint64_t> inserted_ = 0;
 	std::atomic<uint64_t> wrong_ = 0;
@@ -666,8 +748,15 @@ private:
 
 TEST(ExceptionTableReaders, find_what_was_inserted_before_and_never_half_of_it)
 {
-	for (uint64_t round = 0; round < 3 * steps() / Race::runs; ++round)
-		Race().run_once(round);
+	for (uint64_t round = 0; round < 3 * steps() / Race<PageSizes>::runs; ++round)
+		Race<PageSizes>().run_once(round);
+}
+
+/* In a tree of many levels, where most changes are to more than one leaf. */
+TEST(ExceptionTableReaders, find_the_same_in_small_nodes)
+{
+	for (uint64_t round = 0; round < 4; ++round)
+		Race<Even>().run_once(round);
 }
 
 } // namespace

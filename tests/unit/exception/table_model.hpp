@@ -15,11 +15,12 @@ namespace dmsnap::test {
 constexpr uint64_t narrow = uint64_t{1} << 32;
 constexpr uint64_t wide = uint64_t{1} << 40;
 
-inline Owned<ExceptionTable> make_table(uint64_t new_limit)
+template <typename Sizes = PageSizes>
+Owned<BasicExceptionTable<Sizes>> make_table(uint64_t new_limit)
 {
-	auto table = ExceptionTable::create(new_limit);
+	auto table = BasicExceptionTable<Sizes>::create(new_limit);
 	EXPECT_TRUE(table);
-	return table ? std::move(*table) : Owned<ExceptionTable>();
+	return table ? std::move(*table) : Owned<BasicExceptionTable<Sizes>>();
 }
 
 inline Run run(uint64_t old_begin, uint64_t new_begin, uint64_t count = 1)
@@ -27,14 +28,15 @@ inline Run run(uint64_t old_begin, uint64_t new_begin, uint64_t count = 1)
 	return {{old_begin}, {new_begin}, count};
 }
 
-inline void load(ExceptionTable &table, const Run &run)
+template <typename Sizes> void load(BasicExceptionTable<Sizes> &table, const Run &run)
 {
 	ASSERT_TRUE(table.reserve(DMSNAP_ALLOC_CONSTRUCT));
 	table.insert(run);
 }
 
-inline void expect_mapped(const ExceptionTable &table, uint64_t chunk, uint64_t new_chunk,
-			  uint64_t count)
+template <typename Sizes>
+void expect_mapped(const BasicExceptionTable<Sizes> &table, uint64_t chunk, uint64_t new_chunk,
+		   uint64_t count)
 {
 	const Fate fate = table.find({chunk}, UINT64_MAX);
 	EXPECT_TRUE(fate.mapped) << "chunk " << chunk;
@@ -42,7 +44,8 @@ inline void expect_mapped(const ExceptionTable &table, uint64_t chunk, uint64_t 
 	EXPECT_EQ(fate.count, count) << "chunk " << chunk;
 }
 
-inline void expect_unmapped(const ExceptionTable &table, uint64_t chunk, uint64_t count)
+template <typename Sizes>
+void expect_unmapped(const BasicExceptionTable<Sizes> &table, uint64_t chunk, uint64_t count)
 {
 	const Fate fate = table.find({chunk}, UINT64_MAX);
 	EXPECT_FALSE(fate.mapped) << "chunk " << chunk;
@@ -55,11 +58,13 @@ struct Entry {
 };
 
 /* The table and a map that is told the same. */
-class Model {
+template <typename Sizes> class BasicModel {
 public:
-	explicit Model(uint64_t new_limit) : table_(make_table(new_limit)) {}
+	using Table = BasicExceptionTable<Sizes>;
 
-	ExceptionTable &table() { return *table_; }
+	explicit BasicModel(uint64_t new_limit) : table_(make_table<Sizes>(new_limit)) {}
+
+	Table &table() { return *table_; }
 
 	/* What of @wanted is not mapped yet, from its begin on; count 0 if nothing is. */
 	Run free_part(Run wanted) const
@@ -73,7 +78,7 @@ public:
 	/* Fills the empty table with exceptions in any order, no chunk twice. */
 	void load(const std::vector<Entry> &entries, uint64_t old_limit)
 	{
-		TableLoader loader(*table_, old_limit);
+		BasicTableLoader<Sizes> loader(*table_, old_limit);
 		for (const auto &entry : entries) {
 			ASSERT_TRUE(loader.add(entry.old_chunk, entry.new_chunk));
 			chunks_.emplace(entry.old_chunk.value, entry.new_chunk.value);
@@ -144,20 +149,27 @@ public:
 		ASSERT_LE(fate.count, stretch(at, max)) << "chunk " << chunk;
 	}
 
-	/* Walks over all there is.  Runs may be in pieces, but in no more than there are leaves. */
+	/*
+	 * Walks over all there is.  Runs may be in pieces, and gaps where something was
+	 * erased, but in no more than there are leaves.
+	 */
 	void check_all()
 	{
 		ASSERT_EQ(table_->chunks(), chunks_.size());
 		uint64_t chunk = 0;
 		size_t pieces = 0;
+		size_t gap_pieces = 0;
 		auto at = chunks_.begin();
 		while (at != chunks_.end()) {
-			while (chunk < at->first) {
-				const Fate gap = table_->find({chunk}, at->first - chunk);
+			for (; chunk < at->first; ++gap_pieces) {
+				/* To be answered by the table alone, so no limit here. */
+				const Fate gap = table_->find({chunk}, UINT64_MAX);
 				ASSERT_FALSE(gap.mapped) << "chunk " << chunk;
 				ASSERT_GT(gap.count, 0u) << "chunk " << chunk;
+				ASSERT_LE(gap.count, at->first - chunk) << "chunk " << chunk;
 				ASSERT_TRUE(erased_ || gap.count == at->first - chunk);
 				chunk += gap.count;
+				gap_pieces -= chunk == at->first;
 			}
 			uint64_t left = stretch(at, UINT64_MAX);
 			for (; left > 0; ++pieces) {
@@ -177,6 +189,7 @@ public:
 		else
 			expect_unmapped(*table_, chunk, UINT64_MAX);
 		EXPECT_LE(pieces, table_->pages());
+		EXPECT_LE(gap_pieces, table_->pages());
 	}
 
 private:
@@ -192,9 +205,11 @@ private:
 		return count;
 	}
 
-	Owned<ExceptionTable> table_;
+	Owned<Table> table_;
 	Map chunks_;
 	bool erased_ = false;
 };
+
+using Model = BasicModel<PageSizes>;
 
 } // namespace dmsnap::test

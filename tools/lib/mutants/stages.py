@@ -28,6 +28,7 @@ GTEST = (re.compile(r"\[ RUN      \] (\S+)"), re.compile(r"\[  FAILED  \] ([^\s,
 # What takes nine tenths of the time, and says less of what is wrong, comes last.
 SLOW = {"unit-crash": "PersistentCrash*",
         "unit-copier": "Copier.copies_*:CopierThrottle.*",
+        "unit-small-table": "SmallTable*",
         "unit-table": "ExceptionTable*"}
 
 
