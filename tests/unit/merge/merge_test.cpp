@@ -735,6 +735,41 @@ TEST_F(MergeTest, what_a_merge_has_left_can_be_a_snapshot_again)
 	EXPECT_EQ(merging_.status(), "16/65536 16");
 }
 
+/* The table goes to the merge and back, so it keeps the leaves that the merge has emptied. */
+TEST(MergeStopped, leaves_a_table_that_takes_runs_over_what_was_merged)
+{
+	constexpr uint64_t sectors = 49152;
+	Bench bench(sectors);
+	Bench::Snap &snap = bench.add("P 8", cow_sectors);
+	for (uint64_t chunk = 0; chunk < 6000; chunk += 2)
+		ASSERT_EQ(bench.write(chunk * 8, 8), 0);
+	/* Between two full leaves: gets one of its own, a narrow one. */
+	ASSERT_EQ(bench.write(2031 * 8, 8), 0);
+
+	Mapped merging("merging");
+	ASSERT_EQ(merging.load(TargetType::merge, sectors, snap.words), 0);
+	snap.mapped.suspend();
+	bench.origin.remove();
+	ASSERT_EQ(merging.resume(), 0);
+	snap.mapped.remove();
+	ASSERT_EQ(merging.message({"merge", "rate", "1600"}), 0);
+	while (std::stoull(merging.status()) > 800 * 8)
+		ASSERT_TRUE(bench.world.step());
+
+	ASSERT_EQ(snap.mapped.load(TargetType::snapshot, sectors, snap.words), 0);
+	merging.suspend();
+	ASSERT_EQ(snap.mapped.resume(), 0);
+	merging.remove();
+	ASSERT_EQ(bench.origin.create(TargetType::origin, sectors, "disk"), 0);
+	EXPECT_TRUE(bench.right(snap));
+	ASSERT_EQ(bench.write(2000 * 8, 800), 0);
+	EXPECT_TRUE(bench.right(snap));
+	ASSERT_EQ(bench.write(2000 * 8, 800), 0);
+	EXPECT_TRUE(bench.right(snap));
+	bench.crash();
+	EXPECT_TRUE(bench.right(snap));
+}
+
 TEST_F(MergeTest, dead_entries_in_an_area_of_one_block_are_gone_with_the_list)
 {
 	Bench::Snap &snap = bench_.add("P 4", cow_sectors);
