@@ -113,6 +113,7 @@ void dmsnap_bio::fly(dmsnap_device *device, uint64_t sector, std::function<void(
 	}
 	if (!data_.empty())
 		io.data.push_back(data_);
+	io.opened = device;
 	io.done = std::move(done);
 	device->device->submit(std::move(io));
 }

@@ -14,12 +14,6 @@
 
 #include "user/device.hpp"
 
-/* A block device opened for one target. */
-struct dmsnap_device {
-	dmsnap::user::Device *device;
-	bool writable;
-};
-
 struct dmsnap_bio {
 public:
 	/* @data: as long as desc.sectors for reads and writes; must outlive the bio. */

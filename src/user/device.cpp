@@ -127,6 +127,8 @@ void Device::submit(DeviceIo io)
 	if (asked.op == Op::write)
 		flight->data = gather(asked);
 	in_flight_++;
+	if (asked.opened)
+		asked.opened->in_flight++;
 	world_.count_io(asked.flags & DMSNAP_IO_META && changed_sectors(*flight) > 1);
 	count(asked);
 	if (asked.op == Op::flush || asked.flags & DMSNAP_IO_PREFLUSH)
@@ -342,6 +344,9 @@ void Device::end(Flight &flight, int error)
 {
 	in_flight_--;
 	trace("end", flight.io, error);
+	if (dmsnap_device *opened = flight.io.opened)
+		if (--opened->in_flight == 0 && opened->closed)
+			delete opened;
 	auto done = std::exchange(flight.io.done, nullptr);
 	flight.io.data.clear();
 	done(error);
@@ -468,6 +473,19 @@ int Device::open()
 		return open_error_;
 	opens_++;
 	return 0;
+}
+
+void Device::close(dmsnap_device *opened)
+{
+	opens_--;
+	if (opened->in_flight == 0) {
+		delete opened;
+		return;
+	}
+	if (world_.check_close)
+		report_failure("device %s is closed with %u I/Os of its opener's in flight",
+			       options_.name.c_str(), opened->in_flight);
+	opened->closed = true;
 }
 
 } // namespace dmsnap::user

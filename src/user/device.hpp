@@ -34,6 +34,20 @@
 #include "user/random.hpp"
 
 namespace dmsnap::user {
+class Device;
+} // namespace dmsnap::user
+
+/* A block device opened for one target. */
+struct dmsnap_device {
+	dmsnap::user::Device *device;
+	bool writable;
+	/* Its I/Os that have not ended; it must not be closed before. */
+	unsigned int in_flight = 0;
+	/* It was all the same; the last of them deletes it. */
+	bool closed = false;
+};
+
+namespace dmsnap::user {
 
 class World;
 
@@ -65,6 +79,8 @@ struct DeviceIo {
 	std::vector<std::span<uint8_t>> data{};
 	/* The data of a write must not change in flight; it is a failure if it does. */
 	bool stable = false;
+	/* Through whose opening of the device it goes; nullptr: a test's own. */
+	dmsnap_device *opened = nullptr;
 	/* Atomic context. */
 	std::function<void(int error)> done{};
 };
@@ -181,7 +197,8 @@ public:
 
 	unsigned int opens() const { return opens_; }
 	int open();
-	void close() { opens_--; }
+	/* Reports a failure if I/O of @opened's is in flight. */
+	void close(dmsnap_device *opened);
 
 private:
 	struct Flight;

@@ -48,8 +48,7 @@ int dmsnap_port_device_open(dmsnap_target *target, const char *path, dmsnap_devi
 void dmsnap_port_device_close(dmsnap_target *, dmsnap_device *device)
 {
 	check_may_sleep(__func__);
-	device->device->close();
-	delete device;
+	device->device->close(device);
 }
 
 uint64_t dmsnap_port_device_id(const dmsnap_device *device)
@@ -130,7 +129,12 @@ void dmsnap_port_io_submit(dmsnap_device *device, dmsnap_io_op op, unsigned int 
 	if (op == DMSNAP_IO_READ || op == DMSNAP_IO_WRITE)
 		io.data = gather_pages(sectors, pages, offset);
 	io.stable = true;
-	io.done = [done, ctx](int error) { done(ctx, error); };
+	io.opened = device;
+	World::current().refer(ctx, "an I/O in flight");
+	io.done = [done, ctx](int error) {
+		World::current().unrefer(ctx);
+		done(ctx, error);
+	};
 	device->device->submit(std::move(io));
 	World::preempt();
 }

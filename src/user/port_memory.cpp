@@ -116,6 +116,7 @@ void dmsnap_port_free(void *memory)
 	auto *header = static_cast<Header *>(memory) - 1;
 	if (!Memory::instance().back(memory, "memory", header->bytes))
 		return;
+	World::check_unreferred(memory, header->bytes, "memory");
 	std::memset(memory, freed_byte, header->bytes);
 	std::free(header);
 }
@@ -190,6 +191,7 @@ void dmsnap_port_pool_put(dmsnap_pool *pool, void *object)
 {
 	if (!Memory::instance().back(object, "pool object", pool->bytes))
 		return;
+	World::check_unreferred(object, pool->bytes, pool->name.c_str());
 	{
 		std::lock_guard guard(pool->mutex);
 		pool->objects_out--;

@@ -84,6 +84,7 @@ void World::collect_due()
 		later_.erase(later_.begin());
 		if (later.work) {
 			later.work->state = WorkState::State::idle;
+			unrefer(later.work);
 			queue_work(later.work->queue, later.work);
 		} else {
 			io_later_--;
@@ -138,6 +139,7 @@ void World::run_queue(WorkQueue *queue)
 		return;
 	}
 	work->state = WorkState::State::idle;
+	unrefer(work);
 	queue->running = work;
 	Process *process =
 		start_process(queue->name, [this, queue, fn = work->fn, ctx = work->ctx, work] {
@@ -369,6 +371,27 @@ void World::destroy_queue(WorkQueue *queue)
 	std::erase_if(queues_, [queue](const auto &q) { return q.get() == queue; });
 }
 
+void World::unrefer(const void *address)
+{
+	auto found = std::find_if(references_.begin(), references_.end(),
+				  [address](const Reference &r) { return r.address == address; });
+	if (found == references_.end())
+		return;
+	*found = references_.back();
+	references_.pop_back();
+}
+
+void World::check_unreferred(const void *memory, size_t bytes, const char *what)
+{
+	World *world = find();
+	if (!world || std::this_thread::get_id() != world->thread_)
+		return;
+	auto begin = reinterpret_cast<uintptr_t>(memory);
+	for (const Reference &reference : world->references_)
+		if (reinterpret_cast<uintptr_t>(reference.address) - begin < bytes)
+			report_failure("%s is given back, but %s refers to it", what, reference.as);
+}
+
 bool World::exists(const WorkQueue *queue) const
 {
 	return std::any_of(queues_.begin(), queues_.end(),
@@ -389,7 +412,10 @@ void World::queue_work(WorkQueue *queue, WorkState *work)
 		return;
 	if (work->state == WorkState::State::delayed)
 		later_.erase({work->time_ns, work->number});
-	else if (work->queue != queue && exists(work->queue) && work->queue->running == work)
+	else
+		refer(work, "queued work");
+	if (work->state == WorkState::State::idle && work->queue != queue && exists(work->queue) &&
+	    work->queue->running == work)
 		report_failure("a work item of %s moves to %s while it runs",
 			       work->queue->name.c_str(), queue->name.c_str());
 	work->state = WorkState::State::queued;
@@ -402,6 +428,7 @@ void World::queue_work_at(WorkQueue *queue, WorkState *work, uint64_t time_ns)
 {
 	if (work->state != WorkState::State::idle)
 		return;
+	refer(work, "queued work");
 	work->state = WorkState::State::delayed;
 	work->queue = queue;
 	work->time_ns = time_ns;
@@ -411,6 +438,8 @@ void World::queue_work_at(WorkQueue *queue, WorkState *work, uint64_t time_ns)
 
 void World::cancel_work(WorkState *work)
 {
+	if (work->state != WorkState::State::idle)
+		unrefer(work);
 	if (work->state == WorkState::State::delayed) {
 		later_.erase({work->time_ns, work->number});
 	} else if (work->state == WorkState::State::queued) {

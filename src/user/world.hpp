@@ -121,6 +121,8 @@ public:
 	unsigned int cow_threshold = 0;
 	unsigned int no_space_timeout = 60;
 	unsigned int copy_throttle = 100;
+	/* A device that is closed with I/O of its opener's in flight is a failure. */
+	bool check_close = true;
 
 	/* --- For the port and the devices. --- */
 
@@ -140,6 +142,15 @@ public:
 	void queue_work_at(WorkQueue *queue, WorkState *work, uint64_t time_ns);
 	void cancel_work(WorkState *work);
 
+	/*
+	 * What queued work and I/O in flight will use; @as: for the message, a literal.
+	 * One address may be referred to several times.
+	 */
+	void refer(const void *address, const char *as) { references_.push_back({address, as}); }
+	void unrefer(const void *address);
+	/* Before @memory goes: reports a failure if it is referred to.  Any thread. */
+	static void check_unreferred(const void *memory, size_t bytes, const char *what);
+
 private:
 	struct Process;
 	/* Something that can run now: exactly one of the three. */
@@ -154,6 +165,10 @@ private:
 		WorkState *work = nullptr;
 	};
 	using When = std::pair<uint64_t, uint64_t>;
+	struct Reference {
+		const void *address;
+		const char *as;
+	};
 
 	void collect_due();
 	void run(Ready item);
@@ -179,6 +194,8 @@ private:
 	std::vector<std::unique_ptr<WorkQueue>> queues_;
 	std::vector<std::unique_ptr<Device>> devices_;
 	std::vector<std::string> log_;
+	/* Few at a time, so quicker looked through than kept in order. */
+	std::vector<Reference> references_;
 };
 
 } // namespace dmsnap::user

@@ -282,6 +282,67 @@ TEST(World, a_device_left_open_is_reported)
 	delete handle;
 }
 
+TEST(World, a_device_closed_with_its_openers_io_in_flight_is_reported)
+{
+	World world;
+	world.add_device({.name = "disk", .sectors = 64});
+	Target target;
+	dmsnap_device *mine = nullptr, *others = nullptr;
+	ASSERT_EQ(dmsnap_port_device_open(&target, "disk", DMSNAP_DEVICE_WRITE, &mine), 0);
+	ASSERT_EQ(dmsnap_port_device_open(&target, "disk", DMSNAP_DEVICE_WRITE, &others), 0);
+	dmsnap_port_io_submit(
+		mine, DMSNAP_IO_ZERO, 0, 0, 8, nullptr, 0, [](void *, int) {}, nullptr);
+	dmsnap_port_device_close(&target, others);
+	FailureCapture capture;
+	dmsnap_port_device_close(&target, mine);
+	EXPECT_TRUE(capture.saw("disk is closed with 1 I/Os"));
+	world.run_until_idle();
+}
+
+TEST(World, memory_given_back_while_io_in_flight_will_use_it_is_reported)
+{
+	World world;
+	Device &device = world.add_device({.name = "disk", .sectors = 64});
+	dmsnap_device handle{&device, true};
+	auto *memory = static_cast<char *>(dmsnap_port_alloc(64));
+	dmsnap_port_io_submit(
+		&handle, DMSNAP_IO_ZERO, 0, 0, 8, nullptr, 0, [](void *, int) {}, memory + 32);
+	FailureCapture capture;
+	dmsnap_port_free(memory);
+	EXPECT_TRUE(capture.saw("memory is given back, but an I/O in flight refers to it"));
+	world.run_until_idle();
+}
+
+TEST(World, an_object_given_back_while_its_work_is_queued_or_delayed_is_reported)
+{
+	for (bool delayed : {false, true}) {
+		World world;
+		Queue queue;
+		dmsnap_pool *pool = dmsnap_port_pool_create("things", sizeof(dmsnap_work), 1);
+		void *object = dmsnap_port_pool_get(pool);
+		auto *work = static_cast<dmsnap_work *>(object);
+		dmsnap_port_work_init(
+			work, [](void *) {}, nullptr);
+		if (delayed)
+			dmsnap_port_work_run_after(queue.queue, work, 1);
+		dmsnap_port_work_run(queue.queue, work);
+		dmsnap_port_work_cancel(work);
+		if (delayed)
+			dmsnap_port_work_run_after(queue.queue, work, 1);
+		else
+			dmsnap_port_work_run(queue.queue, work);
+		{
+			/* The object goes nowhere: the world would run its work. */
+			FailureCapture capture;
+			World::check_unreferred(object, sizeof(dmsnap_work), "things");
+			EXPECT_TRUE(capture.saw("things is given back, but queued work"));
+		}
+		world.run_until_idle();
+		dmsnap_port_pool_put(pool, object);
+		dmsnap_port_pool_destroy(pool);
+	}
+}
+
 TEST(World, a_crash_of_the_world_is_a_crash_of_each_device)
 {
 	World world;
