@@ -67,6 +67,7 @@ Machine::Machine(const Plan &plan, MachineOptions options)
 	constexpr unsigned int thresholds[] = {1, 4, 2048, 2048};
 	constexpr unsigned int throttles[] = {100, 100, 100, 40};
 	world_.trace = options_.trace;
+	world_.check_close = plan_.trouble & teardown;
 	world_.cow_threshold = thresholds[random_.below(4)];
 	world_.copy_throttle = throttles[random_.below(4)];
 	world_.no_space_timeout = random_.one_in(4) ? 1 : 60;

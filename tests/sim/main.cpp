@@ -28,6 +28,7 @@ struct Options {
 	SweepLimits limits;
 	uint64_t seed = 0;
 	std::string keep;
+	std::string trouble;
 	bool quiet = false;
 	bool shrink = true;
 	bool exhaustive = false;
@@ -36,7 +37,7 @@ struct Options {
 
 int replay(const Options &options)
 {
-	Plan plan = plan_of(options.seed);
+	Plan plan = plan_of(options.seed, options.limits.trouble);
 	if (!options.keep.empty()) {
 		std::vector<unsigned int> numbers;
 		if (!parse(options.keep, numbers)) {
@@ -53,14 +54,16 @@ int replay(const Options &options)
 	return 0;
 }
 
-void report_failure(uint64_t seed, const std::string &output, bool shrink_it)
+void report_failure(const Options &options, uint64_t seed, const std::string &output)
 {
+	std::string with = options.trouble.empty() ? "" : " --trouble " + options.trouble;
 	std::printf("%s", output.c_str());
-	std::printf("FAIL: seed %llu; again, with a trace: tools/sim --seed %llu\n",
-		    static_cast<unsigned long long>(seed), static_cast<unsigned long long>(seed));
-	if (!shrink_it)
+	std::printf("FAIL: seed %llu; again, with a trace: tools/sim%s --seed %llu\n",
+		    static_cast<unsigned long long>(seed), with.c_str(),
+		    static_cast<unsigned long long>(seed));
+	if (!options.shrink)
 		return;
-	Plan whole = plan_of(seed);
+	Plan whole = plan_of(seed, options.limits.trouble);
 	Progress progress("looking for the fewest steps", 0);
 	Plan least = shrink(whole, [&] { progress.reached(0); });
 	progress.end();
@@ -69,8 +72,8 @@ void report_failure(uint64_t seed, const std::string &output, bool shrink_it)
 		numbers.push_back(step.number);
 		std::printf("  %3u %s\n", step.number, to_text(step.action));
 	}
-	std::printf("FAIL: with these steps alone: tools/sim --seed %llu --keep %s\n",
-		    static_cast<unsigned long long>(seed), to_text(numbers).c_str());
+	std::printf("FAIL: with these steps alone: tools/sim%s --seed %llu --keep %s\n",
+		    with.c_str(), static_cast<unsigned long long>(seed), to_text(numbers).c_str());
 }
 
 int run_sweep(const Options &options)
@@ -92,7 +95,7 @@ int run_sweep(const Options &options)
 	});
 	progress.end();
 	if (result.failed)
-		report_failure(result.failed_seed, result.output, options.shrink);
+		report_failure(options, result.failed_seed, result.output);
 	std::printf("%llu crashes recovered in %llu runs (seeds %llu to %llu), %.1f s, %.0f a "
 		    "second on %u processors\n",
 		    static_cast<unsigned long long>(result.cycles),
@@ -154,6 +157,11 @@ int main(int argc, char **argv)
 	app.add_option("--keep", options.keep, "with --seed: only these steps, e.g. 0-3,7")
 		->needs(seed);
 	app.add_flag("--quiet", options.quiet, "with --seed: no trace")->needs(seed);
+	app.add_option("--trouble", options.trouble, "in each run also: " + trouble_names(~0u))
+		->check([&options](const std::string &names) -> std::string {
+			return parse_trouble(names, options.limits.trouble) ? ""
+									    : "no such trouble";
+		});
 	app.add_option("--first", options.limits.first_seed, "first seed of many runs (1)");
 	app.add_option("--runs", options.limits.runs, "so many runs");
 	app.add_option("--cycles", options.limits.cycles,

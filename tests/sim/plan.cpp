@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <sstream>
 
 #include "user/failure.hpp"
 #include "user/random.hpp"
@@ -55,6 +56,14 @@ constexpr Kind kinds[action_count] = {
 	[static_cast<int>(Action::message)] = {"message", 3, 3, 0},
 };
 
+constexpr struct {
+	const char *name;
+	Trouble bit;
+} troubles[] = {
+	{"small-cow", small_cow},     {"short-memory", short_memory}, {"cow-faults", cow_faults},
+	{"disk-faults", disk_faults}, {"resizes", resizes},	      {"teardown", teardown},
+};
+
 unsigned int trouble_of(Random &random)
 {
 	unsigned int trouble = 0;
@@ -72,10 +81,33 @@ const char *to_text(Action action)
 	return kinds[static_cast<unsigned int>(action)].name;
 }
 
-Plan plan_of(uint64_t seed)
+std::string trouble_names(unsigned int trouble)
+{
+	std::string text;
+	for (const auto &[name, bit] : troubles)
+		if (trouble & bit)
+			text += (text.empty() ? "" : ",") + std::string(name);
+	return text;
+}
+
+bool parse_trouble(const std::string &text, unsigned int &trouble)
+{
+	std::istringstream stream(text);
+	for (std::string word; std::getline(stream, word, ',');) {
+		auto found =
+			std::find_if(std::begin(troubles), std::end(troubles),
+				     [&word](const auto &entry) { return word == entry.name; });
+		if (found == std::end(troubles))
+			return false;
+		trouble |= found->bit;
+	}
+	return true;
+}
+
+Plan plan_of(uint64_t seed, unsigned int trouble)
 {
 	Random random(Random::mix(seed + 1));
-	Plan plan{.seed = seed, .trouble = trouble_of(random)};
+	Plan plan{.seed = seed, .trouble = trouble_of(random) | trouble};
 	/* Most runs are small, and quick. */
 	if (random.one_in(64))
 		plan.size = Size::whole_batches;
@@ -101,7 +133,7 @@ Plan plan_of(std::span<const uint8_t> bytes)
 	if (bytes.size() < 2)
 		return plan;
 	plan.seed = bytes[0];
-	plan.trouble = bytes[1];
+	plan.trouble = bytes[1] & default_trouble;
 	bytes = bytes.subspan(2);
 	for (unsigned int n = 0; bytes.size() >= 3; n++, bytes = bytes.subspan(3))
 		plan.steps.push_back({static_cast<Action>(bytes[0] % action_count),

@@ -176,7 +176,7 @@ SweepResult sweep(const SweepLimits &limits,
 				break;
 			shared->seed_of[self] = seed;
 			alarm(hang_seconds);
-			shared->cycles += run_here(plan_of(seed), false);
+			shared->cycles += run_here(plan_of(seed, limits.trouble), false);
 			shared->runs++;
 		}
 	};

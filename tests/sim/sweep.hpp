@@ -27,6 +27,8 @@ Verdict run_apart(const Plan &plan);
 
 struct SweepLimits {
 	uint64_t first_seed = 1;
+	/* enum Trouble: in all runs, beside what their seeds say. */
+	unsigned int trouble = 0;
 	/* The sweep ends with what comes first; 0: no such limit. */
 	uint64_t runs = 0;
 	uint64_t cycles = 0;
