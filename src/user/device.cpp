@@ -7,6 +7,7 @@
 #include <cstring>
 #include <utility>
 
+#include "user/context.hpp"
 #include "user/failure.hpp"
 #include "user/world.hpp"
 
@@ -58,6 +59,7 @@ struct Device::Flight {
 	int flush_error = 0;
 	/* Never gets to the medium. */
 	bool refused = false;
+	bool unsupported = false;
 	bool visible = false;
 	/* Running numbers: of writes that arrive, of writes that complete. */
 	uint64_t number = 0;
@@ -97,6 +99,13 @@ void Device::resize(uint64_t sectors)
 	cache_.erase(cache_.lower_bound(sectors), cache_.end());
 }
 
+void Device::vanish()
+{
+	gone_ = true;
+	release();
+	wake_up();
+}
+
 void Device::trace(const char *what, const DeviceIo &io, int error) const
 {
 	if (!world_.trace)
@@ -116,26 +125,44 @@ void Device::trace(const char *what, const DeviceIo &io, int error) const
 
 void Device::submit(DeviceIo io)
 {
-	trace("submit", io, 0);
 	auto flight = std::make_shared<Flight>();
 	flight->io = std::move(io);
 	const DeviceIo &asked = flight->io;
 	flight->sector = asked.sector;
 	flight->sectors = asked.sectors;
+	in_flight_++;
+	if (asked.opened)
+		asked.opened->in_flight++;
+	if (!has_tag() && this_context().atomic) {
+		without_tag_.push_back(std::move(flight));
+		return;
+	}
+	if (!has_tag())
+		world_.wait(this, "a wait for a device's tag", [this] { return has_tag(); });
+	begin(std::move(flight));
+}
+
+void Device::begin(std::shared_ptr<Flight> flight)
+{
+	const DeviceIo &asked = flight->io;
+	trace("submit", asked, 0);
+	in_service_++;
 	flight->life = life_;
 	flight->flush_up_to = next_completion_;
 	if (asked.op == Op::write)
 		flight->data = gather(asked);
-	in_flight_++;
-	if (asked.opened)
-		asked.opened->in_flight++;
 	world_.count_io(asked.flags & DMSNAP_IO_META && changed_sectors(*flight) > 1);
 	count(asked);
 	if (asked.op == Op::flush || asked.flags & DMSNAP_IO_PREFLUSH)
 		flight->flush_error = fault_for(asked, Op::flush);
 	if (asked.op != Op::flush)
 		flight->error = fault_for(asked, asked.op);
-	flight->refused = asked.sector > sectors() || asked.sectors > sectors() - asked.sector;
+	if ((asked.op == Op::zero && !options_.zeroes) ||
+	    (asked.op == Op::discard && !options_.discards)) {
+		flight->error = -EOPNOTSUPP;
+		flight->unsupported = true;
+	}
+	flight->refused = !can_take(*flight);
 	if (hold_mask_ & bit(asked.op))
 		held_.push_back(std::move(flight));
 	else
@@ -187,7 +214,14 @@ int Device::fault_for(const DeviceIo &io, Op op)
 
 bool Device::lost_power(const Flight &flight) const
 {
-	return !powered_ || flight.life != life_;
+	return !powered_ || gone_ || flight.life != life_;
+}
+
+bool Device::can_take(const Flight &flight) const
+{
+	uint32_t block = options_.block_sectors;
+	return flight.sector <= sectors() && flight.sectors <= sectors() - flight.sector &&
+	       flight.sector % block == 0 && flight.sectors % block == 0;
 }
 
 uint64_t Device::changed_sectors(const Flight &flight) const
@@ -216,42 +250,78 @@ void Device::issue(std::shared_ptr<Flight> flight)
 
 void Device::flush_phase(std::shared_ptr<Flight> flight)
 {
-	world_.complete_at(world_.now_ns() + options_.flush_ns + jitter(), [this, flight] {
-		if (lost_power(*flight)) {
-			end(*flight, -EIO);
-			return;
-		}
-		if (flight->flush_error) {
-			end(*flight, flight->flush_error);
-			return;
-		}
-		for (auto &[sector, versions] : cache_)
-			for (size_t i = versions.size(); i; i--)
-				if (versions[i - 1].flight->completion < flight->flush_up_to) {
-					make_durable(sector, versions, i);
-					break;
-				}
-		std::erase_if(cache_, [](const auto &entry) { return entry.second.empty(); });
-		if (flight->io.op == Op::flush)
-			end(*flight, 0);
-		else
-			medium_phase(flight);
-	});
+	world_.complete_at(world_.now_ns() + options_.flush_ns + jitter(),
+			   [this, flight] { flushed(flight); });
+}
+
+void Device::flushed(const std::shared_ptr<Flight> &flight)
+{
+	if (hung_) {
+		stuck_.push_back({flight, &Device::flushed});
+		return;
+	}
+	if (lost_power(*flight)) {
+		end(*flight, -EIO);
+		return;
+	}
+	if (flight->flush_error) {
+		end(*flight, flight->flush_error);
+		return;
+	}
+	for (auto &[sector, versions] : cache_)
+		for (size_t i = versions.size(); i; i--)
+			if (versions[i - 1].flight->completion < flight->flush_up_to) {
+				make_durable(sector, versions, i);
+				break;
+			}
+	std::erase_if(cache_, [](const auto &entry) { return entry.second.empty(); });
+	if (flight->io.op == Op::flush)
+		end(*flight, 0);
+	else
+		medium_phase(flight);
 }
 
 void Device::medium_phase(std::shared_ptr<Flight> flight)
 {
-	if (!flight->refused && !lost_power(*flight)) {
+	uint64_t begun_ns = world_.now_ns();
+	if (!flight->refused && !flight->unsupported && !lost_power(*flight)) {
 		arrive(flight);
 		if (!flight->error && world_.random_order() && world_.random().one_in(2))
 			transfer(flight);
+		if (options_.sector_ns && !flight->io.data.empty()) {
+			begun_ns = std::max(begun_ns, busy_until_ns_) +
+				   flight->sectors * options_.sector_ns;
+			busy_until_ns_ = begun_ns;
+		}
 	}
-	world_.complete_at(world_.now_ns() + options_.latency_ns + jitter(), [this, flight] {
-		if (lost_power(*flight) || flight->refused)
-			end(*flight, -EIO);
-		else
-			complete(flight);
-	});
+	world_.complete_at(begun_ns + options_.latency_ns + jitter(),
+			   [this, flight] { medium_done(flight); });
+}
+
+void Device::medium_done(const std::shared_ptr<Flight> &flight)
+{
+	if (hung_) {
+		stuck_.push_back({flight, &Device::medium_done});
+		return;
+	}
+	if (lost_power(*flight) || flight->refused) {
+		end(*flight, -EIO);
+	} else if (flight->unsupported) {
+		end(*flight, flight->error);
+	} else {
+		/* It may have become shorter meanwhile. */
+		if (!flight->error && !can_take(*flight))
+			flight->error = -EIO;
+		complete(flight);
+	}
+}
+
+void Device::wake_up()
+{
+	hung_ = false;
+	for (Stuck &stuck : std::exchange(stuck_, {}))
+		world_.complete_at(world_.now_ns() + jitter(),
+				   [this, stuck] { (this->*stuck.next)(stuck.flight); });
 }
 
 /* From here on a crash may leave any sector of the write. */
@@ -299,10 +369,9 @@ void Device::complete(const std::shared_ptr<Flight> &flight)
 			       options_.name.c_str());
 	if (flight->error && writes(op)) {
 		/* A write that fails may still have done some of its work. */
-		for (uint64_t i = 0; i < flight->sectors; i++)
+		for (uint64_t i = 0; i < flight->sectors; i += options_.block_sectors)
 			if (!world_.random_order() || world_.random().one_in(2))
-				std::erase_if(cache_[flight->sector + i],
-					      [&](const Version &v) { return v.flight == flight; });
+				forget_block(flight, flight->sector + i);
 	}
 	if (!flight->error || writes(op))
 		transfer(flight);
@@ -326,6 +395,17 @@ void Device::complete(const std::shared_ptr<Flight> &flight)
 	end(*flight, flight->error);
 }
 
+/* Of a write that fails: it does not come to this block. */
+void Device::forget_block(const std::shared_ptr<Flight> &flight, uint64_t sector)
+{
+	for (uint64_t i = 0; i < options_.block_sectors; i++) {
+		auto found = cache_.find(sector + i);
+		if (found != cache_.end())
+			std::erase_if(found->second,
+				      [&](const Version &v) { return v.flight == flight; });
+	}
+}
+
 /*
  * The last of the first @count versions survives every crash from now on; those
  * before it cannot come back.  One that is still in flight and not visible may
@@ -343,12 +423,20 @@ void Device::make_durable(uint64_t sector, Versions &versions, size_t count)
 void Device::end(Flight &flight, int error)
 {
 	in_flight_--;
+	in_service_--;
 	trace("end", flight.io, error);
 	if (dmsnap_device *opened = flight.io.opened)
 		if (--opened->in_flight == 0 && opened->closed)
 			delete opened;
 	auto done = std::exchange(flight.io.done, nullptr);
 	flight.io.data.clear();
+	if (!without_tag_.empty()) {
+		auto next = std::move(without_tag_.front());
+		without_tag_.pop_front();
+		begin(std::move(next));
+	} else if (options_.tags) {
+		world_.wake(this);
+	}
 	done(error);
 }
 
@@ -377,7 +465,7 @@ template <typename Choose> Image Device::image_with(const Choose &choose) const
 {
 	Image image = durable_;
 	for (const auto &[sector, versions] : cache_)
-		if (const Version *left = versions.empty() ? nullptr : choose(versions))
+		if (const Version *left = versions.empty() ? nullptr : choose(sector, versions))
 			left->flight->put(image, sector, left->offset);
 	return image;
 }
@@ -387,24 +475,28 @@ Image Device::crash_image(CrashPolicy policy) const
 	if (policy.keep == CrashPolicy::Keep::nothing)
 		return durable_;
 	if (policy.keep == CrashPolicy::Keep::everything)
-		return image_with([](const Versions &versions) { return &versions.back(); });
+		return image_with(
+			[](uint64_t, const Versions &versions) { return &versions.back(); });
 	Random random(Random::mix(policy.seed));
 	/* Half of the crashes lose whole writes, the others tear them. */
 	bool whole = random.one_in(2);
 	uint64_t salt = random.next();
-	return image_with([&](const Versions &versions) {
+	/* The sectors of a block have the same versions, and come one after the other. */
+	uint64_t block = UINT64_MAX, n = 0;
+	return image_with([&](uint64_t sector, const Versions &versions) {
 		if (whole)
 			return last_of(versions, [salt](const Flight &flight) {
 				return Random::mix(salt + flight.number) & 1;
 			});
-		uint64_t n = random.below(versions.size() + 1);
-		return n ? &versions[n - 1] : nullptr;
+		if (std::exchange(block, sector / options_.block_sectors) != block)
+			n = random.below(versions.size() + 1);
+		return n && n <= versions.size() ? &versions[n - 1] : nullptr;
 	});
 }
 
 Image Device::crash_image(const std::set<uint64_t> &kept) const
 {
-	return image_with([&kept](const Versions &versions) {
+	return image_with([&kept](uint64_t, const Versions &versions) {
 		return last_of(versions, [&kept](const Flight &flight) {
 			return kept.contains(flight.number);
 		});
@@ -426,6 +518,7 @@ void Device::crash(CrashPolicy policy)
 	powered_ = false;
 	life_++;
 	release();
+	wake_up();
 }
 
 void Device::fail_nth(Op op, uint64_t n, int error)
@@ -469,6 +562,8 @@ void Device::reset_log()
 
 int Device::open()
 {
+	if (gone_)
+		return -ENXIO;
 	if (open_error_)
 		return open_error_;
 	opens_++;

@@ -6,8 +6,8 @@
  *                   at the medium -> completed
  *
  * What a crash leaves of each sector: the last durable content, or any write to
- * it that came later and had reached the medium, completed or not; each sector
- * on its own, so a write can tear.  A write is durable once
+ * it that came later and had reached the medium, completed or not; each logical
+ * block on its own, so a write can tear.  A write is durable once
  *   - it completed and a flush that was submitted after that has completed, or
  *   - it carried FUA and completed.
  * A write with PREFLUSH reaches the medium only after its flush phase, so if any
@@ -20,6 +20,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -65,6 +66,16 @@ struct DeviceOptions {
 	uint64_t jitter_ns = 0;
 	/* False: every write is durable when it completes. */
 	bool volatile_cache = true;
+	/* A sector takes so long on its way, one I/O after the other; 0: no limit. */
+	uint64_t sector_ns = 0;
+	/*
+	 * So many I/Os at a time: who submits one more sleeps until one has ended, as in
+	 * blk_mq_get_tag(), or, where nobody may sleep, has it sent then.  0: no limit.
+	 */
+	unsigned int tags = 0;
+	/* What it cannot do ends with -EOPNOTSUPP. */
+	bool zeroes = true;
+	bool discards = true;
 };
 
 /* One I/O, to any device. */
@@ -134,13 +145,20 @@ public:
 	const std::string &number() const { return number_; }
 	uint64_t id() const { return id_; }
 
-	uint64_t sectors() const { return options_.sectors; }
-	/* What is cut off is lost at once. */
+	/* 0 of one that has vanished. */
+	uint64_t sectors() const { return gone_ ? 0 : options_.sectors; }
+	/* What is cut off is lost at once, and what is in flight for it fails. */
 	void resize(uint64_t sectors);
+	/*
+	 * It is pulled out: all I/O fails, also what is in flight, and it has no sectors, until
+	 * power_on().  Then of what was in flight any part may be there, as after a crash.
+	 */
+	void vanish();
+	bool vanished() const { return gone_; }
 
 	/* --- I/O. --- */
 
-	/* Context: Any. */
+	/* Context: Any.  Sleeps for a tag, unless the context is atomic. */
 	void submit(DeviceIo io);
 
 	/* Content as a reader sees it, and as it was after a crash that keeps nothing. */
@@ -166,7 +184,7 @@ public:
 	 * The core's objects can so be destroyed the normal way.
 	 */
 	void crash(CrashPolicy policy);
-	void power_on() { powered_ = true; }
+	void power_on() { powered_ = true, gone_ = false; }
 
 	/* --- Faults: apply to I/O submitted from now on. --- */
 
@@ -183,6 +201,10 @@ public:
 	/* Lets go of what was held, in order, and holds nothing any more. */
 	void release();
 	size_t held() const { return held_.size(); }
+	/* I/O ends no more, also what is in flight, until wake_up(). */
+	void hang() { hung_ = true; }
+	void wake_up();
+	bool hung() const { return hung_; }
 
 	/* --- What was done. --- */
 
@@ -220,9 +242,14 @@ private:
 	void count(const DeviceIo &io);
 	void trace(const char *what, const DeviceIo &io, int error) const;
 	int fault_for(const DeviceIo &io, Op op);
+	bool has_tag() const { return !options_.tags || in_service_ < options_.tags; }
+	void begin(std::shared_ptr<Flight> flight);
+	bool can_take(const Flight &flight) const;
 	void issue(std::shared_ptr<Flight> flight);
 	void flush_phase(std::shared_ptr<Flight> flight);
+	void flushed(const std::shared_ptr<Flight> &flight);
 	void medium_phase(std::shared_ptr<Flight> flight);
+	void medium_done(const std::shared_ptr<Flight> &flight);
 	void arrive(const std::shared_ptr<Flight> &flight);
 	void transfer(const std::shared_ptr<Flight> &flight);
 	void complete(const std::shared_ptr<Flight> &flight);
@@ -234,6 +261,7 @@ private:
 	template <typename Choose> Image image_with(const Choose &choose) const;
 	template <typename IsKept>
 	static const Version *last_of(const Versions &versions, const IsKept &is_kept);
+	void forget_block(const std::shared_ptr<Flight> &flight, uint64_t sector);
 	void make_durable(uint64_t sector, Versions &versions, size_t count);
 
 	World &world_;
@@ -253,6 +281,19 @@ private:
 	int open_error_ = 0;
 	unsigned int hold_mask_ = 0;
 	std::vector<std::shared_ptr<Flight>> held_;
+	bool hung_ = false;
+	/* What would have ended while it hangs: in its flush phase, or at the medium. */
+	struct Stuck {
+		std::shared_ptr<Flight> flight;
+		void (Device::*next)(const std::shared_ptr<Flight> &flight);
+	};
+	std::vector<Stuck> stuck_;
+	/* I/Os that have a tag; those that wait for one, and have nobody who sleeps. */
+	unsigned int in_service_ = 0;
+	std::deque<std::shared_ptr<Flight>> without_tag_;
+	/* The bus is taken until then. */
+	uint64_t busy_until_ns_ = 0;
+	bool gone_ = false;
 	bool powered_ = true;
 	/* Counts the crashes; an I/O from before does nothing after. */
 	uint64_t life_ = 0;

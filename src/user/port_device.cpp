@@ -108,6 +108,18 @@ std::vector<std::span<uint8_t>> gather_pages(uint64_t sectors, void *const *page
 	return data;
 }
 
+/* As the kernel's does for a device that has no such command. */
+void write_zeros(DeviceIo &io)
+{
+	static std::vector<uint8_t> zeros(DMSNAP_PAGE_SIZE);
+	for (uint64_t left = io.sectors * 512; left;) {
+		size_t bytes = std::min<uint64_t>(left, zeros.size());
+		io.data.emplace_back(zeros.data(), bytes);
+		left -= bytes;
+	}
+	io.op = Op::write;
+}
+
 } // namespace
 
 void dmsnap_port_io_submit(dmsnap_device *device, dmsnap_io_op op, unsigned int flags,
@@ -135,6 +147,12 @@ void dmsnap_port_io_submit(dmsnap_device *device, dmsnap_io_op op, unsigned int 
 		World::current().unrefer(ctx);
 		done(ctx, error);
 	};
+	if (op == DMSNAP_IO_ZERO && !device->device->options().zeroes)
+		write_zeros(io);
+	else if (op == DMSNAP_IO_DISCARD && !device->device->options().discards)
+		io.done = [end = std::move(io.done)](int error) {
+			end(error == -EOPNOTSUPP ? 0 : error);
+		};
 	device->device->submit(std::move(io));
 	World::preempt();
 }

@@ -259,6 +259,9 @@ void World::die_of_deadlock(const char *what)
 		if (device->held())
 			who += text("; %zu I/Os of %s are held by the test", device->held(),
 				    device->options().name.c_str());
+	for (const auto &device : devices_)
+		if (device->hung())
+			who += text("; %s hangs", device->options().name.c_str());
 	die("deadlock: the test waits in %s and nothing is left to run%s", what, who.c_str());
 }
 

@@ -294,6 +294,154 @@ TEST(Device, held_io_waits_for_the_test)
 	EXPECT_EQ(disk.wait(held), 0);
 }
 
+TEST(Device, one_that_hangs_ends_nothing_and_all_of_it_when_it_wakes_up)
+{
+	World world;
+	Disk disk(world);
+	auto before = disk.start_write(1, 0, 8);
+	disk.device.hang();
+	auto after = disk.start(Op::flush, 0, 0);
+	world.run_until_idle();
+	EXPECT_FALSE(before->done || after->done);
+	disk.device.wake_up();
+	EXPECT_EQ(disk.wait(before), 0);
+	EXPECT_EQ(disk.wait(after), 0);
+	EXPECT_TRUE(holds(disk.device.content(), 1, 0, 8));
+}
+
+TEST(Device, one_that_vanishes_fails_all_io_also_in_flight_until_the_next_power_on)
+{
+	for (bool hangs : {false, true}) {
+		World world;
+		Disk disk(world);
+		disk.write(1, 0, 8, DMSNAP_IO_FUA);
+		auto write = disk.start_write(2, 0, 8);
+		auto flush = disk.start(Op::flush, 0, 0);
+		if (hangs) {
+			disk.device.hang();
+			world.run_until_idle();
+		}
+		disk.device.vanish();
+		EXPECT_EQ(disk.device.sectors(), 0u);
+		EXPECT_EQ(disk.wait(write), -5);
+		EXPECT_EQ(disk.wait(flush), -5);
+		EXPECT_EQ(disk.write(3, 0, 8), -5);
+		EXPECT_EQ(disk.wait(disk.start(Op::flush, 0, 0)), -5);
+		EXPECT_EQ(disk.device.open(), -6);
+		EXPECT_TRUE(holds(disk.device.crash_image({Keep::nothing}), 1, 0, 8));
+		EXPECT_TRUE(holds(disk.device.crash_image({Keep::everything}), 2, 0, 8));
+		disk.device.crash({Keep::nothing});
+		disk.device.power_on();
+		EXPECT_EQ(disk.device.sectors(), 1024u);
+		EXPECT_EQ(disk.write(3, 0, 8), 0);
+	}
+}
+
+TEST(Device, what_is_in_flight_behind_a_new_end_fails)
+{
+	World world;
+	Disk disk(world);
+	auto write = disk.start_write(1, 1000, 8);
+	auto read = disk.start(Op::read, 1004, 8, std::vector<uint8_t>(8 * 512));
+	disk.device.resize(1004);
+	EXPECT_EQ(disk.wait(write), -5);
+	EXPECT_EQ(disk.wait(read), -5);
+}
+
+TEST(Device, who_finds_no_tag_sleeps_until_an_io_has_ended)
+{
+	World world;
+	Disk disk(world, {.name = "disk", .sectors = 64, .tags = 2});
+	std::vector<Disk::Handle> writes;
+	world.spawn("writer", [&] {
+		for (uint64_t n = 0; n < 4; n++)
+			writes.push_back(disk.start_write(1, n * 8, 8));
+	});
+	disk.device.hang();
+	world.run_until_idle();
+	EXPECT_EQ(writes.size(), 2u);
+	EXPECT_EQ(disk.device.in_flight(), 3u);
+	disk.device.wake_up();
+	world.run_until_idle();
+	ASSERT_EQ(writes.size(), 4u);
+	EXPECT_TRUE(holds(disk.device.content(), 1, 0, 32));
+}
+
+TEST(Device, what_finds_no_tag_and_must_not_sleep_is_sent_when_there_is_one)
+{
+	World world;
+	Disk disk(world, {.name = "disk", .sectors = 64, .tags = 1});
+	auto first = disk.start_write(1, 0, 8);
+	Disk::Handle second, third;
+	world.complete_at(world.now_ns(), [&] {
+		second = disk.start_write(2, 0, 8);
+		third = disk.start_write(3, 0, 4);
+	});
+	world.run_until_idle();
+	EXPECT_TRUE(first->done && second->done && third->done);
+	EXPECT_TRUE(holds(disk.device.content(), 3, 0, 4));
+	EXPECT_TRUE(holds(disk.device.content(), 2, 4, 4));
+}
+
+TEST(Device, the_bus_takes_its_time_for_each_sector_of_one_io_after_the_other)
+{
+	World world;
+	Disk disk(world, {.name = "disk", .sectors = 64, .latency_ns = 10, .sector_ns = 100});
+	uint64_t begin = world.now_ns();
+	auto one = disk.start_write(1, 0, 8);
+	auto two = disk.start_write(1, 8, 8);
+	EXPECT_EQ(disk.wait(one), 0);
+	EXPECT_EQ(world.now_ns() - begin, 810u);
+	EXPECT_EQ(disk.wait(two), 0);
+	EXPECT_EQ(world.now_ns() - begin, 1610u);
+}
+
+TEST(Device, takes_whole_logical_blocks_only)
+{
+	World world;
+	Disk disk(world, {.name = "disk", .sectors = 64, .block_sectors = 8});
+	EXPECT_EQ(disk.write(1, 4, 8), -5);
+	EXPECT_EQ(disk.write(1, 8, 4), -5);
+	EXPECT_EQ(disk.write(1, 8, 16), 0);
+	EXPECT_TRUE(holds(disk.device.content(), 1, 8, 16));
+}
+
+TEST(Device, a_write_tears_between_logical_blocks_only)
+{
+	bool torn = false;
+	for_seeds(200, [&](uint64_t seed) {
+		World world({.order = Order::random, .seed = seed});
+		Disk disk(world, {.name = "disk", .sectors = 64, .block_sectors = 8});
+		disk.write(1, 0, 32, DMSNAP_IO_FUA);
+		disk.start_write(2, 0, 32);
+		if (seed % 2)
+			disk.device.fail_nth(Op::write, 1);
+		disk.write(3, 8, 16);
+		Image left = disk.device.crash_image({Keep::some, seed});
+		std::set<uint32_t> seen;
+		for (uint64_t block = 0; block < 32; block += 8) {
+			uint32_t found = 0;
+			for (uint32_t generation : {1, 2, 3})
+				if (holds(left, generation, block, 8))
+					found = generation;
+			EXPECT_NE(found, 0u) << "at " << block;
+			seen.insert(found);
+		}
+		torn |= seen.contains(1) && seen.contains(2);
+	});
+	EXPECT_TRUE(std::getenv("SEED") || torn);
+}
+
+TEST(Device, what_it_does_not_support_changes_nothing)
+{
+	World world;
+	Disk disk(world, {.name = "disk", .sectors = 64, .zeroes = false, .discards = false});
+	disk.write(1, 0, 8);
+	EXPECT_EQ(disk.wait(disk.start(Op::zero, 0, 8)), -95);
+	EXPECT_EQ(disk.wait(disk.start(Op::discard, 0, 8)), -95);
+	EXPECT_TRUE(holds(disk.device.crash_image({Keep::everything}), 1, 0, 8));
+}
+
 TEST(Device, zero_and_discard_clear_the_range)
 {
 	World world;

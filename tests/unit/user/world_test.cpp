@@ -252,6 +252,27 @@ TEST(World, io_submit_reads_and_writes_from_an_offset_over_several_pages)
 	dmsnap_port_device_close(&target, handle);
 }
 
+TEST(World, a_device_without_the_commands_is_written_zeros_to_and_needs_no_discard)
+{
+	World world;
+	Device &device = world.add_device(
+		{.name = "disk", .sectors = 64, .zeroes = false, .discards = false});
+	dmsnap_device handle{&device, true};
+	device.poke(0, Pattern{1, 1}.make(0, 64));
+	std::vector<int> errors;
+	for (auto op : {DMSNAP_IO_ZERO, DMSNAP_IO_DISCARD})
+		dmsnap_port_io_submit(
+			&handle, op, 0, op == DMSNAP_IO_ZERO ? 0 : 32, 24, nullptr, 0,
+			[](void *ctx, int error) {
+				static_cast<std::vector<int> *>(ctx)->push_back(error);
+			},
+			&errors);
+	world.run_until_idle();
+	EXPECT_EQ(errors, (std::vector<int>{0, 0}));
+	EXPECT_EQ(device.peek(0, 24), std::vector<uint8_t>(24 * 512));
+	EXPECT_TRUE((Pattern{1, 1}.matches(24, device.peek(24, 40))));
+}
+
 TEST(World, a_write_through_a_device_opened_for_reading_is_reported)
 {
 	World world;
