@@ -28,6 +28,33 @@ Core::~Core()
 	dmsnap_core_exit();
 }
 
+/* Keeps the active table while it lives. */
+class Mapped::Reader {
+public:
+	explicit Reader(Table *table) : table_(table)
+	{
+		if (table_)
+			table_->readers++;
+	}
+	~Reader()
+	{
+		if (table_ && --table_->readers == 0)
+			World::current().wake(&table_->readers);
+	}
+	Reader(const Reader &) = delete;
+	Reader &operator=(const Reader &) = delete;
+
+private:
+	Table *table_;
+};
+
+void Mapped::wait_for_readers(const Table *table)
+{
+	if (table)
+		World::current().wait(&table->readers, "a wait for a table's readers",
+				      [table] { return table->readers == 0; });
+}
+
 Mapped::~Mapped()
 {
 	remove();
@@ -71,6 +98,7 @@ void Mapped::destroy(std::unique_ptr<Table> table)
 {
 	if (!table)
 		return;
+	wait_for_readers(table.get());
 	if (table->snapshot)
 		dmsnap_core_snapshot_destroy(table->snapshot);
 	if (table->origin)
@@ -109,6 +137,7 @@ int Mapped::resume()
 	if (inactive_) {
 		suspend();
 		old = std::exchange(active_, std::move(inactive_));
+		wait_for_readers(old.get());
 	}
 	int error = 0;
 	if (suspended_ && active_) {
@@ -120,7 +149,7 @@ int Mapped::resume()
 			suspended_ = false;
 			blocked_ = false;
 			for (const Handle &request : std::exchange(deferred_, {}))
-				process(request);
+				go(request);
 		}
 	}
 	destroy(std::move(old));
@@ -170,6 +199,7 @@ dmsnap_origin *Mapped::origin() const
 
 std::string Mapped::text_of(dmsnap_status type)
 {
+	Reader reader(active_.get());
 	char buffer[512] = "";
 	if (snapshot())
 		dmsnap_core_snapshot_status(snapshot(), type, "snapshot", "1.16.0", buffer,
@@ -185,6 +215,7 @@ int Mapped::message(const std::vector<std::string> &words, std::string *answer)
 	std::vector<char *> argv;
 	for (std::string &word : copy)
 		argv.push_back(word.data());
+	Reader reader(active_.get());
 	/* As much as libdevmapper offers first. */
 	std::vector<char> buffer(16384);
 	int error = dmsnap_core_snapshot_message(snapshot(), static_cast<unsigned int>(argv.size()),
@@ -266,11 +297,24 @@ Mapped::Handle Mapped::start(dmsnap_bio_op op, uint64_t sector, uint64_t sectors
 	else
 		request->data.assign(data.begin(), data.end());
 	request->parts = 1;
-	if (blocked_)
-		deferred_.push_back(request);
-	else
-		process(request);
+	go(request);
 	return request;
+}
+
+void Mapped::go(const Handle &request)
+{
+	if (blocked_) {
+		deferred_.push_back(request);
+	} else if (!submitters_sleep_) {
+		process(request);
+	} else {
+		in_flight_++;
+		World::current().spawn(name_, [this, request] {
+			process(request);
+			if (--in_flight_ == 0)
+				World::current().wake(this);
+		});
+	}
 }
 
 void Mapped::process(const Handle &request)

@@ -66,6 +66,9 @@ public:
 	/* load() and resume(). */
 	int create(TargetType type, uint64_t sectors, const std::string &words);
 
+	/* Each request is sent by a process of its own, which may sleep for a device's tags. */
+	void let_submitters_sleep() { submitters_sleep_ = true; }
+
 	bool suspended() const { return suspended_; }
 	bool live() const { return active_ != nullptr; }
 	uint64_t sectors() const;
@@ -123,15 +126,21 @@ private:
 		dmsnap_snapshot *snapshot = nullptr;
 		dmsnap_origin *origin = nullptr;
 		dmsnap_target_traits traits{};
+		/* Messages and status that go on: dm keeps a table for them (dm_sync_table()). */
+		unsigned int readers = 0;
 	};
+	class Reader;
 
 	Handle start(dmsnap_bio_op op, uint64_t sector, uint64_t sectors, bool fua,
 		     std::span<const uint8_t> data);
+	/* Sends it, or has it sent. */
+	void go(const Handle &request);
 	void process(const Handle &request);
 	/* Sectors that the target took. */
 	uint32_t send(const Handle &request, dmsnap_bio_desc desc);
 	void part_ended(const Handle &request, int error);
 	void destroy(std::unique_ptr<Table> table);
+	static void wait_for_readers(const Table *table);
 	std::string text_of(dmsnap_status type);
 
 	std::string name_;
@@ -143,6 +152,7 @@ private:
 	unsigned int old_events_ = 0;
 	std::unique_ptr<Table> active_;
 	std::unique_ptr<Table> inactive_;
+	bool submitters_sleep_ = false;
 	unsigned int in_flight_ = 0;
 	std::vector<Handle> deferred_;
 };

@@ -57,6 +57,23 @@ TEST(World, an_item_queued_twice_before_it_begins_runs_once)
 	EXPECT_EQ(runs, 1);
 }
 
+TEST(World, a_delayed_item_waits_for_one_of_its_queue_that_sleeps)
+{
+	World world({.order = Order::random});
+	Queue queue;
+	Event event;
+	int runs = 0;
+	Item sleeper([&] { event.wait(); });
+	Item late([&] { runs++; });
+	dmsnap_port_work_run(queue.queue, sleeper.get());
+	dmsnap_port_work_run_after(queue.queue, late.get(), 1);
+	world.run_until_idle();
+	EXPECT_EQ(runs, 0);
+	event.set();
+	world.run_until_idle();
+	EXPECT_EQ(runs, 1);
+}
+
 TEST(World, an_item_queued_while_it_runs_runs_again_afterwards)
 {
 	World world;
