@@ -46,9 +46,39 @@ uint64_t choose_size(const Plan &plan, unsigned int chunk, Random &random)
 	return least + random.below(100);
 }
 
+uint64_t rounded_down(uint64_t sectors, uint64_t unit)
+{
+	return sectors - sectors % unit;
+}
+
+uint64_t rounded_up(uint64_t sectors, uint64_t unit)
+{
+	return rounded_down(sectors + unit - 1, unit);
+}
+
 Order order_of(const Plan &plan, bool plain)
 {
 	return plain || plan.seed % 8 == 7 ? Order::fifo : Order::random;
+}
+
+/* Nobody makes tables over a device that is not there. */
+bool can_do_without_devices(Action action)
+{
+	switch (action) {
+	case Action::create_snapshot:
+	case Action::reload_snapshot:
+	case Action::reactivate_snapshot:
+	case Action::reload_origin:
+	case Action::grow_origin:
+	case Action::begin_merge:
+	case Action::end_merge:
+	case Action::stop_merge:
+	case Action::resize_cow:
+	case Action::check:
+		return false;
+	default:
+		return true;
+	}
 }
 
 } // namespace
@@ -61,8 +91,11 @@ std::string Machine::Snap::words(unsigned int chunk_argument) const
 Machine::Machine(const Plan &plan, MachineOptions options)
     : plan_(plan), options_(std::move(options)), random_(Random::mix(plan.seed)),
       world_({.order = order_of(plan, options_.plain), .seed = plan.seed}),
-      chunk_(choose_chunk(plan, random_)), sectors_(choose_size(plan, chunk_, random_)),
-      disk_(add_device("disk", sectors_)), history_({}), crash_at_(options_.crash_at_io)
+      more_random_(Random::mix(plan.seed + 0x6d6f7265)), disk_block_(choose_block(false)),
+      chunk_(std::max(choose_chunk(plan, random_), disk_block_)),
+      sectors_(rounded_up(choose_size(plan, chunk_, random_), end_unit())),
+      disk_(add_device("disk", sectors_, disk_block_)), history_({}),
+      crash_at_(options_.crash_at_io)
 {
 	constexpr unsigned int thresholds[] = {1, 4, 2048, 2048};
 	constexpr unsigned int throttles[] = {100, 100, 100, 40};
@@ -72,6 +105,8 @@ Machine::Machine(const Plan &plan, MachineOptions options)
 	world_.copy_throttle = throttles[random_.below(4)];
 	world_.no_space_timeout = random_.one_in(4) ? 1 : 60;
 	disk_.poke(0, stamped(1, 0, sectors_));
+	if (plan_.trouble & few_tags)
+		origin_.let_submitters_sleep();
 	history_ = History(std::vector<Stamp>(sectors_, 1));
 }
 
@@ -108,6 +143,11 @@ void Machine::run()
 	}
 	crash_at_ = crash_at_commit_ = 0;
 	mend();
+	/* What has vanished comes back with the power. */
+	if (std::any_of(world_.devices().begin(), world_.devices().end(),
+			[](const auto &device) { return device->vanished(); }) &&
+	    quiesce())
+		crash();
 	finish_merge();
 	check_quietly();
 }
@@ -116,6 +156,9 @@ void Machine::do_step(const Step &step)
 {
 	Random random(Random::mix(step.seed));
 	SnapHandle snap = any_snap(random);
+	bool vanished = disk_.vanished() || (snap && snap->cow->vanished());
+	if (vanished && !can_do_without_devices(step.action))
+		return;
 	switch (step.action) {
 	case Action::write_origin:
 		write(random, nullptr);
@@ -237,29 +280,74 @@ void Machine::do_step(const Step &step)
 	case Action::message:
 		if (merging_ && !origin_busy_ && random.one_in(2))
 			send_to_merge(random);
-		else if (snap && !snap->busy)
+		else if (snap && (plan_.trouble & overlaps || (!snap->busy && !snap->messages)))
 			send_message(random, snap);
+		break;
+	case Action::vanish_cow:
+		if (plan_.trouble & vanishing_cow && snap)
+			vanish_cow(snap);
+		break;
+	case Action::vanish_disk:
+		if (plan_.trouble & vanishing_disk)
+			vanish_disk();
+		break;
+	case Action::hang_cow:
+		if (plan_.trouble & (hanging | isolation) && snap)
+			hang_cow(snap);
+		break;
+	case Action::wake_cow:
+		wake_up();
+		break;
+	case Action::look_around:
+		look_around();
 		break;
 	}
 }
 
-Device &Machine::add_device(const std::string &name, uint64_t sectors)
+unsigned int Machine::choose_block(bool cow)
 {
-	if (options_.plain)
-		return world_.add_device({.name = name, .sectors = sectors});
-	return world_.add_device({.name = name,
-				  .sectors = sectors,
-				  .latency_ns = 1000 + random_.below(100'000),
-				  .flush_ns = 1000 + random_.below(300'000),
-				  .jitter_ns = random_.one_in(2) ? random_.below(200'000) : 0,
-				  .volatile_cache = !random_.one_in(8)});
+	constexpr unsigned int blocks[] = {1, 8, 8, 16, 16, 64};
+	if (plan_.trouble & odd_blocks && cow)
+		return blocks[more_random_.below(6)];
+	return plan_.trouble & large_blocks && more_random_.one_in(2) ? 8 : 1;
+}
+
+unsigned int Machine::unit_of(const SnapHandle &snap) const
+{
+	const SnapHandle &with_cow = snap ? snap : merging_;
+	return with_cow ? std::max(disk_block_, with_cow->cow->options().block_sectors)
+			: disk_block_;
+}
+
+Device &Machine::add_device(const std::string &name, uint64_t sectors, unsigned int block)
+{
+	user::DeviceOptions options{.name = name, .sectors = sectors, .block_sectors = block};
+	if (!options_.plain) {
+		options.latency_ns = 1000 + random_.below(100'000);
+		options.flush_ns = 1000 + random_.below(300'000);
+		options.jitter_ns = random_.one_in(2) ? random_.below(200'000) : 0;
+		options.volatile_cache = !random_.one_in(8);
+	}
+	if (plan_.trouble & poor_devices) {
+		options.sector_ns = more_random_.below(4000);
+		options.zeroes = more_random_.one_in(2);
+		options.discards = more_random_.one_in(2);
+	}
+	if (plan_.trouble & few_tags)
+		options.tags = static_cast<unsigned int>(1 + more_random_.below(4));
+	return world_.add_device(std::move(options));
 }
 
 bool Machine::turn(const std::function<bool()> &done)
 {
-	while (!done())
+	/* A thousand times what any takes. */
+	constexpr unsigned int steps_max = 1'000'000;
+	wake_up();
+	for (unsigned int steps = 0; !done(); steps++) {
 		if (power_fails_now() || !world_.step())
 			return false;
+		require(steps < steps_max, "something goes on for ever");
+	}
 	return true;
 }
 
@@ -274,8 +362,9 @@ bool Machine::quiesce()
 {
 	bool quiet = turn([this] {
 		return all_done() && !origin_busy_ &&
-		       std::none_of(snaps_.begin(), snaps_.end(),
-				    [](const SnapHandle &snap) { return snap->busy; });
+		       std::none_of(snaps_.begin(), snaps_.end(), [](const SnapHandle &snap) {
+			       return snap->busy || snap->messages;
+		       });
 	});
 	poll();
 	if (!quiet && !power_fails_now())
@@ -308,8 +397,11 @@ void Machine::change(const char *name, bool origin, const SnapHandle &snap,
 		origin_busy_ = true;
 	if (snap)
 		snap->busy = true;
-	world_.spawn(name, [this, origin, snap, body = std::move(body)] {
+	uint64_t number = ++next_change_;
+	changes_.push_back({name, origin, snap, number});
+	world_.spawn(name, [this, origin, snap, number, body = std::move(body)] {
 		body();
+		std::erase_if(changes_, [number](const Change &c) { return c.number == number; });
 		if (snap)
 			snap->busy = false;
 		if (origin)
@@ -340,6 +432,9 @@ void Machine::create_snapshot(Random &random)
 		return;
 	unsigned int chunk = random.one_in(3) && chunk_ <= 16 ? chunk_sizes[random.below(5)]
 							      : chunk_;
+	unsigned int cow_block = choose_block(true);
+	uint64_t unit = std::max(disk_block_, cow_block);
+	chunk = std::max(chunk, std::max(disk_block_, cow_block));
 	uint64_t chunks = (sectors_ + chunk - 1) / chunk;
 	uint64_t per_area = chunk * sector_bytes / 16;
 	bool small = plan_.trouble & small_cow && random.one_in(2);
@@ -351,7 +446,10 @@ void Machine::create_snapshot(Random &random)
 
 	auto snap = std::make_shared<Snap>();
 	snap->cow = &add_device("cow" + std::to_string(++cows_),
-				cow_chunks * chunk + random.below(chunk));
+				rounded_down(cow_chunks * chunk + random.below(chunk), cow_block),
+				cow_block);
+	if (plan_.trouble & few_tags)
+		snap->mapped.let_submitters_sleep();
 	/* Whatever was there before, as long as it does not begin like a store. */
 	if (random.one_in(2))
 		snap->cow->poke(chunk, stamped(test::not_a_stamp - cows_, chunk,
@@ -366,6 +464,7 @@ void Machine::create_snapshot(Random &random)
 	else if (snap->discards || stalls)
 		snap->features = stalls ? " 1 stall_on_full" : " 1 discard_zeroes_cow";
 	snap->sectors = !options_.plain && random.one_in(6) ? 1 + random.below(sectors_) : sectors_;
+	snap->sectors = std::max(rounded_down(snap->sectors, unit), unit);
 	snap->may_fail = small || (plan_.trouble & (short_memory | disk_faults)) != 0;
 	if (tracing())
 		note(text("create %s, %llu sectors of %llu", snap->words(chunk).c_str(),
@@ -375,17 +474,20 @@ void Machine::create_snapshot(Random &random)
 	change("create", true, nullptr, [this, snap] {
 		int error = snap->mapped.load(TargetType::snapshot, snap->sectors,
 					      snap->words(snap->chunk));
-		if (!power_lost_)
-			require(!error,
-				"creating " + snap->name() + ": " + snap->mapped.error_text());
+		require(!error || excused(snap),
+			"creating " + snap->name() + ": " + snap->mapped.error_text());
 		origin_.suspend();
 		/* What the snapshot takes for the origin's content has to stay. */
 		bool flushed = flush_disk();
 		if (!error && flushed) {
 			error = snap->mapped.resume();
 			if (!power_lost_) {
-				require(!error, "resuming the new " + snap->name());
+				require(!error || excused(snap),
+					"resuming the new " + snap->name());
 				snap->view = disk_history(snap->sectors);
+				snap->has.assign((snap->sectors + snap->chunk - 1) / snap->chunk,
+						 false);
+				snap->since = now_;
 				snaps_.push_back(snap);
 			}
 		}
@@ -413,9 +515,16 @@ void Machine::send_message(Random &random, const SnapHandle &snap)
 	const auto &message = messages[random.below(messages.size() - (snap->persistent ? 0 : 5))];
 	note(message[0].c_str(), snap);
 	uint64_t asked = ++now_;
-	change("message", false, snap, [this, snap, message, asked] {
+	/* Its table stays until it is answered, whatever else goes on; if anything may. */
+	bool alone = !(plan_.trouble & overlaps);
+	snap->busy = snap->busy || alone;
+	snap->messages++;
+	world_.spawn("message", [this, snap, message, asked, alone] {
 		int error = snap->mapped.message(message);
-		if (power_lost_ || snap->cut)
+		snap->messages--;
+		if (alone)
+			snap->busy = false;
+		if (excused(snap))
 			return;
 		require(!error || snap->may_fail || snap->invalid(),
 			"message " + message[0] + " to " + snap->name());
@@ -437,7 +546,7 @@ void Machine::send_to_merge(Random &random)
 	note(message[message.size() > 1].c_str(), merging_);
 	change("message", true, nullptr, [this, message] {
 		int error = origin_.message(message);
-		require(!error || power_lost_, "message " + message[0] + " to the merge");
+		require(!error || excused(nullptr), "message " + message[0] + " to the merge");
 	});
 }
 
@@ -456,7 +565,7 @@ void Machine::suspend_snapshot(const SnapHandle &snap)
 	change("suspend", false, snap, [this, snap] {
 		snap->mapped.suspend();
 		int error = snap->mapped.resume();
-		require(!error || power_lost_, "resuming " + snap->name());
+		require(!error || excused(snap), "resuming " + snap->name());
 	});
 }
 
@@ -465,12 +574,14 @@ void Machine::reload_snapshot(Random &random, const SnapHandle &snap)
 	/* What the table says of the chunk size of a store that is there counts for nothing. */
 	unsigned int chunk = snap->chunk;
 	if (snap->persistent)
-		chunk = random.one_in(3) ? 0 : random.one_in(3) ? 16 : chunk;
+		chunk = random.one_in(3)   ? 0
+			: random.one_in(3) ? std::max(16u, unit_of(snap))
+					   : chunk;
 	note("reload", snap);
 	change("reload", false, snap, [this, snap, chunk] {
 		int error = snap->mapped.create(TargetType::snapshot, snap->sectors,
 						snap->words(chunk));
-		require(!error || power_lost_ || snap->cut,
+		require(!error || excused(snap),
 			"reloading " + snap->name() + ": " + snap->mapped.error_text());
 	});
 }
@@ -491,8 +602,9 @@ void Machine::reactivate_snapshot(const SnapHandle &snap)
 			Memory::instance().fail_nothing();
 			int error = activate(*snap);
 			if (!power_lost_) {
-				require(!error || snap->cut, "activating " + snap->name() + ": " +
-								     snap->mapped.error_text());
+				require(!error || excused(snap), "activating " + snap->name() +
+									 ": " +
+									 snap->mapped.error_text());
 				if (error || invalid != snap->invalid()) {
 					require(error || mark_lost(),
 						snap->name() + " was invalid, and is not");
@@ -514,7 +626,7 @@ void Machine::suspend_origin()
 	change("suspend", true, nullptr, [this] {
 		origin_.suspend();
 		int error = origin_.resume();
-		require(!error || power_lost_, "resuming the origin");
+		require(!error || excused(nullptr), "resuming the origin");
 	});
 }
 
@@ -524,8 +636,9 @@ void Machine::reload_origin(uint64_t sectors)
 	note("reload", nullptr, 0, sectors);
 	change("reload", true, nullptr, [this, sectors] {
 		int error = origin_.create(TargetType::origin, sectors, "disk");
-		require(!error || power_lost_, "reloading the origin: " + origin_.error_text());
-		if (power_lost_)
+		require(!error || excused(nullptr),
+			"reloading the origin: " + origin_.error_text());
+		if (error || power_lost_)
 			return;
 		merging_ = nullptr;
 		history_.grow(sectors, 0);
@@ -535,7 +648,7 @@ void Machine::reload_origin(uint64_t sectors)
 
 void Machine::grow_origin(Random &random)
 {
-	uint64_t sectors = sectors_ + 1 + random.below(2 * chunk_);
+	uint64_t sectors = rounded_up(sectors_ + 1 + random.below(2 * chunk_), end_unit());
 	/* It may have grown before, and the power have failed before the table did. */
 	disk_.resize(std::max(sectors, disk_.sectors()));
 	reload_origin(sectors);
@@ -568,14 +681,14 @@ void Machine::begin_merge(Random &random, const SnapHandle &snap)
 		if (!lost && !power_lost_)
 			error = origin_.load(TargetType::merge, sectors_, snap->words(snap->chunk));
 		if (!lost && !power_lost_) {
-			require(!error, "loading the merge of " + snap->name() + ": " +
-						origin_.error_text());
+			require(!error || excused(snap), "loading the merge of " + snap->name() +
+								 ": " + origin_.error_text());
 			std::erase(snaps_, snap);
 			merging_ = snap;
 			history_ = snap->view;
 		}
 		error = origin_.resume();
-		require(!error || power_lost_, "resuming the merge of " + snap->name());
+		require(!error || excused(snap), "resuming the merge of " + snap->name());
 		if (lost)
 			snap->mapped.resume();
 		else
@@ -642,7 +755,7 @@ void Machine::stop_merge()
 					      snap->words(snap->chunk));
 		if (!error)
 			error = origin_.load(TargetType::origin, sectors_, "disk");
-		require(!error || power_lost_,
+		require(!error || excused(snap),
 			"loading what comes after a merge: " + snap->mapped.error_text() +
 				origin_.error_text());
 		error = snap->mapped.resume();
@@ -650,6 +763,8 @@ void Machine::stop_merge()
 			require(!error, "taking a merge over");
 			snap->view = history_;
 			history_ = disk_history(sectors_);
+			snap->has.assign((sectors_ + snap->chunk - 1) / snap->chunk, false);
+			snap->since = now_;
 			/* The COW chunks of what was merged are free only after the next load. */
 			snap->may_fail = true;
 			merging_ = nullptr;
@@ -670,6 +785,7 @@ void Machine::resize_cow(Random &random, const SnapHandle &snap)
 	} else if (!snap->cut) {
 		sectors += random.below(3 * snap->chunk);
 	}
+	sectors = rounded_up(sectors, snap->cow->options().block_sectors);
 	note("resize", snap, 0, sectors);
 	snap->cow->resize(sectors);
 }
@@ -696,6 +812,113 @@ void Machine::break_disk(Random &random)
 	disk_may_fail_ = true;
 }
 
+void Machine::vanish_cow(const SnapHandle &snap)
+{
+	note("vanishes", snap);
+	snap->cow->vanish();
+	snap->may_fail = true;
+}
+
+void Machine::hang_cow(const SnapHandle &snap)
+{
+	note("hangs", snap);
+	snap->cow->hang();
+}
+
+void Machine::vanish_disk()
+{
+	note("vanishes", nullptr);
+	disk_.vanish();
+	disk_may_fail_ = true;
+	for (const SnapHandle &snap : snaps_)
+		snap->may_fail = true;
+	if (merging_)
+		merging_->may_fail = true;
+}
+
+void Machine::wake_up()
+{
+	for (const auto &device : world_.devices())
+		if (device->hung())
+			device->wake_up();
+}
+
+bool Machine::any_hangs() const
+{
+	return std::any_of(world_.devices().begin(), world_.devices().end(),
+			   [](const auto &device) { return device->hung(); });
+}
+
+bool Machine::needs_what_hangs(const Asked &asked) const
+{
+	if (asked.snap)
+		return asked.snap->cow->hung();
+	if (asked.request->op != DMSNAP_BIO_WRITE)
+		return false;
+	uint64_t begin = asked.request->sector, end = begin + asked.request->sectors;
+	return std::any_of(snaps_.begin(), snaps_.end(), [&](const SnapHandle &snap) {
+		for (uint64_t at = begin; at < std::min(end, snap->sectors); at++)
+			if (snap->cow->hung() && !snap->has[at / snap->chunk])
+				return true;
+		return false;
+	});
+}
+
+/*
+ * What merges may need the copies of all others before it can go on.  A snapshot that
+ * stalls ends that itself in less time.
+ */
+void Machine::look_around()
+{
+	constexpr uint64_t long_enough_ns = 100'000'000'000;
+	if (!any_hangs() || merging_ || origin_busy_)
+		return;
+	note("--- what hangs goes on to");
+	bool answered = false;
+	world_.spawn("status", [this, &answered, snaps = snaps_] {
+		for (const SnapHandle &snap : snaps) {
+			snap->mapped.status();
+			snap->mapped.table();
+		}
+		answered = true;
+	});
+	turn_for(long_enough_ns);
+	poll();
+	if (!power_fails_now()) {
+		require(answered, "status and table wait for a device that hangs");
+		bool origin_waits = false;
+		for (const Asked &asked : asked_) {
+			bool needs = needs_what_hangs(asked);
+			origin_waits = origin_waits || (needs && !asked.snap);
+			require(needs || asked.request->done,
+				text("%s: operation %d at %llu+%llu waits for a device that it does not need",
+				     name_of(asked.snap), asked.request->op,
+				     static_cast<unsigned long long>(asked.request->sector),
+				     static_cast<unsigned long long>(asked.request->sectors)));
+		}
+		for (const Change &change : changes_)
+			require((change.origin && origin_waits) ||
+					(change.snap && change.snap->cow->hung()),
+				"\"" + change.name + "\" of " + name_of(change.snap) +
+					" waits for a device that it does not need");
+		for (const SnapHandle &snap : snaps_)
+			require(!snap->messages || snap->cow->hung(),
+				"a message to " + snap->name() +
+					" waits for a device that it does not need");
+	}
+	/* It refers to what is here. */
+	turn([&answered] { return answered; });
+}
+
+void Machine::note_copied(const Asked &asked)
+{
+	uint64_t begin = asked.request->sector, end = begin + asked.request->sectors;
+	for (const SnapHandle &snap : snaps_)
+		if (snap->since < asked.begin)
+			for (uint64_t at = begin; at < std::min(end, snap->sectors); at++)
+				snap->has[at / snap->chunk] = true;
+}
+
 void Machine::shorten_memory(Random &random)
 {
 	Memory &memory = Memory::instance();
@@ -714,6 +937,7 @@ void Machine::mend()
 	if (merging_)
 		merging_->cow->clear_faults();
 	Memory::instance().fail_nothing();
+	wake_up();
 }
 
 void Machine::note(const char *what, const SnapHandle &snap, uint64_t sector, uint64_t sectors,

@@ -89,6 +89,11 @@ private:
 		bool cut = false;
 		/* A process works on it. */
 		bool busy = false;
+		/* Messages that have no answer yet. */
+		unsigned int messages = 0;
+		/* By its chunks: an origin write there has ended since it was made, so it has them. */
+		std::vector<bool> has{};
+		History::Tick since = 0;
 		/* At the crash: it said so; an event had said so. */
 		bool was_invalid = false;
 		bool was_marked = false;
@@ -108,6 +113,15 @@ private:
 		History::Tick begin;
 		/* What the origin's table merged when it was asked. */
 		SnapHandle merging{};
+		/* Its table had said that it is lost, and acknowledged writes with it. */
+		bool lost = false;
+	};
+	/* A process that changes tables; see change(). */
+	struct Change {
+		std::string name;
+		bool origin;
+		SnapHandle snap;
+		uint64_t number;
 	};
 
 	/* One possible outcome of a crash: what each device is left with. */
@@ -116,8 +130,18 @@ private:
 	/* --- machine.cpp: the world and its steps. --- */
 
 	void do_step(const Step &step);
-	user::Device &add_device(const std::string &name, uint64_t sectors);
-	/* Turns the crank until @done, or the power is to fail; false: it is, or nothing is left. */
+	user::Device &add_device(const std::string &name, uint64_t sectors, unsigned int block);
+	/* Logical blocks, in sectors; of the disk, of a new COW device. */
+	unsigned int choose_block(bool cow);
+	/* The origin ends with whole blocks of all devices, or of the disk alone. */
+	unsigned int end_unit() const
+	{
+		return plan_.trouble & large_blocks && !(plan_.trouble & odd_blocks) ? 8
+										     : disk_block_;
+	}
+	/* Of what its user may ask for: nullptr, the origin. */
+	unsigned int unit_of(const SnapHandle &snap) const;
+	/* Wakes all that hangs, and turns the crank until @done, or the power is to fail; false: it is, or nothing is left. */
 	bool turn(const std::function<bool()> &done);
 	void turn_for(uint64_t ns);
 	/* Until everything asked for has ended and no process is busy. */
@@ -137,6 +161,13 @@ private:
 	 */
 	void change(const char *name, bool origin, const SnapHandle &snap,
 		    std::function<void()> body);
+
+	/* Nothing is promised to who changes tables over devices that are gone or cut. */
+	bool excused(const SnapHandle &snap) const
+	{
+		return power_lost_ || disk_.vanished() ||
+		       (snap && (snap->cut || snap->cow->vanished()));
+	}
 
 	/* Many are the exception: they make a run long. */
 	size_t snapshots_max() const { return plan_.seed % 16 == 5 ? 16 : 4; }
@@ -163,6 +194,17 @@ private:
 	void resize_cow(user::Random &random, const SnapHandle &snap);
 	void break_cow(user::Random &random, const SnapHandle &snap);
 	void break_disk(user::Random &random);
+	/* The power cut that follows brings them back. */
+	void vanish_cow(const SnapHandle &snap);
+	void vanish_disk();
+	void hang_cow(const SnapHandle &snap);
+	void wake_up();
+	bool any_hangs() const;
+	/* A long time passes, and all ends that does not need what hangs. */
+	void look_around();
+	bool needs_what_hangs(const Asked &asked) const;
+	/* An origin write has ended: who has its chunks for sure. */
+	void note_copied(const Asked &asked);
 	void shorten_memory(user::Random &random);
 	void mend();
 	SnapHandle any_snap(user::Random &random);
@@ -236,7 +278,11 @@ private:
 	user::Random random_;
 	user::World world_;
 	user::Core core_;
-	/* Sectors; most snapshots have chunks of that size. */
+	/* For what was added when the seeds had their runs already. */
+	user::Random more_random_;
+	/* Sectors. */
+	unsigned int disk_block_;
+	/* Most snapshots have chunks of that size. */
 	unsigned int chunk_;
 	uint64_t sectors_;
 	user::Device &disk_;
@@ -247,6 +293,8 @@ private:
 	/* The origin's table merges this one. */
 	SnapHandle merging_;
 	std::vector<Asked> asked_;
+	std::vector<Change> changes_;
+	uint64_t next_change_ = 0;
 	unsigned int cows_ = 0;
 	Stamp stamps_ = 1;
 	History::Tick now_ = 1;

@@ -54,14 +54,33 @@ constexpr Kind kinds[action_count] = {
 	[static_cast<int>(Action::crash_soon)] = {"crash soon", 10, 10, 0},
 	[static_cast<int>(Action::crash_in_commit)] = {"crash in commit", 4, 4, 0},
 	[static_cast<int>(Action::message)] = {"message", 3, 3, 0},
+	[static_cast<int>(Action::vanish_cow)] = {"COW device vanishes", 1, 1, vanishing_cow},
+	[static_cast<int>(Action::vanish_disk)] = {"disk vanishes", 1, 1, vanishing_disk},
+	[static_cast<int>(Action::hang_cow)] = {"COW device hangs", 3, 3, hanging | isolation},
+	[static_cast<int>(Action::wake_cow)] = {"COW devices wake up", 2, 2, hanging | isolation},
+	[static_cast<int>(Action::look_around)] = {"look around", 4, 4, isolation},
 };
 
 constexpr struct {
 	const char *name;
 	Trouble bit;
 } troubles[] = {
-	{"small-cow", small_cow},     {"short-memory", short_memory}, {"cow-faults", cow_faults},
-	{"disk-faults", disk_faults}, {"resizes", resizes},	      {"teardown", teardown},
+	{"small-cow", small_cow},
+	{"short-memory", short_memory},
+	{"cow-faults", cow_faults},
+	{"disk-faults", disk_faults},
+	{"resizes", resizes},
+	{"teardown", teardown},
+	{"vanishing-cow", vanishing_cow},
+	{"vanishing-disk", vanishing_disk},
+	{"hanging", hanging},
+	{"isolation", isolation},
+	{"few-tags", few_tags},
+	{"large-blocks", large_blocks},
+	{"odd-blocks", odd_blocks},
+	{"poor-devices", poor_devices},
+	{"strict-flush", strict_flush},
+	{"overlaps", overlaps},
 };
 
 unsigned int trouble_of(Random &random)

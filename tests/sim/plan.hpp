@@ -45,8 +45,13 @@ enum class Action : uint8_t {
 	crash_soon,
 	crash_in_commit,
 	message,
+	vanish_cow,
+	vanish_disk,
+	hang_cow,
+	wake_cow,
+	look_around,
 };
-constexpr unsigned int action_count = static_cast<unsigned int>(Action::message) + 1;
+constexpr unsigned int action_count = static_cast<unsigned int>(Action::look_around) + 1;
 const char *to_text(Action action);
 
 struct Step {
@@ -65,6 +70,24 @@ enum Trouble : unsigned int {
 	resizes = 1u << 4,
 	/* A device that is closed with I/O of its opener's in flight is a failure. */
 	teardown = 1u << 5,
+	/* They are pulled out, and there again after the next power cut. */
+	vanishing_cow = 1u << 6,
+	vanishing_disk = 1u << 7,
+	/* COW devices hang, and come back or not. */
+	hanging = 1u << 8,
+	/* While one does, nothing waits that does not need it. */
+	isolation = 1u << 9,
+	/* Devices take some I/Os at a time only, and who submits another sleeps. */
+	few_tags = 1u << 10,
+	/* Logical blocks of 4 KiB; of more, or an origin that does not end with such a block. */
+	large_blocks = 1u << 11,
+	odd_blocks = 1u << 12,
+	/* Devices that are slow for long I/O, or do without WRITE ZEROES and DISCARD. */
+	poor_devices = 1u << 13,
+	/* Once an acknowledged write is lost, no flush ends well. */
+	strict_flush = 1u << 14,
+	/* Messages come while a store changes hands. */
+	overlaps = 1u << 15,
 };
 /* The core is not up to the others yet; they are in runs that ask for them only. */
 constexpr unsigned int default_trouble = small_cow | short_memory | cow_faults | disk_faults |

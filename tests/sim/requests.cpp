@@ -33,7 +33,10 @@ void Machine::choose_range(Random &random, const SnapHandle &snap, uint64_t &sec
 	default:
 		sectors = 1 + random.below(16);
 	}
-	sectors = std::min(sectors, size - sector);
+	unsigned int unit = unit_of(snap);
+	uint64_t end = sector + std::min(sectors, size - sector);
+	sector -= sector % unit;
+	sectors = (end - sector + unit - 1) / unit * unit;
 }
 
 void Machine::write(Random &random, const SnapHandle &snap)
@@ -67,7 +70,8 @@ void Machine::flush(const SnapHandle &snap)
 {
 	now_++;
 	note("flush", snap);
-	asked_.push_back({mapped_of(snap).start_flush(), snap, 0, now_, merging_});
+	bool lost = snap && snap->mapped.known_invalid() && snap->view.any_undurable();
+	asked_.push_back({mapped_of(snap).start_flush(), snap, 0, now_, merging_, lost});
 }
 
 /* What it does is nobody's promise: from now on zeros may be there. */
@@ -135,11 +139,18 @@ void Machine::ended(const Asked &asked)
 			check_read(asked);
 		break;
 	case DMSNAP_BIO_WRITE:
+		if (!asked.snap && !request.error)
+			note_copied(asked);
 		history.end(asked.stamp, request.sector, request.sectors, now_, !request.error,
 			    !request.error && request.fua);
 		break;
 	case DMSNAP_BIO_FLUSH:
-		if (!request.error && !(asked.snap && asked.snap->invalid()))
+		if (plan_.trouble & strict_flush)
+			require(!asked.lost || request.error,
+				std::string(name_of(asked.snap)) +
+					": a flush ends well, and what was written is lost");
+		if (!request.error &&
+		    (plan_.trouble & strict_flush || !(asked.snap && asked.snap->invalid())))
 			history.flushed(asked.begin);
 		break;
 	default:

@@ -109,6 +109,16 @@ public:
 					write.durable = true;
 	}
 
+	/* Is there a write that was answered, and no flush since? */
+	bool any_undurable() const
+	{
+		return std::any_of(sectors_.begin(), sectors_.end(), [](const auto &writes) {
+			return std::any_of(writes.begin(), writes.end(), [](const Write &write) {
+				return write.ended && write.certain && !write.durable;
+			});
+		});
+	}
+
 	/* May a read that was asked for at @begin, and has ended, have found this? */
 	bool may_read(uint64_t sector, Stamp stamp, Tick begin) const
 	{

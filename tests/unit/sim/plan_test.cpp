@@ -24,10 +24,25 @@ TEST(Plan, has_every_action_somewhere)
 {
 	std::vector<bool> seen(action_count);
 	for (uint64_t seed = 0; seed < 100; seed++)
-		for (const Step &step : plan_of(seed).steps)
+		for (const Step &step : plan_of(seed, ~0u).steps)
 			seen[static_cast<unsigned int>(step.action)] = true;
 	for (unsigned int i = 0; i < action_count; i++)
 		EXPECT_TRUE(seen[i]) << to_text(static_cast<Action>(i));
+}
+
+TEST(Plan, has_the_troubles_that_are_asked_for_beside_its_own)
+{
+	unsigned int trouble = 0;
+	ASSERT_TRUE(parse_trouble("teardown,hanging", trouble));
+	EXPECT_EQ(trouble, teardown | hanging);
+	EXPECT_EQ(trouble_names(trouble), "teardown,hanging");
+	EXPECT_FALSE(parse_trouble("hanging,nothing", trouble));
+	unsigned int own = 0;
+	for (uint64_t seed = 0; seed < 100; seed++) {
+		own |= plan_of(seed).trouble;
+		EXPECT_EQ(plan_of(seed, trouble).trouble, plan_of(seed).trouble | trouble);
+	}
+	EXPECT_EQ(own, default_trouble);
 }
 
 TEST(Plan, comes_from_any_bytes)
