@@ -56,6 +56,12 @@ public:
 		return chunk == header_chunk || (chunk.value - 1) % stride() == 0;
 	}
 
+	/* How many of the first @chunks chunks of a device may hold data. */
+	constexpr uint64_t data_chunks_in(uint64_t chunks) const
+	{
+		return chunks == 0 ? 0 : chunks - 1 - areas_in(chunks);
+	}
+
 	/* The area that @chunk is, or the last one in front of it; not for the header. */
 	constexpr uint64_t area_of(NewChunk chunk) const
 	{

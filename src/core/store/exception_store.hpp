@@ -62,7 +62,7 @@ public:
 	/*
 	 * Takes up to @wanted (> 0) free chunks that lie together; fewer when the
 	 * free stretch ends.  They are never handed out again.
-	 * Errors: cow_device_full.
+	 * Errors: cow_device_full, cow_device_cut_off.
 	 * Context: any; allocation lock.
 	 */
 	virtual Result<NewChunks> prepare(uint64_t wanted) = 0;
@@ -84,6 +84,15 @@ public:
 
 	/* Context: any; allocation lock. */
 	virtual StoreUsage usage() const = 0;
+
+	/* What prepare() can still hand out, in all.  Context: any; allocation lock. */
+	virtual uint64_t free_chunks() const = 0;
+
+	/*
+	 * Has the COW device lost chunks that are in use?  It was made shorter, or is
+	 * gone: then it has no length.  Context: any; allocation lock.
+	 */
+	virtual bool cut_off() const = 0;
 
 	/*
 	 * Sleeps until nothing is in flight that was begun ahead of time.  Nobody

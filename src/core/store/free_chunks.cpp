@@ -60,6 +60,8 @@ Status FreeChunks::use_out_of_order(NewChunk chunk)
 		return fail(Error::new_chunk_is_metadata);
 	if (chunk > next_free_) {
 		DMSNAP_CHECK(add_hole(next_free_, chunk));
+		in_holes_ += geometry_.data_chunks_in(chunk.value) -
+			     geometry_.data_chunks_in(next_free_.value);
 		set_next_free(chunk + 1);
 		return {};
 	}
@@ -67,6 +69,7 @@ Status FreeChunks::use_out_of_order(NewChunk chunk)
 	if (!hole || chunk >= hole->end)
 		return fail(Error::new_chunk_duplicate);
 
+	in_holes_--;
 	if (chunk > hole->begin) {
 		NewChunk end = hole->end;
 		hole->end = chunk;
@@ -91,11 +94,21 @@ NewChunks FreeChunks::take(uint64_t wanted, NewChunk end)
 
 	uint64_t left = stretch_end - begin;
 	NewChunks taken{begin, wanted < left ? wanted : left};
-	if (hole)
+	if (hole) {
+		in_holes_ -= taken.count;
 		shrink(*hole, taken.begin + taken.count);
-	else
+	} else {
 		set_next_free(taken.begin + taken.count);
+	}
 	return taken;
+}
+
+uint64_t FreeChunks::count(NewChunk end) const
+{
+	if (end <= next_free_)
+		return in_holes_;
+	return in_holes_ + geometry_.data_chunks_in(end.value) -
+	       geometry_.data_chunks_in(next_free_.value);
 }
 
 } // namespace dmsnap

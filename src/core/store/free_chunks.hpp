@@ -51,6 +51,9 @@ public:
 	 */
 	NewChunks take(uint64_t wanted, NewChunk end);
 
+	/* How many take() has for @end. */
+	uint64_t count(NewChunk end) const;
+
 	/* Never a metadata chunk. */
 	NewChunk next_free() const { return next_free_; }
 
@@ -82,6 +85,8 @@ private:
 	/* The first metadata chunk behind it. */
 	NewChunk metadata_;
 	OrderedTree<Hole, &Hole::link, begin_of> holes_;
+	/* Data chunks in them. */
+	uint64_t in_holes_ = 0;
 };
 
 } // namespace dmsnap

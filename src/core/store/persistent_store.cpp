@@ -331,12 +331,11 @@ Result<NewChunks> PersistentStore::prepare(uint64_t wanted)
 
 	if (!area_exists(area + 1))
 		slots--;
-	if (slots == 0)
-		return fail(Error::cow_device_full);
-
-	NewChunks taken = free_chunks_->take(wanted < slots ? wanted : slots, {device_chunks()});
+	NewChunks taken;
+	if (slots > 0)
+		taken = free_chunks_->take(wanted < slots ? wanted : slots, {device_chunks()});
 	if (taken.count == 0)
-		return fail(Error::cow_device_full);
+		return fail(cut_off() ? Error::cow_device_cut_off : Error::cow_device_full);
 	entries_prepared_ += taken.count;
 	merged_end_ = {};
 	return taken;
@@ -350,6 +349,27 @@ StoreUsage PersistentStore::usage() const
 		.total_sectors = dmsnap_port_device_sectors(cow_),
 		/* The areas up to the current one, and the header. */
 		.metadata_sectors = chunk_size.first_sector(area_.load_relaxed() + 2)};
+}
+
+uint64_t PersistentStore::free_chunks() const
+{
+	uint64_t chunks = device_chunks();
+	/* As prepare() says: the last slot of the last area stays empty. */
+	uint64_t slots = geometry_.areas_in(chunks) * geometry_.exceptions_per_area();
+	if (slots <= entries_prepared_)
+		return 0;
+	uint64_t entries = slots - 1 - entries_prepared_;
+	uint64_t free = free_chunks_->count({chunks});
+	return free < entries ? free : entries;
+}
+
+/* next_free() may be behind a metadata chunk that is not there yet. */
+bool PersistentStore::cut_off() const
+{
+	NewChunk last = free_chunks_->next_free() - 1;
+	if (geometry_.is_metadata(last) && last > geometry_.area_chunk(0))
+		last = last - 1;
+	return device_chunks() <= last.value;
 }
 
 void PersistentStore::commit(CommitBatch &batch)

@@ -98,6 +98,8 @@ public:
 	void commit(CommitBatch &batch) override;
 	void mark_invalid(InvalidMark &mark) override;
 	StoreUsage usage() const override;
+	uint64_t free_chunks() const override;
+	bool cut_off() const override;
 	void set_device(dmsnap_device *cow) override { cow_ = cow; }
 
 	void quiesce() override;

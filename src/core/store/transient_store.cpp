@@ -5,12 +5,10 @@ namespace dmsnap {
 
 Result<NewChunks> TransientStore::prepare(uint64_t wanted)
 {
-	/* Asked each time: the device may have grown. */
-	uint64_t chunks = dmsnap_port_device_sectors(cow_) >> chunk_size_.shift();
-	if (next_free_.value >= chunks)
-		return fail(Error::cow_device_full);
+	uint64_t left = free_chunks();
+	if (left == 0)
+		return fail(cut_off() ? Error::cow_device_cut_off : Error::cow_device_full);
 
-	uint64_t left = chunks - next_free_.value;
 	NewChunks taken{next_free_, wanted < left ? wanted : left};
 	next_free_ = next_free_ + taken.count;
 	return taken;
@@ -33,6 +31,17 @@ StoreUsage TransientStore::usage() const
 	return {.allocated_sectors = chunk_size_.first_sector(next_free_.value),
 		.total_sectors = dmsnap_port_device_sectors(cow_),
 		.metadata_sectors = 0};
+}
+
+uint64_t TransientStore::free_chunks() const
+{
+	uint64_t chunks = device_chunks();
+	return next_free_.value < chunks ? chunks - next_free_.value : 0;
+}
+
+bool TransientStore::cut_off() const
+{
+	return device_chunks() < next_free_.value;
 }
 
 } // namespace dmsnap

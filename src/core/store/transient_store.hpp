@@ -22,10 +22,18 @@ public:
 	void commit(CommitBatch &batch) override;
 	void mark_invalid(InvalidMark &mark) override;
 	StoreUsage usage() const override;
+	uint64_t free_chunks() const override;
+	bool cut_off() const override;
 	void quiesce() override {}
 	void set_device(dmsnap_device *cow) override { cow_ = cow; }
 
 private:
+	/* Asked each time: the device may have grown. */
+	uint64_t device_chunks() const
+	{
+		return dmsnap_port_device_sectors(cow_) >> chunk_size_.shift();
+	}
+
 	dmsnap_device *cow_;
 	ChunkSize chunk_size_;
 	NewChunk next_free_;

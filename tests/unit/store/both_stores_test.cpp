@@ -181,6 +181,24 @@ TEST_P(BothStores, tell_a_usage_that_grows_with_what_was_handed_out)
 	EXPECT_EQ(rig.either().usage().total_sectors, 5000u);
 }
 
+TEST_P(BothStores, count_their_free_chunks_down)
+{
+	EitherRig rig(GetParam(), 8, 100);
+	uint64_t left = rig.either().free_chunks();
+	EXPECT_EQ(left, rig.capacity(100));
+	while (auto taken = rig.either().prepare(9)) {
+		left -= taken->count;
+		EXPECT_EQ(rig.either().free_chunks(), left);
+	}
+	EXPECT_EQ(left, 0u);
+	EXPECT_FALSE(rig.either().cut_off());
+	rig.device.resize(120 * 8);
+	EXPECT_EQ(rig.either().free_chunks(), 20u);
+	rig.device.resize(99 * 8);
+	EXPECT_TRUE(rig.either().cut_off());
+	EXPECT_EQ(rig.either().free_chunks(), 0u);
+}
+
 TEST_P(BothStores, are_quiet_when_nothing_was_begun)
 {
 	EitherRig rig(GetParam(), 8, 600);
@@ -237,8 +255,9 @@ TEST(TransientStore, ignores_a_chunk_that_the_device_holds_only_in_part)
 	ASSERT_TRUE(grown);
 	EXPECT_EQ(grown->begin.value, 10u);
 	EXPECT_EQ(grown->count, 1u);
+	EXPECT_EQ(rig.either().prepare(1).error(), Error::cow_device_full);
 	rig.device.resize(16);
-	EXPECT_FALSE(rig.either().prepare(1));
+	EXPECT_EQ(rig.either().prepare(1).error(), Error::cow_device_cut_off);
 }
 
 TEST(TransientStore, never_touches_the_device)

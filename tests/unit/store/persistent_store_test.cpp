@@ -581,6 +581,56 @@ TEST(PersistentStore, a_store_that_was_taken_over_works_through_the_new_device)
 	EXPECT_EQ(rig.loaded.entries.size(), 303u);
 }
 
+/* Over two areas, with chunks free below others in use, and while it is used up. */
+TEST(PersistentStore, free_chunks_are_as_many_as_can_be_prepared)
+{
+	constexpr uint64_t chunk = 8;
+	Layout layout{chunk};
+	for (uint64_t device_chunks : {2, 3, 257, 258, 259, 260, 300, 515, 516, 517}) {
+		SCOPED_TRACE(device_chunks);
+		StoreRig rig({.sectors = device_chunks * chunk + 5});
+		put_header(rig.device, chunk);
+		uint64_t exception = 0;
+		/* Holes: in front of these, and between them, one over a metadata chunk. */
+		for (uint64_t at : {20, 21, 30, 254, 270, 280})
+			if (at < device_chunks)
+				put_entry(rig.device, layout, exception++, {at, at});
+		rig.open(chunk);
+		uint64_t before = rig.store->free_chunks();
+		uint64_t left = before;
+		while (auto taken = rig.store->prepare(7)) {
+			left -= taken->count;
+			EXPECT_EQ(rig.store->free_chunks(), left);
+		}
+		EXPECT_EQ(left, 0u);
+		EXPECT_EQ(before, layout.capacity(device_chunks) - exception);
+		EXPECT_FALSE(rig.store->cut_off());
+	}
+}
+
+TEST(PersistentStore, a_device_that_ends_in_front_of_a_chunk_in_use_is_cut_off)
+{
+	StoreRig rig({.sectors = 8 * 600});
+	rig.open(8);
+	EXPECT_FALSE(rig.store->cut_off());
+	rig.device.resize(2 * 8 - 1);
+	EXPECT_TRUE(rig.store->cut_off());
+	rig.device.resize(2 * 8);
+	EXPECT_FALSE(rig.store->cut_off());
+	rig.device.resize(300 * 8);
+	/* To the last chunk in front of area 1; the next free one is behind that. */
+	ASSERT_TRUE(rig.store->prepare(256));
+	rig.device.resize(258 * 8);
+	EXPECT_FALSE(rig.store->cut_off());
+	EXPECT_EQ(rig.store->prepare(1).error(), Error::cow_device_full);
+	rig.device.resize(258 * 8 - 1);
+	EXPECT_TRUE(rig.store->cut_off());
+	EXPECT_EQ(rig.store->prepare(1).error(), Error::cow_device_cut_off);
+	EXPECT_EQ(rig.store->free_chunks(), 0u);
+	rig.device.resize(0);
+	EXPECT_EQ(rig.store->prepare(1).error(), Error::cow_device_cut_off);
+}
+
 TEST(PersistentStore, holes_are_found_at_load_and_handed_out_first)
 {
 	Layout layout{8};
