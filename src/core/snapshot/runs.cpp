@@ -183,9 +183,18 @@ Result<NewChunks> Snapshot::take_chunks(uint64_t wanted)
 	if (allowed == 0)
 		return dmsnap::fail(Error::cow_device_full);
 	auto taken = store_->prepare(wanted < allowed ? wanted : allowed);
+	if (!taken && taken.error() == Error::cow_device_cut_off)
+		cut_off();
 	if (knobs_.low_water)
 		look_at_low_water();
 	return taken;
+}
+
+void Snapshot::cut_off()
+{
+	if (healthy())
+		dmsnap_port_log(DMSNAP_LOG_ERROR, "%s", to_text(Error::cow_device_cut_off));
+	fail_locked(Failure::io);
 }
 
 /* An event when the mark is passed, once until less is in use again. */
@@ -380,7 +389,7 @@ void Snapshot::run_lost(PendingRun &run)
  */
 void Snapshot::overflow()
 {
-	if (!store_args_.overflow) {
+	if (!store_args_.overflow || !healthy()) {
 		fail_locked(Failure::no_space);
 		return;
 	}

@@ -151,6 +151,8 @@ public:
 	/* Takes no lock / needs the lock. */
 	void fail(Failure failure);
 	void fail_locked(Failure failure);
+	/* The COW device has lost chunks in use.  lock. */
+	void cut_off();
 
 	/* Something refers to the snapshot that dm does not know of.  lock. */
 	void hold() { users_++; }

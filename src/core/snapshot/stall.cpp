@@ -34,34 +34,27 @@ bool Stall::applies() const
 
 uint64_t Stall::allowance()
 {
+	const ExceptionStore &store = snapshot_.store();
 	if (active_)
 		return 0;
-	if (!snapshot_.stalls_on_full())
+	/* Of a device that has lost chunks the store says so. */
+	if (!snapshot_.stalls_on_full() || store.cut_off())
 		return UINT64_MAX;
 
-	StoreUsage usage = snapshot_.store().usage();
-	uint64_t reserve = usage.total_sectors / 16;
+	uint64_t reserve = store.usage().total_sectors / 16;
 	reserve = reserve < reserve_sectors_max ? reserve : reserve_sectors_max;
-	uint64_t end = usage.total_sectors - reserve;
-	/*
-	 * Not as soon as there seems to be room: when a merge has stopped, its chunks count
-	 * as free, and can be taken again only when the store is loaded anew.
-	 */
-	if (chunks_to(end, usage) > 0 && usage.total_sectors > total_sectors_)
+	uint64_t chunks = snapshot_.chunk_size().chunks_for(reserve);
+	uint64_t free = store.free_chunks();
+	/* Chunks come back only when the store is loaded anew: the device has grown. */
+	if (free > chunks)
 		over_ = false;
 	if (!suspending())
 		suspend_since_ns_ = 0;
-	if (applies())
-		return chunks_to(end, usage);
-	return suspend_is_paced() ? chunks_to(paced_end(end, usage), usage) : UINT64_MAX;
-}
-
-/* That may be taken with the COW device in use up to @end. */
-uint64_t Stall::chunks_to(uint64_t end, const StoreUsage &usage) const
-{
-	return usage.allocated_sectors < end
-		       ? snapshot_.chunk_size().chunk_of(end - usage.allocated_sectors)
-		       : 0;
+	if (suspend_is_paced())
+		chunks = kept_of(free < chunks ? free : chunks);
+	else if (!applies())
+		return UINT64_MAX;
+	return free > chunks ? free - chunks : 0;
 }
 
 bool Stall::suspend_is_paced() const
@@ -70,19 +63,17 @@ bool Stall::suspend_is_paced() const
 	       (!suspend_since_ns_ || dmsnap_port_now_ns() - suspend_since_ns_ < pace_ns);
 }
 
-/* So far the COW device may be in use by now; @end is where the reserve begins. */
-uint64_t Stall::paced_end(uint64_t end, const StoreUsage &usage)
+/* So many are not to be taken yet; @chunks are there for the suspend, if it begins now. */
+uint64_t Stall::kept_of(uint64_t chunks)
 {
 	uint64_t now_ns = dmsnap_port_now_ns();
 
 	if (!suspend_since_ns_) {
 		suspend_since_ns_ = now_ns;
-		suspend_begin_ = usage.allocated_sectors > end ? usage.allocated_sectors : end;
+		suspend_chunks_ = chunks;
 	}
-	if (usage.total_sectors <= suspend_begin_)
-		return usage.total_sectors;
-	uint64_t left = usage.total_sectors - suspend_begin_;
-	return suspend_begin_ + left * ((now_ns - suspend_since_ns_) / 1000) / (pace_ns / 1000);
+	uint64_t passed_us = (now_ns - suspend_since_ns_) / 1000;
+	return suspend_chunks_ - suspend_chunks_ * passed_us / (pace_ns / 1000);
 }
 
 bool Stall::begin()
@@ -134,6 +125,8 @@ void Stall::check()
 
 	if (!active_)
 		return;
+	if (snapshot_.store().cut_off())
+		snapshot_.cut_off();
 	if (paced_) {
 		release();
 		return;

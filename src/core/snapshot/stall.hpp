@@ -20,6 +20,9 @@
  * new bios for some time after it has told of the suspend, and whoever writes in a loop
  * must not use the reserve up meanwhile: it is handed out evenly over a second.
  *
+ * A device that has lost chunks in use, which one that is unplugged has, is not full: it
+ * has failed, and so has the snapshot.
+ *
  * Locking: the origin's lock for everything.
  */
 #pragma once
@@ -64,9 +67,8 @@ public:
 private:
 	bool suspending() const;
 	bool applies() const;
-	uint64_t chunks_to(uint64_t end, const StoreUsage &usage) const;
 	bool suspend_is_paced() const;
-	uint64_t paced_end(uint64_t end, const StoreUsage &usage);
+	uint64_t kept_of(uint64_t chunks);
 	void check();
 
 	Snapshot &snapshot_;
@@ -79,9 +81,9 @@ private:
 	/* When it began, and how large the device was then. */
 	uint64_t since_ns_ = 0;
 	uint64_t total_sectors_ = 0;
-	/* When the first write came during the suspend (0: there is none), and what was in use. */
+	/* When the first write came during the suspend (0: there is none), and its chunks. */
 	uint64_t suspend_since_ns_ = 0;
-	uint64_t suspend_begin_ = 0;
+	uint64_t suspend_chunks_ = 0;
 	Ios ios_;
 	MethodTask<Stall, &Stall::check> task_{*this};
 	Timer timer_;

@@ -304,6 +304,86 @@ TEST_F(StallTest, ends_when_the_snapshot_fails)
 	EXPECT_EQ(snap.mapped.status(), "Invalid");
 }
 
+/* Unplugged, a device has no length; one that was made shorter has lost chunks in use. */
+TEST_F(StallTest, a_device_that_has_lost_chunks_in_use_is_not_full_but_has_failed)
+{
+	bench_.world.no_space_timeout = 0;
+	uint64_t at = 0;
+	for (uint64_t left : {0ul, 8ul, cow_sectors / 2}) {
+		for (bool stalled : {false, true}) {
+			SCOPED_TRACE(left);
+			SCOPED_TRACE(stalled);
+			auto &snap = add();
+			/* Each time what no snapshot has. */
+			ASSERT_EQ(bench_.write(at, (room - !stalled) * 8), 0);
+			at += room * 8;
+			Mapped::Handle write;
+			if (stalled) {
+				write = one_more();
+				ASSERT_FALSE(done_in(write, seconds));
+			}
+			snap.cow.resize(left);
+			if (!stalled)
+				write = one_more();
+			EXPECT_TRUE(done_in(write, seconds));
+			EXPECT_EQ(write->error, 0);
+			EXPECT_EQ(snap.mapped.status(), "Invalid");
+			std::string stats;
+			ASSERT_EQ(snap.mapped.message({"stats"}, &stats), 0);
+			EXPECT_NE(stats.find("\ninvalid_reason an I/O error\n"), stats.npos);
+			snap.mapped.remove();
+		}
+	}
+}
+
+TEST_F(StallTest, a_device_that_is_gone_is_no_overflow)
+{
+	auto &snap = add("PO 8 1 stall_on_full");
+	ASSERT_EQ(bench_.write(snap, 0, 8), 0);
+	snap.cow.resize(0);
+	EXPECT_NE(bench_.write(snap, 2000, 8), 0);
+	bench_.world.settle();
+	EXPECT_EQ(snap.mapped.status(), "Invalid");
+	EXPECT_EQ(bench_.write(0, 4096), 0);
+}
+
+/* Of the device the origin's writes need no more than what is there. */
+TEST_F(StallTest, a_device_made_shorter_behind_all_in_use_goes_on)
+{
+	auto &snap = add();
+	ASSERT_EQ(bench_.write(0, 20 * 8), 0);
+	snap.cow.resize(32 * 8);
+	/* 30 chunks of data, a reserve of 2. */
+	ASSERT_EQ(bench_.write(20 * 8, 8 * 8), 0);
+	Mapped::Handle write = one_more();
+	EXPECT_FALSE(done_in(write, seconds));
+	snap.cow.resize(cow_sectors);
+	EXPECT_EQ(bench_.origin.wait(write), 0);
+	EXPECT_TRUE(bench_.right(snap));
+}
+
+TEST_F(StallTest, chunks_that_are_free_below_others_are_room)
+{
+	auto &snap = add();
+	ASSERT_EQ(bench_.write(0, 8), 0);
+	snap.mapped.remove();
+	/* As a crash leaves it: the one exception lies in the last but two of the chunks. */
+	snap.cow.poke(61 * 8, snap.cow.peek(2 * 8, 8));
+	std::vector<uint8_t> area = snap.cow.peek(8, 8);
+	ASSERT_EQ(area[8], 2);
+	area[8] = 61;
+	snap.cow.poke(8, area);
+	ASSERT_EQ(snap.mapped.create(TargetType::snapshot, bench_.sectors, snap.words), 0);
+	ASSERT_EQ(snap.mapped.status(), "496/512 16");
+
+	/* One chunk, and as many more as without it. */
+	ASSERT_EQ(bench_.write(8, (room - 1) * 8), 0);
+	Mapped::Handle write = one_more();
+	EXPECT_FALSE(done_in(write, 10 * seconds));
+	/* The reserve is still there. */
+	suspend_and_grow(snap, write);
+}
+
 TEST_F(StallTest, of_a_transient_store_is_refused)
 {
 	bench_.world.add_device({.name = "other", .sectors = cow_sectors});
