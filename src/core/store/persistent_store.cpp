@@ -347,8 +347,9 @@ StoreUsage PersistentStore::usage() const
 	NewChunk end = merged_end_.value ? merged_end_ : free_chunks_->next_free();
 	return {.allocated_sectors = chunk_size.first_sector(end.value),
 		.total_sectors = dmsnap_port_device_sectors(cow_),
-		/* The areas up to the current one, and the header. */
-		.metadata_sectors = chunk_size.first_sector(area_.load_relaxed() + 2)};
+		/* The areas up to the one of the next entry, recorded or not, and the header. */
+		.metadata_sectors = chunk_size.first_sector(
+			geometry_.area_of_exception(entries_prepared_) + 2)};
 }
 
 uint64_t PersistentStore::free_chunks() const

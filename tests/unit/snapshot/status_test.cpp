@@ -48,6 +48,25 @@ TEST(SnapshotStatus, counts_the_second_area)
 	EXPECT_TRUE(bench.right(snap));
 }
 
+/* What the user's data takes is the difference, whenever somebody asks. */
+TEST(SnapshotStatus, counts_the_areas_of_writes_that_are_not_recorded_yet)
+{
+	Bench bench(8192);
+	auto &snap = bench.add("P 8");
+	for (uint64_t n = 1; n <= 600; n++) {
+		/* Each chunk once, all over the place. */
+		ASSERT_EQ(bench.write(snap, n * 389 % 1024 * 8, 8), 0);
+		uint64_t allocated, metadata;
+		ASSERT_EQ(std::sscanf(snap.mapped.status().c_str(), "%lu/16384 %lu", &allocated,
+				      &metadata),
+			  2);
+		ASSERT_EQ(allocated - metadata, n * 8);
+	}
+	EXPECT_EQ(snap.mapped.status(), "4832/16384 32");
+	ASSERT_EQ(snap.mapped.flush(), 0);
+	EXPECT_EQ(snap.mapped.status(), "4832/16384 32");
+}
+
 TEST(SnapshotStatus, survives_a_reactivation)
 {
 	Bench bench;

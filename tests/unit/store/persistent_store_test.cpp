@@ -472,6 +472,18 @@ TEST(PersistentStore, usage_counts_header_areas_and_what_was_handed_out)
 	EXPECT_EQ(usage(), (Usage{259 * 8, 4803, 24}));
 }
 
+/* The example of the kernel's documentation; nothing is recorded yet. */
+TEST(PersistentStore, usage_counts_the_areas_that_chunks_handed_out_will_need)
+{
+	StoreRig rig({.sectors = 2097152});
+	rig.open(8);
+	for (int write = 0; write < 49542; write++)
+		ASSERT_TRUE(rig.store->prepare(1));
+	StoreUsage usage = rig.store->usage();
+	EXPECT_EQ(usage.allocated_sectors, 397896u);
+	EXPECT_EQ(usage.metadata_sectors, 1560u);
+}
+
 TEST(PersistentStore, the_invalid_mark_is_durable_when_it_is_told_of)
 {
 	Layout layout{8};
