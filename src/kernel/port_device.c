@@ -112,6 +112,11 @@ uint32_t dmsnap_port_device_block_sectors(const struct dmsnap_device *device)
 	return bdev_logical_block_size(device->dev->bdev) >> SECTOR_SHIFT;
 }
 
+bool dmsnap_port_device_write_protected(const struct dmsnap_device *device)
+{
+	return device->dev->mode & DMSNAP_OPEN_WRITE && bdev_read_only(device->dev->bdev);
+}
+
 void dmsnap_port_plug_begin(struct dmsnap_plug *plug)
 {
 	blk_start_plug((struct blk_plug *)plug->opaque);

@@ -221,7 +221,8 @@ bool Device::can_take(const Flight &flight) const
 {
 	uint32_t block = options_.block_sectors;
 	return flight.sector <= sectors() && flight.sectors <= sectors() - flight.sector &&
-	       flight.sector % block == 0 && flight.sectors % block == 0;
+	       flight.sector % block == 0 && flight.sectors % block == 0 &&
+	       !(options_.write_protected && writes(flight.io.op));
 }
 
 uint64_t Device::changed_sectors(const Flight &flight) const

@@ -76,6 +76,8 @@ struct DeviceOptions {
 	/* What it cannot do ends with -EOPNOTSUPP. */
 	bool zeroes = true;
 	bool discards = true;
+	/* It can be opened for writing all the same; writes fail. */
+	bool write_protected = false;
 };
 
 /* One I/O, to any device. */

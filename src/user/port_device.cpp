@@ -71,6 +71,11 @@ uint32_t dmsnap_port_device_block_sectors(const dmsnap_device *device)
 	return device->device->options().block_sectors;
 }
 
+bool dmsnap_port_device_write_protected(const dmsnap_device *device)
+{
+	return device->writable && device->device->options().write_protected;
+}
+
 namespace {
 
 void check_arguments(const dmsnap_device *device, dmsnap_io_op op, unsigned int flags,

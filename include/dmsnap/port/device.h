@@ -71,6 +71,13 @@ uint64_t dmsnap_port_device_sectors(const struct dmsnap_device *device);
 /** dmsnap_port_device_block_sectors() - logical block size, in sectors.  Context: Any. */
 uint32_t dmsnap_port_device_block_sectors(const struct dmsnap_device *device);
 
+/**
+ * dmsnap_port_device_write_protected() - was it opened for writing although it takes no
+ * writes?  Opening such a device succeeds.
+ * Context: Any.
+ */
+bool dmsnap_port_device_write_protected(const struct dmsnap_device *device);
+
 enum dmsnap_io_op {
 	DMSNAP_IO_READ,
 	DMSNAP_IO_WRITE,

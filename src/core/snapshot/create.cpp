@@ -67,9 +67,19 @@ int Snapshot::open_devices(char **argv, const char *&error)
 		return to_errno(Error::argument_count);
 	}
 	result = dmsnap_port_device_open(target_, cow_path, DMSNAP_DEVICE_TABLE, &cow_device_);
-	if (result)
+	if (result) {
 		error = "Cannot get COW device";
-	return result;
+		return result;
+	}
+	/*
+	 * What is lost there could not be marked, and the store would be valid at the
+	 * next activation.
+	 */
+	if (dmsnap_port_device_write_protected(cow_device_)) {
+		error = "COW device is write-protected";
+		return to_errno(Error::write_protected);
+	}
+	return 0;
 }
 
 /* The words; the store itself is opened when it is known that nobody else has it. */

@@ -67,6 +67,11 @@ uint32_t dmsnap_port_device_block_sectors(const dmsnap_device *device)
 	return device->device->block_sectors();
 }
 
+bool dmsnap_port_device_write_protected(const dmsnap_device *)
+{
+	return false;
+}
+
 namespace {
 
 void check_arguments(const dmsnap_device *device, dmsnap_io_op op, unsigned int flags,

@@ -2,6 +2,8 @@
 /*
  * Constructors: what they refuse, and what is left when they fail.
  */
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "unit/snapshot/bench.hpp"
@@ -194,6 +196,26 @@ TEST(SnapshotCreate, an_inactive_snapshot_costs_the_origin_nothing)
 	ASSERT_EQ(snapshot.load(TargetType::snapshot, 4096, "disk cow P 8"), 0);
 	EXPECT_EQ(bench.write(0, 8), 0);
 	EXPECT_EQ(bench.disk.counters().reads, 0u);
+}
+
+TEST(SnapshotCreate, over_a_write_protected_cow_device_only_a_read_only_table_loads)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(0, 64), 0);
+	snap.mapped.remove();
+	bench.world.add_device({.name = "locked", .sectors = 16384, .write_protected = true})
+		.load(snap.cow.content());
+
+	Mapped snapshot("snapshot");
+	const char *words = "disk locked P 8";
+	EXPECT_EQ(snapshot.load(TargetType::snapshot, 4096, words), -30);
+	EXPECT_EQ(snapshot.error_text(), "COW device is write-protected");
+	EXPECT_EQ(snapshot.load(TargetType::merge, 4096, words), -30);
+	ASSERT_EQ(snapshot.load(TargetType::snapshot, 4096, words, true), 0);
+	ASSERT_EQ(snapshot.resume(), 0);
+	EXPECT_TRUE(snap.frozen.matches_all(
+		[&](uint64_t sector, uint64_t count) { return snapshot.read(sector, count); }));
 }
 
 } // namespace
