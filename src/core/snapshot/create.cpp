@@ -100,6 +100,11 @@ int Snapshot::open_store(char **argv, const char *&error)
 		return to_errno(Error::argument_count);
 	}
 	store_args_ = *args;
+	if (store_args_.type == StoreType::persistent &&
+	    blocks.cow_sectors > PersistentStore::block_sectors_max) {
+		error = "COW device has logical blocks of more than 4 KiB";
+		return to_errno(Error::argument_count);
+	}
 	if (store_args_.chunk_sectors)
 		chunk_size_ = ChunkSize(store_args_.chunk_sectors);
 	if (features_.stall_on_full && store_args_.type != StoreType::persistent) {

@@ -11,7 +11,7 @@ namespace dmsnap {
 namespace {
 
 /* What is written at once where less changed; no logical block is longer. */
-constexpr uint32_t block_bytes_max = DMSNAP_PAGE_SIZE;
+constexpr uint32_t block_bytes_max = PersistentStore::block_sectors_max * sector_bytes;
 
 constexpr unsigned int durable_metadata = DMSNAP_IO_PREFLUSH | DMSNAP_IO_FUA | DMSNAP_IO_SYNC |
 					  DMSNAP_IO_META;

@@ -51,6 +51,12 @@ class ListTail;
 
 class PersistentStore final : public ExceptionStore {
 public:
+	/*
+	 * Longest logical block of a COW device.  What is written of a store, header and
+	 * list, is written in blocks of a page at most.
+	 */
+	static constexpr uint32_t block_sectors_max = DMSNAP_PAGE_SIZE / sector_bytes;
+
 	/* What a COW device holds. */
 	struct Content {
 		ChunkSize chunk_size;
@@ -75,6 +81,7 @@ public:
 	/*
 	 * Reads the store on @cow, or makes a new one where the device begins with
 	 * zeros.
+	 * @blocks: of the COW device at most block_sectors_max
 	 * @chunk_sectors: the size asked for, checked; 0 if none was
 	 * @worker: runs the store's tasks
 	 *

@@ -218,5 +218,18 @@ TEST(SnapshotCreate, over_a_write_protected_cow_device_only_a_read_only_table_lo
 		[&](uint64_t sector, uint64_t count) { return snapshot.read(sector, count); }));
 }
 
+TEST(SnapshotCreate, refuses_a_store_on_blocks_of_more_than_4_kib)
+{
+	Bench bench;
+	bench.world.add_device({.name = "cow", .sectors = 4096, .block_sectors = 32});
+	Mapped snapshot("snapshot");
+	EXPECT_EQ(snapshot.load(TargetType::snapshot, 4096, "disk cow P 64"), -22);
+	EXPECT_EQ(snapshot.error_text(), "COW device has logical blocks of more than 4 KiB");
+	/* Without a store only data goes there, by the chunk. */
+	ASSERT_EQ(snapshot.create(TargetType::snapshot, 4096, "disk cow N 64"), 0);
+	ASSERT_EQ(bench.write(0, 8), 0);
+	EXPECT_TRUE((Pattern{1, 1}.matches(0, snapshot.read(0, 4096))));
+}
+
 } // namespace
 } // namespace dmsnap::test
