@@ -158,12 +158,29 @@ int Snapshot::join_origin(const char *&error)
 	/* Nobody else can open the store meanwhile: who comes next is refused. */
 	if (awaits_handover_)
 		return 0;
+	warn_of_large_blocks();
 	if (auto status = load_store(); !status) {
 		error = status.error() == Error::chunk_size_zero ? "Chunk size not set"
 								 : no_metadata;
 		return to_errno(status.error());
 	}
 	return 0;
+}
+
+/* The snapshot has the larger blocks of its two devices. */
+void Snapshot::warn_of_large_blocks() const
+{
+	uint32_t origin = dmsnap_port_device_block_sectors(origin_device_);
+	uint32_t cow = dmsnap_port_device_block_sectors(cow_device_);
+	if (cow <= origin)
+		return;
+
+	char name[DMSNAP_DEVICE_NAME_BYTES];
+	dmsnap_port_device_name(cow_device_, name);
+	dmsnap_port_log(
+		DMSNAP_LOG_WARNING,
+		"snapshot with COW device %s has logical blocks of %u bytes, as that device, and its origin of %u: a file system with smaller blocks does not mount",
+		name, cow * sector_bytes, origin * sector_bytes);
 }
 
 /* Takes what a persistent store holds into the table. */

@@ -243,6 +243,7 @@ private:
 	int open_devices(char **argv, const char *&error);
 	int open_store(char **argv, const char *&error);
 	int join_origin(const char *&error);
+	void warn_of_large_blocks() const;
 	Status load_store();
 	Status make_table(ChunkSize chunk_size);
 

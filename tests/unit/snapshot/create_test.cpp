@@ -218,6 +218,27 @@ TEST(SnapshotCreate, over_a_write_protected_cow_device_only_a_read_only_table_lo
 		[&](uint64_t sector, uint64_t count) { return snapshot.read(sector, count); }));
 }
 
+TEST(SnapshotCreate, says_so_once_when_the_cow_device_has_larger_blocks_than_the_origin)
+{
+	constexpr const char *line = "has logical blocks of 4096 bytes";
+	Bench bench;
+	bench.world.add_device({.name = "large", .sectors = 4096, .block_sectors = 8});
+	bench.world.add_device({.name = "small", .sectors = 4096});
+	Mapped snapshot("snapshot");
+	ASSERT_EQ(snapshot.create(TargetType::snapshot, 4096, "disk small P 8"), 0);
+	EXPECT_FALSE(bench.world.log_holds(line));
+	Mapped other("other");
+	ASSERT_EQ(other.create(TargetType::snapshot, 4096, "disk large P 8"), 0);
+	/* The same store, again. */
+	ASSERT_EQ(other.create(TargetType::snapshot, 4096, "disk large P 8"), 0);
+	auto &log = bench.world.log();
+	EXPECT_EQ(std::count_if(log.begin(), log.end(),
+				[](const std::string &of_log) {
+					return of_log.find(line) != std::string::npos;
+				}),
+		  1);
+}
+
 TEST(SnapshotCreate, refuses_a_store_on_blocks_of_more_than_4_kib)
 {
 	Bench bench;
