@@ -26,6 +26,11 @@ module_param(no_space_timeout, uint, 0644);
 MODULE_PARM_DESC(no_space_timeout,
 		 "Seconds that writes wait for a larger COW device where they are to; 0: for ever");
 
+static bool refuse_bad_store;
+module_param(refuse_bad_store, bool, 0644);
+MODULE_PARM_DESC(refuse_bad_store,
+		 "Refuse a table whose store cannot be used, instead of an invalid snapshot");
+
 unsigned int dmsnap_port_cow_threshold(void)
 {
 	return READ_ONCE(snapshot_cow_threshold);
@@ -39,6 +44,11 @@ unsigned int dmsnap_port_copy_throttle(void)
 unsigned int dmsnap_port_no_space_timeout(void)
 {
 	return READ_ONCE(no_space_timeout);
+}
+
+bool dmsnap_port_refuse_bad_store(void)
+{
+	return READ_ONCE(refuse_bad_store);
 }
 
 /*

@@ -59,6 +59,12 @@ unsigned int dmsnap_port_no_space_timeout()
 	return world ? world->no_space_timeout : 0;
 }
 
+bool dmsnap_port_refuse_bad_store()
+{
+	World *world = World::find();
+	return world && world->refuse_bad_store;
+}
+
 void dmsnap_port_warn(const char *what, const char *file, int line)
 {
 	report_failure("%s:%d: broken promise: %s", file, line, what);

@@ -123,6 +123,7 @@ public:
 	unsigned int copy_throttle = 100;
 	/* A device that is closed with I/O of its opener's in flight is a failure. */
 	bool check_close = true;
+	bool refuse_bad_store = false;
 
 	/* --- For the port and the devices. --- */
 

@@ -37,6 +37,11 @@ unsigned int dmsnap_port_no_space_timeout(void)
 	return 60;
 }
 
+bool dmsnap_port_refuse_bad_store(void)
+{
+	return true;
+}
+
 int dmsnap_kunit_io_init(struct kunit_suite *suite)
 {
 	return dmsnap_io_init();

@@ -104,6 +104,8 @@ Machine::Machine(const Plan &plan, MachineOptions options)
 	world_.cow_threshold = thresholds[random_.below(4)];
 	world_.copy_throttle = throttles[random_.below(4)];
 	world_.no_space_timeout = random_.one_in(4) ? 1 : 60;
+	/* No crash leaves one. */
+	world_.refuse_bad_store = true;
 	disk_.poke(0, stamped(1, 0, sectors_));
 	if (plan_.trouble & few_tags)
 		origin_.let_submitters_sleep();

@@ -82,6 +82,12 @@ unsigned int dmsnap_port_copy_throttle(void);
 unsigned int dmsnap_port_no_space_timeout(void);
 
 /**
+ * dmsnap_port_refuse_bad_store() - module parameter refuse_bad_store: is a table with a
+ * store that cannot be used refused?  Else its snapshot is invalid.  Context: Any.
+ */
+bool dmsnap_port_refuse_bad_store(void);
+
+/**
  * dmsnap_port_warn() - a promise of the core's own was broken: log @what with a
  * stack trace once per place.  The core goes on in a safe state.
  * Context: Any.

@@ -15,6 +15,21 @@ namespace {
 
 constexpr const char *no_store = "Couldn't create exception store";
 constexpr const char *no_metadata = "Failed to read snapshot metadata";
+constexpr const char *unusable_store = "its store cannot be used";
+
+/* Is what lies on the COW device at fault?  Not what is short, nor a store to be made. */
+bool is_bad_store(Error error)
+{
+	switch (error) {
+	case Error::no_memory:
+	case Error::chunk_size_zero:
+	case Error::device_too_small:
+	case Error::write_failed:
+		return false;
+	default:
+		return true;
+	}
+}
 
 } // namespace
 
@@ -249,6 +264,10 @@ Status Snapshot::make_table(ChunkSize chunk_size)
 	return {};
 }
 
+/*
+ * A persistent store that cannot be loaded costs the snapshot, and not the origin as
+ * well: LVM2 activates neither when the table of one is refused.
+ */
 Status Snapshot::load_store()
 {
 	if (store_args_.type == StoreType::transient) {
@@ -259,6 +278,39 @@ Status Snapshot::load_store()
 		store_ = transient_.get();
 		return {};
 	}
+	Status status = load_persistent();
+	if (status || !is_bad_store(status.error()))
+		return status;
+
+	const bool refused = dmsnap_port_refuse_bad_store();
+	char name[DMSNAP_DEVICE_NAME_BYTES];
+	dmsnap_port_device_name(cow_device_, name);
+	dmsnap_port_log(
+		DMSNAP_LOG_ERROR,
+		"snapshot with COW device %s is %s: %s; 'dmsnap check' says all that is wrong with it, 'dmsnap repair' saves what can be",
+		name, refused ? "refused" : "invalid", unusable_store);
+	return refused ? status : make_unusable();
+}
+
+/* What was loaded so far goes. */
+Status Snapshot::make_unusable()
+{
+	/* Of what has none that can be read, in a table line: that of a new one. */
+	if (!table_ && !store_args_.chunk_sectors)
+		chunk_size_ = ChunkSize(format::default_chunk_sectors(
+			{dmsnap_port_device_block_sectors(origin_device_),
+			 dmsnap_port_device_block_sectors(cow_device_)}));
+	DMSNAP_CHECK(make_table(chunk_size_));
+	unusable_ = DMSNAP_TRY(UnusableStore::create(cow_device_, origin_->worker()));
+	store_ = unusable_.get();
+	invalid_reason_ = unusable_store;
+	invalid_ns_ = dmsnap_port_now_ns();
+	health_.store_release(Health::unusable);
+	return {};
+}
+
+Status Snapshot::load_persistent()
+{
 	format::BlockSizes blocks{dmsnap_port_device_block_sectors(origin_device_),
 				  dmsnap_port_device_block_sectors(cow_device_)};
 	Load visitor(*this);
@@ -293,6 +345,7 @@ Snapshot::~Snapshot()
 	merger_.reset();
 	transient_.reset();
 	persistent_.reset();
+	unusable_.reset();
 	stall_.reset();
 	commits_.reset();
 	regions_.reset();
@@ -365,6 +418,7 @@ void Snapshot::take_over(Snapshot &source)
 	table_ = std::move(source.table_);
 	persistent_ = std::move(source.persistent_);
 	transient_ = std::move(source.transient_);
+	unusable_ = std::move(source.unusable_);
 	store_ = std::exchange(source.store_, nullptr);
 	if (store_)
 		store_->set_device(cow_device_);

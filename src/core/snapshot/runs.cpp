@@ -90,6 +90,8 @@ uint64_t Snapshot::safe_until(uint64_t sector, uint64_t end) const
 
 OriginFate Snapshot::fate_at(uint64_t sector, uint64_t end)
 {
+	if (health_.load_relaxed() == Health::unusable)
+		begin_mark();
 	fate_sector_ = sector;
 	fate_ = look_up_fate(sector, end);
 	return fate_;
@@ -408,7 +410,6 @@ void Snapshot::fail_locked(Failure failure)
 {
 	if (!healthy())
 		return;
-	health_.store_seq_cst(Health::failing);
 	invalid_reason_ = reason_of(failure);
 	invalid_ns_ = dmsnap_port_now_ns();
 	dmsnap_port_log(DMSNAP_LOG_ERROR, "%s", text_of(failure));
@@ -417,10 +418,17 @@ void Snapshot::fail_locked(Failure failure)
 	dmsnap_port_device_name(cow_device_, name);
 	dmsnap_port_log(DMSNAP_LOG_ERROR, "snapshot with COW device %s is invalid: %s", name,
 			reason_of(failure));
-	hold();
+	begin_mark();
 	stall_->look();
 	/* Lazy runs are lost, and must not wait for their timer to learn it. */
 	commits_->hurry();
+}
+
+/* lock. */
+void Snapshot::begin_mark()
+{
+	health_.store_seq_cst(Health::failing);
+	hold();
 	origin_->worker().post(mark_task_);
 }
 

@@ -11,8 +11,12 @@
  * Health, and how it is lost:
  *
  *   good ----fail()----> failing ----mark on disk----> invalid
+ *                           ^
+ *   unusable ---------------+  when the origin is about to be written
  *
  *   good      as created.
+ *   unusable  created over a store that cannot be loaded.  All I/O fails, nothing is
+ *             lost yet, and nothing was written: see UnusableStore.
  *   failing   the snapshot fails all I/O.  An origin write that would destroy a
  *             chunk the snapshot lacks waits: after a crash the store would still
  *             say "valid" and show the new data.
@@ -42,6 +46,7 @@
 #include "snapshot/statistics.hpp"
 #include "store/persistent_store.hpp"
 #include "store/transient_store.hpp"
+#include "store/unusable_store.hpp"
 #include "table/message.hpp"
 #include "table/status_line.hpp"
 #include "table/table_line.hpp"
@@ -97,11 +102,14 @@ public:
 
 	/* The origin's side. */
 
-	/* Is a write at @sector any business of this snapshot?  No lock. */
+	/*
+	 * Is a write at @sector any business of this snapshot?  One that merges is not
+	 * seen by anybody, but its store must be marked like any other.  No lock.
+	 */
 	bool watches(uint64_t sector) const
 	{
 		return active_.load_acquire() && health_.load_acquire() != Health::invalid &&
-		       sector < sectors_ && !merges();
+		       sector < sectors_ && (!merges() || !healthy());
 	}
 	/*
 	 * How far, from @sector, the origin may be overwritten as far as can be told
@@ -236,7 +244,7 @@ public:
 	void take_over(Snapshot &source);
 
 private:
-	enum class Health : uint8_t { good, failing, invalid };
+	enum class Health : uint8_t { good, unusable, failing, invalid };
 	struct Load;
 
 	/* Construction. */
@@ -245,6 +253,8 @@ private:
 	int join_origin(const char *&error);
 	void warn_of_large_blocks() const;
 	Status load_store();
+	Status load_persistent();
+	Status make_unusable();
 	Status make_table(ChunkSize chunk_size);
 
 	/* Messages: snapshot/message.cpp. */
@@ -300,6 +310,7 @@ private:
 
 	void raise_event();
 
+	void begin_mark();
 	void mark_invalid();
 	static void marked(InvalidMark &mark);
 	void marked_invalid(const Status &status);
@@ -322,6 +333,7 @@ private:
 	Owned<ExceptionTable> table_;
 	Owned<PersistentStore> persistent_;
 	Owned<TransientStore> transient_;
+	Owned<UnusableStore> unusable_;
 	ExceptionStore *store_ = nullptr;
 	Owned<Regions> regions_;
 	Owned<CommitQueue> commits_;

@@ -88,7 +88,9 @@ Result<ChunkSize> decide_chunk_size(const format::DecodedHeader &header, uint32_
 	switch (header.kind) {
 	case Kind::blank: {
 		uint32_t sectors = asked_for ? asked_for : format::default_chunk_sectors(blocks);
-		DMSNAP_CHECK(format::check_chunk_size(sectors, blocks));
+		/* The one asked for was checked. */
+		if (!format::check_chunk_size(sectors, blocks))
+			return fail(Error::chunk_size_zero);
 		return ChunkSize(sectors);
 	}
 	case Kind::store:

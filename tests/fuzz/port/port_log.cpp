@@ -61,6 +61,11 @@ unsigned int dmsnap_port_no_space_timeout()
 	return 60;
 }
 
+bool dmsnap_port_refuse_bad_store()
+{
+	return true;
+}
+
 void dmsnap_port_warn(const char *what, const char *file, int line)
 {
 	die("%s:%d: broken promise: %s", file, line, what);

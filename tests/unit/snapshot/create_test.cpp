@@ -103,6 +103,7 @@ TEST(SnapshotCreate, leaves_nothing_when_any_io_fails)
 {
 	for (Op op : {Op::read, Op::write, Op::zero, Op::flush}) {
 		Bench bench;
+		bench.world.refuse_bad_store = true;
 		auto &cow = bench.world.add_device({.name = "cow", .sectors = 4096});
 		Mapped snapshot("snapshot");
 		int error = -1;
@@ -152,6 +153,7 @@ TEST(SnapshotCreate, says_why_it_refuses)
 	for (const auto &one : cases) {
 		SCOPED_TRACE(one.words);
 		Bench bench;
+		bench.world.refuse_bad_store = true;
 		bench.world.add_device({.name = "cow", .sectors = 4096});
 		auto &junk = bench.world.add_device({.name = "junk", .sectors = 4096});
 		junk.poke(0, Pattern{9, 9}.make(0, 1));

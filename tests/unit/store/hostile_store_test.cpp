@@ -330,14 +330,16 @@ struct Snapshots {
 	    : origin(world.add_device({.name = "disk", .sectors = 1024})),
 	      cow(world.add_device({.name = "cow", .sectors = chunks * chunk}))
 	{
+		world.refuse_bad_store = true;
 	}
 
 	int load() { return snapshot.load(user::TargetType::snapshot, 1024, "disk cow P 8"); }
+	/* But for the line behind each that tells of the tools. */
 	std::vector<std::string> complaints() const
 	{
 		std::vector<std::string> lines;
 		for (const std::string &line : world.log())
-			if (!line.starts_with("info"))
+			if (!line.starts_with("info") && line.find("'dmsnap check'") == line.npos)
 				lines.push_back(line);
 		return lines;
 	}
