@@ -9,12 +9,21 @@
 #include <dmsnap/port/device.h>
 #include <linux/bio.h>
 #include <linux/mempool.h>
+#include <linux/refcount.h>
+#include <linux/workqueue.h>
+
+#include "compat/compat.h"
 
 struct dm_dev;
 
 /**
  * struct dmsnap_device - a device opened for one target.
  * @dev: dm's own handle; shared by all targets of the table that opened it
+ * @bdev: the block device
+ * @users: the target, and each I/O with %DMSNAP_IO_MAY_OUTLIVE
+ * @kept: the block device, opened by ourselves for I/O that outlives the target; the
+ *        module has a reference more then.  NULL: dm core has it open
+ * @release: ends what was kept
  * @bios: bios of dmsnap_port_io_submit()
  * @requests: bookkeeping of dmsnap_port_io_submit(), one for each call
  *
@@ -24,6 +33,10 @@ struct dm_dev;
  */
 struct dmsnap_device {
 	struct dm_dev *dev;
+	struct block_device *bdev;
+	refcount_t users;
+	dmsnap_open_bdev_t kept;
+	struct work_struct release;
 	struct bio_set bios;
 	mempool_t requests;
 };
@@ -39,5 +52,11 @@ int dmsnap_io_reserve(struct dmsnap_device *device);
 
 /** dmsnap_io_release() - free the reserves of @device; no I/O is in flight. */
 void dmsnap_io_release(struct dmsnap_device *device);
+
+/** dmsnap_io_queue() - have @work run, before dmsnap_io_exit() ends.  Context: Any. */
+void dmsnap_io_queue(struct work_struct *work);
+
+/** dmsnap_device_put() - an I/O with %DMSNAP_IO_MAY_OUTLIVE has ended.  Context: Any. */
+void dmsnap_device_put(struct dmsnap_device *device);
 
 #endif

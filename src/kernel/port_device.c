@@ -4,7 +4,9 @@
  * I/O on them is in port_io.c.
  */
 #include <linux/blkdev.h>
+#include <linux/delay.h>
 #include <linux/device-mapper.h>
+#include <linux/module.h>
 #include <linux/slab.h>
 
 #include "compat/compat.h"
@@ -56,6 +58,45 @@ int dmsnap_port_device_find(const char *path, uint64_t *id)
 	return 0;
 }
 
+static void release_device(struct dmsnap_device *device)
+{
+	dmsnap_open_bdev_t kept = device->kept;
+
+	dmsnap_io_release(device);
+	kfree(device);
+	if (kept) {
+		dmsnap_compat_close_bdev(kept);
+		module_put(THIS_MODULE);
+	}
+}
+
+static void release_work(struct work_struct *work)
+{
+	release_device(container_of(work, struct dmsnap_device, release));
+}
+
+/*
+ * dm core is about to close the device, with I/O in flight that nobody waits for.
+ * Until that has ended the device, whatever driver it has, must not go.
+ */
+static void keep_open(struct dmsnap_device *device)
+{
+	device->kept = dmsnap_compat_open_bdev(device->bdev->bd_dev);
+	if (device->kept) {
+		__module_get(THIS_MODULE);
+		return;
+	}
+	/* It is going already, and so its I/O ends. */
+	while (refcount_read(&device->users) > 1)
+		msleep(10);
+}
+
+void dmsnap_device_put(struct dmsnap_device *device)
+{
+	if (refcount_dec_and_test(&device->users))
+		dmsnap_io_queue(&device->release);
+}
+
 int dmsnap_port_device_open(struct dmsnap_target *target, const char *path,
 			    enum dmsnap_device_mode mode, struct dmsnap_device **result)
 {
@@ -70,6 +111,9 @@ int dmsnap_port_device_open(struct dmsnap_target *target, const char *path,
 	err = open_dm_dev(ti, path, mode, &device->dev);
 	if (err)
 		goto free_device;
+	device->bdev = device->dev->bdev;
+	refcount_set(&device->users, 1);
+	INIT_WORK(&device->release, release_work);
 	err = dmsnap_io_reserve(device);
 	if (err)
 		goto put_device;
@@ -85,9 +129,11 @@ free_device:
 
 void dmsnap_port_device_close(struct dmsnap_target *target, struct dmsnap_device *device)
 {
-	dmsnap_io_release(device);
+	if (refcount_read(&device->users) > 1)
+		keep_open(device);
 	dm_put_device(to_ti(target), device->dev);
-	kfree(device);
+	if (refcount_dec_and_test(&device->users))
+		release_device(device);
 }
 
 uint64_t dmsnap_port_device_id(const struct dmsnap_device *device)

@@ -10,6 +10,7 @@
  */
 #include <linux/blkdev.h>
 #include <linux/device-mapper.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
@@ -39,6 +40,7 @@
  * @opf: flags of the bios, without the operation
  * @error: the first one
  * @pending: bios in flight, and the submitter
+ * @may_outlive: the target may close the device before it ends
  * @zero_by_device: zeros were left to the device, which may turn out not to do it
  * @write_zeros: writes them after all
  * @bio: the first bio, if that is short
@@ -54,6 +56,7 @@ struct dmsnap_request {
 	blk_opf_t opf;
 	int error;
 	atomic_t pending;
+	bool may_outlive;
 	bool zero_by_device;
 	struct work_struct write_zeros;
 	struct bio bio;
@@ -61,7 +64,7 @@ struct dmsnap_request {
 };
 
 static struct kmem_cache *request_cache;
-static struct workqueue_struct *write_zeros_queue;
+static struct workqueue_struct *io_queue;
 
 int dmsnap_io_init(void)
 {
@@ -69,8 +72,8 @@ int dmsnap_io_init(void)
 					   __alignof__(struct dmsnap_request));
 	if (!request_cache)
 		return -ENOMEM;
-	write_zeros_queue = alloc_workqueue("dmsnap_zero", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
-	if (!write_zeros_queue) {
+	io_queue = alloc_workqueue("dmsnap_io", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	if (!io_queue) {
 		kmem_cache_destroy(request_cache);
 		return -ENOMEM;
 	}
@@ -79,8 +82,15 @@ int dmsnap_io_init(void)
 
 void dmsnap_io_exit(void)
 {
-	destroy_workqueue(write_zeros_queue);
+	destroy_workqueue(io_queue);
+	/* The last user of a device that was kept may not have told who began the I/O yet. */
+	synchronize_rcu_expedited();
 	kmem_cache_destroy(request_cache);
+}
+
+void dmsnap_io_queue(struct work_struct *work)
+{
+	queue_work(io_queue, work);
 }
 
 int dmsnap_io_reserve(struct dmsnap_device *device)
@@ -108,6 +118,8 @@ void dmsnap_io_release(struct dmsnap_device *device)
  */
 static void request_finish(struct dmsnap_request *request)
 {
+	struct dmsnap_device *device = request->device;
+	bool may_outlive = request->may_outlive;
 	dmsnap_io_done done = request->done;
 	void *ctx = request->ctx;
 	int error = request->error;
@@ -115,8 +127,16 @@ static void request_finish(struct dmsnap_request *request)
 	/* A hint that is not understood is no failure. */
 	if (request->op == DMSNAP_IO_DISCARD && error == -EOPNOTSUPP)
 		error = 0;
-	mempool_free(request, &request->device->requests);
+	mempool_free(request, &device->requests);
+	if (!may_outlive) {
+		done(ctx, error);
+		return;
+	}
+	/* With the last user the module's reference goes as well. */
+	rcu_read_lock();
+	dmsnap_device_put(device);
 	done(ctx, error);
+	rcu_read_unlock();
 }
 
 static void request_put(struct dmsnap_request *request)
@@ -124,7 +144,7 @@ static void request_put(struct dmsnap_request *request)
 	if (!atomic_dec_and_test(&request->pending))
 		return;
 	if (request->error && request->zero_by_device)
-		queue_work(write_zeros_queue, &request->write_zeros);
+		dmsnap_io_queue(&request->write_zeros);
 	else
 		request_finish(request);
 }
@@ -145,7 +165,7 @@ static void request_end_bio(struct bio *bio)
 static struct bio *request_bio(struct dmsnap_request *request, sector_t sector, unsigned short vecs,
 			       enum req_op op)
 {
-	struct block_device *bdev = request->device->dev->bdev;
+	struct block_device *bdev = request->device->bdev;
 	blk_opf_t opf = op | request->opf;
 	struct bio *bio = &request->bio;
 
@@ -221,7 +241,7 @@ static void write_zeros(struct work_struct *work)
 
 static void submit_zeros(struct dmsnap_request *request)
 {
-	struct block_device *bdev = request->device->dev->bdev;
+	struct block_device *bdev = request->device->bdev;
 	sector_t limit = bdev_write_zeroes_sectors(bdev);
 	sector_t block = bdev_logical_block_size(bdev) >> SECTOR_SHIFT;
 
@@ -278,6 +298,9 @@ void dmsnap_port_io_submit(struct dmsnap_device *device, enum dmsnap_io_op op, u
 	request->opf = bio_flags(op, flags);
 	request->error = 0;
 	request->zero_by_device = false;
+	request->may_outlive = flags & DMSNAP_IO_MAY_OUTLIVE;
+	if (request->may_outlive)
+		refcount_inc(&device->users);
 	atomic_set(&request->pending, 1);
 
 	switch (op) {

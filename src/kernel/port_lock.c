@@ -4,6 +4,7 @@
  * lockdep checks the order that enum dmsnap_lock_rank promises.
  */
 #include <dmsnap/port/lock.h>
+#include <dmsnap/port/log.h>
 #include <linux/completion.h>
 #include <linux/lockdep.h>
 #include <linux/mutex.h>
@@ -95,6 +96,23 @@ void dmsnap_port_event_set(struct dmsnap_event *event)
 void dmsnap_port_event_wait(struct dmsnap_event *event)
 {
 	wait_for_completion(to_completion(event));
+}
+
+int dmsnap_port_event_wait_killable(struct dmsnap_event *event, const char *what)
+{
+	const unsigned int every = 30;
+	unsigned int seconds = 0;
+
+	for (;;) {
+		long left = wait_for_completion_killable_timeout(to_completion(event), every * HZ);
+
+		if (left)
+			return left > 0 ? 0 : -EINTR;
+		seconds += every;
+		dmsnap_port_log(DMSNAP_LOG_WARNING,
+				"%s has not ended after %u seconds: is the device suspended?", what,
+				seconds);
+	}
 }
 
 void dmsnap_port_rcu_read_lock(void)

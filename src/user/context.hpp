@@ -23,6 +23,8 @@ struct Context {
 	/* Set: the caller promised not to sleep, and this is who. */
 	const char *no_sleep = nullptr;
 	unsigned int rcu_depth = 0;
+	/* Its process was killed: World::kill(). */
+	bool killed = false;
 	std::vector<Held> held;
 
 	unsigned int spinlocks() const;

@@ -131,8 +131,10 @@ void Device::submit(DeviceIo io)
 	flight->sector = asked.sector;
 	flight->sectors = asked.sectors;
 	in_flight_++;
-	if (asked.opened)
+	if (asked.opened) {
 		asked.opened->in_flight++;
+		asked.opened->may_outlive += asked.may_outlive;
+	}
 	if (!has_tag() && this_context().atomic) {
 		without_tag_.push_back(std::move(flight));
 		return;
@@ -426,9 +428,13 @@ void Device::end(Flight &flight, int error)
 	in_flight_--;
 	in_service_--;
 	trace("end", flight.io, error);
-	if (dmsnap_device *opened = flight.io.opened)
-		if (--opened->in_flight == 0 && opened->closed)
+	if (dmsnap_device *opened = flight.io.opened) {
+		opened->may_outlive -= flight.io.may_outlive;
+		if (--opened->in_flight == 0 && opened->closed) {
+			opens_--;
 			delete opened;
+		}
+	}
 	auto done = std::exchange(flight.io.done, nullptr);
 	flight.io.data.clear();
 	if (!without_tag_.empty()) {
@@ -573,12 +579,12 @@ int Device::open()
 
 void Device::close(dmsnap_device *opened)
 {
-	opens_--;
 	if (opened->in_flight == 0) {
+		opens_--;
 		delete opened;
 		return;
 	}
-	if (world_.check_close)
+	if (world_.check_close && opened->in_flight > opened->may_outlive)
 		report_failure("device %s is closed with %u I/Os of its opener's in flight",
 			       options_.name.c_str(), opened->in_flight);
 	opened->closed = true;

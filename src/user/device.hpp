@@ -42,9 +42,11 @@ class Device;
 struct dmsnap_device {
 	dmsnap::user::Device *device;
 	bool writable;
-	/* Its I/Os that have not ended; it must not be closed before. */
+	/* Its I/Os that have not ended; it must not be closed before ... */
 	unsigned int in_flight = 0;
-	/* It was all the same; the last of them deletes it. */
+	/* ... but for these, with DMSNAP_IO_MAY_OUTLIVE: the device stays open for them. */
+	unsigned int may_outlive = 0;
+	/* The last I/O deletes it. */
 	bool closed = false;
 };
 
@@ -94,6 +96,7 @@ struct DeviceIo {
 	bool stable = false;
 	/* Through whose opening of the device it goes; nullptr: a test's own. */
 	dmsnap_device *opened = nullptr;
+	bool may_outlive = false;
 	/* Atomic context. */
 	std::function<void(int error)> done{};
 };

@@ -29,6 +29,7 @@ public:
 	/* From inside: back to who entered. */
 	void leave();
 	bool finished() const { return !body_; }
+	Context &context() { return context_; }
 
 	/* The fiber that runs now, or nullptr. */
 	static Fiber *current();

@@ -41,7 +41,7 @@ int dmsnap_port_device_open(dmsnap_target *target, const char *path, dmsnap_devi
 		return error;
 	bool writable = mode == DMSNAP_DEVICE_WRITE ||
 			(mode == DMSNAP_DEVICE_TABLE && !(target && target->read_only));
-	*device = new dmsnap_device{found, writable};
+	*device = new dmsnap_device{.device = found, .writable = writable};
 	return 0;
 }
 
@@ -147,6 +147,7 @@ void dmsnap_port_io_submit(dmsnap_device *device, dmsnap_io_op op, unsigned int 
 		io.data = gather_pages(sectors, pages, offset);
 	io.stable = true;
 	io.opened = device;
+	io.may_outlive = flags & DMSNAP_IO_MAY_OUTLIVE;
 	World::current().refer(ctx, "an I/O in flight");
 	io.done = [done, ctx](int error) {
 		World::current().unrefer(ctx);

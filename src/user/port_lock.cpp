@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <new>
 #include <thread>
 
@@ -168,6 +169,17 @@ void dmsnap_port_event_wait(dmsnap_event *event)
 	World::preempt();
 	if (!state->set)
 		World::current().wait(event, __func__, [state] { return state->set.load(); });
+}
+
+int dmsnap_port_event_wait_killable(dmsnap_event *event, const char *what)
+{
+	auto *state = state_of<EventState>(event);
+	check_may_sleep(__func__);
+	World::preempt();
+	const bool &killed = this_context().killed;
+	if (!state->set && !killed)
+		World::current().wait(event, what, [&] { return state->set || killed; });
+	return state->set ? 0 : -EINTR;
 }
 
 void dmsnap_port_rcu_read_lock()

@@ -163,6 +163,7 @@ World::Process *World::start_process(std::string name, std::function<void()> bod
 		spare = processes_.insert(spare, std::make_unique<Process>());
 	Process *process = spare->get();
 	process->name = std::move(name);
+	process->fiber.context().killed = false;
 	process->fiber.start(std::move(body));
 	return process;
 }
@@ -237,6 +238,17 @@ void World::wait(const void *key, const char *what, const std::function<bool()> 
 		self->key = key;
 		self->what = what;
 		fiber->leave();
+	}
+}
+
+void World::kill(std::string_view name)
+{
+	for (const auto &process : processes_) {
+		if (process->name != name || process->fiber.finished())
+			continue;
+		process->fiber.context().killed = true;
+		if (process->key)
+			wake(process->key);
 	}
 }
 

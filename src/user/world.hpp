@@ -74,6 +74,8 @@ public:
 
 	/* A process of the test's own, e.g. one that writes while another suspends. */
 	void spawn(std::string name, std::function<void()> body);
+	/* What a process of that name waits for killably comes to an end, now and later. */
+	void kill(std::string_view name);
 	/*
 	 * Waits until @ready: a process lets others run, outside the crank turns.
 	 * @key: what wake() will be called with.  Ends the test run when nothing

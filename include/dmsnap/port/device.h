@@ -51,7 +51,11 @@ int dmsnap_port_device_find(const char *path, uint64_t *id);
 int dmsnap_port_device_open(struct dmsnap_target *target, const char *path,
 			    enum dmsnap_device_mode mode, struct dmsnap_device **device);
 
-/** dmsnap_port_device_close() - Context: Process context. May sleep. Destructor only. */
+/**
+ * dmsnap_port_device_close() - no I/O may be in flight, but for such with
+ * %DMSNAP_IO_MAY_OUTLIVE.
+ * Context: Process context. May sleep. Destructor only.
+ */
 void dmsnap_port_device_close(struct dmsnap_target *target, struct dmsnap_device *device);
 
 /** dmsnap_port_device_id() - the number of dmsnap_port_device_find().  Context: Any. */
@@ -98,6 +102,11 @@ enum dmsnap_io_flags {
 	DMSNAP_IO_SYNC = 1u << 2,
 	/** Metadata of the store (for tracing and schedulers). */
 	DMSNAP_IO_META = 1u << 3,
+	/**
+	 * The device may be closed before this I/O ends.  It stays in use until then, so
+	 * that nobody can remove it.
+	 */
+	DMSNAP_IO_MAY_OUTLIVE = 1u << 4,
 };
 
 /**

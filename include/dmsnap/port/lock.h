@@ -95,6 +95,16 @@ void dmsnap_port_event_set(struct dmsnap_event *event);
 void dmsnap_port_event_wait(struct dmsnap_event *event);
 
 /**
+ * dmsnap_port_event_wait_killable() - the same, until the process is killed.
+ * @what: what is waited for; the log says so every some seconds
+ *
+ * Whatever sets the event may still do so after the process was killed.
+ * Context: Process context. Sleeps. No spinlock held.
+ * Return: 0, or -EINTR.
+ */
+int dmsnap_port_event_wait_killable(struct dmsnap_event *event, const char *what);
+
+/**
  * dmsnap_port_rcu_read_lock() - keep alive what was published.
  *
  * Objects unpublished before dmsnap_port_rcu_synchronize() was called are not

@@ -80,6 +80,11 @@ public:
 
 	void set() { dmsnap_port_event_set(&event_); }
 	void wait() { dmsnap_port_event_wait(&event_); }
+	/* As dmsnap_port_event_wait_killable(). */
+	int wait_killable(const char *what)
+	{
+		return dmsnap_port_event_wait_killable(&event_, what);
+	}
 
 private:
 	dmsnap_event event_;

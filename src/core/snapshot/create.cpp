@@ -22,6 +22,7 @@ bool is_bad_store(Error error)
 {
 	switch (error) {
 	case Error::no_memory:
+	case Error::interrupted:
 	case Error::chunk_size_zero:
 	case Error::device_too_small:
 	case Error::write_failed:
@@ -279,12 +280,17 @@ Status Snapshot::load_store()
 		return {};
 	}
 	Status status = load_persistent();
-	if (status || !is_bad_store(status.error()))
+	if (status)
 		return status;
 
-	const bool refused = dmsnap_port_refuse_bad_store();
 	char name[DMSNAP_DEVICE_NAME_BYTES];
 	dmsnap_port_device_name(cow_device_, name);
+	if (status.error() == Error::interrupted)
+		dmsnap_port_log(DMSNAP_LOG_ERROR, "snapshot with COW device %s is not loaded: %s",
+				name, to_text(status.error()));
+	if (!is_bad_store(status.error()))
+		return status;
+	const bool refused = dmsnap_port_refuse_bad_store();
 	dmsnap_port_log(
 		DMSNAP_LOG_ERROR,
 		"snapshot with COW device %s is %s: %s; 'dmsnap check' says all that is wrong with it, 'dmsnap repair' saves what can be",

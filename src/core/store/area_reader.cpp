@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "store/area_reader.hpp"
 
-#include <new>
-
 #include <dmsnap/port/log.h>
 #include <dmsnap/port/memory.h>
 
@@ -21,36 +19,8 @@ Result<AreaReader> AreaReader::create(dmsnap_device *cow, const format::Geometry
 		static_cast<uint32_t>(area_bytes < piece_bytes_max ? area_bytes : piece_bytes_max);
 	reader.pieces_per_area_ = static_cast<uint32_t>(area_bytes / reader.piece_bytes_);
 	reader.pieces_ = areas * reader.pieces_per_area_;
-	reader.slots_ = DMSNAP_TRY(OwnedArray<Slot *>::create(pieces_ahead_max));
+	reader.slots_ = DMSNAP_TRY(make_owned<Slots>());
 	return reader;
-}
-
-AreaReader::~AreaReader()
-{
-	for (size_t i = 0; i < slots_.size(); i++) {
-		Slot *slot = slots_[i];
-		if (!slot)
-			continue;
-		if (slot->in_flight)
-			slot->io.wait();
-		for (void *page : slot->pages) {
-			if (page)
-				dmsnap_port_page_free(page);
-		}
-		dmsnap_port_free(slot);
-	}
-}
-
-/* Sees to it that the slot of @piece has its pages: they are made on first use. */
-static bool fill_pages(std::span<void *> pages)
-{
-	for (void *&page : pages) {
-		if (!page)
-			page = dmsnap_port_page_alloc(DMSNAP_ALLOC_CONSTRUCT);
-		if (!page)
-			return false;
-	}
-	return true;
 }
 
 Status AreaReader::read_ahead()
@@ -58,10 +28,8 @@ Status AreaReader::read_ahead()
 	uint32_t pages = (piece_bytes_ + DMSNAP_PAGE_SIZE - 1) / DMSNAP_PAGE_SIZE;
 
 	for (; ahead_ < pieces_ && ahead_ - next_ < depth_; ahead_++) {
-		Slot *&slot = slots_[ahead_ % pieces_ahead_max];
-		if (!slot)
-			slot = static_cast<Slot *>(dmsnap_port_alloc(sizeof(Slot)));
-		if (!slot || !fill_pages({slot->pages, pages})) {
+		LoadRead &read = read_of(ahead_);
+		if (!read.is_allocated() && !read.allocate(pages)) {
 			/* With one in flight the list can be read, only slower. */
 			if (ahead_ > next_)
 				return {};
@@ -74,16 +42,12 @@ Status AreaReader::read_ahead()
 
 void AreaReader::start(uint64_t piece)
 {
-	Slot &slot = slot_of(piece);
 	ChunkSize chunk_size = geometry_.chunk_size();
 	uint64_t area_sector = chunk_size.first_sector(geometry_.area_chunk(area_of(piece)).value);
 	uint32_t piece_sectors = piece_bytes_ / sector_bytes;
 
-	new (&slot.io) SyncIo;
-	slot.in_flight = true;
-	slot.io.start(cow_, DMSNAP_IO_READ, DMSNAP_IO_META,
-		      area_sector + piece % pieces_per_area_ * piece_sectors, piece_sectors,
-		      slot.pages);
+	read_of(piece).start(cow_, area_sector + piece % pieces_per_area_ * piece_sectors,
+			     piece_sectors);
 }
 
 Result<AreaReader::Piece> AreaReader::next()
@@ -91,9 +55,8 @@ Result<AreaReader::Piece> AreaReader::next()
 	DMSNAP_CHECK(read_ahead());
 
 	uint64_t piece = next_;
-	Slot &slot = slot_of(piece);
-	int error = slot.io.wait();
-	slot.in_flight = false;
+	LoadRead &read = read_of(piece);
+	int error = DMSNAP_TRY(read.wait());
 	if (error) {
 		dmsnap_port_log(DMSNAP_LOG_ERROR,
 				"snapshot store refused: reading area %llu failed (error %d)",
@@ -108,13 +71,12 @@ Result<AreaReader::Piece> AreaReader::next()
 	else
 		depth_ = pieces_ahead_max - 1;
 
-	uint32_t pages = (piece_bytes_ + DMSNAP_PAGE_SIZE - 1) / DMSNAP_PAGE_SIZE;
 	uint32_t in_area = static_cast<uint32_t>(piece % pieces_per_area_);
 	return Piece{
 		.area = area_of(piece),
 		.first_slot =
 			in_area * (piece_bytes_ / static_cast<uint32_t>(format::exception_bytes)),
-		.pages = {slot.pages, pages},
+		.pages = read.pages(),
 		.bytes = piece_bytes_,
 		.ends_area = in_area + 1 == pieces_per_area_,
 	};

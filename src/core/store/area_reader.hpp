@@ -13,7 +13,7 @@
 
 #include "base/own.hpp"
 #include "format/geometry.hpp"
-#include "store/sync_io.hpp"
+#include "store/load_read.hpp"
 
 namespace dmsnap {
 
@@ -21,7 +21,7 @@ class AreaReader {
 public:
 	static constexpr unsigned int pieces_ahead_max = 32;
 	/* A piece is an area, or this much of one: 64 KiB. */
-	static constexpr unsigned int piece_pages_max = 16;
+	static constexpr unsigned int piece_pages_max = LoadRead::pages_max;
 
 	struct Piece {
 		uint64_t area;
@@ -37,29 +37,24 @@ public:
 	/* Reads the first @areas areas of the COW device at most. */
 	static Result<AreaReader> create(dmsnap_device *cow, const format::Geometry &geometry,
 					 uint64_t areas);
-	AreaReader(AreaReader &&other) = default;
-	/* Waits for what is in flight. */
-	~AreaReader();
 
 	/* False: there are no more.  next() is allowed only after true. */
 	bool more() const { return next_ < pieces_; }
 	/*
 	 * The next piece; valid until the next call.
-	 * Errors: read_failed.
+	 * Errors: read_failed, no_memory, interrupted.
 	 */
 	Result<Piece> next();
 
 private:
-	struct Slot {
-		SyncIo io;
-		void *pages[piece_pages_max];
-		bool in_flight;
+	struct Slots {
+		LoadRead reads[pieces_ahead_max];
 	};
 
 	AreaReader() = default;
 	Status read_ahead();
 	void start(uint64_t piece);
-	Slot &slot_of(uint64_t piece) { return *slots_[piece % pieces_ahead_max]; }
+	LoadRead &read_of(uint64_t piece) { return slots_->reads[piece % pieces_ahead_max]; }
 	uint64_t area_of(uint64_t piece) const { return piece / pieces_per_area_; }
 
 	dmsnap_device *cow_ = nullptr;
@@ -71,7 +66,7 @@ private:
 	uint64_t next_ = 0;
 	uint64_t ahead_ = 0;
 	unsigned int depth_ = 1;
-	OwnedArray<Slot *> slots_;
+	Owned<Slots> slots_;
 };
 
 } // namespace dmsnap

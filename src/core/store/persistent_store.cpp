@@ -4,6 +4,7 @@
 #include <dmsnap/port/log.h>
 
 #include "format/disk_header.hpp"
+#include "store/load_read.hpp"
 #include "store/sync_io.hpp"
 
 namespace dmsnap {
@@ -49,18 +50,14 @@ Error read_failure(const char *what, uint64_t sector, int error)
 /* The header as it is on the device; what it means is for the log too. */
 Result<format::DecodedHeader> read_header(dmsnap_device *cow, uint32_t block_sectors)
 {
-	void *page = dmsnap_port_page_alloc(DMSNAP_ALLOC_CONSTRUCT);
-	if (!page)
-		return fail(Error::no_memory);
-
-	clear(page);
-	int error = sync_io(cow, DMSNAP_IO_READ, DMSNAP_IO_META, 0, block_sectors, &page);
-	auto header =
-		format::decode(bytes_of(page, DMSNAP_PAGE_SIZE).first<format::header_bytes>());
-	dmsnap_port_page_free(page);
+	LoadRead read;
+	DMSNAP_CHECK(read.allocate(1));
+	read.start(cow, 0, block_sectors);
+	int error = DMSNAP_TRY(read.wait());
 	if (error)
 		return fail(read_failure("the header", 0, error));
-	return header;
+	return format::decode(
+		bytes_of(read.pages()[0], DMSNAP_PAGE_SIZE).first<format::header_bytes>());
 }
 
 Result<ChunkSize> chunk_size_from_header(uint32_t on_disk, uint32_t asked_for,
@@ -183,7 +180,8 @@ uint64_t PersistentStore::area_sector(uint64_t area) const
 /*
  * The header makes it a store, so it comes last, and it flushes what it stands
  * for: after a crash before it the device begins with zeros still and is made
- * into a store again.
+ * into a store again.  The device has just been read, so it answers; who is killed
+ * meanwhile waits all the same, for a write is not given up (LoadRead).
  */
 Status PersistentStore::make_new()
 {
@@ -314,9 +312,13 @@ Status PersistentStore::load_tail_block()
 	uint32_t block_sectors = block_bytes_ / sector_bytes;
 	uint64_t sector = area_sector(area_.load_relaxed()) +
 			  uint64_t{slot_ / slots_per_block_} * block_sectors;
-	int error = sync_io(cow_, DMSNAP_IO_READ, DMSNAP_IO_META, sector, block_sectors, buffer_);
+	LoadRead read;
+	DMSNAP_CHECK(read.allocate(1));
+	read.start(cow_, sector, block_sectors);
+	int error = DMSNAP_TRY(read.wait());
 	if (error)
 		return fail(read_failure("exceptions", sector, error));
+	__builtin_memcpy(buffer_[0], read.pages()[0], block_bytes_);
 	format::MutableAreaView(bytes_of(buffer_[0], block_bytes_)).wipe(in_block);
 	return {};
 }

@@ -89,7 +89,7 @@ public:
 	 * warning.  What is wrong with a store that is refused goes to the log.
 	 * Errors: magic_unknown, version_unknown, chunk_size_*, read_failed,
 	 * write_failed, new_chunk_*, store_unterminated, device_too_small,
-	 * no_memory, the visitor's.
+	 * no_memory, interrupted, the visitor's.
 	 * Context: process, sleeps.
 	 */
 	static Result<Content> open(dmsnap_device *cow, const format::BlockSizes &blocks,

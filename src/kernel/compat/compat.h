@@ -13,6 +13,8 @@
 
 #include <linux/blkdev.h>
 #include <linux/device-mapper.h>
+#include <linux/err.h>
+#include <linux/file.h>
 
 /* 6.5: how a block device is opened has a type of its own. */
 #ifdef DMSNAP_HAVE_BLK_MODE_T
@@ -45,6 +47,50 @@ static inline int dmsnap_compat_devt_from_path(const char *path, dev_t *dev)
 	}
 	*dev = dm_get_dev_t(path);
 	return *dev ? 0 : -ENODEV;
+#endif
+}
+
+/*
+ * A block device that is kept open for reading without dm core.
+ *
+ * 6.9: it is opened as a file.  6.7: as a handle.  Before, as itself; with 6.5 the
+ * arguments changed, together with the type of the mode.
+ */
+#ifdef DMSNAP_HAVE_BDEV_FILE_OPEN_BY_DEV
+typedef struct file *dmsnap_open_bdev_t;
+#elif defined(DMSNAP_HAVE_BDEV_OPEN_BY_DEV)
+typedef struct bdev_handle *dmsnap_open_bdev_t;
+#else
+typedef struct block_device *dmsnap_open_bdev_t;
+#endif
+
+/** dmsnap_compat_open_bdev() - Return: NULL when it cannot be opened. */
+static inline dmsnap_open_bdev_t dmsnap_compat_open_bdev(dev_t dev)
+{
+	dmsnap_open_bdev_t opened;
+
+#ifdef DMSNAP_HAVE_BDEV_FILE_OPEN_BY_DEV
+	opened = bdev_file_open_by_dev(dev, BLK_OPEN_READ, NULL, NULL);
+#elif defined(DMSNAP_HAVE_BDEV_OPEN_BY_DEV)
+	opened = bdev_open_by_dev(dev, BLK_OPEN_READ, NULL, NULL);
+#elif defined(DMSNAP_HAVE_BLK_MODE_T)
+	opened = blkdev_get_by_dev(dev, BLK_OPEN_READ, NULL, NULL);
+#else
+	opened = blkdev_get_by_dev(dev, FMODE_READ, NULL);
+#endif
+	return IS_ERR(opened) ? NULL : opened;
+}
+
+static inline void dmsnap_compat_close_bdev(dmsnap_open_bdev_t opened)
+{
+#ifdef DMSNAP_HAVE_BDEV_FILE_OPEN_BY_DEV
+	fput(opened);
+#elif defined(DMSNAP_HAVE_BDEV_OPEN_BY_DEV)
+	bdev_release(opened);
+#elif defined(DMSNAP_HAVE_BLK_MODE_T)
+	blkdev_put(opened, NULL);
+#else
+	blkdev_put(opened, FMODE_READ);
 #endif
 }
 

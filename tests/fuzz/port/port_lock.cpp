@@ -126,6 +126,12 @@ void dmsnap_port_event_wait(dmsnap_event *event)
 			die("deadlock: nothing is left that could set the event");
 }
 
+int dmsnap_port_event_wait_killable(dmsnap_event *event, const char *)
+{
+	dmsnap_port_event_wait(event);
+	return 0;
+}
+
 void dmsnap_port_rcu_read_lock()
 {
 	context.rcu_depth++;

@@ -254,5 +254,78 @@ TEST(SnapshotCreate, refuses_a_store_on_blocks_of_more_than_4_kib)
 	EXPECT_TRUE((Pattern{1, 1}.matches(0, snapshot.read(0, 4096))));
 }
 
+/* Loads a table in a process that can be killed. */
+struct Loader {
+	Loader(Bench &in, Bench::Snap &snap) : bench(in)
+	{
+		bench.world.spawn("dmsetup", [this, &snap] {
+			error = snap.mapped.load(TargetType::snapshot, bench.sectors, snap.words);
+			ended = true;
+		});
+	}
+	void kill()
+	{
+		bench.world.settle();
+		EXPECT_FALSE(ended);
+		bench.world.kill("dmsetup");
+		bench.world.settle();
+	}
+
+	Bench &bench;
+	bool ended = false;
+	int error = 0;
+};
+
+/* As one that is suspended: nothing ends until it is resumed. */
+TEST(SnapshotCreate, can_be_killed_while_the_cow_device_does_not_answer)
+{
+	Bench bench;
+	auto &snap = bench.add("P 1", 16384);
+	/* Some areas, of which several are read ahead. */
+	ASSERT_EQ(bench.write(0, 100), 0);
+	for (uint64_t n = 200; n < 1200; n += 2)
+		ASSERT_EQ(bench.write(n, 1), 0);
+	snap.mapped.remove();
+	size_t opens = snap.cow.opens();
+
+	/* Whichever read it is that does not end. */
+	for (uint64_t reads = 0; reads < 6; reads++) {
+		SCOPED_TRACE(reads);
+		snap.cow.reset_log();
+		Loader loader(bench, snap);
+		bench.world.run_until([&] { return snap.cow.counters().reads >= reads; });
+		snap.cow.hold(Op::read);
+		loader.kill();
+		EXPECT_TRUE(loader.ended);
+		EXPECT_EQ(loader.error, -4);
+		EXPECT_EQ(snap.mapped.error_text(), "Failed to read snapshot metadata");
+		EXPECT_TRUE(bench.world.log_holds("is not loaded: killed"));
+		/* Nobody may take it away from under the read. */
+		EXPECT_EQ(snap.cow.opens(), opens + 1);
+		snap.cow.release();
+		bench.world.settle();
+		EXPECT_EQ(snap.cow.opens(), opens);
+	}
+	ASSERT_EQ(snap.mapped.create(TargetType::snapshot, 4096, snap.words), 0);
+	EXPECT_TRUE(bench.right(snap));
+}
+
+/* What is written may get to the disk when another has the device. */
+TEST(SnapshotCreate, is_not_killed_while_it_writes_a_new_store)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	snap.mapped.remove();
+	snap.cow.load({});
+	snap.cow.hold(Op::write);
+	Loader loader(bench, snap);
+	loader.kill();
+	EXPECT_FALSE(loader.ended);
+	snap.cow.release();
+	bench.world.settle();
+	EXPECT_TRUE(loader.ended);
+	EXPECT_EQ(loader.error, 0);
+}
+
 } // namespace
 } // namespace dmsnap::test
