@@ -83,6 +83,8 @@ snap_reads()
 	dd if="$(dm_path snap)" of=/dev/null bs=1M iflag=direct status=none
 }
 
+# What becomes of one otherwise: cow-unusable.sh
+echo 1 > /sys/module/dm_snapshot/parameters/refuse_bad_store
 magic=0x70416e53
 origin_make 4
 ram=$(make_ram ram-snap 8)
