@@ -3,19 +3,24 @@
  * port/work.h on the kernel's work queues, and the clock.
  */
 #include <dmsnap/port/work.h>
-#include <linux/atomic.h>
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
+#include <linux/timer.h>
 #include <linux/workqueue.h>
 
 /**
  * struct dmsnap_work_item - what the core's storage holds.
- * @item: immediate and delayed in one
- * @asked: dmsnap_port_work_run() was called, and the function has not begun since
+ * @item: as the work queue sees it
+ * @timer: queues it; a timer of its own, for that of a delayed_work cannot be moved to
+ *         the earlier of two times in one step
+ * @queue: of the timer
+ * @fn: what to run
+ * @ctx: for @fn
  */
 struct dmsnap_work_item {
-	struct delayed_work item;
-	atomic_t asked;
+	struct work_struct item;
+	struct timer_list timer;
+	struct workqueue_struct *queue;
 	dmsnap_work_fn fn;
 	void *ctx;
 };
@@ -47,51 +52,56 @@ void dmsnap_port_work_queue_destroy(struct dmsnap_work_queue *queue)
 
 static void work_begin(struct work_struct *item)
 {
-	struct dmsnap_work_item *work =
-		container_of(to_delayed_work(item), struct dmsnap_work_item, item);
+	struct dmsnap_work_item *work = container_of(item, struct dmsnap_work_item, item);
 
-	/* Whoever asks from here on sees the function run again. */
-	atomic_xchg(&work->asked, 0);
 	work->fn(work->ctx);
+}
+
+static void work_due(struct timer_list *timer)
+{
+	struct dmsnap_work_item *work = container_of(timer, struct dmsnap_work_item, timer);
+
+	queue_work(READ_ONCE(work->queue), &work->item);
 }
 
 void dmsnap_port_work_init(struct dmsnap_work *storage, dmsnap_work_fn fn, void *ctx)
 {
 	struct dmsnap_work_item *work = to_work(storage);
 
-	INIT_DELAYED_WORK(&work->item, work_begin);
-	atomic_set(&work->asked, 0);
+	INIT_WORK(&work->item, work_begin);
+	timer_setup(&work->timer, work_due, 0);
+	work->queue = NULL;
 	work->fn = fn;
 	work->ctx = ctx;
 }
 
-/*
- * mod_delayed_work() takes the queue's locks even for an item that is queued
- * already, and moves it to the end.  Under load most calls are of that kind, and
- * end at the flag.
- */
+/* Under load most calls are for an item that is queued already, and end at its flag. */
 void dmsnap_port_work_run(struct dmsnap_work_queue *queue, struct dmsnap_work *storage)
 {
 	struct dmsnap_work_item *work = to_work(storage);
 
-	if (!atomic_xchg(&work->asked, 1))
-		mod_delayed_work(to_queue(queue), &work->item, 0);
+	if (timer_pending(&work->timer))
+		timer_delete(&work->timer);
+	queue_work(to_queue(queue), &work->item);
 }
 
 void dmsnap_port_work_run_after(struct dmsnap_work_queue *queue, struct dmsnap_work *storage,
 				unsigned int milliseconds)
 {
-	queue_delayed_work(to_queue(queue), &to_work(storage)->item,
-			   msecs_to_jiffies(milliseconds));
+	struct dmsnap_work_item *work = to_work(storage);
+
+	if (work_pending(&work->item))
+		return;
+	WRITE_ONCE(work->queue, to_queue(queue));
+	timer_reduce(&work->timer, jiffies + msecs_to_jiffies(milliseconds));
 }
 
 void dmsnap_port_work_cancel(struct dmsnap_work *storage)
 {
 	struct dmsnap_work_item *work = to_work(storage);
 
-	cancel_delayed_work_sync(&work->item);
-	/* It may have been cancelled before it began. */
-	atomic_set(&work->asked, 0);
+	timer_delete_sync(&work->timer);
+	cancel_work_sync(&work->item);
 }
 
 uint64_t dmsnap_port_now_ns(void)

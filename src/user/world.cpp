@@ -442,9 +442,15 @@ void World::queue_work(WorkQueue *queue, WorkState *work)
 
 void World::queue_work_at(WorkQueue *queue, WorkState *work, uint64_t time_ns)
 {
-	if (work->state != WorkState::State::idle)
+	if (work->state == WorkState::State::queued)
 		return;
-	refer(work, "queued work");
+	if (work->state == WorkState::State::delayed) {
+		if (work->time_ns <= time_ns)
+			return;
+		later_.erase({work->time_ns, work->number});
+	} else {
+		refer(work, "queued work");
+	}
 	work->state = WorkState::State::delayed;
 	work->queue = queue;
 	work->time_ns = time_ns;

@@ -51,7 +51,9 @@ void dmsnap_port_work_run(struct dmsnap_work_queue *queue, struct dmsnap_work *w
 
 /**
  * dmsnap_port_work_run_after() - have the item run after @milliseconds.
- * Nothing happens when it is already queued or waiting for its timer.
+ * If it waits for its timer already, it runs at the earlier of the two times, once.
+ * Nothing happens when it is already queued; one that is being queued at this very
+ * moment may run once more.
  * Context: Any.
  */
 void dmsnap_port_work_run_after(struct dmsnap_work_queue *queue, struct dmsnap_work *work,

@@ -88,7 +88,10 @@ public:
 	Timer(const Timer &) = delete;
 	Timer &operator=(const Timer &) = delete;
 
-	/* Nothing happens when it is running already.  Context: any. */
+	/*
+	 * If it is running already, the earlier of the two times counts, and the later
+	 * one is forgotten.  Context: any.
+	 */
 	void start(unsigned int milliseconds);
 	/*
 	 * After return the timer will not post its task (which may be posted

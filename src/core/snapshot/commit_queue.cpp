@@ -25,6 +25,13 @@ void CommitQueue::add_lazy(PendingRun &run)
 	timer_.start(delay_ms_);
 }
 
+void CommitQueue::set_delay(unsigned int milliseconds)
+{
+	delay_ms_ = milliseconds;
+	if (!lazy_.empty())
+		timer_.start(delay_ms_);
+}
+
 void CommitQueue::wait(CommitWaiter &waiter)
 {
 	waiters_.push_back(waiter);

@@ -35,8 +35,8 @@ public:
 	void add_lazy(PendingRun &run);
 	/* The lazy runs are wanted now.  Context: any; lock. */
 	void hurry() { worker_.post_late(task_); }
-	/* For lazy runs that come from now on.  lock. */
-	void set_delay(unsigned int milliseconds) { delay_ms_ = milliseconds; }
+	/* Of lazy runs; those that wait already wait no longer than before.  lock. */
+	void set_delay(unsigned int milliseconds);
 	unsigned int delay_ms() const { return delay_ms_; }
 	/* @waiter is told when all that was added is durable.  Context: any; lock. */
 	void wait(CommitWaiter &waiter);

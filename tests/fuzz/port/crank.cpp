@@ -70,8 +70,12 @@ void Crank::queue(Work &work)
 
 void Crank::queue_at(Work &work, uint64_t due_ns)
 {
-	if (work.state != Work::State::idle)
+	if (work.state == Work::State::queued)
 		return;
+	if (work.state == Work::State::delayed) {
+		work.due_ns = due_ns < work.due_ns ? due_ns : work.due_ns;
+		return;
+	}
 	if (timer_count_ == timers_max)
 		die("%u timers are running", timers_max);
 	work.state = Work::State::delayed;

@@ -146,10 +146,22 @@ static void delay_is_kept(struct kunit *test)
 	u64 begin = dmsnap_port_now_ns();
 
 	dmsnap_port_work_run_after(fixture->queue, &item->work, 50);
-	dmsnap_port_work_run_after(fixture->queue, &item->work, 1);
 	dmsnap_port_event_wait(&item->begun);
 	/* A tick is what the timer may be early. */
 	KUNIT_EXPECT_GE(test, dmsnap_port_now_ns() - begin, 50000000ull - TICK_NSEC);
+	dmsnap_port_work_cancel(&item->work);
+	KUNIT_EXPECT_EQ(test, item->runs, 1);
+}
+
+static void earliest_delay_counts(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct item *item = &fixture->items[1];
+
+	dmsnap_port_work_run_after(fixture->queue, &item->work, 1000000);
+	dmsnap_port_work_run_after(fixture->queue, &item->work, 1);
+	dmsnap_port_work_run_after(fixture->queue, &item->work, 2000000);
+	dmsnap_port_event_wait(&item->begun);
 	dmsnap_port_work_cancel(&item->work);
 	KUNIT_EXPECT_EQ(test, item->runs, 1);
 }
@@ -272,6 +284,7 @@ static struct kunit_case work_cases[] = {
 	KUNIT_CASE(items_run_once_each_in_the_order_asked_for),
 	KUNIT_CASE(item_asked_while_it_runs_runs_again),
 	KUNIT_CASE(delay_is_kept),
+	KUNIT_CASE(earliest_delay_counts),
 	KUNIT_CASE(run_ends_a_delay),
 	KUNIT_CASE(cancelled_item_does_not_run_and_may_be_used_again),
 	KUNIT_CASE(cancel_waits_for_a_running_item),

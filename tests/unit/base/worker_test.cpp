@@ -291,8 +291,6 @@ TEST(Timer, posts_its_task_when_its_time_has_come)
 	Job job([&] { times.push_back((rig.world.now_ns() - begin) / ns_per_ms); });
 	Timer timer(*rig.worker, job);
 	timer.start(30);
-	/* It runs already: neither sooner nor twice. */
-	timer.start(10);
 	rig.world.run_until_idle();
 	EXPECT_EQ(times, std::vector<uint64_t>{30});
 	timer.start(5);
@@ -324,6 +322,23 @@ TEST(Timer, posts_nothing_after_it_was_cancelled)
 {
 	WorkerRig rig;
 	Job job([&] { rig.trace += 't'; });
+TEST(Timer, posts_its_task_at_the_earliest_time_it_was_started_for)
+{
+	WorkerRig rig;
+	uint64_t begin = rig.world.now_ns();
+	std::vector<uint64_t> times;
+	Job job([&] { times.push_back((rig.world.now_ns() - begin) / ns_per_ms); });
+	Timer timer(*rig.worker, job);
+	timer.start(500);
+	timer.start(30);
+	timer.start(100);
+	rig.world.run_until_idle();
+	EXPECT_EQ(times, std::vector<uint64_t>{30});
+	/* Of what was over when it fired nothing is left. */
+	EXPECT_EQ(rig.world.now_ns() - begin, 30 * ns_per_ms);
+	timer.cancel();
+}
+
 	Timer timer(*rig.worker, job);
 	timer.cancel();
 	timer.start(10);

@@ -574,6 +574,26 @@ TEST_F(MergeTest, a_slow_one_is_suspended_and_hurried_at_once)
 	EXPECT_TRUE(merged(snap));
 }
 
+TEST_F(MergeTest, a_higher_rate_holds_for_the_batch_that_waits_already)
+{
+	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	write_random(snap, 300);
+	ASSERT_EQ(begin(snap), 0);
+	ASSERT_EQ(merging_.message({"merge", "rate", "1"}), 0);
+	bench_.world.run_for(9'000'000'000);
+	std::string before = merging_.status();
+	/* A chunk of 4 KiB every 4 seconds. */
+	while (merging_.status() == before)
+		ASSERT_TRUE(bench_.world.step());
+	before = merging_.status();
+	bench_.world.run_for(500'000'000);
+	EXPECT_EQ(merging_.status(), before);
+	/* Now one second is enough. */
+	ASSERT_EQ(merging_.message({"merge", "rate", "4"}), 0);
+	bench_.world.run_for(700'000'000);
+	EXPECT_NE(merging_.status(), before);
+}
+
 TEST_F(MergeTest, a_flush_reaches_both_devices)
 {
 	Bench::Snap &snap = bench_.add("P 8", cow_sectors);

@@ -161,6 +161,23 @@ TEST(SnapshotMessage, commit_delay_says_how_long_a_write_may_go_unrecorded)
 	EXPECT_TRUE(bench.right(snap));
 }
 
+TEST(SnapshotMessage, a_shorter_commit_delay_holds_for_a_write_that_waits_already)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(snap.mapped.message({"commit_delay", "60000"}), 0);
+	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	bench.world.run_for(1'000'000'000);
+	ASSERT_EQ(snap.mapped.message({"commit_delay", "50"}), 0);
+	bench.world.run_for(100'000'000);
+	/* A longer one does not take back what was said of this one. */
+	ASSERT_EQ(bench.write(snap, 100, 8), 0);
+	ASSERT_EQ(snap.mapped.message({"commit_delay", "60000"}), 0);
+	bench.world.run_for(100'000'000);
+	bench.crash();
+	EXPECT_TRUE(bench.right(snap));
+}
+
 /* The lines of "stats": each name, and what follows it. */
 std::map<std::string, std::string> stats_of(user::Mapped &mapped)
 {

@@ -204,6 +204,19 @@ TEST_F(StallTest, a_writer_beside_a_suspend_does_not_use_up_the_reserve)
 	suspend_and_grow(snap, write);
 }
 
+/* Nor does it wait for the next look at the device's length. */
+TEST_F(StallTest, a_writer_beside_a_suspend_gets_its_share_of_the_reserve_in_time)
+{
+	add();
+	fill();
+	Mapped::Handle write = one_more();
+	ASSERT_FALSE(done_in(write, seconds));
+	bench_.origin.presuspend();
+	EXPECT_FALSE(done_in(write, seconds / 5));
+	/* One of four chunks in each quarter of the second. */
+	EXPECT_TRUE(done_in(write, seconds / 10));
+}
+
 TEST_F(StallTest, a_suspend_with_more_to_write_than_the_reserve_ends_too)
 {
 	auto &snap = add();
@@ -235,12 +248,10 @@ TEST_F(StallTest, a_suspend_of_the_snapshot_gets_the_reserve)
 	EXPECT_EQ(write->error, 0);
 	snap.frozen.write(2000, data);
 	/* The origin's users wait again for the time that the snapshot stays suspended. */
-	bench_.origin.wait(origin_write);
-	Mapped::Handle another = one_more();
-	EXPECT_FALSE(done_in(another, seconds));
+	EXPECT_FALSE(done_in(origin_write, seconds));
 	snap.cow.resize(2 * cow_sectors);
 	ASSERT_EQ(snap.mapped.resume(), 0);
-	EXPECT_EQ(bench_.origin.wait(another), 0);
+	EXPECT_EQ(bench_.origin.wait(origin_write), 0);
 	EXPECT_TRUE(bench_.right(snap));
 }
 
