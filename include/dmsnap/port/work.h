@@ -19,7 +19,11 @@ struct dmsnap_work {
 	unsigned long opaque[48];
 };
 
-/** Callback context: process context, may sleep. Never runs twice at a time for one item. */
+/**
+ * Callback context: process context, may sleep. Never runs twice at a time for one item.
+ * Between two runs others have the processor, also where the kernel is not preemptible:
+ * what may go on for long ends now and then, and asks to be run again.
+ */
 typedef void (*dmsnap_work_fn)(void *ctx);
 
 /**

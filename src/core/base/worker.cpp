@@ -55,13 +55,12 @@ void Worker::stop(Task &task)
 	barrier.passed.wait();
 }
 
-bool Worker::run_batch(Tasks Worker::*tasks)
+void Worker::run_batch(Tasks Worker::*tasks)
 {
 	{
 		SpinGuard guard(lock_);
 		batch_.take_all(this->*tasks);
 	}
-	bool any = false;
 	for (;;) {
 		Task *task;
 		{
@@ -69,23 +68,20 @@ bool Worker::run_batch(Tasks Worker::*tasks)
 			task = batch_.pop_front();
 		}
 		if (!task)
-			return any;
+			return;
 		task->run(*task);
-		any = true;
 	}
 }
 
+/* Once: what is posted meanwhile has had the item queued again by add(). */
 void Worker::drain()
 {
 	dmsnap_plug plug;
-	bool more;
 
-	do {
-		dmsnap_port_plug_begin(&plug);
-		more = run_batch(&Worker::tasks_);
-		more |= run_batch(&Worker::late_tasks_);
-		dmsnap_port_plug_end(&plug);
-	} while (more);
+	dmsnap_port_plug_begin(&plug);
+	run_batch(&Worker::tasks_);
+	run_batch(&Worker::late_tasks_);
+	dmsnap_port_plug_end(&plug);
 }
 
 Timer::Timer(Worker &worker, Task &task) : worker_(worker), task_(task)

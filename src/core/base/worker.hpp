@@ -7,6 +7,10 @@
  * A batch of tasks runs under one plug, so that neighbouring I/O meets.  Tasks
  * posted with post_late() run when the batch is through: a store that starts
  * its commit there carries everything the batch brought.
+ *
+ * A batch is what was posted before it began, and each is a run of the work item of its
+ * own: on a device that ends I/O at once tasks go on posting tasks for as long as there
+ * is anything to do, and others must have the processor meanwhile.
  */
 #pragma once
 
@@ -67,7 +71,7 @@ private:
 	using Tasks = List<Task, &Task::link>;
 
 	void add(Tasks Worker::*tasks, Task &task);
-	bool run_batch(Tasks Worker::*tasks);
+	void run_batch(Tasks Worker::*tasks);
 	void drain();
 
 	dmsnap_work_queue *queue_;

@@ -117,6 +117,29 @@ TEST(Worker, what_the_batch_posts_does_not_put_off_the_late_tasks_for_ever)
 	EXPECT_EQ(late_at, 1);
 }
 
+/* What tasks post goes on by itself: on a device that ends I/O at once this is a whole merge. */
+TEST(Worker, others_have_their_turn_while_tasks_go_on_posting_tasks)
+{
+	WorkerRig rig;
+	auto other = std::move(*Worker::create("other"));
+	int rounds = 0;
+	int other_at = -1;
+	Job late([] {});
+	Job *self = nullptr;
+	Job again([&] {
+		if (++rounds < 50)
+			rig.worker->post(*self);
+		rig.worker->post_late(late);
+	});
+	Job bystander([&] { other_at = rounds; });
+	self = &again;
+	rig.worker->post(again);
+	other->post(bystander);
+	rig.world.run_until_idle();
+	EXPECT_EQ(rounds, 50);
+	EXPECT_LE(other_at, 2);
+}
+
 TEST(Worker, a_task_posted_by_a_late_one_runs)
 {
 	WorkerRig rig;
@@ -299,6 +322,23 @@ TEST(Timer, posts_its_task_when_its_time_has_come)
 	timer.cancel();
 }
 
+TEST(Timer, posts_its_task_at_the_earliest_time_it_was_started_for)
+{
+	WorkerRig rig;
+	uint64_t begin = rig.world.now_ns();
+	std::vector<uint64_t> times;
+	Job job([&] { times.push_back((rig.world.now_ns() - begin) / ns_per_ms); });
+	Timer timer(*rig.worker, job);
+	timer.start(500);
+	timer.start(30);
+	timer.start(100);
+	rig.world.run_until_idle();
+	EXPECT_EQ(times, std::vector<uint64_t>{30});
+	/* Of what was over when it fired nothing is left. */
+	EXPECT_EQ(rig.world.now_ns() - begin, 30 * ns_per_ms);
+	timer.cancel();
+}
+
 TEST(Timer, may_be_started_again_from_its_task)
 {
 	WorkerRig rig;
@@ -322,23 +362,6 @@ TEST(Timer, posts_nothing_after_it_was_cancelled)
 {
 	WorkerRig rig;
 	Job job([&] { rig.trace += 't'; });
-TEST(Timer, posts_its_task_at_the_earliest_time_it_was_started_for)
-{
-	WorkerRig rig;
-	uint64_t begin = rig.world.now_ns();
-	std::vector<uint64_t> times;
-	Job job([&] { times.push_back((rig.world.now_ns() - begin) / ns_per_ms); });
-	Timer timer(*rig.worker, job);
-	timer.start(500);
-	timer.start(30);
-	timer.start(100);
-	rig.world.run_until_idle();
-	EXPECT_EQ(times, std::vector<uint64_t>{30});
-	/* Of what was over when it fired nothing is left. */
-	EXPECT_EQ(rig.world.now_ns() - begin, 30 * ns_per_ms);
-	timer.cancel();
-}
-
 	Timer timer(*rig.worker, job);
 	timer.cancel();
 	timer.start(10);
