@@ -14,21 +14,28 @@ constexpr unsigned int writes_reserved = 4;
 /* Of each of the three. */
 constexpr unsigned int objects_kept = 512;
 
-/* The part of a window that a target wants, in sectors from the job's start. */
-struct Part {
-	uint64_t begin;
-	uint64_t end;
-
-	bool empty() const { return begin >= end; }
-	uint64_t sectors() const { return end - begin; }
-};
-
+/* The part of a window that a target wants. */
 Part part_of(const Window &window, const CopyTarget &target)
 {
-	uint64_t window_end = window.offset + window.sectors;
+	Part all = window.all();
 	uint64_t target_end = target.source_offset + target.sectors;
-	return {window.offset > target.source_offset ? window.offset : target.source_offset,
-		window_end < target_end ? window_end : target_end};
+	return {all.begin > target.source_offset ? all.begin : target.source_offset,
+		all.end < target_end ? all.end : target_end};
+}
+
+/* Behind the end of the job's stretch. */
+void clear_rest(Window &window)
+{
+	uint64_t end = window.job.sectors;
+	uint64_t at = end > window.offset ? end - window.offset : 0;
+
+	while (at < window.sectors) {
+		uint64_t into_page = at % sectors_per_page;
+		__builtin_memset(static_cast<char *>(window.page_list[at / sectors_per_page]) +
+					 into_page * 512,
+				 0, (sectors_per_page - into_page) * 512);
+		at += sectors_per_page - into_page;
+	}
 }
 
 size_t pages_for(uint64_t sectors)
@@ -79,7 +86,10 @@ void Copier::start(CopyJob &job)
 {
 	job.started = 0;
 	job.since_ns = dmsnap_port_now_ns();
-	job.targets.for_each([](CopyTarget &target) {
+	job.extent = job.sectors;
+	job.targets.for_each([&job](CopyTarget &target) {
+		uint64_t end = target.source_offset + target.sectors;
+		job.extent = job.extent > end ? job.extent : end;
 		target.sectors_left = target.sectors;
 		target.error = 0;
 		target.read_failed = false;
@@ -118,7 +128,7 @@ bool Copier::throttled()
 /* False: memory is short; one in flight will end and pump() again. */
 bool Copier::start_window(CopyJob &job)
 {
-	uint64_t left = job.sectors - job.started;
+	uint64_t left = job.extent - job.started;
 	size_t wanted = pages_for(left);
 	if (job.background_pages && windows_in_flight_ > 0 &&
 	    pages_.out() + wanted > job.background_pages)
@@ -139,25 +149,42 @@ bool Copier::start_window(CopyJob &job)
 
 	window->since_ns = dmsnap_port_now_ns();
 	statistics_.page_wait_us.add((window->since_ns - job.since_ns) / 1000);
-	statistics_.read_sectors += window->sectors;
 	if (windows_in_flight_++ == 0)
 		throttle_.begin(window->since_ns);
 	job.windows++;
 	job.reads++;
 	job.started += window->sectors;
-	if (job.started == job.sectors)
+	if (job.started == job.extent)
 		job.link.unlink();
 
+	clear_rest(*window);
+	read(*window, window->all());
+	return true;
+}
+
+/* As far as the job's stretch goes: the zeros behind it are there already. */
+void Copier::read(Window &window, Part part)
+{
+	const CopyJob &job = window.job;
+	uint64_t into_window = part.begin - window.offset;
+	uint64_t end = part.end < job.sectors ? part.end : job.sectors;
+
+	if (part.begin >= end) {
+		window.read_error = 0;
+		worker_.post(window.read_task);
+		return;
+	}
+	statistics_.read_sectors += end - part.begin;
 	dmsnap_port_io_submit(
-		job.source, DMSNAP_IO_READ, 0, job.sector + window->offset, window->sectors,
-		window->page_list, 0,
+		job.source, DMSNAP_IO_READ, 0, job.sector + part.begin, end - part.begin,
+		window.page_list + into_window / sectors_per_page,
+		into_window % sectors_per_page * 512,
 		[](void *ctx, int error) {
 			auto *of = static_cast<Window *>(ctx);
 			of->read_error = error;
 			of->copier.worker_.post(of->read_task);
 		},
-		window);
-	return true;
+		&window);
 }
 
 void Copier::read_done(Window &window)
@@ -166,7 +193,7 @@ void Copier::read_done(Window &window)
 	statistics_.read_us.add((now - window.since_ns) / 1000);
 	window.since_ns = now;
 	CopyJob &job = window.job;
-	if (--job.reads == 0 && job.started == job.sectors && job.all_read)
+	if (--job.reads == 0 && job.started == job.extent && job.all_read)
 		job.all_read(job);
 	/* Held until all writes are under way, so that none ends the window early. */
 	window.writes_in_flight = 1;
@@ -314,7 +341,7 @@ void Copier::end_window(Window &window)
 		idle_timer_.start(idle_ms);
 	}
 
-	if (--job.windows == 0 && job.started == job.sectors) {
+	if (--job.windows == 0 && job.started == job.extent) {
 		while (job.targets.pop_front()) {
 		}
 		job.done(job);

@@ -69,6 +69,7 @@ private:
 	void pump_jobs(Jobs &jobs);
 	bool throttled();
 	bool start_window(CopyJob &job);
+	void read(Window &window, Part part);
 	void read_done(Window &window);
 	/* Gathers writes until all are, or memory runs out: false. */
 	bool write_on(Window &window);

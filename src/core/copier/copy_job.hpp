@@ -23,7 +23,10 @@ public:
 	dmsnap_device *device = nullptr;
 	/* First sector to write. */
 	uint64_t sector = 0;
-	/* What part of the job's stretch it wants: sectors from its start, length. */
+	/*
+	 * What part of the job's stretch it wants: sectors from its start, length.  Where
+	 * it reaches over the end of the stretch it gets zeros.
+	 */
 	uint64_t source_offset = 0;
 	uint64_t sectors = 0;
 	Done done;
@@ -51,8 +54,8 @@ public:
 	explicit CopyJob(Done function) : done(function) {}
 
 	/*
-	 * To be set before the job is started; the targets cover every sector.  A job
-	 * that is done has no targets, and may be started again with new ones.
+	 * To be set before the job is started; all of the stretch is read.  A job that is
+	 * done has no targets, and may be started again with new ones.
 	 */
 	dmsnap_device *source = nullptr;
 	uint64_t sector = 0;
@@ -76,7 +79,9 @@ public:
 
 private:
 	friend class Copier;
-	/* Sectors from the start for which a read has been started. */
+	/* Of the stretch, and what targets want behind it. */
+	uint64_t extent = 0;
+	/* Sectors from the start for which a window has been started. */
 	uint64_t started = 0;
 	unsigned int windows = 0;
 	/* Of these, so many are being read. */

@@ -19,6 +19,15 @@ class Copier;
 /* 256 KiB: long enough for a device to stream, short enough to overlap. */
 constexpr unsigned int window_pages_max = 64;
 
+/* A part of a job, in sectors from its start. */
+struct Part {
+	uint64_t begin;
+	uint64_t end;
+
+	bool empty() const { return begin >= end; }
+	uint64_t sectors() const { return end - begin; }
+};
+
 struct Window {
 	Window(Copier &owner, CopyJob &of) : copier(owner), job(of) {}
 
@@ -29,6 +38,8 @@ struct Window {
 	uint32_t sectors = 0;
 	/* When what is under way was begun. */
 	uint64_t since_ns = 0;
+
+	Part all() const { return {offset, offset + sectors}; }
 
 	void read_ended();
 	MethodTask<Window, &Window::read_ended> read_task{*this};

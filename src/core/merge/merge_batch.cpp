@@ -22,7 +22,10 @@ MergeJob::MergeJob(Merger &by, NewChunk at)
 {
 }
 
-/* The last chunk of the origin may reach over its end, and is copied as far as it goes. */
+/*
+ * The last chunk of the origin may reach over its end, and is copied as far as it goes.  It
+ * is read whole all the same: the COW device may have larger blocks.
+ */
 void MergeJob::start()
 {
 	ChunkSize chunk_size = merger.chunk_size();
@@ -40,7 +43,8 @@ void MergeJob::start()
 		target.source_offset = chunk_size.first_sector(target.run.new_begin - new_begin);
 		target.sectors = end - begin;
 		targets.push_back(target);
-		uint64_t source_end = target.source_offset + target.sectors;
+		uint64_t source_end =
+			target.source_offset + chunk_size.first_sector(target.run.count);
 		sectors = sectors > source_end ? sectors : source_end;
 	}
 	merger.copier().start(*this);

@@ -55,7 +55,8 @@ void CopyOut::start()
 	runs.for_each([&](PendingRun &pending) {
 		ChunkSize chunk_size = pending.snapshot.chunk_size();
 		uint64_t run_begin = chunk_size.first_sector(pending.run.old_begin.value);
-		uint64_t run_end = pending.snapshot.end_on_origin(pending.run, device_end);
+		/* Also behind the end of the origin: the COW device may have larger blocks. */
+		uint64_t run_end = chunk_size.first_sector(pending.old_end().value);
 		pending.target.device = pending.snapshot.cow_device();
 		pending.target.sector = chunk_size.first_sector(pending.run.new_begin.value);
 		pending.target.source_offset = run_begin - begin;
@@ -85,15 +86,18 @@ void SnapshotWrite::start()
 	ChunkSize chunk_size = snapshot.chunk_size();
 	uint64_t old_begin = chunk_size.first_sector(run->run.old_begin.value);
 	uint64_t new_begin = chunk_size.first_sector(run->run.new_begin.value);
-	uint64_t old_end = snapshot.end_on_origin(
+	uint64_t old_end = chunk_size.first_sector(run->old_end().value);
+	uint64_t origin_end = snapshot.end_on_origin(
 		run->run, dmsnap_port_device_sectors(snapshot.origin_device()));
 
+	/* Whole chunks are written, see CopyOut::start(). */
 	auto prepare = [&](Rest &rest, uint64_t begin, uint64_t end) {
-		if (begin >= end)
+		uint64_t source_end = end < origin_end ? end : origin_end;
+		if (begin >= source_end)
 			return;
 		rest.source = snapshot.origin_device();
 		rest.sector = begin;
-		rest.sectors = end - begin;
+		rest.sectors = source_end - begin;
 		rest.target.device = snapshot.cow_device();
 		rest.target.sector = new_begin + (begin - old_begin);
 		rest.target.sectors = end - begin;

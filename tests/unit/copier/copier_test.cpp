@@ -667,6 +667,75 @@ TEST(CopierThrottle, changes_take_effect_on_jobs_that_wait)
 	rig.world.copy_throttle = 1;
 	Copy first({{1, 0, 0, 8}});
 	rig.copy(first, 0, 8);
+/* Sectors that cannot be read, in some of the windows; memory short or not. */
+void copy_around_bad_sectors(uint64_t seed)
+{
+	Random random(seed);
+	CopierRig rig(4, 1 << 13, {.order = user::Order::random, .seed = seed});
+	if (random.one_in(2))
+		Memory::instance().fail_nowait_randomly(seed, 1 + random.below(8));
+	std::vector<uint64_t> bad;
+	for (uint64_t n = 1 + random.below(4); n; n--) {
+		bad.push_back(random.below(2000));
+		rig.disk(0).fail_range(Op::read, bad.back(), 1);
+	}
+	std::deque<Copy> copies;
+	uint64_t next = 0;
+	for (uint64_t i = 0; i < 4; i++) {
+		uint64_t sectors = 1 + random.below(800);
+		std::vector<Piece> pieces;
+		for (size_t n = 1; n < 4; n++) {
+			uint64_t offset = n == 1 ? 0 : random.below(sectors);
+			uint64_t length = n == 1 ? sectors : 1 + random.below(sectors - offset);
+			if (n > 1 && random.one_in(3))
+				pieces.push_back(
+					{n, next, pieces.back().offset, pieces.back().sectors});
+			else
+				pieces.push_back({n, next, offset, length});
+		}
+		next += sectors;
+		copies.emplace_back(pieces);
+		rig.start(copies.back(), random.below(2000), sectors);
+	}
+	for (Copy &copy : copies) {
+		rig.finish(copy);
+		for (size_t i = 0; i < copy.pieces.size(); i++) {
+			const Piece &piece = copy.pieces[i];
+			uint64_t begin = copy.sector + piece.offset;
+			bool hit = std::any_of(bad.begin(), bad.end(), [&](uint64_t sector) {
+				return begin <= sector && sector < begin + piece.sectors;
+			});
+			EXPECT_EQ(copy.places[i].error_told, hit ? -5 : 0);
+			EXPECT_TRUE(hit || rig.disk(piece.disk).peek(piece.sector, piece.sectors) ==
+						   CopierRig::content(begin, piece.sectors));
+		}
+	}
+	Memory::instance().fail_nothing();
+}
+
+TEST(Copier, loses_only_those_who_want_a_bad_sector_in_any_order_of_completions)
+{
+	for_seeds(120, copy_around_bad_sectors);
+}
+
+TEST(Copier, writes_zeros_where_a_target_reaches_over_the_end_of_the_stretch)
+{
+	/* In the last page read, in pages of its own, and in a window of its own. */
+	for (uint64_t sectors : {1u, 3u, 7u, 8u, 500u, 511u, 512u, 513u, 1000u}) {
+		CopierRig rig(3);
+		Copy copy({{1, 0, 0, 1024}, {2, 0, 0, sectors}});
+		rig.disk(1).poke(0, std::vector<uint8_t>(1100 * 512, 0xee));
+		rig.copy(copy, 3000, sectors);
+		EXPECT_EQ(copy.places[0].error_told, 0);
+		EXPECT_TRUE(rig.disk(1).peek(0, sectors) == CopierRig::content(3000, sectors));
+		EXPECT_TRUE(rig.is_blank(1, sectors, 1024 - sectors)) << sectors;
+		EXPECT_EQ(rig.disk(1).peek(1024, 1)[0], 0xee);
+		EXPECT_TRUE(rig.disk(2).peek(0, sectors) == CopierRig::content(3000, sectors));
+		EXPECT_TRUE(rig.is_blank(2, sectors, 100));
+		EXPECT_EQ(rig.disk(0).counters().read_sectors, sectors);
+	}
+}
+
 	Copy second({{1, 8, 0, 8}});
 	rig.start(second, 8, 8);
 	rig.world.run_for(700 * ns_per_ms);

@@ -61,6 +61,45 @@ TEST(CopyOut, different_chunk_sizes_share_the_read_of_the_largest)
 		EXPECT_TRUE(bench.right(*snap));
 }
 
+/* An origin of small blocks that ends inside one of the COW device's. */
+TEST(CopyOut, the_last_chunk_fills_a_block_of_the_cow_device)
+{
+	for (uint32_t chunk : {16u, 64u, 1024u}) {
+		Bench bench(4096 + 13);
+		Device &cow = bench.world.add_device(
+			{.name = "cow4k", .sectors = 1 << 14, .block_sectors = 8});
+		Mapped snap("snapshot");
+		/* dm takes no table of a length that is none of its blocks. */
+		ASSERT_EQ(snap.create(user::TargetType::snapshot, 4104,
+				      "disk cow4k P " + std::to_string(chunk)),
+			  0);
+		std::vector<uint8_t> before = bench.disk.peek(0, bench.sectors);
+		ASSERT_EQ(bench.write(4096, 8), 0);
+		EXPECT_EQ(snap.read(4096, 8), std::vector<uint8_t>(before.begin() + 4096 * 512,
+								   before.begin() + 4104 * 512));
+		EXPECT_NE(snap.status(), "Invalid");
+		EXPECT_GT(data_writes(cow).size(), 0u);
+	}
+}
+
+TEST(CopyOut, a_write_to_the_last_chunk_of_a_snapshot_fills_a_block_of_the_cow_device)
+{
+	for (uint64_t begin : {4096u, 4088u, 4064u}) {
+		Bench bench(4096 + 13);
+		bench.world.add_device({.name = "cow4k", .sectors = 1 << 14, .block_sectors = 8});
+		Mapped snap("snapshot");
+		ASSERT_EQ(snap.create(user::TargetType::snapshot, 4104, "disk cow4k P 64"), 0);
+		std::vector<uint8_t> whole = bench.disk.peek(0, 4104);
+		std::vector<uint8_t> data = Pattern{7, 7}.make(begin, 8);
+		ASSERT_EQ(snap.write(begin, data), 0);
+		std::copy(data.begin(), data.end(),
+			  whole.begin() + static_cast<ptrdiff_t>(begin * 512));
+		EXPECT_EQ(snap.flush(), 0);
+		EXPECT_TRUE(snap.read(0, 4104) == whole);
+		EXPECT_NE(snap.status(), "Invalid");
+	}
+}
+
 TEST(CopyOut, neighbouring_writes_are_copied_together)
 {
 	Bench bench;
