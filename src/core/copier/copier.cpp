@@ -169,6 +169,7 @@ void Copier::read(Window &window, Part part)
 	uint64_t into_window = part.begin - window.offset;
 	uint64_t end = part.end < job.sectors ? part.end : job.sectors;
 
+	window.read = part;
 	if (part.begin >= end) {
 		window.read_error = 0;
 		worker_.post(window.read_task);
@@ -189,16 +190,25 @@ void Copier::read(Window &window, Part part)
 
 void Copier::read_done(Window &window)
 {
-	uint64_t now = dmsnap_port_now_ns();
-	statistics_.read_us.add((now - window.since_ns) / 1000);
-	window.since_ns = now;
-	CopyJob &job = window.job;
+	if (!window.apart) {
+		uint64_t now = dmsnap_port_now_ns();
+		statistics_.read_us.add((now - window.since_ns) / 1000);
+		window.since_ns = now;
+		/* Held until all writes are under way, so that none ends the window early. */
+		window.writes_in_flight = 1;
+		window.next_target = window.job.targets.front();
+		window.apart = window.read_error && !window.job.all_or_none;
+		if (!window.apart)
+			window_read(window.job);
+	}
+	write_on(window);
+}
+
+/* One of its windows needs the source no more. */
+void Copier::window_read(CopyJob &job)
+{
 	if (--job.reads == 0 && job.started == job.extent && job.all_read)
 		job.all_read(job);
-	/* Held until all writes are under way, so that none ends the window early. */
-	window.writes_in_flight = 1;
-	window.next_target = window.job.targets.front();
-	write_on(window);
 }
 
 bool Copier::write_on(Window &window)
@@ -206,6 +216,12 @@ bool Copier::write_on(Window &window)
 	while (CopyTarget *target = window.next_target) {
 		Part part = part_of(window, *target);
 		if (!part.empty()) {
+			if (window.apart && window.read != part) {
+				/* Not into pages that are being written. */
+				if (window.writes_in_flight == 1)
+					read(window, part);
+				return true;
+			}
 			if (window.read_error) {
 				target->read_failed = true;
 				part_ended(window, *target, window.read_error);
@@ -216,6 +232,8 @@ bool Copier::write_on(Window &window)
 		}
 		window.next_target = window.job.targets.next(*target);
 	}
+	if (window.apart)
+		window_read(window.job);
 	if (--window.writes_in_flight == 0)
 		end_window(window);
 	return true;
@@ -312,6 +330,9 @@ void Copier::write_done(GatheredWrite &write)
 		part_ended(window, target, write.error);
 		if (--window.writes_in_flight == 0)
 			end_window(window);
+		else if (window.next_target && window.writes_in_flight == 1 &&
+			 !window.stalled_link.linked())
+			stalled_.push_back(window);
 	}
 	writes_.put(&write);
 	while (Window *stalled = stalled_.pop_front()) {

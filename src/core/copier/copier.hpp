@@ -22,8 +22,9 @@
  * Jobs in the background come after all others, and have a limit of their own to
  * what is in flight.
  *
- * Errors: a failed read counts for each target that wanted the window, a failed
- * write for the targets that it was for.
+ * Errors: after a failed read what each target wants of the window is read again alone,
+ * and only what fails then counts, for who wanted that (but see CopyJob::all_or_none).  A
+ * failed write counts for the targets that it was for.
  *
  * Locking: none; all functions, and all callbacks, run on the worker.
  */
@@ -71,6 +72,7 @@ private:
 	bool start_window(CopyJob &job);
 	void read(Window &window, Part part);
 	void read_done(Window &window);
+	static void window_read(CopyJob &job);
 	/* Gathers writes until all are, or memory runs out: false. */
 	bool write_on(Window &window);
 	bool write_to(Window &window, CopyTarget &target);

@@ -72,6 +72,11 @@ public:
 	 * is in flight it begins nothing that would make more pages of that.
 	 */
 	size_t background_pages = 0;
+	/*
+	 * A target is of no use without the others, so when a read has failed nobody
+	 * looks for those who could do without it.
+	 */
+	bool all_or_none = false;
 	/* Of the writes: %DMSNAP_IO_SYNC unless the system may hold them back. */
 	unsigned int write_flags = DMSNAP_IO_SYNC;
 

@@ -26,6 +26,7 @@ struct Part {
 
 	bool empty() const { return begin >= end; }
 	uint64_t sectors() const { return end - begin; }
+	bool operator==(const Part &) const = default;
 };
 
 struct Window {
@@ -43,12 +44,16 @@ struct Window {
 
 	void read_ended();
 	MethodTask<Window, &Window::read_ended> read_task{*this};
+	/* What was read last, and how that ended. */
+	Part read = {};
 	int read_error = 0;
+	/* Its read has failed; what a target wants is read for that alone. */
+	bool apart = false;
 
 	/* The next target to write to; nullptr when all writes have been started. */
 	CopyTarget *next_target = nullptr;
 	unsigned int writes_in_flight = 0;
-	/* On the copier's list of those that wait for a Transfer. */
+	/* On the copier's list of those that go on when a write has ended. */
 	ListHook stalled_link;
 
 	std::span<void *> pages() { return {page_list, page_count}; }

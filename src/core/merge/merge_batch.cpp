@@ -32,6 +32,7 @@ void MergeJob::start()
 
 	background_pages = merger.in_a_hurry() ? pages_in_flight_max : pages_in_flight_used;
 	write_flags = merger.in_a_hurry() ? DMSNAP_IO_SYNC : 0;
+	all_or_none = true;
 	source = merger.cow_device();
 	sector = chunk_size.first_sector(new_begin.value);
 	sectors = 0;

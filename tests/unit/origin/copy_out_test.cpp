@@ -61,6 +61,24 @@ TEST(CopyOut, different_chunk_sizes_share_the_read_of_the_largest)
 		EXPECT_TRUE(bench.right(*snap));
 }
 
+TEST(CopyOut, an_unreadable_sector_costs_those_only_who_lack_it)
+{
+	Bench bench;
+	auto &has_it = bench.add("P 8");
+	ASSERT_EQ(bench.write(64, 8), 0);
+	auto &lacks_it = bench.add("P 8");
+	auto &lacks_more = bench.add("P 64");
+	bench.disk.fail_range(Op::read, 70, 1);
+	EXPECT_EQ(bench.write(0, 64), 0);
+	EXPECT_EQ(bench.write(64, 64), 0);
+	EXPECT_EQ(lacks_it.mapped.status(), "Invalid");
+	EXPECT_EQ(lacks_more.mapped.status(), "Invalid");
+	bench.disk.clear_faults();
+	EXPECT_TRUE(bench.right(has_it));
+	bench.crash();
+	EXPECT_TRUE(bench.right(has_it));
+}
+
 /* An origin of small blocks that ends inside one of the COW device's. */
 TEST(CopyOut, the_last_chunk_fills_a_block_of_the_cow_device)
 {
