@@ -46,8 +46,8 @@ template <typename New, typename Sizes> struct Leaf;
  * A B+ tree of pages, keyed by the origin's chunk.
  *
  * Locking: insert(), erase(), reserve() and unreserve() are serialised by the
- * caller, in the kernel by a spinlock with interrupts off.  find(), chunks() and
- * pages() need no lock.
+ * caller, in the kernel by a spinlock with interrupts off.  find(), find_soon(),
+ * chunks() and pages() need no lock.
  *
  * Readers: find() is optimistic.  A sequence number is odd while insert() or
  * erase() is at work; find() starts over when the number was odd or has changed.
@@ -92,6 +92,15 @@ public:
 	 * Context: any; takes no lock, waits for no more than an insert() at work.
 	 */
 	Fate find(OldChunk chunk, uint64_t max) const;
+
+	/*
+	 * The same, but gives up, false, when a writer was at work each time it looked: where
+	 * spinlocks are preemptible (PREEMPT_RT) the caller may have preempted that writer,
+	 * which then goes on only when the caller waits for its lock.  Never gives up for
+	 * somebody who holds that.
+	 * Context: any; takes no lock.
+	 */
+	bool find_soon(OldChunk chunk, uint64_t max, Fate &fate) const;
 
 	/*
 	 * Gets the pages that one more insert() could need at worst.  False when
@@ -152,6 +161,8 @@ private:
 	/* Pages beyond those needed that trim() is left to free: for 96 inserts at once. */
 	static constexpr size_t kept = 4 * held_back;
 	static constexpr unsigned int max_levels = Sizes::max_levels;
+	/* Looks of find_soon(): some times what the longest change takes. */
+	static constexpr unsigned int looks_max = 200;
 
 	/* The way from the root down to a leaf. */
 	struct Path {

@@ -14,20 +14,30 @@ namespace dmsnap {
 
 template <typename Sizes> Fate BasicExceptionTable<Sizes>::find(OldChunk chunk, uint64_t max) const
 {
-	for (;;) {
+	Fate fate;
+	while (!find_soon(chunk, max, fate)) {
+	}
+	return fate;
+}
+
+template <typename Sizes>
+bool BasicExceptionTable<Sizes>::find_soon(OldChunk chunk, uint64_t max, Fate &fate) const
+{
+	for (unsigned int looks = 0; looks < looks_max; ++looks) {
 		const uint32_t sequence = sequence_.load_acquire();
 		if (sequence % 2 == 0) {
-			Fate fate;
+			fate = {};
 			const bool whole = wide() ? try_find<uint64_t>(chunk.value, max, fate)
 						  : try_find<uint32_t>(chunk.value, max, fate);
 			acquire_fence();
 			if (sequence_.load_relaxed() == sequence) {
 				DMSNAP_ASSERT(whole);
-				return fate;
+				return true;
 			}
 		}
 		dmsnap_port_cpu_relax();
 	}
+	return false;
 }
 
 /* False if the tree is seen half changed; true does not mean that it is not. */

@@ -70,12 +70,19 @@ Snapshot::Pending Snapshot::pending_around(OldChunk chunk) const
 		behind ? behind->run.old_begin - chunk : UINT64_MAX};
 }
 
+/* Waits for the writer that was at work whenever the table was looked at. */
+Fate Snapshot::fate_with_lock(OldChunk chunk, uint64_t max) const
+{
+	SpinGuard guard(origin_->lock());
+	return table_->find(chunk, max);
+}
+
 uint64_t Snapshot::safe_until(uint64_t sector, uint64_t end) const
 {
 	uint64_t last = chunk_size_.chunk_of(watched_end(end) - 1);
 
 	for (uint64_t chunk = chunk_size_.chunk_of(sector); chunk <= last;) {
-		Fate fate = table_->find({chunk}, last - chunk + 1);
+		Fate fate = fate_of({chunk}, last - chunk + 1);
 		if (!fate.mapped) {
 			end = chunk_size_.first_sector(chunk);
 			if (end <= sector)

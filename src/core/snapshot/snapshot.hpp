@@ -26,7 +26,7 @@
  * Locking: "lock" in comments is the origin's, Origin::lock().  It guards the
  * pending runs, the store's allocation, all changes of the exception table and
  * of the flags.  Reads of the snapshot, and writes to chunks it has, take no
- * lock: they use the table's lockless find(), and the atomic flags.
+ * lock: they use the table's lockless find_soon(), and the atomic flags.
  */
 #pragma once
 
@@ -170,8 +170,12 @@ public:
 	/* Tells those who trace of a commit or a batch of a merge.  No lock. */
 	void trace_batch(dmsnap_trace_kind kind, uint64_t count, uint64_t us, bool failed) const;
 
-	/* No lock. */
-	Fate fate_of(OldChunk chunk, uint64_t max) const { return table_->find(chunk, max); }
+	/* The lock need not be held, and no lock behind it may be. */
+	Fate fate_of(OldChunk chunk, uint64_t max) const
+	{
+		Fate fate;
+		return table_->find_soon(chunk, max, fate) ? fate : fate_with_lock(chunk, max);
+	}
 	/* What the table says of a bio, from its first chunk on, as far as it goes. */
 	Fate fate_of(const Io &io) const
 	{
@@ -291,6 +295,7 @@ private:
 		uint64_t free;
 	};
 	Pending pending_around(OldChunk chunk) const;
+	Fate fate_with_lock(OldChunk chunk, uint64_t max) const;
 	OriginFate look_up_fate(uint64_t sector, uint64_t end) const;
 	PendingRun *run_to_extend(CopyOut &copy_out, OldChunk chunk, NewChunk new_chunk) const;
 	void make_visible(PendingRun &run);
