@@ -132,9 +132,17 @@ void dmsnap_port_free(void *memory)
 	kvfree(memory);
 }
 
+/*
+ * The write that needs a page on the I/O path may be reclaim's own, a page on its way to
+ * swap, in a context that is given every last page (PF_MEMALLOC).  Who asks here has a
+ * reserve of its own for when there is none, and lives without; those who reclaim, and
+ * the devices below, which have none, may not.  Pools need no such word: mempool_alloc()
+ * says it by itself.
+ */
 void *dmsnap_port_page_alloc(enum dmsnap_alloc_mode mode)
 {
-	gfp_t gfp = mode == DMSNAP_ALLOC_NOWAIT ? GFP_NOWAIT | __GFP_NOWARN : GFP_NOIO;
+	gfp_t gfp = mode == DMSNAP_ALLOC_NOWAIT ? GFP_NOWAIT | __GFP_NOWARN | __GFP_NOMEMALLOC
+						: GFP_NOIO;
 
 	return (void *)__get_free_page(gfp);
 }

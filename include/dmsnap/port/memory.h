@@ -24,7 +24,10 @@ enum dmsnap_alloc_mode {
 	 * may be loaded while the devices below are suspended).
 	 */
 	DMSNAP_ALLOC_CONSTRUCT,
-	/** I/O path: never sleeps, never reclaims, fails early. */
+	/**
+	 * I/O path: never sleeps, never reclaims, fails early; also where the caller
+	 * may use what the system holds back for emergencies.
+	 */
 	DMSNAP_ALLOC_NOWAIT,
 };
 

@@ -3,7 +3,11 @@
  * port/memory.h: what it promises of alignment, content, contexts and reserves.
  */
 #include <dmsnap/port/memory.h>
+#include <linux/gfp.h>
 #include <linux/irqflags.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
 #include <linux/string.h>
 
 #include "kunit/suites.h"
@@ -42,6 +46,72 @@ static void pages_come_with_interrupts_off(struct kunit *test)
 	local_irq_save(flags);
 	dmsnap_port_page_free(page);
 	local_irq_restore(flags);
+}
+
+/* All that is to be had without touching the reserve for emergencies. */
+static void take_all_memory(struct list_head *blocks)
+{
+	unsigned int order = 9;
+
+	for (;;) {
+		struct page *block =
+			alloc_pages(GFP_NOWAIT | __GFP_NOWARN | __GFP_NOMEMALLOC, order);
+
+		if (block) {
+			set_page_private(block, order);
+			list_add(&block->lru, blocks);
+		} else if (order-- == 0) {
+			return;
+		}
+	}
+}
+
+static void free_all_memory(struct list_head *blocks)
+{
+	struct page *block, *next;
+
+	list_for_each_entry_safe(block, next, blocks, lru) {
+		unsigned int order = page_private(block);
+
+		set_page_private(block, 0);
+		__free_pages(block, order);
+	}
+}
+
+/* Reclaim writes a page, and that comes to us in its own context, which may use everything. */
+static unsigned int pages_in_reclaim(void **pages, unsigned int count)
+{
+	unsigned int taken = 0, flags = memalloc_noreclaim_save();
+
+	while (taken < count) {
+		pages[taken] = dmsnap_port_page_alloc(DMSNAP_ALLOC_NOWAIT);
+		if (!pages[taken])
+			break;
+		taken++;
+	}
+	memalloc_noreclaim_restore(flags);
+	return taken;
+}
+
+static void pages_do_not_come_out_of_the_emergency_reserve(struct kunit *test)
+{
+	unsigned int round, taken, i, least = 64;
+	void *pages[64];
+
+	/* Somebody else may give memory back at the wrong moment, but not always. */
+	for (round = 0; round < 5 && least; round++) {
+		LIST_HEAD(blocks);
+
+		preempt_disable();
+		take_all_memory(&blocks);
+		taken = pages_in_reclaim(pages, ARRAY_SIZE(pages));
+		free_all_memory(&blocks);
+		preempt_enable();
+		for (i = 0; i < taken; i++)
+			dmsnap_port_page_free(pages[i]);
+		least = min(least, taken);
+	}
+	KUNIT_EXPECT_LT(test, least, ARRAY_SIZE(pages));
 }
 
 static void pool_has_its_reserve_with_interrupts_off(struct kunit *test)
@@ -95,6 +165,7 @@ static void pools_of_one_name_live_side_by_side(struct kunit *test)
 static struct kunit_case memory_cases[] = {
 	KUNIT_CASE(memory_is_zeroed_and_aligned),
 	KUNIT_CASE(pages_come_with_interrupts_off),
+	KUNIT_CASE(pages_do_not_come_out_of_the_emergency_reserve),
 	KUNIT_CASE(pool_has_its_reserve_with_interrupts_off),
 	KUNIT_CASE(pools_of_one_name_live_side_by_side),
 	{},
