@@ -10,6 +10,7 @@
 #include <linux/module.h>
 #include <linux/random.h>
 
+#include "bio.h"
 #include "device.h"
 #include "kunit/suites.h"
 
@@ -70,12 +71,13 @@ struct kunit_suite dmsnap_selftest_suite = {
 };
 
 kunit_test_suites(&dmsnap_memory_suite, &dmsnap_lock_suite, &dmsnap_work_suite, &dmsnap_io_suite,
-		  &dmsnap_core_suite, &dmsnap_selftest_suite);
+		  &dmsnap_bio_suite, &dmsnap_core_suite, &dmsnap_selftest_suite);
 
 static int __init dmsnap_kunit_init(void)
 {
 	if (!dmsnap_kunit_seed)
 		dmsnap_kunit_seed = get_random_u32();
+	dmsnap_bio_init();
 	return 0;
 }
 

@@ -11,8 +11,14 @@ extern struct kunit_suite dmsnap_memory_suite;
 extern struct kunit_suite dmsnap_lock_suite;
 extern struct kunit_suite dmsnap_work_suite;
 extern struct kunit_suite dmsnap_io_suite;
+extern struct kunit_suite dmsnap_bio_suite;
 extern struct kunit_suite dmsnap_core_suite;
 extern struct kunit_suite dmsnap_selftest_suite;
+
+struct bio;
+
+/* In the place of dm_submit_bio_remap(), which needs all that dm knows of a bio. */
+void dmsnap_kunit_submit_as_dm(struct bio *bio, struct bio *other);
 
 /* Module parameters. */
 extern unsigned long long dmsnap_kunit_seed;
