@@ -15,5 +15,5 @@ fi
 kunit_load steps="$steps"
 kunit_check "${skipped[@]}"
 kunit_results | grep -o 'seed=[0-9]*' | head -n 1
-expect_eq "$(kunit_results | grep -c '^ok ')" 6 "number of suites"
+expect_eq "$(kunit_results | grep -c '^ok ')" 7 "number of suites"
 rmmod dm_snapshot_kunit
