@@ -170,7 +170,15 @@ TEST(SnapshotMessage, a_shorter_commit_delay_holds_for_a_write_that_waits_alread
 	bench.world.run_for(1'000'000'000);
 	ASSERT_EQ(snap.mapped.message({"commit_delay", "50"}), 0);
 	bench.world.run_for(100'000'000);
-	/* A longer one does not take back what was said of this one. */
+	bench.crash();
+	EXPECT_TRUE(bench.right(snap));
+}
+
+TEST(SnapshotMessage, a_longer_commit_delay_takes_back_nothing_from_a_write_that_waits)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8");
+	ASSERT_EQ(snap.mapped.message({"commit_delay", "50"}), 0);
 	ASSERT_EQ(bench.write(snap, 100, 8), 0);
 	ASSERT_EQ(snap.mapped.message({"commit_delay", "60000"}), 0);
 	bench.world.run_for(100'000'000);
