@@ -1,5 +1,5 @@
 # summary: LVM2: snapshots of several chunk sizes taken, extended, renamed, refreshed, deactivated and removed
-# default: none
+# default: 6.1
 # guest: full
 # disks: 128M 128M
 # timeout: 180

@@ -1,6 +1,6 @@
 # summary: a merge that meets an I/O error ends as failed, keeps all data in use, and goes on once that is mended
 # kernels: 6.1 6.12 um smp
-# default: none
+# default: 6.1
 # timeout: 240
 
 . /job/vm/lib-io.sh

@@ -1,5 +1,5 @@
 # summary: persistent snapshots come back after a power cut during I/O and after an orderly end, and go on
-# default: none
+# default: 6.12
 # boots: 3
 # disks: 6M 52M
 # timeout: 90

@@ -1,6 +1,6 @@
 # summary: a store goes from table to table as with the in-tree driver, wrong orders too
 # kernels: 6.1 6.12 um smp
-# default: um smp
+# default: 6.1 um smp
 # timeout: 360
 
 . /job/vm/transcripts/runner.sh

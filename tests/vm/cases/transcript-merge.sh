@@ -1,6 +1,6 @@
 # summary: merges begin, go on, end and are refused as with the in-tree driver
 # kernels: 6.1 6.12 um smp
-# default: um smp
+# default: 6.12 um smp
 # timeout: 360
 
 . /job/vm/transcripts/runner.sh

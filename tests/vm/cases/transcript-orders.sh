@@ -1,6 +1,6 @@
 # summary: tables are replaced in every order with the same outcome as with the in-tree driver
 # kernels: 6.1 6.12 um smp
-# default: none
+# default: 6.12
 # timeout: 600
 
 . /job/vm/transcripts/runner.sh

@@ -1,6 +1,6 @@
 # summary: what is stored has the structure that the in-tree driver gives it
 # kernels: 6.1 6.12 um smp
-# default: um smp
+# default: 6.12 um smp
 # timeout: 360
 
 . /job/vm/transcripts/runner.sh
