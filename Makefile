@@ -76,6 +76,11 @@ sim:
 mutants: check-includes
 	@tools/mutants $(M)
 
+## make coverage         what of the core neither the unit tests nor the simulator reach
+.PHONY: coverage
+coverage: check-includes
+	@tools/coverage
+
 ## make fuzz [F=NAME]    run the fuzzers, or the one named, some seconds each: the same inputs
 ##                       every time, and then others. RUNS=N or SECONDS=N: that many, that long;
 ##                       SEED=N: only those of it; FAST=1: without the address sanitizer
@@ -124,7 +129,7 @@ debug:
 ## make clean            remove the objects and modules
 .PHONY: clean
 clean:
-	@rm -rf '$(BUILD)'/unit '$(BUILD)'/unit-san '$(BUILD)'/unit-tsan '$(BUILD)'/check \
+	@rm -rf '$(BUILD)'/unit '$(BUILD)'/unit-san '$(BUILD)'/unit-tsan '$(BUILD)'/unit-cov '$(BUILD)'/check \
 		'$(BUILD)'/fuzz '$(BUILD)'/fuzz-fast '$(BUILD)'/mutants
 	@for mirror in '$(BUILD)'/*/Kbuild; do \
 		if [ -L "$$mirror" ]; then rm -rf "$${mirror%/Kbuild}"; fi; \

@@ -7,7 +7,8 @@
 #   merge_table NAME [TYPE [CHUNK]]   the table line of snapshot-merge for snapshot NAME
 #   merge_begin NAME           `org` becomes the merge of snapshot NAME, in LVM2's order; the
 #                              snapshot goes.  TYPE and CHUNK are those of the snapshot
-#   merge_wait NAME SECONDS    until NAME (org) is merged: on dm events, as a tool would
+#   merge_wait NAME SECONDS    until NAME (org) is merged: on dm events, as a tool would; fails
+#                              when nothing more was merged for so long
 #   is_merged NAME             its status says so: nothing left but the header and an area
 #   merge_progress NAME        sectors left, or 0
 
@@ -46,14 +47,18 @@ is_merged()
 # The event may come between the look and the wait: so its number is asked for first
 merge_wait()
 {
-	local event end=$((SECONDS + $2))
+	local event now left=-1 end=0
 	while :; do
 		event=$(events_of "$1")
 		if is_merged "$1"; then
 			return
 		fi
 		[ "$(status_of "$1")" != "Merge failed" ] || fail "the merge has failed"
-		[ "$SECONDS" -lt "$end" ] || fail "not merged in time: $(dmsetup status "$1")"
+		now=$(merge_progress "$1")
+		if [ "$now" -ne "$left" ]; then
+			left=$now end=$((SECONDS + $2))
+		fi
+		[ "$SECONDS" -lt "$end" ] || fail "nothing merged for $2 s: $(dmsetup status "$1")"
 		timeout "$2" dmsetup wait "$1" "$event" > /dev/null || true
 	done
 }

@@ -23,7 +23,7 @@ endif
 comma := ,
 sanitizers := $(if $(SAN),-fsanitize=$(if $(filter thread,$(SAN)),thread,address$(comma)undefined))
 
-out := $(BUILD)/unit$(if $(SAN),$(if $(filter thread,$(SAN)),-tsan,-san))
+out := $(BUILD)/unit$(if $(SAN),$(if $(filter thread,$(SAN)),-tsan,-san))$(if $(COV),-cov)
 
 find = $(sort $(shell find $(1) -name '$(2)' 2>/dev/null))
 core-sources := $(call find,src/core,*.cpp)
@@ -53,6 +53,15 @@ flags += -O1 $(sanitizers) -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omi
 flags += $(if $(filter thread,$(SAN)),-Wno-tsan)
 endif
 
+# With COV=1 the core counts what is reached of it (tools/coverage).  It is not optimised
+# then: a branch is one of the source.
+ifdef COV
+of-core := -O0 --coverage -fprofile-update=atomic
+# A process of the simulator ends without what a program does at its end
+counting-objects := $(call objects,tests/coverage/exit.cpp)
+counting := -Wl,--wrap=_exit $(counting-objects) --coverage
+endif
+
 # What a package build wants beyond that
 flags += $(CPPFLAGS) $(CXXFLAGS)
 
@@ -72,8 +81,8 @@ of-tests := -O0 -include $(precompiled)
 # The core in its own dialect, so that an exception or dynamic_cast does not
 # compile here either.  Its surroundings may throw, but have no run time type
 # information: their classes derive from the core's, which have none.
-$(core-objects): cxxflags := $(dmsnap-cxx-dialect) $(flags) $(core-includes)
-$(user-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(user-includes)
+$(core-objects): cxxflags := $(dmsnap-cxx-dialect) $(flags) $(of-core) $(core-includes)
+$(user-objects) $(counting-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(user-includes)
 $(test-objects) $(tool-test-objects): \
 	cxxflags = -std=gnu++23 -fno-rtti $(flags) $(test-includes) -Itools/dmsnap $(if $(filter %_test.o,$@),$(of-tests))
 $(tool-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(core-includes) -DDMSNAP_VERSION='"$(version)"'
@@ -100,21 +109,21 @@ unit: $(out)/unit-tests
 # What the unit tests test of the simulator.
 sim-parts := $(call objects,tests/sim/plan.cpp tests/sim/store_rules.cpp)
 
-$(out)/unit-tests: $(test-objects) $(sim-parts) $(out)/libdmsnap-user.a $(out)/libdmsnap-core.a $(out)/.flags
+$(out)/unit-tests: $(test-objects) $(sim-parts) $(counting-objects) $(out)/libdmsnap-user.a $(out)/libdmsnap-core.a $(out)/.flags
 	@echo '  LINK    $@'
 	@[ -e /usr/include/gtest/gtest.h ] || { \
 		echo 'GoogleTest is not installed. On Debian: apt install libgtest-dev' >&2; exit 1; }
 	@# First the libraries: of an inline function the first one is taken, and theirs is fast
 	@$(CXX) $(sanitizers) -pthread -o $@ \
 		-L$(out) -Wl,--whole-archive -ldmsnap-user -ldmsnap-core -Wl,--no-whole-archive \
-		$(test-objects) $(sim-parts) -lgtest_main -lgtest
+		$(test-objects) $(sim-parts) $(counting) -lgtest_main -lgtest
 
 # Progress is shown as by the tools.
 progress := $(call objects,tools/dmsnap/progress.cpp)
 
-$(out)/sim: $(sim-objects) $(progress) $(out)/libdmsnap-user.a $(out)/libdmsnap-core.a $(out)/.flags
+$(out)/sim: $(sim-objects) $(progress) $(counting-objects) $(out)/libdmsnap-user.a $(out)/libdmsnap-core.a $(out)/.flags
 	@echo '  LINK    $@'
-	@$(CXX) $(sanitizers) -pthread -o $@ \
+	@$(CXX) $(sanitizers) -pthread -o $@ $(counting) \
 		$(sim-objects) $(progress) -L$(out) -Wl,--start-group -ldmsnap-user -ldmsnap-core -Wl,--end-group -lfmt
 
 # Of the core, the codec alone.
@@ -168,7 +177,7 @@ $(out)/libdmsnap-user.a: $(user-objects) $(out)/.files
 	@echo '  AR      $@'
 	@rm -f $@; ar crs $@ $(user-objects)
 
-$(core-objects) $(user-objects) $(test-objects) $(sim-objects) $(tool-objects) \
+$(core-objects) $(user-objects) $(counting-objects) $(test-objects) $(sim-objects) $(tool-objects) \
 $(tool-test-objects) $(store-maker-objects) $(top-fake-objects): $(out)/%.o: %.cpp $(out)/.flags
 	@echo '  CXX     $@'
 	@mkdir -p $(@D)
@@ -187,7 +196,7 @@ $(out)/tools/dmsnap/command_line.o: VERSION
 define keep
 $(shell mkdir -p $(out); printf '%s\n' '$(2)' | cmp -s - $(1) || printf '%s\n' '$(2)' > $(1))
 endef
-$(call keep,$(out)/.flags,$(shell $(CXX) --version | head -n 1) $(dmsnap-cxx-dialect) $(flags) $(test-includes))
+$(call keep,$(out)/.flags,$(shell $(CXX) --version | head -n 1) $(dmsnap-cxx-dialect) $(flags)$(if $(COV), $(of-core)) $(test-includes))
 $(call keep,$(out)/.files,$(core-sources) $(user-sources) $(test-sources))
 $(out)/.flags $(out)/.files: ;
 
