@@ -56,7 +56,7 @@ endif
 # With COV=1 the core counts what is reached of it (tools/coverage).  It is not optimised
 # then: a branch is one of the source.
 ifdef COV
-of-core := -O0 --coverage -fprofile-update=atomic
+of-core := -O0 --coverage
 # A process of the simulator ends without what a program does at its end
 counting-objects := $(call objects,tests/coverage/exit.cpp)
 counting := -Wl,--wrap=_exit $(counting-objects) --coverage
