@@ -139,6 +139,9 @@ public:
 	 */
 	void erase(OldChunk begin, uint64_t count);
 
+	/* No COW chunk number from there on may be inserted.  Context: any. */
+	NewChunk new_limit() const { return {new_limit_}; }
+
 	/* Chunks mapped.  Context: any. */
 	uint64_t chunks() const { return chunks_.load_relaxed(); }
 

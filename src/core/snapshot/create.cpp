@@ -217,6 +217,8 @@ struct Snapshot::Load final : PersistentStore::LoadVisitor {
 		return {};
 	}
 
+	NewChunk new_limit() const override { return snapshot.table_->new_limit(); }
+
 	Status exceptions(format::AreaView entries, size_t count, size_t &slot) override
 	{
 		TableLoader &to = *loader;
@@ -257,7 +259,10 @@ struct Snapshot::Load final : PersistentStore::LoadVisitor {
 
 Status Snapshot::make_table(ChunkSize chunk_size)
 {
-	/* The COW device may grow; twice as far as today numbers stay short. */
+	/*
+	 * The COW device may grow; twice as far as today numbers stay short.  The store
+	 * hands out no others: see CowLimit.
+	 */
 	uint64_t chunks = chunk_size.chunk_of(dmsnap_port_device_sectors(cow_device_));
 	chunk_size_ = chunk_size;
 	table_ =
@@ -275,7 +280,8 @@ Status Snapshot::load_store()
 		if (!store_args_.chunk_sectors)
 			return dmsnap::fail(Error::chunk_size_zero);
 		DMSNAP_CHECK(make_table(ChunkSize(store_args_.chunk_sectors)));
-		transient_ = DMSNAP_TRY(make_owned<TransientStore>(cow_device_, chunk_size_));
+		transient_ = DMSNAP_TRY(
+			make_owned<TransientStore>(cow_device_, chunk_size_, table_->new_limit()));
 		store_ = transient_.get();
 		return {};
 	}

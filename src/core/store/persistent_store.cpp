@@ -122,16 +122,17 @@ Result<PersistentStore::Content> PersistentStore::open(dmsnap_device *cow,
 
 	format::Geometry geometry(content.chunk_size);
 	auto free_chunks = DMSNAP_TRY(FreeChunks::create(geometry));
-	content.store = DMSNAP_TRY(
-		make_owned<PersistentStore>(cow, geometry, worker, std::move(free_chunks)));
+	content.store = DMSNAP_TRY(make_owned<PersistentStore>(cow, geometry, visitor.new_limit(),
+							       worker, std::move(free_chunks)));
 	DMSNAP_CHECK(content.store->allocate());
 	DMSNAP_CHECK(blank ? content.store->make_new() : content.store->load(visitor));
 	return content;
 }
 
 PersistentStore::PersistentStore(dmsnap_device *cow, const format::Geometry &geometry,
-				 Worker &worker, Owned<FreeChunks> free_chunks)
-    : cow_(cow), geometry_(geometry), worker_(worker), free_chunks_(std::move(free_chunks)),
+				 NewChunk limit, Worker &worker, Owned<FreeChunks> free_chunks)
+    : cow_(cow), geometry_(geometry), worker_(worker), limit_(geometry.chunk_size(), limit),
+      free_chunks_(std::move(free_chunks)),
       block_bytes_(smaller(geometry.chunk_size().bytes(), block_bytes_max)),
       slots_per_block_(block_bytes_ / static_cast<uint32_t>(format::exception_bytes))
 {
@@ -164,7 +165,7 @@ Status PersistentStore::allocate()
 
 uint64_t PersistentStore::device_chunks() const
 {
-	return dmsnap_port_device_sectors(cow_) >> geometry_.chunk_size().shift();
+	return limit_.chunks(cow_);
 }
 
 bool PersistentStore::area_exists(uint64_t area) const
@@ -329,6 +330,7 @@ Status PersistentStore::load_tail_block()
  */
 Result<NewChunks> PersistentStore::prepare(uint64_t wanted)
 {
+	limit_.tell(cow_);
 	uint64_t area = geometry_.area_of_exception(entries_prepared_);
 	uint64_t slots =
 		geometry_.exceptions_per_area() - geometry_.slot_of_exception(entries_prepared_);
@@ -350,7 +352,7 @@ StoreUsage PersistentStore::usage() const
 	ChunkSize chunk_size = geometry_.chunk_size();
 	NewChunk end = merged_end_.value ? merged_end_ : free_chunks_->next_free();
 	return {.allocated_sectors = chunk_size.first_sector(end.value),
-		.total_sectors = dmsnap_port_device_sectors(cow_),
+		.total_sectors = limit_.sectors(cow_),
 		/* The areas up to the one of the next entry, recorded or not, and the header. */
 		.metadata_sectors = chunk_size.first_sector(
 			geometry_.area_of_exception(entries_prepared_) + 2)};

@@ -42,6 +42,7 @@
 #include "format/disk_exception.hpp"
 #include "format/geometry.hpp"
 #include "store/area_reader.hpp"
+#include "store/cow_limit.hpp"
 #include "store/exception_store.hpp"
 #include "store/free_chunks.hpp"
 
@@ -72,6 +73,8 @@ public:
 	 */
 	struct LoadVisitor {
 		virtual Status chunk_size_known(ChunkSize chunk_size) = 0;
+		/* No chunk from there on is handed out or taken.  Asked when the size is known. */
+		virtual NewChunk new_limit() const { return {UINT64_MAX}; }
 		virtual Status exceptions(format::AreaView entries, size_t count, size_t &slot) = 0;
 
 	protected:
@@ -96,8 +99,8 @@ public:
 				    uint32_t chunk_sectors, Worker &worker, LoadVisitor &visitor);
 
 	/* Private to open(). */
-	PersistentStore(dmsnap_device *cow, const format::Geometry &geometry, Worker &worker,
-			Owned<FreeChunks> free_chunks);
+	PersistentStore(dmsnap_device *cow, const format::Geometry &geometry, NewChunk limit,
+			Worker &worker, Owned<FreeChunks> free_chunks);
 	/* No commit may be in flight. */
 	~PersistentStore();
 
@@ -170,6 +173,7 @@ private:
 	format::Geometry geometry_;
 	Worker &worker_;
 
+	CowLimit limit_;
 	/* Allocation lock. */
 	Owned<FreeChunks> free_chunks_;
 	uint64_t entries_prepared_ = 0;

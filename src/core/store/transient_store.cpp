@@ -5,6 +5,7 @@ namespace dmsnap {
 
 Result<NewChunks> TransientStore::prepare(uint64_t wanted)
 {
+	limit_.tell(cow_);
 	uint64_t left = free_chunks();
 	if (left == 0)
 		return fail(cut_off() ? Error::cow_device_cut_off : Error::cow_device_full);
@@ -29,7 +30,7 @@ void TransientStore::mark_invalid(InvalidMark &mark)
 StoreUsage TransientStore::usage() const
 {
 	return {.allocated_sectors = chunk_size_.first_sector(next_free_.value),
-		.total_sectors = dmsnap_port_device_sectors(cow_),
+		.total_sectors = limit_.sectors(cow_),
 		.metadata_sectors = 0};
 }
 

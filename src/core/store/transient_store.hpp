@@ -7,14 +7,16 @@
 
 #include <dmsnap/port/device.h>
 
+#include "store/cow_limit.hpp"
 #include "store/exception_store.hpp"
 
 namespace dmsnap {
 
 class TransientStore final : public ExceptionStore {
 public:
-	TransientStore(dmsnap_device *cow, ChunkSize chunk_size)
-	    : cow_(cow), chunk_size_(chunk_size)
+	/* No chunk from @limit on is handed out. */
+	TransientStore(dmsnap_device *cow, ChunkSize chunk_size, NewChunk limit)
+	    : cow_(cow), chunk_size_(chunk_size), limit_(chunk_size, limit)
 	{
 	}
 
@@ -29,13 +31,11 @@ public:
 
 private:
 	/* Asked each time: the device may have grown. */
-	uint64_t device_chunks() const
-	{
-		return dmsnap_port_device_sectors(cow_) >> chunk_size_.shift();
-	}
+	uint64_t device_chunks() const { return limit_.chunks(cow_); }
 
 	dmsnap_device *cow_;
 	ChunkSize chunk_size_;
+	CowLimit limit_;
 	NewChunk next_free_;
 };
 

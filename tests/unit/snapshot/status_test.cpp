@@ -178,6 +178,39 @@ TEST(SnapshotOverflow, a_cow_device_that_grows_in_time_prevents_it)
 	}
 }
 
+/* The table's numbers of chunks are as wide as the device asked for when it was loaded. */
+TEST(SnapshotOverflow, a_cow_device_is_used_as_far_as_the_chunk_numbers_of_its_load_go)
+{
+	constexpr uint64_t numbers = uint64_t{1} << 32;
+	for (const char *store : {"P 1", "N 1"}) {
+		Bench bench;
+		auto &snap = bench.add(store, 4096);
+		snap.cow.resize(2 * numbers);
+		EXPECT_EQ(bench.write(0, 20), 0);
+		EXPECT_NE(snap.mapped.status().find("/4294967296 "), std::string::npos);
+		EXPECT_TRUE(bench.world.log_holds("it has grown beyond 4294967296 chunks"));
+		/* The table stays, so the limit does. */
+		ASSERT_EQ(snap.mapped.load(TargetType::snapshot, 4096, snap.words), 0);
+		ASSERT_EQ(snap.mapped.resume(), 0);
+		EXPECT_NE(snap.mapped.status().find("/4294967296 "), std::string::npos);
+		EXPECT_TRUE(bench.right(snap));
+	}
+}
+
+/* Loaded again, it has numbers for all of them. */
+TEST(SnapshotOverflow, a_cow_device_is_used_whole_after_a_reactivation)
+{
+	Bench bench;
+	auto &snap = bench.add("P 1", 4096);
+	ASSERT_EQ(bench.write(0, 20), 0);
+	snap.cow.resize(uint64_t{1} << 33);
+	snap.mapped.remove();
+	ASSERT_EQ(snap.mapped.create(TargetType::snapshot, 4096, snap.words), 0);
+	EXPECT_NE(snap.mapped.status().find("/8589934592 "), std::string::npos);
+	EXPECT_EQ(bench.write(100, 20), 0);
+	EXPECT_FALSE(bench.world.log_holds("it has grown beyond"));
+}
+
 /* 256 entries fill an area; the list needs another one behind it. */
 TEST(SnapshotOverflow, at_the_end_of_an_area_is_lack_of_space_and_no_error)
 {

@@ -3,6 +3,7 @@
  * What both stores promise: the interface's words, tried on each.  Then what
  * only the transient store does.
  */
+#include <algorithm>
 #include <memory>
 #include <set>
 
@@ -21,14 +22,16 @@ enum class Kind { persistent, transient };
 /* A store of either kind; what the kinds differ in is told by questions. */
 class EitherRig : public StoreRig {
 public:
-	EitherRig(Kind kind, uint32_t chunk_sectors, uint64_t chunks)
+	EitherRig(Kind kind, uint32_t chunk_sectors, uint64_t chunks,
+		  NewChunk new_limit = {UINT64_MAX})
 	    : StoreRig({.sectors = chunks * chunk_sectors}), layout{chunk_sectors}, kind_(kind)
 	{
+		limit = new_limit;
 		if (kind == Kind::persistent)
 			open(chunk_sectors);
 		else
-			transient_ =
-				std::make_unique<TransientStore>(cow, ChunkSize(chunk_sectors));
+			transient_ = std::make_unique<TransientStore>(cow, ChunkSize(chunk_sectors),
+								      limit);
 	}
 
 	ExceptionStore &either() const
@@ -95,6 +98,40 @@ TEST_P(BothStores, hand_out_every_chunk_once_and_none_that_is_not_theirs)
 		hand_out_all();
 		EXPECT_EQ(seen.size(), rig.capacity(chunks));
 	});
+}
+
+/* As if the device ended there; what a table was not made for would be dropped by it. */
+TEST_P(BothStores, hand_out_no_chunk_from_the_limit_on_however_the_device_grows)
+{
+	constexpr uint32_t chunk = 8;
+	constexpr uint64_t limit = 700;
+	EitherRig rig(GetParam(), chunk, 600, {limit});
+	std::set<uint64_t> seen;
+	auto hand_out_all = [&] {
+		for (auto taken = rig.either().prepare(50); taken; taken = rig.either().prepare(50))
+			for (uint64_t i = 0; i < taken->count; i++)
+				ASSERT_TRUE(seen.insert(taken->begin.value + i).second);
+	};
+	const char *line = "it has grown beyond 700 chunks";
+	hand_out_all();
+	EXPECT_EQ(seen.size(), rig.capacity(600));
+	EXPECT_FALSE(rig.world.log_holds(line));
+
+	rig.device.resize(limit * chunk);
+	hand_out_all();
+	EXPECT_EQ(seen.size(), rig.capacity(limit));
+	EXPECT_FALSE(rig.world.log_holds(line));
+
+	rig.device.resize(5000 * chunk);
+	for (int n = 0; n < 3; n++)
+		EXPECT_FALSE(rig.either().prepare(1));
+	EXPECT_EQ(*seen.rbegin(), limit - 1);
+	EXPECT_EQ(rig.either().usage().total_sectors, limit * chunk);
+	EXPECT_TRUE(rig.world.log_holds(line));
+	const auto &log = rig.world.log();
+	EXPECT_EQ(std::count_if(log.begin(), log.end(),
+				[&](const auto &text) { return text.find(line) != text.npos; }),
+		  1);
 }
 
 TEST_P(BothStores, hand_out_a_long_stretch_where_there_is_one)

@@ -167,7 +167,10 @@ struct Collector final : PersistentStore::LoadVisitor {
 		return {};
 	}
 
+	NewChunk new_limit() const override { return limit; }
+
 	uint32_t chunk_sectors = 0;
+	NewChunk limit{UINT64_MAX};
 	uint64_t refuse_at = UINT64_MAX;
 	Entries entries;
 };
@@ -249,6 +252,7 @@ public:
 	Result<PersistentStore::Content> try_open(uint32_t chunk_sectors)
 	{
 		loaded = {};
+		loaded.limit = limit;
 		format::BlockSizes blocks{1, device.options().block_sectors};
 		return PersistentStore::open(cow, blocks, chunk_sectors, *worker, loaded);
 	}
@@ -351,6 +355,8 @@ public:
 	dmsnap_device *cow = nullptr;
 	Owned<Worker> worker;
 	Owned<PersistentStore> store;
+	/* Of chunk numbers, for open(). */
+	NewChunk limit{UINT64_MAX};
 	Collector loaded;
 	uint64_t next_old = 0;
 };

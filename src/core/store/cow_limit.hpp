@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * CowLimit: how much of a COW device a store may hand out.  The device may grow while it
+ * is in use, but the exception table was made for COW chunk numbers of a certain width
+ * (Snapshot::make_table()).  Behind that the device counts as if it ended there, until the
+ * snapshot is loaded again.
+ */
+#pragma once
+
+#include <dmsnap/port/device.h>
+
+#include "base/chunk.hpp"
+
+namespace dmsnap {
+
+class CowLimit {
+public:
+	/* @end: of the chunks that the table takes. */
+	CowLimit(ChunkSize chunk_size, NewChunk end) : chunk_size_(chunk_size), end_(end) {}
+
+	/* Of @cow that may be used, in sectors.  Context: any. */
+	uint64_t sectors(dmsnap_device *cow) const
+	{
+		uint64_t all = dmsnap_port_device_sectors(cow);
+		return reached_by(all) ? chunk_size_.first_sector(end_.value) : all;
+	}
+
+	/* The same in whole chunks.  Context: any. */
+	uint64_t chunks(dmsnap_device *cow) const { return chunk_size_.chunk_of(sectors(cow)); }
+
+	/* Says in the log, once, that not all of @cow can be used.  Allocation lock. */
+	void tell(dmsnap_device *cow);
+
+private:
+	bool reached_by(uint64_t sectors) const
+	{
+		return chunk_size_.chunk_of(sectors) > end_.value;
+	}
+
+	ChunkSize chunk_size_;
+	NewChunk end_;
+	bool told_ = false;
+};
+
+} // namespace dmsnap
