@@ -97,7 +97,8 @@ uint64_t Snapshot::safe_until(uint64_t sector, uint64_t end) const
 
 OriginFate Snapshot::fate_at(uint64_t sector, uint64_t end)
 {
-	if (health_.load_relaxed() == Health::unusable)
+	/* While the store changes hands its new owner will. */
+	if (health_.load_relaxed() == Health::unusable && !changes_hands())
 		begin_mark();
 	fate_sector_ = sector;
 	fate_ = look_up_fate(sector, end);

@@ -207,6 +207,35 @@ TEST_F(BadStore, goes_with_a_handover)
 	EXPECT_TRUE(marked());
 }
 
+TEST(BadStoreHandover, is_marked_once_by_its_owner_while_a_write_comes)
+{
+	for (uint64_t seed = 1; seed <= 100; seed++) {
+		SCOPED_TRACE(seed);
+		Bench bench(512, {.order = user::Order::random, .seed = seed});
+		auto &snap = bench.add("P 8", 4096);
+		EXPECT_EQ(bench.write(0, 64), 0);
+		snap.mapped.remove();
+		put_entry(snap.cow, layout, 3, {3, 512});
+		ASSERT_EQ(snap.mapped.create(TargetType::snapshot, 512, snap.words), 0);
+		snap.cow.reset_log();
+
+		bool handed_over = false;
+		bench.world.spawn("dmsetup", [&] {
+			EXPECT_EQ(snap.mapped.create(TargetType::snapshot, 512, snap.words), 0);
+			handed_over = true;
+		});
+		bool written = false;
+		bench.world.spawn("dd", [&] {
+			EXPECT_EQ(bench.write(256, 8), 0);
+			written = true;
+		});
+		bench.world.run_until([&] { return handed_over && written; });
+		EXPECT_EQ(snap.cow.counters().fua_writes, 1u);
+		EXPECT_EQ(snap.cow.durable().read(0, 1), header_sector(0x70416e53, 0, 1, 8));
+		EXPECT_EQ(snap.mapped.status(), "Invalid");
+	}
+}
+
 TEST_F(BadStore, does_not_harm_another_snapshot)
 {
 	auto &good = bench.add("P 8");
