@@ -65,6 +65,15 @@ TEST(Advice, exchange_of_the_kernels_own)
 	EXPECT_EQ(advise(now)[0].text.find("Reboot"), std::string::npos);
 }
 
+TEST(Advice, a_cow_device_with_larger_blocks_than_the_origin)
+{
+	Installation now = healthy();
+	now.large_blocks = {{"vg-snap", 4096, 512}};
+	EXPECT_EQ(todo(now), "large_blocks");
+	EXPECT_NE(advise(now)[0].text.find("vg-snap has logical blocks of 4096 bytes"),
+		  std::string::npos);
+}
+
 TEST(Advice, exchange_of_another_version)
 {
 	Installation now = healthy();

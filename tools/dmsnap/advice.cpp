@@ -101,6 +101,14 @@ std::vector<Advice> advise(const Installation &now)
 	}
 	if (!now.has_dmsetup)
 		todo.push_back({"no_dmsetup", "dmsetup is missing. Run: apt install dmsetup"});
+	for (const LargeBlocks &blocks : now.large_blocks)
+		todo.push_back(
+			{"large_blocks",
+			 fmt::format("The snapshot {} has logical blocks of {} bytes, as its COW "
+				     "device, and its origin of {}: a file system with smaller "
+				     "blocks cannot be mounted from it. Take snapshots on disks "
+				     "that have the origin's block size",
+				     blocks.snapshot, blocks.cow, blocks.origin)});
 	return todo;
 }
 

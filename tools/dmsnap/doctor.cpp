@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* dmsnap doctor: is the driver installed and loaded, and if not, what is there to do? */
+#include <fstream>
+
 #include <fmt/format.h>
 
 #include "commands.hpp"
+#include "device_mapper.hpp"
+#include "failure.hpp"
 #include "installation.hpp"
 #include "json_output.hpp"
 #include "printable.hpp"
@@ -110,11 +114,42 @@ void print_json(const Installation &now, const std::vector<Advice> &todo)
 	json.finish();
 }
 
+/* Bytes; of a partition it is the disk's.  0: cannot be told. */
+unsigned long block_size(DeviceNumber device)
+{
+	unsigned long bytes = 0;
+	for (const char *queue : {"queue", "../queue"}) {
+		std::ifstream file(fmt::format("/sys/dev/block/{}/{}/logical_block_size",
+					       to_text(device), queue));
+		if (file >> bytes)
+			break;
+	}
+	return bytes;
+}
+
+/* Of this system; none where one may not ask device mapper. */
+std::vector<LargeBlocks> look_at_blocks()
+try {
+	std::vector<LargeBlocks> found;
+	DeviceMapper machine;
+	for (const LiveSnapshot &snapshot : machine.snapshots()) {
+		unsigned long cow = block_size(snapshot.cow);
+		unsigned long origin = block_size(snapshot.origin);
+		if (origin && cow > origin)
+			found.push_back({snapshot.name, cow, origin});
+	}
+	return found;
+} catch (const Failure &) {
+	return {};
+}
+
 } // namespace
 
 ExitCode doctor(const DoctorOptions &options)
 {
 	Installation now = look_at_installation(options.root, options.release);
+	if (options.root == "/" && now.running && now.loaded)
+		now.large_blocks = look_at_blocks();
 	std::vector<Advice> todo = advise(now);
 	if (options.json)
 		print_json(now, todo);

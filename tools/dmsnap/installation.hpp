@@ -30,6 +30,13 @@ struct LoadedModule {
 	unsigned long users = 0;
 };
 
+/* Of a snapshot whose COW device has larger logical blocks than its origin; bytes. */
+struct LargeBlocks {
+	std::string snapshot;
+	unsigned long cow = 0;
+	unsigned long origin = 0;
+};
+
 struct Installation {
 	std::string release;
 	/* The kernel that runs on this system; else nothing is known to be loaded. */
@@ -55,6 +62,9 @@ struct Installation {
 	std::optional<bool> secure_boot;
 	/* The kernel takes no module without a good signature. */
 	bool signatures_enforced = false;
+
+	/* Those that are active; not by look_at_installation(). */
+	std::vector<LargeBlocks> large_blocks;
 };
 
 /* @root: where the system is, "/" for this one; @release: empty for the running kernel. */
