@@ -34,6 +34,7 @@ void MergeClaims::start()
 		if (!claim)
 			break;
 		under_way_++;
+		claims_.push_back(*claim);
 		go_on(*claim);
 	}
 	ended();
@@ -50,8 +51,23 @@ void MergeClaims::go_on(Claim &claim)
 		if (!claim.passed)
 			return;
 	}
+	claim.claims_link.unlink();
 	pool_.put(&claim);
 	ended();
+}
+
+void MergeClaims::stop()
+{
+	while (Claim *claim = claims_.pop_front()) {
+		{
+			SpinGuard guard(merger_.origin().lock());
+			claim->link.unlink();
+		}
+		pool_.put(claim);
+	}
+	under_way_ = 0;
+	/* One of the held bios may have waited behind a claim only. */
+	merger_.origin().release_held();
 }
 
 /* Targets that follow one another on the origin, up to what one copy-out takes. */

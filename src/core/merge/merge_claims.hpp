@@ -4,6 +4,10 @@
  * that makes the copies that other snapshots lack.  Together they are the one
  * copy-out of the batch: stretches side by side share its reads and commits.
  *
+ * A claim waits on one list at a time, for room, for an operation or among the held
+ * bios.  Nothing is begun for it alone that would need it later: a copy-out that it has
+ * brought about ends without anybody who waits.  So it can be taken off at any time.
+ *
  * Locking: none; the worker's.
  */
 #pragma once
@@ -24,6 +28,13 @@ public:
 
 	/* Claims all targets of the batch, then calls Merger::claimed(), perhaps at once. */
 	void start();
+	/* Are some under way? */
+	bool any() const { return under_way_ > 0; }
+	/*
+	 * Takes those off that wait; Merger::claimed() is not called.  Only from a task
+	 * of the Merger's own, not from what a claim has called.
+	 */
+	void stop();
 
 private:
 	/* Stretches under way at a time, and when memory is short. */
@@ -37,6 +48,7 @@ private:
 		/* Origin::claim() is being called; it has passed meanwhile. */
 		bool calling = false;
 		bool passed = false;
+		ListHook claims_link;
 	};
 
 	void go_on(Claim &claim);
@@ -45,6 +57,7 @@ private:
 
 	Merger &merger_;
 	Pool<Claim> pool_;
+	List<Claim, &Claim::claims_link> claims_;
 	/* Targets that have been claimed; claims that are not at their end. */
 	size_t next_ = 0;
 	unsigned int under_way_ = 0;

@@ -34,7 +34,7 @@ Result<Owned<Merger>> Merger::create(Snapshot &snapshot)
 
 Merger::Merger(Snapshot &snapshot)
     : snapshot_(snapshot), memory_timer_(snapshot.origin().worker(), retire_task_),
-      pace_timer_(snapshot.origin().worker(), pace_task_)
+      pace_timer_(snapshot.origin().worker(), look_task_)
 {
 }
 
@@ -42,7 +42,7 @@ Merger::~Merger()
 {
 	memory_timer_.cancel();
 	pace_timer_.cancel();
-	origin().worker().stop(pace_task_);
+	origin().worker().stop(look_task_);
 	origin().worker().stop(put_back_task_);
 	/* A batch may be left of which the list's state is uncertain. */
 	batch_.clear();
@@ -105,7 +105,7 @@ void Merger::pause()
 		SpinGuard guard(origin().lock());
 		paused_ = true;
 	}
-	origin().worker().post(pace_task_);
+	origin().worker().post(look_task_);
 }
 
 void Merger::go_on()
@@ -116,7 +116,7 @@ void Merger::go_on()
 void Merger::set_rate(uint32_t kib)
 {
 	rate_.store_relaxed(kib);
-	origin().worker().post(pace_task_);
+	origin().worker().post(look_task_);
 }
 
 /* @resumed: the device was; else a message lets the merge go on. */
@@ -143,7 +143,7 @@ void Merger::stop()
 			return;
 		idle_ = &idle;
 	}
-	origin().worker().post(pace_task_);
+	origin().worker().post(look_task_);
 	idle.wait();
 }
 
@@ -185,12 +185,7 @@ void Merger::next_batch()
 		put_back();
 		return;
 	}
-	bool stop;
-	{
-		SpinGuard guard(origin().lock());
-		stop = stop_ || paused_;
-	}
-	if (stop) {
+	if (told_to_stop()) {
 		end_run();
 		return;
 	}
@@ -228,12 +223,32 @@ bool Merger::ahead_of_rate()
 	return true;
 }
 
-/* The time has come, or the rate has changed, or the run is to end. */
-void Merger::pace()
+bool Merger::told_to_stop()
 {
-	if (phase_ != Phase::pacing)
+	SpinGuard guard(origin().lock());
+	return stop_ || paused_;
+}
+
+/* The time has come, or the rate has changed, or the run is to end. */
+void Merger::look()
+{
+	if (phase_ == Phase::pacing) {
+		phase_ = Phase::idle;
+		next_batch();
+	} else if (!told_to_stop()) {
 		return;
-	phase_ = Phase::idle;
+	} else if (phase_ == Phase::claiming) {
+		/* If it waits for writers still, see writers_gone(). */
+		if (claims_->any())
+			break_off();
+	}
+}
+
+/* A batch that is claiming, or about to: see above. */
+void Merger::break_off()
+{
+	claims_->stop();
+	dissolve();
 	next_batch();
 }
 
@@ -308,7 +323,7 @@ void Merger::go_live()
 		SpinGuard guard(origin().lock());
 		live_ = true;
 	}
-	phase_ = Phase::copying;
+	phase_ = Phase::claiming;
 	rounds_ = 0;
 	if (snapshot_.regions().wait(writers_, 0, UINT64_MAX))
 		writers_gone();
@@ -318,14 +333,17 @@ void Merger::go_live()
 void Merger::writers_gone()
 {
 	copy_error_ = nullptr;
-	if (phase_ == Phase::copying)
-		claims_->start();
-	else
+	if (phase_ != Phase::claiming)
 		copy(true);
+	else if (told_to_stop())
+		break_off();
+	else
+		claims_->start();
 }
 
 void Merger::claimed()
 {
+	phase_ = Phase::copying;
 	copy(false);
 }
 

@@ -34,6 +34,12 @@
  * 8, when it would be lost on the COW device.  So a write waits for a bounded
  * time: steps 5 to 8, whose only copies are of what was written just before.
  *
+ * Told to stop, a run ends behind the batch in hand.  But a batch in step 3 is given up with its claims: they may wait for room that other
+ * snapshots have not got, and whoever suspends the device may be about to make some.
+ * Nothing was copied and nothing cut, so the list and both devices are as they were; what
+ * other snapshots have got of the old data by then is as good as what they would have got
+ * later.  After a crash, or with the next run, the batch is read again.
+ *
  * The size of a batch: it doubles as long as nobody uses the device, for the
  * fewest flushes; with I/O from outside it is what took batch_goal_ns last time.
  *
@@ -83,8 +89,8 @@ public:
 	/* After return nothing is under way.  Context: process, sleeps; not on the worker. */
 	void stop();
 	/*
-	 * Holds the merge up behind the batch in hand, whatever is resumed meanwhile;
-	 * or lets it go on.  Context: process.
+	 * Holds the merge up as stop() does, whatever is resumed meanwhile; or lets it go
+	 * on.  Context: process.
 	 */
 	void pause();
 	void go_on();
@@ -144,6 +150,7 @@ private:
 	enum class Phase : uint8_t {
 		idle,
 		reading,
+		claiming,
 		copying,
 		settling,
 		flushing,
@@ -160,7 +167,9 @@ private:
 	void begin_run(bool resumed);
 	void next_batch();
 	bool ahead_of_rate();
-	void pace();
+	bool told_to_stop();
+	void look();
+	void break_off();
 	uint32_t batch_size() const;
 	void tail_ended();
 	bool take_entries();
@@ -242,7 +251,7 @@ private:
 	MethodTask<Merger, &Merger::writers_gone> writers_task_{*this};
 	MethodTask<Merger, &Merger::flushed> flushed_task_{*this};
 	MethodTask<Merger, &Merger::retire> retire_task_{*this};
-	MethodTask<Merger, &Merger::pace> pace_task_{*this};
+	MethodTask<Merger, &Merger::look> look_task_{*this};
 	MethodTask<Merger, &Merger::put_back> put_back_task_{*this};
 	Regions::Waiter writers_{writers_task_};
 	Owned<MergeClaims> claims_;

@@ -355,6 +355,7 @@ TEST_F(StallTest, a_device_that_is_gone_is_no_overflow)
 	EXPECT_NE(bench_.write(snap, 2000, 8), 0);
 	bench_.world.settle();
 	EXPECT_EQ(snap.mapped.status(), "Invalid");
+	EXPECT_FALSE(bench_.world.log_holds("Snapshot overflowed"));
 	EXPECT_EQ(bench_.write(0, 4096), 0);
 }
 
@@ -457,6 +458,72 @@ TEST_F(StallTest, a_merge_into_the_origin_waits_for_it_too)
 	EXPECT_TRUE(bench_.right(full));
 	merging.remove();
 }
+
+/*
+ * A merge of scattered chunks has used up another snapshot's COW device, and stalls on it
+ * with its claims.  As LVM2 does it, all are suspended, and the device is made larger.
+ */
+struct Extended {
+	const char *name;
+	uint64_t exceptions;
+	uint64_t cow_sectors;
+	bool snapshot_first;
+};
+
+class StallOfMerge : public testing::TestWithParam<Extended> {};
+
+TEST_P(StallOfMerge, is_over_when_all_are_suspended_and_costs_nobody_anything)
+{
+	const Extended &extended = GetParam();
+	constexpr uint64_t chunk = 128;
+	Bench bench((extended.exceptions + 8) * chunk);
+	auto &merged = bench.add("P 8", (extended.exceptions + 1000) * 8);
+	for (uint64_t n = 0; n < extended.exceptions; n++)
+		ASSERT_EQ(bench.write(merged, n * chunk + n % 16 * 8, 8), 0);
+	ASSERT_EQ(merged.mapped.flush(), 0);
+	merged.mapped.remove();
+	auto &full = bench.add("P 128 1 stall_on_full", extended.cow_sectors);
+	bench.origin.remove();
+	Mapped merging("merging");
+	ASSERT_EQ(merging.create(TargetType::merge, bench.sectors, merged.words), 0);
+	bench.world.run_for(10 * seconds);
+	std::string fill = full.mapped.status();
+	ASSERT_EQ(full.mapped.events(), 1u) << fill;
+	uint64_t last = extended.exceptions * chunk;
+	std::vector<uint8_t> data = bench.fresh(last, 8);
+	Mapped::Handle write = merging.start_write(last, data);
+	merged.frozen.write(last, data);
+	ASSERT_FALSE((bench.world.run_for(seconds), write->done));
+
+	uint64_t begun = bench.world.now_ns();
+	if (extended.snapshot_first)
+		full.mapped.suspend();
+	merging.suspend();
+	if (!extended.snapshot_first)
+		full.mapped.suspend();
+	EXPECT_LT(bench.world.now_ns() - begun, seconds);
+	EXPECT_TRUE(write->done);
+	EXPECT_EQ(write->error, 0);
+	ASSERT_NE(full.mapped.status(), "Invalid");
+	/* A chunk for the write; and hardly more, so that there is a reserve for the next time. */
+	EXPECT_LE(std::stoull(full.mapped.status()), std::stoull(fill) + 8 * chunk);
+
+	full.cow.resize(2 * (extended.exceptions + 8) * chunk);
+	ASSERT_EQ(full.mapped.resume(), 0);
+	ASSERT_EQ(merging.resume(), 0);
+	bench.world.run_until_idle();
+	EXPECT_EQ(merging.status(), "16/" + std::to_string(merged.cow.sectors()) + " 16");
+	EXPECT_TRUE(bench.right(full));
+	EXPECT_TRUE(merged.frozen.matches_all(
+		[&](uint64_t sector, uint64_t count) { return bench.disk.peek(sector, count); }));
+	merging.remove();
+}
+
+INSTANTIATE_TEST_SUITE_P(All, StallOfMerge,
+			 testing::Values(Extended{"small", 600, 24576, false},
+					 Extended{"small_snapshot_first", 600, 24576, true},
+					 Extended{"of_128_MiB", 3000, 262144, false}),
+			 [](const auto &extended) { return std::string(extended.param.name); });
 
 } // namespace
 } // namespace dmsnap::test
