@@ -98,6 +98,15 @@ void Copier::start(CopyJob &job)
 	pump();
 }
 
+void Copier::hurry(CopyJob &job)
+{
+	if (std::exchange(job.background_pages, 0) && job.link.linked()) {
+		job.link.unlink();
+		jobs_.push_back(job);
+		worker_.post(pump_task_);
+	}
+}
+
 void Copier::pump()
 {
 	pump_jobs(jobs_);

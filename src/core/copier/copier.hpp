@@ -54,6 +54,8 @@ public:
 	 * done(); callbacks may run before this returns.
 	 */
 	void start(CopyJob &job);
+	/* Somebody waits for the job now, if it is under way: the others do not go first. */
+	void hurry(CopyJob &job);
 
 	CopyStatistics &statistics() { return statistics_; }
 	/* Pages in use. */

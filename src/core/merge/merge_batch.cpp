@@ -30,7 +30,9 @@ void MergeJob::start()
 {
 	ChunkSize chunk_size = merger.chunk_size();
 
-	background_pages = merger.in_a_hurry() ? pages_in_flight_max : pages_in_flight_used;
+	background_pages = merger.awaited()	 ? 0
+			   : merger.in_a_hurry() ? pages_in_flight_max
+						 : pages_in_flight_used;
 	write_flags = merger.in_a_hurry() ? DMSNAP_IO_SYNC : 0;
 	all_or_none = true;
 	source = merger.cow_device();

@@ -241,6 +241,9 @@ void Merger::look()
 		/* If it waits for writers still, see writers_gone(). */
 		if (claims_->any())
 			break_off();
+	} else if (phase_ == Phase::copying || phase_ == Phase::settling) {
+		for (MergeJob &job : batch_.jobs())
+			copier().hurry(job);
 	}
 }
 
@@ -349,6 +352,7 @@ void Merger::claimed()
 
 void Merger::copy(bool only_again)
 {
+	awaited_ = (phase_ == Phase::settling && last_round_) || told_to_stop();
 	/* One more, so that none is the last before all have begun. */
 	jobs_left_ = 1;
 	for (MergeJob &job : batch_.jobs()) {

@@ -32,9 +32,11 @@
  * No write reaches the origin for a chunk that is on the list still: merging it
  * again after a crash would undo the write.  And none is answered from step 5 to
  * 8, when it would be lost on the COW device.  So a write waits for a bounded
- * time: steps 5 to 8, whose only copies are of what was written just before.
+ * time: steps 5 to 8, whose only copies are of what was written just before, and come
+ * in turn with everybody else's; all copies in front of them let others go first.
  *
- * Told to stop, a run ends behind the batch in hand.  But a batch in step 3 is given up with its claims: they may wait for room that other
+ * Told to stop, a run ends behind the batch in hand, whose copies go first then.  But a
+ * batch in step 3 is given up with its claims: they may wait for room that other
  * snapshots have not got, and whoever suspends the device may be about to make some.
  * Nothing was copied and nothing cut, so the list and both devices are as they were; what
  * other snapshots have got of the old data by then is as good as what they would have got
@@ -126,6 +128,8 @@ public:
 	/* The last one of the merge's own device.  No run of the batch goes on behind it. */
 	OldChunk last_chunk() const;
 	Copier &copier();
+	/* Somebody waits until the batch is through. */
+	bool awaited() const { return awaited_; }
 	/* Nobody else uses the device, or somebody waits for the batch. */
 	bool in_a_hurry() const { return phase_ == Phase::settling || !used_.load_relaxed(); }
 	void copy_failed(const MergeTarget &target);
@@ -232,6 +236,7 @@ private:
 	unsigned int jobs_left_ = 0;
 	unsigned int rounds_ = 0;
 	bool last_round_ = false;
+	bool awaited_ = false;
 	const char *copy_error_ = nullptr;
 	uint32_t erased_ = 0;
 	int flush_error_ = 0;

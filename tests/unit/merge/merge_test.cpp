@@ -615,6 +615,118 @@ TEST_F(MergeTest, a_higher_rate_holds_for_the_batch_that_waits_already)
 	EXPECT_NE(merging_.status(), before);
 }
 
+/* Copies for another snapshot, more at a time than there are pages, until all is written. */
+class MergeBesideCopies : public testing::Test {
+protected:
+	static constexpr uint64_t a_while = 5'000'000;
+	static constexpr uint64_t writers = 12, writes_each = 4, block = 2048;
+	static constexpr uint64_t first = block;
+	static constexpr uint64_t sectors = first + writers * writes_each * block;
+
+	void SetUp() override
+	{
+		for (uint64_t n = 0; n < 64; n++)
+			ASSERT_EQ(bench_.write(merged_, n % 8 * 256 + n / 8 * 16, 8), 0);
+		merged_.mapped.remove();
+		other_ = &bench_.add("P 128", 2 * sectors);
+		bench_.origin.remove();
+	}
+	void TearDown() override
+	{
+		bench_.world.run_until_idle();
+		EXPECT_EQ(copied_, writers * writes_each);
+		EXPECT_TRUE(bench_.right(*other_));
+		EXPECT_TRUE(merged_.frozen.matches_all([&](uint64_t sector, uint64_t count) {
+			return merging_.read(sector, count);
+		}));
+		merging_.remove();
+	}
+	/* The disk takes as many reads as there are pages for, once in a while. */
+	void let_some_read()
+	{
+		bench_.disk.release();
+		if (copied_ == writers * writes_each)
+			return;
+		bench_.disk.hold(Op::read);
+		bench_.world.complete_at(bench_.world.now_ns() + a_while,
+					 [this] { let_some_read(); });
+	}
+	void begin_copies()
+	{
+		let_some_read();
+		for (uint64_t writer = 0; writer < writers; writer++)
+			bench_.world.spawn("writer", [this, writer] {
+				for (uint64_t n = 0; n < writes_each; n++, copied_++) {
+					uint64_t at = first + (writer * writes_each + n) * block;
+					std::vector<uint8_t> data = bench_.fresh(at, block);
+					merged_.frozen.write(at, data);
+					EXPECT_EQ(merging_.write(at, data), 0);
+				}
+			});
+	}
+	/* Of a chunk that is merged. */
+	Mapped::Handle start_write()
+	{
+		std::vector<uint8_t> data = bench_.fresh(0, 8);
+		merged_.frozen.write(0, data);
+		return merging_.start_write(0, data);
+	}
+
+	Bench bench_{sectors};
+	Bench::Snap &merged_ = bench_.add("P 8", 4096);
+	Bench::Snap *other_ = nullptr;
+	Mapped merging_{"merging"};
+	uint64_t copied_ = 0;
+};
+
+TEST_F(MergeBesideCopies, a_write_that_waits_for_its_batch_does_not_wait_for_all_of_them)
+{
+	bench_.disk.hold(Op::write);
+	ASSERT_EQ(merging_.create(TargetType::merge, sectors, merged_.words), 0);
+	bench_.world.run_for(a_while);
+	ASSERT_GT(bench_.disk.held(), 0u);
+	/* In each round the chunk gets dirty; after eight the batch is blocked. */
+	Mapped::Handle write;
+	for (int round = 0; round <= 8; round++) {
+		merged_.cow.hold(Op::write);
+		write = start_write();
+		bench_.disk.release();
+		bench_.world.run_for(a_while);
+		ASSERT_FALSE(write->done);
+		if (round == 8)
+			break;
+		bench_.disk.hold(Op::write);
+		merged_.cow.release();
+		bench_.world.run_for(a_while);
+		ASSERT_TRUE(write->done);
+		ASSERT_GT(bench_.disk.held(), 0u);
+	}
+	Mapped::Handle waits = start_write();
+	begin_copies();
+	bench_.world.run_for(a_while / 2);
+	merged_.cow.release();
+	EXPECT_EQ(merging_.wait(waits), 0);
+	EXPECT_TRUE(write->done);
+	EXPECT_LT(copied_, writers * writes_each / 2);
+}
+
+TEST_F(MergeBesideCopies, a_suspend_does_not_wait_for_all_of_them)
+{
+	/* The claims, and then as many copies as there are pages, wait for the snapshot's device. */
+	other_->cow.hold(Op::write);
+	ASSERT_EQ(merging_.create(TargetType::merge, sectors, merged_.words), 0);
+	bench_.world.run_for(a_while);
+	begin_copies();
+	bench_.world.run_for(4 * a_while);
+	ASSERT_EQ(copied_, 0u);
+	other_->cow.release();
+	ASSERT_TRUE(bench_.world.run_until([&] { return copied_ > 0; }));
+	merging_.presuspend();
+	EXPECT_LT(copied_, writers * writes_each / 2);
+	merging_.suspend();
+	ASSERT_EQ(merging_.resume(), 0);
+}
+
 TEST_F(MergeTest, a_flush_reaches_both_devices)
 {
 	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
