@@ -22,7 +22,7 @@ unsigned int Context::spinlocks() const
 
 bool Context::preemptible() const
 {
-	return !atomic && !no_sleep && rcu_depth == 0 && spinlocks() == 0;
+	return !atomic && rcu_depth == 0 && spinlocks() == 0;
 }
 
 Context &this_context()

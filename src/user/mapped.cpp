@@ -390,6 +390,8 @@ uint32_t Mapped::send(const Handle &request, dmsnap_bio_desc desc)
 		if (table->snapshot && self->mapped)
 			target_error =
 				dmsnap_core_snapshot_end_io(table->snapshot, self->io.data());
+		/* In a kernel it is somebody else's now. */
+		std::ranges::fill(self->io, 0x5a5a5a5a5a5a5a5a);
 		part_ended(request, error ? error : target_error);
 		if (--in_flight_ == 0)
 			World::current().wake(this);

@@ -94,7 +94,8 @@ Merger::Place Merger::place_write(Io &io, bool may_cut)
 {
 	if (may_cut)
 		io.cut(Regions::limit(io.sector));
-	io.token = snapshot_.regions().enter(io.sector, io.end());
+	const uint64_t sector = io.sector;
+	const Regions::Token token = snapshot_.regions().enter(sector, io.end());
 	Place place = Place::nowhere;
 	bool wanted = false;
 	{
@@ -123,12 +124,14 @@ Merger::Place Merger::place_write(Io &io, bool may_cut)
 			if (target)
 				target->job.dirty = true;
 			snapshot_.remap_to_cow(io, fate.new_begin);
+			io.token = token;
 			io.tracked = true;
 			place = Place::cow;
 		}
 	}
+	/* A bio that waits may have ended by now. */
 	if (place != Place::cow)
-		snapshot_.regions().leave(io.sector, io.token);
+		snapshot_.regions().leave(sector, token);
 	/* The batch is blocked and nothing goes on: the list is uncertain. */
 	if (wanted)
 		origin().worker().post(put_back_task_);

@@ -727,6 +727,40 @@ TEST_F(MergeBesideCopies, a_suspend_does_not_wait_for_all_of_them)
 	ASSERT_EQ(merging_.resume(), 0);
 }
 
+/* No I/O takes any time, so whoever lets others run may find that his bio has ended. */
+TEST(MergeOrders, a_write_that_has_to_wait_may_end_before_its_map_is_over)
+{
+	for_seeds(200, [](uint64_t seed) {
+		Bench bench(1024, {.order = user::Order::random, .seed = seed});
+		bench.world.add_device(
+			{.name = "fast", .sectors = 4096, .latency_ns = 0, .flush_ns = 0});
+		Device &cow = *bench.world.find_device("fast");
+		Mapped snapshot("snapshot");
+		ASSERT_EQ(snapshot.create(TargetType::snapshot, 1024, "disk fast P 8"), 0);
+		ASSERT_EQ(bench.write(0, 800), 0);
+		snapshot.remove();
+		bench.origin.remove();
+		Mapped merging("merging");
+		/* The list is uncertain and stays so: a write of its chunks waits, and fails. */
+		cow.fail_range(Op::write, 0, 16);
+		ASSERT_EQ(merging.create(TargetType::merge, 1024, "disk fast P 8"), 0);
+		bench.world.settle();
+		ASSERT_EQ(merging.status(), "Merge failed");
+		for (uint64_t n = 0; n < 8; n++)
+			bench.world.spawn("writer", [&, n] {
+				EXPECT_EQ(merging.write(n * 8, bench.fresh(n * 8, 8)), -5);
+			});
+		bench.world.settle();
+		/* Nobody is counted who has left: the writes are let through when they can be. */
+		cow.clear_faults();
+		merging.suspend();
+		ASSERT_EQ(merging.resume(), 0);
+		bench.world.run_until_idle();
+		EXPECT_EQ(merging.status(), "16/4096 16");
+		merging.remove();
+	});
+}
+
 TEST_F(MergeTest, a_flush_reaches_both_devices)
 {
 	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
