@@ -198,8 +198,9 @@ struct dmsnap_device *dmsnap_core_snapshot_cow_device(struct dmsnap_snapshot *sn
 
 /**
  * dmsnap_core_snapshot_discard_sectors() - granularity and limit of a discard:
- * the chunk size, in sectors; 0 when the snapshot takes no discards.
- * Context: Process context.
+ * the chunk size, in sectors; 0 when the snapshot takes no discards.  Before a handover
+ * it is that of the store which is to come.
+ * Context: Process context, may sleep.
  */
 uint32_t dmsnap_core_snapshot_discard_sectors(struct dmsnap_snapshot *snapshot);
 

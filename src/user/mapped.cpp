@@ -136,6 +136,9 @@ int Mapped::resume()
 	std::unique_ptr<Table> old;
 	if (inactive_) {
 		suspend();
+		if (inactive_->snapshot)
+			inactive_->discard_sectors =
+				dmsnap_core_snapshot_discard_sectors(inactive_->snapshot);
 		old = std::exchange(active_, std::move(inactive_));
 		wait_for_readers(old.get());
 	}
@@ -333,9 +336,7 @@ void Mapped::process(const Handle &request)
 				       .fua = false,
 				       .nr = static_cast<uint8_t>(n)});
 	} else if (request->op == DMSNAP_BIO_DISCARD) {
-		uint32_t limit = active_->snapshot
-					 ? dmsnap_core_snapshot_discard_sectors(active_->snapshot)
-					 : 0;
+		uint32_t limit = active_->discard_sectors;
 		if (!limit || !active_->traits.discard_bios)
 			error = -EOPNOTSUPP;
 		for (uint64_t done = 0; !error && done < request->sectors;) {

@@ -128,6 +128,8 @@ private:
 		dmsnap_target_traits traits{};
 		/* Messages and status that go on: dm keeps a table for them (dm_sync_table()). */
 		unsigned int readers = 0;
+		/* What dm was told when the table became the active one. */
+		uint32_t discard_sectors = 0;
 	};
 	class Reader;
 

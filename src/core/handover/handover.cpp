@@ -190,6 +190,13 @@ void resume(Snapshot &snapshot)
 	take_over(snapshot, *source);
 }
 
+const Snapshot *source_of(const Snapshot &destination)
+{
+	Snapshot *other;
+	State state = state_of(destination, other);
+	return state == State::running || state == State::suspended ? other : nullptr;
+}
+
 void leaving(Snapshot &snapshot)
 {
 	dmsnap::Event handed_over;

@@ -38,6 +38,9 @@ int preresume(Snapshot &snapshot);
 /* See dmsnap_core_snapshot_resume(); takes the mutex.  Sleeps. */
 void resume(Snapshot &snapshot);
 
+/* Whose store a destination is going to get; nullptr: it has gone. */
+const Snapshot *source_of(const Snapshot &destination);
+
 /* @snapshot is about to be destroyed. */
 void leaving(Snapshot &snapshot);
 

@@ -2,6 +2,8 @@
 /*
  * Snapshot: what it says of itself.
  */
+#include "handover/handover.hpp"
+#include "origin/registry.hpp"
 #include "snapshot/snapshot.hpp"
 
 namespace dmsnap {
@@ -17,7 +19,12 @@ dmsnap_target_traits Snapshot::traits() const
 
 uint32_t Snapshot::discard_sectors() const
 {
-	return features_.discard_zeroes_cow ? chunk_size_.sectors() : 0;
+	if (!features_.discard_zeroes_cow)
+		return 0;
+	/* dm asks before the store changes hands. */
+	MutexGuard guard(registry().mutex());
+	const Snapshot *source = awaits_handover_ ? handover::source_of(*this) : nullptr;
+	return (source ? source : this)->chunk_size_.sectors();
 }
 
 size_t Snapshot::status(dmsnap_status type, const char *name, const char *version,

@@ -11,6 +11,7 @@ namespace {
 
 using user::Mapped;
 using user::Op;
+using user::TargetType;
 
 /* Begins a commit, and writes to chunk 0 what is there before the commit has ended.  The commit's flush. */
 Mapped::Handle write_beside_a_commit(Bench &bench, Bench::Snap &snap)
@@ -496,6 +497,25 @@ TEST(SnapshotDiscard, over_two_chunks_fails_when_one_of_them_does)
 	snap.cow.reset_log();
 	EXPECT_EQ(snap.mapped.discard(4, 8), 0);
 	EXPECT_EQ(snap.cow.counters().discards, 2u);
+}
+
+/* dm asks for the limit when the table becomes the active one, before the handover. */
+TEST(SnapshotDiscard, of_one_that_takes_a_store_over_is_cut_at_the_chunks_of_that)
+{
+	for (const char *chunk : {"0", "64"}) {
+		Bench bench;
+		auto &snap = bench.add("P 16 1 discard_zeroes_cow");
+		ASSERT_EQ(bench.write(snap, 0, 64), 0);
+		ASSERT_EQ(snap.mapped.load(TargetType::snapshot, bench.sectors,
+					   std::string("disk cow0 P ") + chunk +
+						   " 1 discard_zeroes_cow"),
+			  0);
+		ASSERT_EQ(snap.mapped.resume(), 0);
+		snap.cow.reset_log();
+		ASSERT_EQ(snap.mapped.discard(0, 64), 0);
+		EXPECT_EQ(snap.cow.counters().zeroes, 4u);
+		EXPECT_EQ(snap.cow.counters().discards, 0u);
+	}
 }
 
 TEST(SnapshotDiscard, with_passdown_reaches_the_origin_too)
