@@ -615,6 +615,27 @@ TEST_F(MergeTest, a_higher_rate_holds_for_the_batch_that_waits_already)
 	EXPECT_NE(merging_.status(), before);
 }
 
+TEST_F(MergeTest, takes_less_at_a_time_while_somebody_uses_the_device_and_it_is_slow)
+{
+	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	ASSERT_EQ(bench_.write(0, 1000 * 8), 0);
+	ASSERT_EQ(begin(snap), 0);
+	unsigned int batches = 0;
+	bench_.disk.hold(Op::flush);
+	for (; merging_.status() != "16/65536 16"; batches++) {
+		ASSERT_LT(batches, 100u);
+		bench_.world.run_for(20'000'000);
+		merging_.read(0, 8);
+		bench_.disk.release();
+		bench_.disk.hold(Op::flush);
+		bench_.world.run_for(1'000'000);
+	}
+	bench_.disk.release();
+	/* 256 at first, in 20 ms where 8 are meant; 32 are the least. */
+	EXPECT_GT(batches, 15u);
+	EXPECT_TRUE(merged(snap));
+}
+
 /* Copies for another snapshot, more at a time than there are pages, until all is written. */
 class MergeBesideCopies : public testing::Test {
 protected:

@@ -499,6 +499,35 @@ TEST(SnapshotDiscard, over_two_chunks_fails_when_one_of_them_does)
 	EXPECT_EQ(snap.cow.counters().discards, 2u);
 }
 
+/* One that dm has not cut at the chunk size: the limit may have changed since. */
+TEST(SnapshotDiscard, of_many_chunks_does_to_each_run_what_it_needs)
+{
+	Bench bench;
+	auto &snap = bench.add("P 8 1 discard_zeroes_cow");
+	ASSERT_EQ(bench.write(snap, 0, 24), 0);
+	ASSERT_EQ(bench.write(snap, 32, 16), 0);
+	snap.cow.reset_log();
+	dmsnap_bio_desc desc{
+		.sector = 4, .sectors = 40, .op = DMSNAP_BIO_DISCARD, .fua = false, .nr = 0};
+	std::vector<uint64_t> space((dmsnap_core_io_bytes() + 7) / 8);
+	int error = 1;
+	user::Bio bio(desc, {}, [&](int result) { error = result; });
+	bio.begin_map();
+	bio.end_map(dmsnap_core_snapshot_map(snap.mapped.snapshot(), &bio, &desc, space.data()));
+	ASSERT_TRUE(bench.world.run_until([&] { return error != 1; }));
+	EXPECT_EQ(error, 0);
+
+	/* The chunks lie behind header and area, without a gap. */
+	using Io = std::tuple<Op, uint64_t, uint64_t>;
+	std::vector<Io> done;
+	for (const auto &io : snap.cow.log())
+		done.emplace_back(io.op, io.sector, io.sectors);
+	EXPECT_EQ(done, (std::vector<Io>{{Op::discard, 16 + 4, 4},
+					 {Op::zero, 16 + 8, 16},
+					 {Op::zero, 16 + 24, 8},
+					 {Op::discard, 16 + 32, 4}}));
+}
+
 /* dm asks for the limit when the table becomes the active one, before the handover. */
 TEST(SnapshotDiscard, of_one_that_takes_a_store_over_is_cut_at_the_chunks_of_that)
 {
