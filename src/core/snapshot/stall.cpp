@@ -80,6 +80,9 @@ bool Stall::begin()
 {
 	if (active_)
 		return true;
+	/* It has failed, not run out of room. */
+	if (!snapshot_.healthy())
+		return false;
 	paced_ = suspend_is_paced() && snapshot_.stalls_on_full();
 	if (!applies() && !paced_)
 		return false;
