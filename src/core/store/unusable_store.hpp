@@ -49,6 +49,8 @@ public:
 	/* Succeeds when there is nothing to mark. */
 	void mark_invalid(InvalidMark &mark) override;
 	StoreUsage usage() const override;
+	uint64_t free_chunks() const override { return 0; }
+	bool cut_off() const override { return false; }
 	void quiesce() override {}
 	void set_device(dmsnap_device *cow) override { cow_ = cow; }
 
