@@ -210,6 +210,8 @@ public:
 	void hang() { hung_ = true; }
 	void wake_up();
 	bool hung() const { return hung_; }
+	/* From now on it takes so many at a time (DeviceOptions::tags). */
+	void limit_tags(unsigned int tags) { options_.tags = tags; }
 
 	/* --- What was done. --- */
 

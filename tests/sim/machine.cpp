@@ -696,6 +696,8 @@ void Machine::begin_merge(Random &random, const SnapHandle &snap)
 		else
 			snap->mapped.remove();
 	});
+	for (uint64_t n = plan_.trouble & overlaps ? random.below(4) : 0; n; n--)
+		send_message(random, snap);
 	/* Whoever writes now meets the first batch. */
 	turn([this] { return !origin_busy_; });
 	for (uint64_t n = random.below(6); n && merging_; n--) {

@@ -11,6 +11,7 @@
 
 #include "progress.hpp"
 #include "sim/exhaustive.hpp"
+#include "sim/scenarios.hpp"
 #include "sim/sweep.hpp"
 #include "user/failure.hpp"
 
@@ -32,6 +33,8 @@ struct Options {
 	bool quiet = false;
 	bool shrink = true;
 	bool exhaustive = false;
+	bool scenarios = false;
+	std::string scenario;
 	unsigned int remains = 256;
 };
 
@@ -141,6 +144,34 @@ int run_exhaustive(const Options &options)
 	return 0;
 }
 
+/* The whole of one, or all of them. */
+int run_scenarios(const Options &options)
+{
+	if (!options.scenario.empty()) {
+		setvbuf(stdout, nullptr, _IOLBF, 0);
+		Verdict verdict = run_apart([&] { run_scenario(options.scenario, true); });
+		std::printf("%s%s\n", verdict.output.c_str(),
+			    verdict.failed ? "1 failed" : "1 passed");
+		return verdict.failed ? failure_code : 0;
+	}
+	unsigned int passed = 0, failed = 0, expected = 0;
+	for (const Scenario &scenario : scenarios()) {
+		Verdict verdict = run_apart([&] { run_scenario(scenario.name, false); });
+		bool as_expected = verdict.failed == scenario.expected_to_fail;
+		passed += as_expected && !verdict.failed;
+		expected += as_expected && verdict.failed;
+		failed += !as_expected;
+		if (as_expected)
+			continue;
+		std::printf("%sFAIL: scenario \"%s\"%s\n", verdict.output.c_str(),
+			    scenario.name.c_str(),
+			    verdict.failed ? "" : " passes: take it off known_to_fail");
+	}
+	std::printf("%u scenarios failed as the core is known to\n", expected);
+	std::printf("%u passed, %u failed\n", passed, failed);
+	return failed ? failure_code : 0;
+}
+
 } // namespace
 
 int main(int argc, char **argv)
@@ -177,6 +208,9 @@ int main(int argc, char **argv)
 		     "small workloads, crashed at every I/O with every loss");
 	app.add_option("--remains", options.remains,
 		       "with --exhaustive: so many losses at most at one I/O (256)");
+	app.add_flag("--scenarios", options.scenarios,
+		     "known situations, e.g. what must go on while a device hangs");
+	app.add_option("--scenario", options.scenario, "one of them, by its name, with a trace");
 	app.footer("Exit code: 0 nothing wrong, 1 something is, 2 wrong option.");
 	try {
 		app.parse(argc, argv);
@@ -185,6 +219,8 @@ int main(int argc, char **argv)
 	}
 	if (*seed)
 		return replay(options);
+	if (options.scenarios || !options.scenario.empty())
+		return run_scenarios(options);
 	if (options.exhaustive)
 		return run_exhaustive(options);
 	if (!options.limits.runs && !options.limits.cycles && !options.limits.seconds)

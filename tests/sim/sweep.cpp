@@ -141,10 +141,16 @@ uint64_t run_here(const Plan &plan, bool trace)
 
 Verdict run_apart(const Plan &plan)
 {
+	return run_apart([&plan] { run_here(plan, false); });
+}
+
+Verdict run_apart(const std::function<void()> &body)
+{
 	Verdict verdict;
-	Child child([&plan] {
+	Child child([&body] {
 		alarm(hang_seconds);
-		run_here(plan, false);
+		user::set_failure_hook(end_with);
+		body();
 	});
 	while (child.take())
 		;

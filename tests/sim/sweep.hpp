@@ -24,6 +24,8 @@ uint64_t run_here(const Plan &plan, bool trace);
 
 /* Runs it in a child. */
 Verdict run_apart(const Plan &plan);
+/* The same of anything; failures go to report_failure(). */
+Verdict run_apart(const std::function<void()> &body);
 
 struct SweepLimits {
 	uint64_t first_seed = 1;

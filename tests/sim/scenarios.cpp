@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "sim/scenarios.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "support/history.hpp"
+#include "user/failure.hpp"
+#include "user/mapped.hpp"
+
+namespace dmsnap::sim {
+namespace {
+
+using test::stamped;
+using user::Device;
+using user::Mapped;
+using user::Op;
+using user::report_failure;
+using user::TargetType;
+
+constexpr uint64_t disk_sectors = 4096;
+constexpr uint64_t cow_sectors = 8192;
+constexpr uint64_t chunk = 8;
+/* Longer than any timer; what has not ended by then never will. */
+constexpr uint64_t bound_ns = 300'000'000'000;
+
+/* By their names. */
+const std::vector<std::string_view> known_to_fail = {
+	"isolation: a copy waits: handover of another",
+	"isolation: a copy waits: handover of another, and status of all meanwhile",
+	"isolation: a copy waits: remove of another",
+	"isolation: no tag is left: handover of another",
+	"isolation: no tag is left: handover of another, and status of all meanwhile",
+	"isolation: no tag is left: remove of another",
+	"teardown: a handover while the next area is being zeroed",
+	"vanished origin: a write that needs a copy",
+	"shorter origin: a write behind its new end",
+	"vanished COW device: a stall without a timeout",
+	"a flush after an acknowledged write was lost",
+	"message commit while the store changes hands",
+	"COW device with blocks of 8 KiB",
+	"a COW device of 4 KiB blocks, and an origin that ends within one",
+};
+
+/* Two origins; the first with two snapshots, s0 and s1, the other with t0. */
+struct Rig {
+	explicit Rig(user::WorldOptions options) : world(options)
+	{
+		world.cow_threshold = 2048;
+		disk.poke(0, stamped(1, 0, disk_sectors));
+		disk2.poke(0, stamped(1, 0, disk_sectors));
+		create(origin, TargetType::origin, "disk");
+		create(origin2, TargetType::origin, "disk2");
+		create(s0, TargetType::snapshot, "disk cow0 P 8");
+		create(s1, TargetType::snapshot, "disk cow1 P 8");
+		create(t0, TargetType::snapshot, "disk2 cow2 P 8");
+		/* All have the first chunks of their origin. */
+		origin.write(0, stamped(2, 0, 4 * chunk));
+		origin2.write(0, stamped(2, 0, 4 * chunk));
+	}
+
+	static void create(Mapped &mapped, TargetType type, const std::string &words)
+	{
+		if (int error = mapped.create(type, disk_sectors, words))
+			report_failure("creating \"%s\": error %d, %s", words.c_str(), error,
+				       mapped.error_text().c_str());
+	}
+
+	/* Does @body end, while what hangs goes on to? */
+	void must_end(const std::string &what, const std::function<void()> &body)
+	{
+		bool ended = false;
+		world.spawn(what, [&] {
+			body();
+			ended = true;
+		});
+		run_for_long();
+		if (!ended)
+			report_failure("%s never ends", what.c_str());
+	}
+	void run_for_long()
+	{
+		/* What goes on and on without an end is no better than what waits. */
+		constexpr unsigned int steps_max = 300'000;
+		unsigned int steps = 0;
+		for (uint64_t until = world.now_ns() + bound_ns; world.step_until(until);)
+			if (++steps > steps_max)
+				report_failure("something goes on for ever");
+	}
+	static void require(bool holds, const char *what)
+	{
+		if (!holds)
+			report_failure("not so: %s", what);
+	}
+
+	user::World world;
+	user::Core core;
+	Device &disk = world.add_device({.name = "disk", .sectors = disk_sectors});
+	Device &disk2 = world.add_device({.name = "disk2", .sectors = disk_sectors});
+	Device &cow0 = world.add_device({.name = "cow0", .sectors = cow_sectors});
+	Device &cow1 = world.add_device({.name = "cow1", .sectors = cow_sectors});
+	Device &cow2 = world.add_device({.name = "cow2", .sectors = cow_sectors});
+	Device &cow3 = world.add_device({.name = "cow3", .sectors = cow_sectors});
+	Mapped origin{"origin"}, origin2{"origin2"}, s0{"s0"}, s1{"s1"}, t0{"t0"}, more{"more"};
+};
+
+/* --- Isolation: the COW device of s0 hangs, and something of s0 waits for it. --- */
+
+struct Situation {
+	const char *name;
+	void (*begin)(Rig &rig);
+};
+
+constexpr Situation situations[] = {
+	{"nothing waits", [](Rig &rig) { rig.cow0.hang(); }},
+	{"a copy waits",
+	 [](Rig &rig) {
+		 rig.cow0.hang();
+		 rig.origin.start_write(100 * chunk, stamped(3, 100 * chunk, chunk));
+	 }},
+	{"a commit waits",
+	 [](Rig &rig) {
+		 rig.s0.write(50 * chunk, stamped(3, 50 * chunk, chunk));
+		 rig.cow0.hang();
+		 rig.s0.start_flush();
+	 }},
+	{"a read waits",
+	 [](Rig &rig) {
+		 rig.cow0.hang();
+		 rig.s0.start_read(0, chunk);
+	 }},
+	{"no tag is left",
+	 [](Rig &rig) {
+		 rig.cow0.limit_tags(1);
+		 rig.cow0.hang();
+		 for (uint64_t at : {100, 102})
+			 rig.origin.start_write(at * chunk, stamped(3, at * chunk, chunk));
+	 }},
+};
+
+struct Act {
+	const char *name;
+	void (*body)(Rig &rig);
+	/* In so many orders of what goes on at once; 0: in one, first come, first served. */
+	uint64_t orders = 0;
+};
+
+constexpr Act acts[] = {
+	{"origin write of a chunk that all have",
+	 [](Rig &rig) { Rig::require(!rig.origin.write(0, stamped(4, 0, chunk)), "written"); }},
+	{"origin read", [](Rig &rig) { rig.origin.read(100 * chunk, chunk); }},
+	{"origin flush", [](Rig &rig) { Rig::require(!rig.origin.flush(), "flushed"); }},
+	{"read of another snapshot", [](Rig &rig) { rig.s1.read(0, 32 * chunk); }},
+	{"write to another snapshot",
+	 [](Rig &rig) {
+		 Rig::require(!rig.s1.write(20 * chunk, stamped(4, 20 * chunk, chunk)), "written");
+	 }},
+	{"partial write to another snapshot",
+	 [](Rig &rig) {
+		 Rig::require(!rig.s1.write(20 * chunk, stamped(4, 20 * chunk, 1)), "written");
+	 }},
+	{"write and flush of another snapshot",
+	 [](Rig &rig) {
+		 rig.s1.write(20 * chunk, stamped(4, 20 * chunk, chunk));
+		 Rig::require(!rig.s1.flush(), "flushed");
+	 }},
+	{"write to another origin",
+	 [](Rig &rig) {
+		 Rig::require(!rig.origin2.write(100 * chunk, stamped(4, 100 * chunk, chunk)),
+			      "written");
+	 }},
+	{"status of all",
+	 [](Rig &rig) {
+		 for (Mapped *mapped : {&rig.origin, &rig.origin2, &rig.s0, &rig.s1, &rig.t0}) {
+			 mapped->status();
+			 mapped->table();
+		 }
+	 }},
+	{"statistics of all",
+	 [](Rig &rig) {
+		 for (Mapped *mapped : {&rig.s0, &rig.s1, &rig.t0})
+			 Rig::require(!mapped->message({"stats"}), "answered");
+	 }},
+	{"message commit to another",
+	 [](Rig &rig) { Rig::require(!rig.s1.message({"commit"}), "committed"); }},
+	{"suspend and resume of another",
+	 [](Rig &rig) {
+		 rig.s1.suspend();
+		 Rig::require(!rig.s1.resume(), "resumed");
+	 }},
+	{"suspend of another with a lazy write",
+	 [](Rig &rig) {
+		 rig.s1.write(20 * chunk, stamped(4, 20 * chunk, chunk));
+		 rig.s1.suspend();
+		 Rig::require(!rig.s1.resume(), "resumed");
+	 }},
+	{"handover of another",
+	 [](Rig &rig) { Rig::create(rig.s1, TargetType::snapshot, "disk cow1 P 8"); }},
+	{"handover of another origin's",
+	 [](Rig &rig) { Rig::create(rig.t0, TargetType::snapshot, "disk2 cow2 P 8"); }},
+	{"handover of another, and status of all meanwhile",
+	 [](Rig &rig) {
+		 rig.world.spawn("handover", [&rig] {
+			 rig.s1.create(TargetType::snapshot, disk_sectors, "disk cow1 P 8");
+		 });
+		 bool later = false;
+		 rig.world.complete_at(rig.world.now_ns() + 1'000'000'000, [&] {
+			 later = true;
+			 rig.world.wake(&later);
+		 });
+		 rig.world.wait(&later, "a second", [&] { return later; });
+		 rig.t0.status();
+	 }},
+	{"remove of another", [](Rig &rig) { rig.s1.remove(); }},
+	{"remove of another origin's", [](Rig &rig) { rig.t0.remove(); }},
+	{"a new snapshot",
+	 [](Rig &rig) { Rig::create(rig.more, TargetType::snapshot, "disk cow3 P 8"); }},
+	{"a new snapshot of another origin",
+	 [](Rig &rig) { Rig::create(rig.more, TargetType::snapshot, "disk2 cow3 P 8"); }},
+	{"suspend and resume of another origin",
+	 [](Rig &rig) {
+		 rig.origin2.suspend();
+		 Rig::require(!rig.origin2.resume(), "resumed");
+	 }},
+	{"a merge of another origin's",
+	 [](Rig &rig) {
+		 rig.origin2.suspend();
+		 rig.t0.suspend();
+		 Rig::create(rig.origin2, TargetType::merge, "disk2 cow2 P 8");
+		 rig.t0.remove();
+	 }},
+};
+
+/* --- What was found, each by itself. --- */
+
+constexpr Act others[] = {
+	{"teardown: a handover while the next area is being zeroed",
+	 [](Rig &rig) {
+		 /* Until the area of 256 exceptions is half full. */
+		 rig.cow0.hold(Op::zero);
+		 for (uint64_t at = 4; !rig.cow0.held(); at++) {
+			 Rig::require(at < 256, "the next area is being zeroed");
+			 rig.s0.write(at * chunk, stamped(3, at * chunk, chunk), true);
+		 }
+		 Rig::create(rig.s0, TargetType::snapshot, "disk cow0 P 8");
+		 rig.cow0.release();
+	 }},
+	{"vanished origin: a write that needs a copy",
+	 [](Rig &rig) {
+		 rig.disk.vanish();
+		 Rig::require(rig.origin.write(100 * chunk, stamped(3, 100 * chunk, chunk)) != 0,
+			      "it fails");
+		 Rig::require(rig.s0.status() == "Invalid", "a copy that failed costs it");
+	 }},
+	{"shorter origin: a write behind its new end",
+	 [](Rig &rig) {
+		 rig.disk.resize(90 * chunk);
+		 Rig::require(rig.origin.write(100 * chunk, stamped(3, 100 * chunk, chunk)) != 0,
+			      "it fails");
+	 }},
+	{"shorter origin: a write over its new end",
+	 [](Rig &rig) {
+		 rig.disk.resize(100 * chunk + 4);
+		 Rig::require(rig.origin.write(100 * chunk, stamped(3, 100 * chunk, chunk)) != 0,
+			      "it fails");
+	 }},
+	{"vanished COW device: a write that needs a copy",
+	 [](Rig &rig) {
+		 rig.cow0.vanish();
+		 Rig::require(!rig.origin.write(100 * chunk, stamped(3, 100 * chunk, chunk)),
+			      "the origin goes on");
+		 Rig::require(rig.s0.status() == "Invalid", "a copy that failed costs it");
+		 Rig::require(rig.s1.status() != "Invalid", "the other has it");
+	 }},
+	{"vanished COW device: a stall without a timeout",
+	 [](Rig &rig) {
+		 rig.world.no_space_timeout = 0;
+		 Rig::require(!rig.s0.message({"stall", "on"}), "it stalls when it is full");
+		 rig.cow0.vanish();
+		 Rig::require(!rig.origin.write(100 * chunk, stamped(3, 100 * chunk, chunk)),
+			      "the origin goes on");
+	 }},
+	{"a flush after an acknowledged write was lost",
+	 [](Rig &rig) {
+		 Rig::require(!rig.s0.write(20 * chunk, stamped(3, 20 * chunk, chunk)),
+			      "acknowledged");
+		 rig.cow0.fail_nth(Op::write, 1);
+		 Rig::require(!!rig.s0.message({"commit"}), "the commit fails");
+		 Rig::require(rig.s0.flush() != 0, "the flush fails");
+	 }},
+	{"message commit while the store changes hands",
+	 [](Rig &rig) {
+		 rig.s0.write(20 * chunk, stamped(3, 20 * chunk, chunk));
+		 rig.s0.suspend();
+		 rig.more.load(TargetType::snapshot, disk_sectors, "disk cow0 P 8");
+		 for (int n = 0; n < 4; n++)
+			 rig.world.spawn("commit", [&rig] { rig.s0.message({"commit"}); });
+		 Rig::require(!rig.more.resume(), "resumed");
+	 },
+	 200},
+	{"COW device with blocks of 8 KiB",
+	 [](Rig &rig) {
+		 rig.world.add_device({.name = "wide", .sectors = 2048, .block_sectors = 16});
+		 if (rig.more.create(TargetType::snapshot, disk_sectors, "disk wide P 16") == 0)
+			 Rig::require(!rig.origin.write(200, stamped(3, 200, 8)) &&
+					      rig.more.read(192, 16) == stamped(1, 192, 16),
+				      "it shows what was");
+	 }},
+	{"a COW device of 4 KiB blocks, and an origin that ends within one",
+	 [](Rig &rig) {
+		 Device &odd = rig.world.add_device({.name = "odd", .sectors = 1021});
+		 rig.world.add_device({.name = "4k", .sectors = 2048, .block_sectors = 8});
+		 odd.poke(0, stamped(1, 0, 1021));
+		 Mapped own{"own"}, of_own{"snapshot"};
+		 Rig::require(!own.create(TargetType::origin, 1021, "odd"), "made");
+		 Rig::require(!of_own.create(TargetType::snapshot, 1016, "odd 4k P 16"), "made");
+		 Rig::require(!own.write(1010, stamped(3, 1010, 11)), "written");
+		 Rig::require(of_own.read(1008, 8) == stamped(1, 1008, 8), "it shows what was");
+	 }},
+};
+
+void run(const Situation *in, const Act &act, user::WorldOptions options, bool trace)
+{
+	Rig rig(options);
+	if (trace)
+		rig.world.trace = [&rig](const std::string &line) {
+			std::printf("%10llu us  %s\n",
+				    static_cast<unsigned long long>(
+					    (rig.world.now_ns() - 1'000'000'000) / 1000),
+				    line.c_str());
+		};
+	if (in)
+		in->begin(rig);
+	rig.must_end(act.name, [&] { act.body(rig); });
+	/* What hung comes back, and everything ends. */
+	for (const auto &device : rig.world.devices())
+		device->wake_up();
+	rig.run_for_long();
+	for (Mapped *mapped : {&rig.more, &rig.s0, &rig.s1, &rig.t0, &rig.origin, &rig.origin2})
+		rig.must_end("remove", [mapped] { mapped->remove(); });
+}
+
+std::string name_of(const Situation &situation, const Act &act)
+{
+	return std::string("isolation: ") + situation.name + ": " + act.name;
+}
+
+} // namespace
+
+std::vector<Scenario> scenarios()
+{
+	std::vector<Scenario> all;
+	for (const Situation &situation : situations)
+		for (const Act &act : acts)
+			all.push_back({.name = name_of(situation, act)});
+	for (const Act &act : others)
+		all.push_back({.name = act.name});
+	for (Scenario &scenario : all)
+		scenario.expected_to_fail = std::find(known_to_fail.begin(), known_to_fail.end(),
+						      scenario.name) != known_to_fail.end();
+	return all;
+}
+
+void run_scenario(const std::string &name, bool trace)
+{
+	const Situation *in = nullptr;
+	const Act *what = nullptr;
+	for (const Situation &situation : situations)
+		for (const Act &act : acts)
+			if (name == name_of(situation, act)) {
+				in = &situation;
+				what = &act;
+			}
+	for (const Act &act : others)
+		if (name == act.name)
+			what = &act;
+	if (!what)
+		user::die("there is no scenario \"%s\"", name.c_str());
+
+	for (uint64_t seed = 0; seed <= what->orders; seed++)
+		run(in, *what,
+		    {.order = seed ? user::Order::random : user::Order::fifo, .seed = seed}, trace);
+}
+
+} // namespace dmsnap::sim
