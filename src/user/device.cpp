@@ -428,6 +428,8 @@ void Device::end(Flight &flight, int error)
 	in_flight_--;
 	in_service_--;
 	trace("end", flight.io, error);
+	failures_ += error != 0;
+	lost_header_ = lost_header_ || (error && flight.io.op == Op::write && flight.sector == 0);
 	if (dmsnap_device *opened = flight.io.opened) {
 		opened->may_outlive -= flight.io.may_outlive;
 		if (--opened->in_flight == 0 && opened->closed) {

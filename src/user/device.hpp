@@ -217,6 +217,11 @@ public:
 
 	const IoCounters &counters() const { return counters_; }
 	const std::vector<IoRecord> &log() const { return log_; }
+	/* I/Os that ended with an error, since the device was made or forget_failures(). */
+	uint64_t failures() const { return failures_; }
+	/* One of them was a write of the first sector: of a store's header. */
+	bool lost_header() const { return lost_header_; }
+	void forget_failures() { failures_ = 0, lost_header_ = false; }
 	/* Counters and log begin anew. */
 	void reset_log();
 	/* I/Os submitted and not completed. */
@@ -306,6 +311,8 @@ private:
 	uint64_t life_ = 0;
 	size_t in_flight_ = 0;
 	unsigned int opens_ = 0;
+	uint64_t failures_ = 0;
+	bool lost_header_ = false;
 	IoCounters counters_;
 	std::vector<IoRecord> log_;
 };

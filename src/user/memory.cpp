@@ -71,15 +71,24 @@ void Memory::fail_nothing()
 bool Memory::construct_fails()
 {
 	std::lock_guard guard(mutex_);
-	return construct_requests_++ == construct_at_;
+	bool fails = construct_requests_++ == construct_at_;
+	failures_ += fails;
+	return fails;
 }
 
 bool Memory::nowait_fails()
 {
 	std::lock_guard guard(mutex_);
-	if (nowait_requests_++ >= nowait_from_)
-		return true;
-	return nowait_one_in_ && random_.one_in(nowait_one_in_);
+	bool fails = nowait_requests_++ >= nowait_from_ ||
+		     (nowait_one_in_ && random_.one_in(nowait_one_in_));
+	failures_ += fails;
+	return fails;
+}
+
+uint64_t Memory::failures() const
+{
+	std::lock_guard guard(mutex_);
+	return failures_;
 }
 
 void Memory::out(void *object, size_t bytes)

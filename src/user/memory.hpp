@@ -34,6 +34,8 @@ public:
 	void fail_construct_at(uint64_t n);
 	/* Construction requests since fail_construct_at(); to know when every n was tried. */
 	uint64_t construct_requests() const;
+	/* Requests that failed, of all time. */
+	uint64_t failures() const;
 	/* All requests succeed again. */
 	void fail_nothing();
 
@@ -60,6 +62,7 @@ private:
 	Random random_{0};
 	uint64_t construct_at_ = never;
 	uint64_t construct_requests_ = 0;
+	uint64_t failures_ = 0;
 };
 
 } // namespace dmsnap::user

@@ -6,6 +6,7 @@
 #include "sim/machine.hpp"
 #include "sim/store_rules.hpp"
 #include "user/failure.hpp"
+#include "user/memory.hpp"
 
 namespace dmsnap::sim {
 
@@ -15,6 +16,12 @@ using user::Image;
 using user::Random;
 using user::text;
 
+bool Machine::may_fail(const Snap &snap) const
+{
+	return snap.may_fail || snap.cow->failures() || snap.cow->vanished() || disk_.failures() ||
+	       disk_.vanished() || user::Memory::instance().failures() > snap.memory_failures;
+}
+
 void Machine::check_health()
 {
 	auto unwell = [](const SnapHandle &snap) { return snap->invalid() || snap->overflowed(); };
@@ -23,7 +30,7 @@ void Machine::check_health()
 	 * that was, and says "Invalid".
 	 */
 	for (const SnapHandle &snap : snaps_)
-		if (!snap->may_fail && unwell(snap) && unwell(snap))
+		if (!may_fail(*snap) && unwell(snap) && unwell(snap))
 			fail(snap->name() + " says " + snap->mapped.status() + " for no reason");
 }
 
@@ -46,7 +53,7 @@ void Machine::check_quietly()
 		return;
 	/* With a fault on the way, nothing is certain but what the History says. */
 	for (const auto &[snap, request] : shown)
-		if (snap->persistent && !snap->may_fail && !request->error)
+		if (snap->persistent && !may_fail(*snap) && !request->error)
 			check_store(snap, disk_.content(), snap->cow->content(), request->data);
 }
 
@@ -69,6 +76,8 @@ void Machine::crash()
 	for (const SnapHandle &snap : std::vector(snaps_)) {
 		snap->was_invalid = snap->invalid();
 		snap->was_marked = snap->mapped.known_invalid();
+		snap->mark_lost = mark_lost(*snap);
+		snap->could_fail = may_fail(*snap);
 	}
 	/* While it is stopped, another table may have its store already. */
 	require(!merging_ || origin_busy_ || origin_.status() != "Invalid", "the merge is gone");
@@ -83,7 +92,6 @@ void Machine::crash()
 		if (!last)
 			lose_power();
 	}
-	disk_may_fail_ = false;
 }
 
 void Machine::lose_power()
@@ -114,6 +122,9 @@ void Machine::load(const Remains &remains)
 	for (size_t i = 0; i < remains.size(); i++)
 		world_.devices()[i]->load(remains[i]);
 	world_.power_on();
+	/* It was the power. */
+	for (const auto &device : world_.devices())
+		device->forget_failures();
 	power_lost_ = false;
 }
 
@@ -194,8 +205,10 @@ void Machine::recover(const Remains &remains, bool for_good)
 		std::vector<uint8_t> shown = recover_snapshot(snap, remains);
 		if (shown.empty())
 			continue;
-		if (for_good)
+		if (for_good) {
 			snap->view = History(stamps_of(shown));
+			snap->memory_failures = user::Memory::instance().failures();
+		}
 		left.push_back(snap);
 		all_shown.emplace_back(snap, std::move(shown));
 	}
@@ -221,7 +234,8 @@ void Machine::use_recovered(
 	require(!error, "writing to the origin after the crash");
 	for (const auto &[snap, shown] : all_shown) {
 		if (snap->invalid()) {
-			require(snap->may_fail, snap->name() + " is invalid for no reason");
+			require(snap->could_fail || may_fail(*snap),
+				snap->name() + " is invalid for no reason");
 			continue;
 		}
 		if (snap->mapped.read(0, snap->sectors) != shown)
@@ -247,13 +261,13 @@ std::vector<uint8_t> Machine::recover_snapshot(const SnapHandle &snap, const Rem
 	if (error || snap->cut)
 		return {};
 	if (snap->invalid()) {
-		require(snap->was_invalid || snap->may_fail,
+		require(snap->was_invalid || snap->could_fail || may_fail(*snap),
 			snap->name() + " is invalid after the crash");
 		return {};
 	}
-	if (snap->was_marked && !mark_lost())
+	if (snap->was_marked && !snap->mark_lost)
 		fail(snap->name() + " says that it is valid again");
-	if (snap->was_invalid && mark_lost())
+	if (snap->was_invalid && snap->mark_lost)
 		return {};
 	std::vector<uint8_t> shown = snap->mapped.read(0, snap->sectors);
 	check_left(snap, shown);

@@ -425,7 +425,12 @@ bool Machine::flush_disk()
 
 test::History Machine::disk_history(uint64_t sectors) const
 {
-	return History(test::stamps_of(disk_.peek(0, sectors)));
+	History history(test::stamps_of(disk_.peek(0, sectors)));
+	for (const Asked &asked : asked_)
+		if (asked.request->op == DMSNAP_BIO_DISCARD && asked.snap->passdown)
+			history.begin(0, asked.request->sector, asked.request->sectors,
+				      asked.begin);
+	return history;
 }
 
 void Machine::create_snapshot(Random &random)
@@ -461,13 +466,16 @@ void Machine::create_snapshot(Random &random)
 	snap->chunk = chunk;
 	snap->discards = random.one_in(3);
 	bool stalls = snap->persistent && random.one_in(3);
-	if (snap->discards && stalls)
-		snap->features = " 2 discard_zeroes_cow stall_on_full";
-	else if (snap->discards || stalls)
-		snap->features = stalls ? " 1 stall_on_full" : " 1 discard_zeroes_cow";
+	snap->passdown = snap->discards && more_random_.one_in(2);
+	if (unsigned int features = snap->discards + snap->passdown + stalls)
+		snap->features = " " + std::to_string(features) +
+				 (snap->discards ? " discard_zeroes_cow" : "") +
+				 (snap->passdown ? " discard_passdown_origin" : "") +
+				 (stalls ? " stall_on_full" : "");
 	snap->sectors = !options_.plain && random.one_in(6) ? 1 + random.below(sectors_) : sectors_;
 	snap->sectors = std::max(rounded_down(snap->sectors, unit), unit);
-	snap->may_fail = small || (plan_.trouble & (short_memory | disk_faults)) != 0;
+	snap->may_fail = small;
+	snap->memory_failures = Memory::instance().failures();
 	if (tracing())
 		note(text("create %s, %llu sectors of %llu", snap->words(chunk).c_str(),
 			  static_cast<unsigned long long>(snap->sectors),
@@ -528,7 +536,7 @@ void Machine::send_message(Random &random, const SnapHandle &snap)
 			snap->busy = false;
 		if (excused(snap))
 			return;
-		require(!error || snap->may_fail || snap->invalid(),
+		require(!error || may_fail(*snap) || snap->invalid(),
 			"message " + message[0] + " to " + snap->name());
 		if (message[0] == "commit" && !error && !snap->invalid())
 			snap->view.flushed(asked);
@@ -608,7 +616,7 @@ void Machine::reactivate_snapshot(const SnapHandle &snap)
 									 ": " +
 									 snap->mapped.error_text());
 				if (error || invalid != snap->invalid()) {
-					require(error || mark_lost(),
+					require(error || mark_lost(*snap),
 						snap->name() + " was invalid, and is not");
 					std::erase(snaps_, snap);
 				}
@@ -803,7 +811,6 @@ void Machine::break_cow(Random &random, const SnapHandle &snap)
 	if (tracing())
 		note(text("%s: a %s will fail", snap->name().c_str(), user::to_text(op)));
 	snap->cow->fail_nth(op, 1 + random.below(8));
-	snap->may_fail = true;
 }
 
 void Machine::break_disk(Random &random)
@@ -813,14 +820,12 @@ void Machine::break_disk(Random &random)
 	if (tracing())
 		note(text("disk: a %s will fail", user::to_text(op)));
 	disk_.fail_nth(op, 1 + random.below(10));
-	disk_may_fail_ = true;
 }
 
 void Machine::vanish_cow(const SnapHandle &snap)
 {
 	note("vanishes", snap);
 	snap->cow->vanish();
-	snap->may_fail = true;
 }
 
 void Machine::hang_cow(const SnapHandle &snap)
@@ -833,11 +838,6 @@ void Machine::vanish_disk()
 {
 	note("vanishes", nullptr);
 	disk_.vanish();
-	disk_may_fail_ = true;
-	for (const SnapHandle &snap : snaps_)
-		snap->may_fail = true;
-	if (merging_)
-		merging_->may_fail = true;
 }
 
 void Machine::wake_up()

@@ -82,9 +82,13 @@ private:
 		uint64_t sectors = 0;
 		std::string features;
 		bool discards = false;
+		/* They go to the origin's disk too, past all other snapshots. */
+		bool passdown = false;
 		History view{{}};
-		/* Something was done to it that may cost its health. */
+		/* It may be lost by what no device and no request for memory tells: see may_fail(). */
 		bool may_fail = false;
+		/* Memory::failures() when it was made, or recovered. */
+		uint64_t memory_failures = 0;
 		/* Its COW device lost a part that was in use, perhaps. */
 		bool cut = false;
 		/* A process works on it. */
@@ -97,6 +101,10 @@ private:
 		/* At the crash: it said so; an event had said so. */
 		bool was_invalid = false;
 		bool was_marked = false;
+		/* Its COW device has not taken the mark. */
+		bool mark_lost = false;
+		/* Something had failed that may have cost its health, or its mark be on its way. */
+		bool could_fail = false;
 
 		std::string words(unsigned int chunk_argument) const;
 		const std::string &name() const { return cow->options().name; }
@@ -115,6 +123,8 @@ private:
 		SnapHandle merging{};
 		/* Its table had said that it is lost, and acknowledged writes with it. */
 		bool lost = false;
+		/* Device::failures() of the disk then. */
+		uint64_t disk_failures = 0;
 	};
 	/* A process that changes tables; see change(). */
 	struct Change {
@@ -189,8 +199,6 @@ private:
 	void stop_merge();
 	/* False: it failed.  Context: a process. */
 	bool flush_disk();
-	/* What the disk holds now. */
-	History disk_history(uint64_t sectors) const;
 	void resize_cow(user::Random &random, const SnapHandle &snap);
 	void break_cow(user::Random &random, const SnapHandle &snap);
 	void break_disk(user::Random &random);
@@ -218,6 +226,10 @@ private:
 	void read(const SnapHandle &snap, uint64_t sector, uint64_t sectors);
 	void flush(const SnapHandle &snap);
 	void discard(user::Random &random, const SnapHandle &snap);
+	/* Those that a discard of @snap may change. */
+	std::vector<History *> changed_by_discard(const SnapHandle &snap);
+	/* What the disk holds from now on, discards under way included. */
+	History disk_history(uint64_t sectors) const;
 	void write_durably(user::Random &random, const SnapHandle &snap);
 	void poll();
 	void ended(const Asked &asked);
@@ -257,7 +269,12 @@ private:
 	std::vector<uint8_t> recover_snapshot(const SnapHandle &snap, const Remains &remains);
 	std::vector<uint8_t> recover_merge(const Remains &remains);
 	void check_left(const SnapHandle &snap, const std::vector<uint8_t> &data);
-	bool mark_lost() const { return world_.log_holds("does not take the mark"); }
+	/* Something has failed that may have cost its health since it was made, or recovered. */
+	bool may_fail(const Snap &snap) const;
+	static bool mark_lost(const Snap &snap)
+	{
+		return snap.cow->lost_header() || snap.cow->vanished();
+	}
 	void deactivate();
 
 	/* --- Saying. --- */
@@ -303,8 +320,6 @@ private:
 	/* The same for World::wide_commits(). */
 	uint64_t crash_at_commit_ = 0;
 	bool power_lost_ = false;
-	/* I/O of the origin's may fail: its disk was made to. */
-	bool disk_may_fail_ = false;
 	uint64_t cycles_ = 0;
 };
 

@@ -49,7 +49,7 @@ void Machine::write(Random &random, const SnapHandle &snap)
 	note(fua ? "write fua" : "write", snap, sector, sectors, stamp);
 	history_of(snap).begin(stamp, sector, sectors, now_);
 	asked_.push_back({mapped_of(snap).start_write(sector, stamped(stamp, sector, sectors), fua),
-			  snap, stamp, now_, merging_});
+			  snap, stamp, now_, merging_, false, disk_.failures()});
 }
 
 void Machine::read(Random &random, const SnapHandle &snap)
@@ -63,7 +63,8 @@ void Machine::read(const SnapHandle &snap, uint64_t sector, uint64_t sectors)
 {
 	now_++;
 	note("read", snap, sector, sectors);
-	asked_.push_back({mapped_of(snap).start_read(sector, sectors), snap, 0, now_, merging_});
+	asked_.push_back({mapped_of(snap).start_read(sector, sectors), snap, 0, now_, merging_,
+			  false, disk_.failures()});
 }
 
 void Machine::flush(const SnapHandle &snap)
@@ -71,7 +72,8 @@ void Machine::flush(const SnapHandle &snap)
 	now_++;
 	note("flush", snap);
 	bool lost = snap && snap->mapped.known_invalid() && snap->view.any_undurable();
-	asked_.push_back({mapped_of(snap).start_flush(), snap, 0, now_, merging_, lost});
+	asked_.push_back(
+		{mapped_of(snap).start_flush(), snap, 0, now_, merging_, lost, disk_.failures()});
 }
 
 /* What it does is nobody's promise: from now on zeros may be there. */
@@ -83,8 +85,22 @@ void Machine::discard(Random &random, const SnapHandle &snap)
 	choose_range(random, snap, sector, sectors);
 	now_++;
 	note("discard", snap, sector, sectors);
-	snap->view.begin(0, sector, sectors, now_);
-	asked_.push_back({snap->mapped.start_discard(sector, sectors), snap, 0, now_, merging_});
+	for (History *history : changed_by_discard(snap))
+		history->begin(0, sector, sectors, now_);
+	asked_.push_back({snap->mapped.start_discard(sector, sectors), snap, 0, now_, merging_,
+			  false, disk_.failures()});
+}
+
+std::vector<test::History *> Machine::changed_by_discard(const SnapHandle &snap)
+{
+	std::vector<History *> changed{&snap->view};
+	if (!snap->passdown)
+		return changed;
+	changed.push_back(&history_);
+	for (const SnapHandle &other : snaps_)
+		if (other != snap)
+			changed.push_back(&other->view);
+	return changed;
 }
 
 /* Writes and makes it durable, so that there is something that must not be lost. */
@@ -153,6 +169,10 @@ void Machine::ended(const Asked &asked)
 		    (plan_.trouble & strict_flush || !(asked.snap && asked.snap->invalid())))
 			history.flushed(asked.begin);
 		break;
+	case DMSNAP_BIO_DISCARD:
+		for (History *changed : changed_by_discard(asked.snap))
+			changed->discarded(asked.begin, request.sector, request.sectors, now_);
+		break;
 	default:
 		break;
 	}
@@ -161,12 +181,14 @@ void Machine::ended(const Asked &asked)
 void Machine::check_error(const Asked &asked)
 {
 	const Mapped::Request &request = *asked.request;
-	/* A snapshot may always be lost; the origin's I/O fails with its own disk only. */
-	bool may = disk_may_fail_;
+	/* The origin's I/O fails with its own disk only, and only where that did meanwhile. */
+	bool may = disk_.failures() > asked.disk_failures;
 	if (asked.snap)
-		may = asked.snap->may_fail;
+		may = may_fail(*asked.snap);
 	else if (asked.merging)
-		may = may || asked.merging->may_fail || plan_.trouble & short_memory;
+		may = may || may_fail(*asked.merging);
+	if (request.op == DMSNAP_BIO_DISCARD && !disk_.options().discards)
+		may = true;
 	if (!may)
 		fail(text("%s: operation %d at %llu+%llu asked for at %llu: error %d",
 			  name_of(asked.snap), request.op,

@@ -81,10 +81,10 @@ public:
 		sectors_.resize(sectors, {{.stamp = content, .ended = true, .durable = true}});
 	}
 
-	/* A write that may take effect from now on. */
+	/* A write that may take effect from now on; what is behind the end does not count. */
 	void begin(Stamp stamp, uint64_t sector, uint64_t sectors, Tick now)
 	{
-		for (uint64_t at = sector; at < sector + sectors; at++)
+		for (uint64_t at = sector; at < end_of(sector, sectors); at++)
 			sectors_[at].push_back({.stamp = stamp, .begin = now});
 	}
 	/* It has ended; @certain: its data is there now, @durable: also after a crash. */
@@ -98,6 +98,17 @@ public:
 					write.ended = true;
 					write.certain = certain;
 					write.durable = durable;
+				}
+	}
+	/* A discard that was asked for at @begin has ended: what was there, or zeros. */
+	void discarded(Tick begin, uint64_t sector, uint64_t sectors, Tick now)
+	{
+		for (uint64_t at = sector; at < end_of(sector, sectors); at++)
+			for (Write &write : sectors_[at])
+				if (write.begin == begin && !write.stamp) {
+					write.end = now;
+					write.ended = true;
+					write.certain = false;
 				}
 	}
 	/* A flush that was asked for at @begin has ended well. */
@@ -155,6 +166,10 @@ private:
 		bool durable = false;
 	};
 
+	uint64_t end_of(uint64_t sector, uint64_t sectors) const
+	{
+		return std::min<uint64_t>(sector + sectors, sectors_.size());
+	}
 	/* There is such a write, and none that @covers came entirely after it. */
 	template <typename Covers>
 	bool allows(uint64_t sector, Stamp stamp, const Covers &covers) const
