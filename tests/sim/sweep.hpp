@@ -28,7 +28,7 @@ Verdict run_apart(const Plan &plan);
 Verdict run_apart(const std::function<void()> &body);
 
 struct SweepLimits {
-	uint64_t first_seed = 1;
+	uint64_t first_seed = 0;
 	/* enum Trouble: in all runs, beside what their seeds say. */
 	unsigned int trouble = 0;
 	/* The sweep ends with what comes first; 0: no such limit. */
