@@ -2,10 +2,14 @@
 /*
  * dmsnap apply: puts what export wrote onto a copy.
  *
+ * With --undo, what is overwritten is durable elsewhere before (undo_file.hpp); with
+ * --atomic, the copy is exchanged for another one that has all of the stream.
+ *
  * Before a piece is overwritten the copy must hold there what the snapshot held,
  * or already what is to be written: so a stream for another copy, or one out of
  * turn, is refused, and a stream may be applied twice.
  */
+#include <optional>
 #include <vector>
 
 #include <fmt/format.h>
@@ -17,6 +21,7 @@
 #include "input_file.hpp"
 #include "json_output.hpp"
 #include "progress.hpp"
+#include "undo_file.hpp"
 #include "volume.hpp"
 
 namespace dmsnap::tool {
@@ -42,7 +47,7 @@ void require_free(Volume &target)
 Volume open_target(const ApplyOptions &options, const StreamInfo &info)
 {
 	const std::string path = path_of(options.target);
-	if (info.full && !options.dry_run && !is_there(path))
+	if (info.full && !options.dry_run && options.undo.empty() && !is_there(path))
 		return Volume::create(path, info.volume_bytes);
 
 	Volume target(path, options.dry_run ? Volume::Access::read : Volume::Access::write);
@@ -55,34 +60,108 @@ Volume open_target(const ApplyOptions &options, const StreamInfo &info)
 	return target;
 }
 
-void apply_record(const ApplyOptions &options, const StreamInfo &info, Volume &target,
-		  const Record &record, std::span<std::byte> present, Applied &applied)
-{
-	target.read_all(record.offset, present);
-	Checksum found = checksum_of(present);
-	if (found == record.content) {
-		applied.there_bytes += record.length;
-		return;
+/* Writes what the records say, and keeps first what was there, if that is wanted. */
+class Applier {
+public:
+	Applier(const ApplyOptions &options, const StreamInfo &info, Volume &target)
+	    : options_(options), info_(info), target_(target), present_(record_bytes_max)
+	{
+		if (!options.undo.empty())
+			undo_.emplace(options.undo, info);
 	}
-	if (!info.full && !options.any_base && found != record.base)
+
+	void take(const Record &record)
+	{
+		auto present = std::span(present_).first(record.length);
+		target_.read_all(record.offset, present);
+		Checksum found = checksum_of(present);
+		if (found == record.content) {
+			applied_.there_bytes += record.length;
+			return;
+		}
+		require_base(record, found);
+		applied_.written_bytes += record.length;
+		if (options_.dry_run)
+			return;
+		if (!undo_) {
+			write(record);
+			return;
+		}
+		undo_->keep(record, present);
+		waiting_.push_back({record, {record.data.begin(), record.data.end()}});
+		waiting_bytes_ += record.length;
+		if (waiting_bytes_ >= waiting_bytes_max)
+			write_waiting();
+	}
+
+	void end()
+	{
+		write_waiting();
+		if (!options_.dry_run)
+			target_.appear();
+		if (undo_)
+			undo_->end();
+	}
+
+	const Applied &applied() const { return applied_; }
+
+private:
+	/* One flush of the undo file is for so much. */
+	static constexpr uint64_t waiting_bytes_max = 32 << 20;
+
+	struct Waiting {
+		Record record;
+		std::vector<std::byte> data;
+	};
+
+	void require_base(const Record &record, const Checksum &found)
+	{
+		if (options_.any_base)
+			return;
+		if (info_.full && applied_.nothing_yet())
+			require_free(target_);
+		if (info_.full || found == record.base)
+			return;
 		throw Failure(
 			fmt::format("{}: bytes {} to {} are neither what the snapshot held nor "
 				    "what the origin holds: this is another copy, an increment "
 				    "is missing, or an apply was cut off while it wrote (then "
 				    "--any-base goes on)",
-				    options.target, record.offset,
+				    options_.target, record.offset,
 				    record.offset + record.length - 1),
 			ExitCode::findings);
-	if (info.full && !options.any_base && applied.nothing_yet())
-		require_free(target);
-	applied.written_bytes += record.length;
-	if (options.dry_run)
-		return;
-	if (record.data.empty())
-		target.zero(record.offset, record.length);
-	else
-		target.write(record.offset, record.data);
-}
+	}
+
+	void write(const Record &record)
+	{
+		if (record.data.empty())
+			target_.zero(record.offset, record.length);
+		else
+			target_.write(record.offset, record.data);
+	}
+
+	void write_waiting()
+	{
+		if (waiting_.empty())
+			return;
+		undo_->settle();
+		for (Waiting &one : waiting_) {
+			one.record.data = one.data;
+			write(one.record);
+		}
+		waiting_.clear();
+		waiting_bytes_ = 0;
+	}
+
+	const ApplyOptions &options_;
+	const StreamInfo &info_;
+	Volume &target_;
+	std::vector<std::byte> present_;
+	std::optional<UndoFile> undo_;
+	std::vector<Waiting> waiting_;
+	uint64_t waiting_bytes_ = 0;
+	Applied applied_;
+};
 
 } // namespace
 
@@ -92,18 +171,19 @@ ExitCode apply(const ApplyOptions &options)
 	StreamReader stream(input.get());
 	Volume target = open_target(options, stream.info());
 	Progress progress("applying, at most", stream.info().volume_bytes);
-	std::vector<std::byte> present(record_bytes_max);
-	Applied applied;
+	std::optional<Volume> copy;
+	if (options.atomic && !options.dry_run && !target.is_new())
+		copy.emplace(Volume::clone(target));
+	Applier applier(options, stream.info(), copy ? *copy : target);
+	const Applied &applied = applier.applied();
 	Record record;
 
 	while (stream.next(record)) {
-		apply_record(options, stream.info(), target, record,
-			     std::span(present).first(record.length), applied);
+		applier.take(record);
 		progress.reached(applied.written_bytes + applied.there_bytes);
 	}
 	progress.end();
-	if (!options.dry_run)
-		target.appear();
+	applier.end();
 
 	if (!options.json) {
 		fmt::print("{}{} bytes written, {} were there, {} records, all checksums right\n",

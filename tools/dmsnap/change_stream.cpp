@@ -55,15 +55,14 @@ void StreamWriter::put_head(RecordHead &head)
 	put(std::as_bytes(std::span(&head, 1)));
 }
 
-void StreamWriter::add(uint64_t offset, std::span<const std::byte> data,
-		       std::span<const std::byte> base)
+void StreamWriter::add(uint64_t offset, std::span<const std::byte> data, const Checksum &base)
 {
 	bool zeros = all_zero(data);
 	RecordHead head{
 		.kind = format::le32{zeros ? kind_zeros : kind_data},
 		.length = format::le32{static_cast<uint32_t>(data.size())},
 		.offset = format::le64{offset},
-		.base = base.empty() ? Checksum{} : checksum_of(base),
+		.base = base,
 		.content = checksum_of(data),
 		.checksum = {},
 	};

@@ -71,8 +71,8 @@ class StreamWriter {
 public:
 	StreamWriter(FILE *file, const StreamInfo &info);
 
-	/* @data: all of it, also where it is zero.  @base: what the snapshot held. */
-	void add(uint64_t offset, std::span<const std::byte> data, std::span<const std::byte> base);
+	/* @data: all of it, also where it is zero.  @base: of what the snapshot held. */
+	void add(uint64_t offset, std::span<const std::byte> data, const Checksum &base);
 	void end();
 
 	uint64_t records() const { return records_; }

@@ -265,8 +265,18 @@ private:
 		command->add_option("--input", options.input, "Read this file, not standard input")
 			->check(not_empty)
 			->type_name("FILE");
-		command->add_flag("--dry-run", options.dry_run,
-				  "Check stream and copy, write nothing");
+		auto *dry_run = command->add_flag("--dry-run", options.dry_run,
+						  "Check stream and copy, write nothing");
+		auto *undo = command->add_option("--undo", options.undo,
+						 "Keep what is overwritten in this new file, as a "
+						 "stream for the way back")
+				     ->check(not_empty)
+				     ->type_name("FILE")
+				     ->excludes(dry_run);
+		command->add_flag("--atomic", options.atomic,
+				  "Change a copy of the image file, which takes its place at the "
+				  "end")
+			->excludes(undo);
 		command->add_flag("--any-base", options.any_base,
 				  "Do not ask whether the copy holds what the snapshot held");
 		add_json(command, options.json);

@@ -89,6 +89,10 @@ struct ApplyOptions {
 	std::string input;
 	/* Check the stream and the copy, and write nothing. */
 	bool dry_run = false;
+	/* A new file for what is overwritten, as a stream; empty: none. */
+	std::string undo;
+	/* A copy of the image is changed, and takes its place at the end. */
+	bool atomic = false;
 	/* Do not ask what the copy holds. */
 	bool any_base = false;
 	bool json = false;

@@ -99,7 +99,7 @@ private:
 			return;
 		data_.resize(std::min<uint64_t>(base_.size(), end - offset));
 		source_.origin()->read_all(offset, data_);
-		stream_.add(offset, data_, std::span(base_).first(data_.size()));
+		stream_.add(offset, data_, checksum_of(std::span(base_).first(data_.size())));
 	}
 
 	ChangeSource &source_;
@@ -119,7 +119,7 @@ void export_all(Volume &origin, StreamWriter &stream)
 	for (uint64_t offset = 0; offset < origin.bytes(); offset += data.size()) {
 		data.resize(std::min<uint64_t>(record_bytes_max, origin.bytes() - offset));
 		origin.read_all(offset, data);
-		stream.add(offset, data, {});
+		stream.add(offset, data, Checksum{});
 		progress.reached(offset + data.size());
 	}
 }

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 #include <fcntl.h>
@@ -88,14 +89,38 @@ void NewFile::fail(const std::string &what) const
 
 NewFile::NewFile(std::string path, mode_t mode) : path_(std::move(path))
 {
-	std::string folder = folder_of(path_);
 	struct stat about;
 
 	if (lstat(path_.c_str(), &about) == 0)
 		throw Failure(path_ + ": is there already");
 	if (errno != ENOENT)
 		fail("cannot be made");
-	temporary_ = fmt::format("{}.{}.dmsnap-XXXXXX", folder, path_.substr(path_.rfind('/') + 1));
+	make(mode & (S_IRUSR | S_IWUSR));
+}
+
+/* Not of a link that leads there: that stays. */
+NewFile NewFile::in_place_of(const std::string &path)
+{
+	NewFile file;
+	struct stat about;
+	std::unique_ptr<char, decltype(&std::free)> resolved(realpath(path.c_str(), nullptr),
+							     std::free);
+
+	file.path_ = resolved ? resolved.get() : path;
+	file.replaces_ = true;
+	if (!resolved || stat(file.path_.c_str(), &about) != 0)
+		file.fail("cannot be replaced");
+	file.make(S_IRUSR | S_IWUSR);
+	if (fchown(file.descriptor_, about.st_uid, about.st_gid) != 0 ||
+	    fchmod(file.descriptor_, about.st_mode & ALLPERMS) != 0)
+		file.fail("cannot be replaced by a file of the same owner");
+	return file;
+}
+
+void NewFile::make(mode_t mode)
+{
+	temporary_ = fmt::format("{}.{}.dmsnap-XXXXXX", folder_of(path_),
+				 path_.substr(path_.rfind('/') + 1));
 	if (temporary_.size() >= PATH_MAX) {
 		errno = ENAMETOOLONG;
 		fail("cannot be made");
@@ -111,7 +136,7 @@ NewFile::NewFile(std::string path, mode_t mode) : path_(std::move(path))
 		temporary_.clear();
 		fail("cannot be made");
 	}
-	if (fchmod(descriptor_, mode & (S_IRUSR | S_IWUSR)) != 0) {
+	if (fchmod(descriptor_, mode) != 0) {
 		forget();
 		fail("cannot be kept from others");
 	}
@@ -119,7 +144,7 @@ NewFile::NewFile(std::string path, mode_t mode) : path_(std::move(path))
 
 NewFile::NewFile(NewFile &&other) noexcept
     : path_(std::move(other.path_)), temporary_(std::exchange(other.temporary_, {})),
-      descriptor_(std::exchange(other.descriptor_, -1))
+      descriptor_(std::exchange(other.descriptor_, -1)), replaces_(other.replaces_)
 {
 }
 
@@ -151,6 +176,11 @@ void NewFile::forget()
 
 void NewFile::give_name()
 {
+	if (replaces_) {
+		if (rename(temporary_.c_str(), path_.c_str()) != 0)
+			fail("cannot be replaced");
+		return;
+	}
 	if (renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, path_.c_str(), RENAME_NOREPLACE) == 0)
 		return;
 	/* A file system that cannot do that may have links, and these replace nothing either. */
@@ -164,14 +194,19 @@ void NewFile::appear(int descriptor)
 		fail("flushing failed");
 	give_name();
 	forget();
-	int folder = open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	sync_folder_of(path_);
+}
+
+void sync_folder_of(const std::string &path)
+{
+	int folder = open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	bool durable = folder >= 0 && fsync(folder) == 0;
 	int error = errno;
 	if (folder >= 0)
 		close(folder);
-	errno = error;
 	if (!durable)
-		fail("is there, but its name may not be durable");
+		throw Failure(fmt::format("{}: is there, but its name may not be durable: {}", path,
+					  std::strerror(error)));
 }
 
 } // namespace dmsnap::tool

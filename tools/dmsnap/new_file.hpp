@@ -23,6 +23,8 @@ public:
 	 * if there is something of that name, or it cannot be made.
 	 */
 	explicit NewFile(std::string path, mode_t mode = 0600);
+	/* In the place of the file that is there, with the rights and the owner of that. */
+	static NewFile in_place_of(const std::string &path);
 	~NewFile();
 	NewFile(NewFile &&other) noexcept;
 	NewFile &operator=(NewFile &&) = delete;
@@ -33,6 +35,8 @@ public:
 	void appear(int descriptor);
 
 private:
+	NewFile() = default;
+	void make(mode_t mode);
 	[[noreturn]] void fail(const std::string &what) const;
 	void give_name();
 	void forget();
@@ -41,6 +45,10 @@ private:
 	/* Empty: it has its name, or is another NewFile's by now. */
 	std::string temporary_;
 	int descriptor_ = -1;
+	bool replaces_ = false;
 };
+
+/* A name that was given in the file's folder is durable; throws a Failure. */
+void sync_folder_of(const std::string &path);
 
 } // namespace dmsnap::tool

@@ -134,6 +134,44 @@ Volume Volume::create(const std::string &path, uint64_t bytes, mode_t mode)
 	return volume;
 }
 
+Volume Volume::clone(Volume &image)
+{
+	if (image.is_block_device_)
+		throw Failure(image.path_ + ": is a device, which cannot be exchanged for another");
+	NewFile file = NewFile::in_place_of(image.path_);
+	Volume copy(image.path_, file.take_descriptor());
+
+	copy.new_.emplace(std::move(file));
+	copy.copy_data(image);
+	copy.look();
+	copy.lock(Access::write);
+	return copy;
+}
+
+/* Without its holes; the kernel shares the blocks where it can (XFS, btrfs). */
+void Volume::copy_data(Volume &image)
+{
+	auto size = static_cast<off_t>(image.bytes_);
+
+	if (ftruncate(fd_, size) != 0)
+		fail("cannot be made as large as the copy");
+	off_t begin = 0;
+	while ((begin = lseek(image.fd_, begin, SEEK_DATA)) >= 0) {
+		off_t end = lseek(image.fd_, begin, SEEK_HOLE);
+		off_t to = begin;
+		while (begin < end) {
+			ssize_t copied = copy_file_range(image.fd_, &begin, fd_, &to,
+							 static_cast<size_t>(end - begin), 0);
+			if (copied == 0)
+				errno = EIO;
+			if (copied <= 0)
+				fail("cannot be copied");
+		}
+	}
+	if (errno != ENXIO)
+		image.fail("its data cannot be found");
+}
+
 Volume Volume::share(const std::string &path)
 {
 	Volume volume(path, open(path.c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC));

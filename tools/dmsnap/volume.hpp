@@ -33,6 +33,11 @@ public:
 	 * the owner's rights of it are given.
 	 */
 	static Volume create(const std::string &path, uint64_t bytes, mode_t mode = 0600);
+	/*
+	 * A copy of an image file, that shares its blocks where the file system can do that; it
+	 * takes the place of the file when it appears.
+	 */
+	static Volume clone(Volume &image);
 	/* A block device, in use or not. */
 	static Volume share(const std::string &path);
 	~Volume();
@@ -46,6 +51,7 @@ public:
 	uint32_t block_sectors() const { return block_sectors_; }
 	/* Of an image file. */
 	mode_t mode() const { return mode_; }
+	bool is_new() const { return new_.has_value(); }
 	/* The volume's own. */
 	int descriptor() const { return fd_; }
 
@@ -62,6 +68,7 @@ public:
 private:
 	Volume(std::string path, int descriptor);
 	void open_any(int flags);
+	void copy_data(Volume &image);
 	void look();
 	void lock(Access access);
 	bool read_around_cache(uint64_t offset, std::span<std::byte> data);

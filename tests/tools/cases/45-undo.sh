@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# shellcheck shell=bash disable=SC2154 # sourced by ../run
+#
+# A copy is never half of one thing and half of another without a way back.
+
+"$dmsnap" export "$work/good" --origin "$work/origin" > "$work/stream" 2> "$work/err"
+length=$(stat -c %s "$work/stream")
+fresh() { rm -f "$work/copy" "$work/undo" && cp "$work/before" "$work/copy"; }
+
+fresh
+check "apply --undo: applies" exits 0 "$dmsnap" apply "$work/copy" --input "$work/stream" --undo "$work/undo"
+check "apply --undo: all of it" cmp "$work/copy" "$work/origin"
+check "apply --undo: is for its owner" [ "$(stat -c %a "$work/undo")" = 600 ]
+check "apply --undo: the way back" exits 0 "$dmsnap" apply "$work/copy" --input "$work/undo"
+check "apply --undo: leads to what was there" cmp "$work/copy" "$work/before"
+check "apply --undo: not over a file" exits 2 "$dmsnap" apply "$work/copy" --input "$work/stream" --undo "$work/undo"
+check "apply --undo: and changes nothing then" cmp "$work/copy" "$work/before"
+for size in 60 20000 $((length / 2)) $((length - 1)); do
+	fresh
+	head -c "$size" "$work/stream" > "$work/cut"
+	check "apply --undo: of a stream of $size bytes" exits 1 "$dmsnap" apply "$work/copy" --input "$work/cut" --undo "$work/undo"
+	check "apply --undo: the way back" exits 0 "$dmsnap" apply "$work/copy" --input "$work/undo"
+	check "apply --undo: leads to what was there" cmp "$work/copy" "$work/before"
+done
+
+# killed OPTION...: apply gets half of the stream, writes that, and is killed
+killed()
+{
+	fresh
+	mkfifo "$work/feed"
+	"$dmsnap" apply "$work/copy" --input "$work/feed" "$@" > "$work/out" 2> "$work/err" &
+	local program=$! try
+	exec {feed}> "$work/feed"
+	head -c "$((length / 2))" "$work/stream" >&"$feed"
+	# It sleeps in read() with all of that behind it
+	for ((try = 0; try < 100; try++)); do
+		if [ "$(cut -d ' ' -f 1 "/proc/$program/syscall")" = 0 ]; then break; fi
+		sleep 0.05
+	done
+	kill -KILL "$program"
+	wait "$program" 2> /dev/null || true
+	exec {feed}>&-
+	rm "$work/feed"
+}
+killed
+check "apply: killed, leaves a mixture" bash -c '! cmp -s "$1/copy" "$1/before" && ! cmp -s "$1/copy" "$1/origin"' - "$work"
+killed --undo "$work/undo"
+# Without an end
+"$dmsnap" apply "$work/copy" --input "$work/undo" > "$work/out" 2> "$work/err" || true
+check "apply --undo: killed, there is a way back" cmp "$work/copy" "$work/before"
+killed --atomic
+check "apply --atomic: killed, the copy is what it was" cmp "$work/copy" "$work/before"
+rm -f "$work"/.copy.dmsnap-*
+
+# Written only after what is overwritten is durable
+if command -v strace > /dev/null; then
+	in_order()
+	{
+		fresh
+		strace -f -y -o "$work/calls" -e trace=pwrite64,fdatasync "$dmsnap" apply "$work/copy" --input "$work/stream" --undo "$work/undo" > "$work/out" || return 1
+		sed -nE 's,^[0-9]+ +(pwrite64|fdatasync)\([0-9]+<.*/(copy|undo)>.*,\1 \2,p' "$work/calls" | uniq > "$work/order"
+		[ "$(tr '\n' ' ' < "$work/order")" = 'fdatasync undo pwrite64 copy fdatasync copy fdatasync undo ' ]
+	}
+	check "apply --undo: first what is overwritten, then what overwrites it" in_order
+fi
+
+fresh
+chmod 640 "$work/copy"
+inode=$(stat -c %i "$work/copy")
+check "apply --atomic: applies" exits 0 "$dmsnap" apply --atomic "$work/copy" --input "$work/stream"
+check "apply --atomic: all of it" cmp "$work/copy" "$work/origin"
+check "apply --atomic: in another file" [ "$(stat -c %i "$work/copy")" != "$inode" ]
+check "apply --atomic: with the rights of the old one" [ "$(stat -c %a "$work/copy")" = 640 ]
+fresh
+head -c "$((length / 2))" "$work/stream" > "$work/cut"
+check "apply --atomic: half a stream" unchanged "$work/copy" exits 1 "$dmsnap" apply --atomic "$work/copy" --input "$work/cut"
+check "apply --atomic: leaves nothing beside it" [ -z "$(find "$work" -name '.copy*')" ]
+ln -s copy "$work/link"
+check "apply --atomic: by a link" exits 0 "$dmsnap" apply --atomic "$work/link" --input "$work/stream"
+check "apply --atomic: which stays" [ -L "$work/link" ]
+check "apply --atomic: and leads to the new one" cmp "$work/copy" "$work/origin"
+check "apply --atomic: holes stay" [ "$(stat -c %b "$work/copy")" -le "$(stat -c %b "$work/before")" ]
+for words in '--undo x --atomic' '--undo x --dry-run'; do
+	# shellcheck disable=SC2086 # several words
+	check "apply: not $words" exits 2 "$dmsnap" apply $words "$work/copy" --input "$work/stream"
+done

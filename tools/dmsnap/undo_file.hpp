@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * UndoFile: what apply is about to overwrite, as a stream that apply puts back.
+ *
+ * settle() comes before the overwrite: so whatever ends the program, all that was
+ * overwritten is in the file, perhaps with more.  The file has its name from the beginning,
+ * and gets the end of a stream also when apply fails.  After a signal or a crash it has none:
+ * apply puts all of it back, and then says that the end is missing.
+ */
+#pragma once
+
+#include <string>
+
+#include "change_stream.hpp"
+
+namespace dmsnap::tool {
+
+class UndoFile {
+public:
+	/* @path: of a new file.  @info: of the stream that is applied.  These throw a Failure. */
+	UndoFile(const std::string &path, const StreamInfo &info);
+	~UndoFile();
+	UndoFile(const UndoFile &) = delete;
+	UndoFile &operator=(const UndoFile &) = delete;
+
+	/* @present: what the copy holds where @record goes. */
+	void keep(const Record &record, std::span<const std::byte> present);
+	/* What was kept is durable. */
+	void settle();
+	void end();
+
+private:
+	static FILE *make(const std::string &path);
+
+	std::string path_;
+	FILE *file_;
+	StreamWriter stream_;
+	bool is_ended_ = false;
+};
+
+} // namespace dmsnap::tool
