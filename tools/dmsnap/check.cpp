@@ -6,10 +6,12 @@
 #include <fmt/format.h>
 
 #include "commands.hpp"
+#include "contents.hpp"
 #include "device_name.hpp"
 #include "finding_text.hpp"
 #include "json_output.hpp"
 #include "live_store.hpp"
+#include "printable.hpp"
 #include "store_source.hpp"
 
 namespace dmsnap::tool {
@@ -79,6 +81,17 @@ ExitCode exit_code(const StoreReport &report)
 	return report.not_looked_at.empty() ? ExitCode::fine : ExitCode::failed;
 }
 
+/* Why there is no list: what was found instead of a header. */
+void print_header(const StoreReport &report, const std::string &contents)
+{
+	if (report.kind == format::DecodedHeader::Kind::blank || !report.device_bytes)
+		return;
+	fmt::print("the header says: magic {:#010x}, version {}, {} sectors a chunk\n",
+		   report.magic, report.version, report.chunk_sectors);
+	if (report.kind == format::DecodedHeader::Kind::magic_unknown)
+		fmt::print("this is no store, but holds {}\n", printable(contents));
+}
+
 void print_summary(const StoreReport &report)
 {
 	if (report.kind == format::DecodedHeader::Kind::blank && report.device_bytes)
@@ -115,6 +128,9 @@ public:
 		return StoreReader(store_->cow, store_->read_options).read(visitor);
 	}
 
+	/* Of one without a list, if libblkid knows that. */
+	std::string contents() { return store_ ? contents_of(store_->cow) : ""; }
+
 	JsonValue committed() const { return live_ ? JsonValue(live_->entries()) : nullptr; }
 
 private:
@@ -134,6 +150,8 @@ ExitCode check(const CheckOptions &options)
 		Findings findings(options.findings_max, nullptr);
 		const StoreReport report = store.read(findings);
 		findings.print_rest();
+		if (!report.has_list)
+			print_header(report, store.contents());
 		print_summary(report);
 		return exit_code(report);
 	}

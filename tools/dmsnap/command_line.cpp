@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "command_line.hpp"
 
+#include <algorithm>
 #include <functional>
 #include <map>
 
@@ -9,6 +10,7 @@
 
 #include "commands.hpp"
 #include "completion.hpp"
+#include "nearest_word.hpp"
 #include "progress.hpp"
 #include "units.hpp"
 
@@ -30,7 +32,8 @@ public:
 	{
 		app_.require_subcommand(1);
 		app_.footer(exit_codes);
-		app_.set_version_flag("--version", "dmsnap " DMSNAP_VERSION, "Print the version");
+		app_.set_version_flag("-V,--version", "dmsnap " DMSNAP_VERSION,
+				      "Print the version");
 		add_check();
 		add_dump();
 		add_restore();
@@ -48,15 +51,60 @@ public:
 
 	ExitCode run(int argc, char **argv)
 	{
+		/* As CLI11 wants them, the last one first. */
+		std::vector<std::string> words(argv + 1, argv + argc);
+		if (!words.empty() && words[0] == "help") {
+			words.erase(words.begin());
+			words.resize(std::min<size_t>(words.size(), 1));
+			words.push_back("--help");
+		}
+		const std::vector<std::string> commands = command_names();
+		if (!words.empty() && !words[0].starts_with('-') &&
+		    std::ranges::find(commands, words[0]) == commands.end())
+			refuse_word(words[0], commands, "command");
+		std::ranges::reverse(words);
 		try {
-			app_.parse(argc, argv);
+			app_.parse(std::move(words));
+		} catch (const CLI::ExtrasError &) {
+			CLI::App *command = app_.get_subcommands().at(0);
+			refuse_word(command->remaining(true).at(0), option_names(*command),
+				    "option or argument of " + command->get_name());
 		} catch (const CLI::ParseError &error) {
-			return app_.exit(error) == 0 ? ExitCode::fine : ExitCode::failed;
+			if (error.get_exit_code() == 0)
+				return app_.exit(error), ExitCode::fine;
+			throw Failure(fmt::format("{}. Try: dmsnap help", error.what()));
 		}
 		return run_();
 	}
 
 private:
+	[[noreturn]] static void refuse_word(const std::string &word,
+					     const std::vector<std::string> &words,
+					     const std::string &what)
+	{
+		std::string meant = nearest_word(word, words);
+		throw Failure(fmt::format("\"{}\" is no {}{}. Try: dmsnap help", word, what,
+					  meant.empty() ? "" : fmt::format("; \"{}\" is", meant)));
+	}
+
+	std::vector<std::string> command_names()
+	{
+		std::vector<std::string> names;
+		for (const CLI::App *command : app_.get_subcommands({}))
+			names.push_back(command->get_name());
+		return names;
+	}
+
+	static std::vector<std::string> option_names(const CLI::App &command)
+	{
+		std::vector<std::string> names;
+		for (const CLI::Option *option : command.get_options()) {
+			for (const std::string &name : option->get_lnames())
+				names.push_back("--" + name);
+		}
+		return names;
+	}
+
 	CLI::App *add(const char *name, const char *what, const Run &run)
 	{
 		CLI::App *command = app_.add_subcommand(name, what);

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <string>
 
+#include <unistd.h>
+
 #include "failure.hpp"
 
 namespace dmsnap::tool {
@@ -19,6 +21,8 @@ public:
 	{
 		if (!file_)
 			throw Failure(path + ": cannot be opened: " + std::strerror(errno));
+		if (path.empty() && isatty(STDIN_FILENO))
+			std::fputs("dmsnap: waits for its input, on the terminal\n", stderr);
 	}
 	~InputFile()
 	{

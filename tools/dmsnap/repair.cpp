@@ -251,6 +251,11 @@ void require_repairable(const RepairOptions &options, const StoreReport &report,
 	if (report.kind == format::DecodedHeader::Kind::blank && !options.chunk_sectors)
 		throw Failure(store + ": there is no store: the first 4 bytes are zero",
 			      ExitCode::findings);
+	if (report.kind == format::DecodedHeader::Kind::version_unknown && !options.chunk_sectors)
+		throw Failure(fmt::format("{}: a store of version {}, which this program does not "
+					  "know; as one of version 1 it is taken with --chunk-size",
+					  store, report.version),
+			      ExitCode::findings);
 	if (!report.has_list && report.not_looked_at.empty())
 		throw Failure(store + ": the header does not say how large a chunk is; tell with "
 				      "--chunk-size",

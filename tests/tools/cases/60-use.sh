@@ -119,3 +119,34 @@ else
 	loop=
 	echo "1 skipped"
 fi
+
+# --- words that are not quite right ------------------------------------------------
+
+check "-V" exits 0 "$dmsnap" -V
+check "is the version" says '^dmsnap [0-9]'
+check "help" exits 0 "$dmsnap" help
+check "is --help" says '^  check '
+check "help of a command" exits 0 "$dmsnap" help apply
+check "has its options" says '^  --undo'
+check "help of none" exits 2 "$dmsnap" help applu
+check "a command with a wrong letter" exits 2 "$dmsnap" chekc
+check "is named, with the one that was meant" complains '^dmsnap: "chekc" is no command; "check" is\.'
+check "an option with a letter too many" exits 2 "$dmsnap" repair "$work/good" --in-places
+check "is named, with the one that was meant" complains '^dmsnap: "--in-places" is no option or argument of repair; "--in-place" is\.'
+check "a word that is near to none" exits 2 "$dmsnap" xyzzy
+check "has nothing suggested" complains '^dmsnap: "xyzzy" is no command\. Try'
+check "an argument is missing" exits 2 "$dmsnap" check
+check "and the message begins as all do" complains '^dmsnap: '
+check "check: a header of nobody" exits 1 "$dmsnap" check "$work/foreign"
+check "check: what it says" says 'magic 0xefbeadde, version 1, 8 sectors a chunk'
+check "check: another version" exits 1 "$dmsnap" check "$work/version"
+check "check: which one" says 'version 2, 8 sectors a chunk'
+check "repair: another version is not an unknown chunk size" exits 1 "$dmsnap" repair "$work/version"
+check "repair: it says which one" complains 'a store of version 2'
+truncate -s 8M "$work/ext4"
+PATH=$PATH:/usr/sbin:/sbin mke2fs -q -t ext4 "$work/ext4"
+put "$work/ext4" 0 deadbeef
+check "check: a file system" exits 1 "$dmsnap" check "$work/ext4"
+check "check: by its name" says 'this is no store, but holds ext4'
+script -qec "'$dmsnap' apply '$work/good' --dry-run" "$work/out" < /dev/null > "$work/err" || true
+check "apply: on a terminal it says that it waits" says 'waits for its input'

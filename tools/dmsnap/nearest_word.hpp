@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dmsnap::tool {
+
+/* What was probably meant by @word; empty: none of @words is near. */
+std::string nearest_word(std::string_view word, const std::vector<std::string> &words);
+
+} // namespace dmsnap::tool
