@@ -44,6 +44,7 @@ killed()
 	rm "$work/feed"
 }
 killed
+# shellcheck disable=SC2016 # for the other shell
 check "apply: killed, leaves a mixture" bash -c '! cmp -s "$1/copy" "$1/before" && ! cmp -s "$1/copy" "$1/origin"' - "$work"
 killed --undo "$work/undo"
 # Without an end
