@@ -134,11 +134,19 @@ bool Copier::throttled()
 	return true;
 }
 
+/* How many of @sectors that the job goes on with make a window: see CopyJob::alignment. */
+static uint64_t cut_to_alignment(const CopyJob &job, uint64_t from, uint64_t sectors, uint64_t left)
+{
+	return sectors < left ? sectors - (job.sector + from + sectors) % job.alignment : left;
+}
+
 /* False: memory is short; one in flight will end and pump() again. */
 bool Copier::start_window(CopyJob &job)
 {
 	uint64_t left = job.extent - job.started;
-	size_t wanted = pages_for(left);
+	constexpr uint64_t sectors_max = window_pages_max * sectors_per_page;
+	uint64_t length = cut_to_alignment(job, job.started, sectors_max, left);
+	size_t wanted = pages_for(length);
 	if (job.background_pages && windows_in_flight_ > 0 &&
 	    pages_.out() + wanted > job.background_pages)
 		return false;
@@ -154,7 +162,8 @@ bool Copier::start_window(CopyJob &job)
 	}
 	uint64_t room = window->page_count * sectors_per_page;
 	window->offset = job.started;
-	window->sectors = static_cast<uint32_t>(left < room ? left : room);
+	window->sectors = static_cast<uint32_t>(
+		length < room ? length : cut_to_alignment(job, job.started, room, left));
 
 	window->since_ns = dmsnap_port_now_ns();
 	statistics_.page_wait_us.add((window->since_ns - job.since_ns) / 1000);

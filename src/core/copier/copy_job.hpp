@@ -77,6 +77,11 @@ public:
 	 * looks for those who could do without it.
 	 */
 	bool all_or_none = false;
+	/*
+	 * It is cut only where the source's sector is a multiple of this, at most 256 KiB:
+	 * the largest logical block of the targets' devices.
+	 */
+	uint32_t alignment = 1;
 	/* Of the writes: %DMSNAP_IO_SYNC unless the system may hold them back. */
 	unsigned int write_flags = DMSNAP_IO_SYNC;
 

@@ -41,8 +41,11 @@ void CopyOut::start()
 	uint64_t begin = UINT64_MAX;
 	uint64_t end = 0;
 	unfinished = 1;
+	job.alignment = 1;
 	runs.for_each([&](PendingRun &pending) {
 		ChunkSize chunk_size = pending.snapshot.chunk_size();
+		uint32_t block = dmsnap_port_device_block_sectors(pending.snapshot.cow_device());
+		job.alignment = block > job.alignment ? block : job.alignment;
 		uint64_t run_begin = chunk_size.first_sector(pending.run.old_begin.value);
 		uint64_t run_end = pending.snapshot.end_on_origin(pending.run, device_end);
 		begin = run_begin < begin ? run_begin : begin;
