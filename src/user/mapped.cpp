@@ -219,6 +219,9 @@ int Mapped::message(const std::vector<std::string> &words, std::string *answer)
 	for (std::string &word : copy)
 		argv.push_back(word.data());
 	Reader reader(active_.get());
+	/* As dm answers for it: there is no table, or another target. */
+	if (!snapshot())
+		return -EINVAL;
 	/* As much as libdevmapper offers first. */
 	std::vector<char> buffer(16384);
 	int error = dmsnap_core_snapshot_message(snapshot(), static_cast<unsigned int>(argv.size()),

@@ -77,6 +77,7 @@ void Machine::crash()
 		snap->was_invalid = snap->invalid();
 		snap->was_marked = snap->mapped.known_invalid();
 		snap->mark_lost = mark_lost(*snap);
+		snap->was_busy = snap->busy;
 		snap->could_fail = may_fail(*snap);
 	}
 	/* While it is stopped, another table may have its store already. */
@@ -267,7 +268,7 @@ std::vector<uint8_t> Machine::recover_snapshot(const SnapHandle &snap, const Rem
 	}
 	if (snap->was_marked && !snap->mark_lost)
 		fail(snap->name() + " says that it is valid again");
-	if (snap->was_invalid && snap->mark_lost)
+	if ((snap->was_invalid || snap->was_busy) && snap->mark_lost)
 		return {};
 	std::vector<uint8_t> shown = snap->mapped.read(0, snap->sectors);
 	check_left(snap, shown);

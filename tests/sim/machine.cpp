@@ -2,6 +2,7 @@
 #include "sim/machine.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "user/failure.hpp"
 #include "user/memory.hpp"
@@ -468,6 +469,8 @@ void Machine::create_snapshot(Random &random)
 		snap->cow->poke(chunk, stamped(test::not_a_stamp - cows_, chunk,
 					       snap->cow->sectors() - chunk));
 	snap->persistent = options_.plain || !random.one_in(5);
+	/* A store's blocks are 4 KiB at most. */
+	snap->persistent = snap->persistent && cow_block <= 8;
 	snap->type = !snap->persistent ? "N" : random.one_in(2) ? "PO" : "P";
 	snap->chunk = chunk;
 	snap->discards = random.one_in(3);
@@ -542,7 +545,9 @@ void Machine::send_message(Random &random, const SnapHandle &snap)
 			snap->busy = false;
 		if (excused(snap))
 			return;
-		require(!error || may_fail(*snap) || snap->invalid(),
+		/* Its store changes hands, or has done so. */
+		bool moved = !alone && (error == -EBUSY || error == -EINVAL);
+		require(!error || moved || may_fail(*snap) || snap->invalid(),
 			"message " + message[0] + " to " + snap->name());
 		if (message[0] == "commit" && !error && !snap->invalid())
 			snap->view.flushed(asked);
@@ -738,7 +743,8 @@ void Machine::end_merge()
 
 void Machine::finish_merge()
 {
-	constexpr uint64_t long_enough_ns = 100'000'000'000;
+	/* Other snapshots may stall one after the other, a minute each. */
+	constexpr uint64_t long_enough_ns = 1'500'000'000'000;
 	if (!quiesce() || !merging_)
 		return;
 	/* One that has failed is taken up again by a resume. */
@@ -866,12 +872,16 @@ bool Machine::needs_what_hangs(const Asked &asked) const
 	if (asked.request->op != DMSNAP_BIO_WRITE)
 		return false;
 	uint64_t begin = asked.request->sector, end = begin + asked.request->sectors;
-	return std::any_of(snaps_.begin(), snaps_.end(), [&](const SnapHandle &snap) {
+	auto needs = [&](const SnapHandle &snap) {
 		for (uint64_t at = begin; at < std::min(end, snap->sectors); at++)
 			if (snap->cow->hung() && !snap->has[at / snap->chunk])
 				return true;
 		return false;
-	});
+	};
+	/* One that is being removed is there until its own I/O has ended. */
+	return std::any_of(snaps_.begin(), snaps_.end(), needs) ||
+	       std::any_of(changes_.begin(), changes_.end(),
+			   [&](const Change &change) { return change.snap && needs(change.snap); });
 }
 
 /*

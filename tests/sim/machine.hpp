@@ -103,6 +103,8 @@ private:
 		bool was_marked = false;
 		/* Its COW device has not taken the mark. */
 		bool mark_lost = false;
+		/* At the crash: its store was changing hands, perhaps, and nobody could ask it. */
+		bool was_busy = false;
 		/* Something had failed that may have cost its health, or its mark be on its way. */
 		bool could_fail = false;
 

@@ -85,11 +85,14 @@ constexpr struct {
 
 unsigned int trouble_of(Random &random)
 {
-	unsigned int trouble = 0;
+	unsigned int trouble = teardown | strict_flush;
 	for (unsigned int bit : {small_cow, cow_faults, resizes})
 		trouble |= random.one_in(4) ? bit : 0;
-	for (unsigned int bit : {short_memory, disk_faults})
+	for (unsigned int bit : {short_memory, disk_faults, hanging, isolation, large_blocks,
+				 odd_blocks, poor_devices})
 		trouble |= random.one_in(8) ? bit : 0;
+	for (unsigned int bit : {vanishing_cow, vanishing_disk, few_tags})
+		trouble |= random.one_in(16) ? bit : 0;
 	return trouble;
 }
 
@@ -127,6 +130,9 @@ Plan plan_of(uint64_t seed, unsigned int trouble)
 {
 	Random random(Random::mix(seed + 1));
 	Plan plan{.seed = seed, .trouble = trouble_of(random) | trouble};
+	/* The origin's one worker sleeps for the tag of any device. */
+	if (!(trouble & few_tags) && plan.trouble & isolation)
+		plan.trouble &= ~few_tags;
 	/* Most runs are small, and quick. */
 	if (random.one_in(64))
 		plan.size = Size::whole_batches;

@@ -89,9 +89,11 @@ enum Trouble : unsigned int {
 	/* Messages come while a store changes hands. */
 	overlaps = 1u << 15,
 };
-/* The core is not up to the others yet; they are in runs that ask for them only. */
+/* Of these each run may have some.  The others are in runs that ask for them only. */
 constexpr unsigned int default_trouble = small_cow | short_memory | cow_faults | disk_faults |
-					 resizes;
+					 resizes | teardown | vanishing_cow | vanishing_disk |
+					 hanging | isolation | few_tags | large_blocks |
+					 odd_blocks | poor_devices | strict_flush;
 /* The names of all, "a,b"; and back: false, there is no such trouble. */
 std::string trouble_names(unsigned int trouble);
 bool parse_trouble(const std::string &text, unsigned int &trouble);
