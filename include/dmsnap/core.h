@@ -104,6 +104,9 @@ int dmsnap_core_snapshot_create(struct dmsnap_target *target, enum dmsnap_snapsh
 
 /**
  * dmsnap_core_snapshot_destroy() - destructor.  No bio of the target is in flight.
+ *
+ * When the process is killed while I/O of the core's own is under way, that goes on
+ * without the target.  The COW device cannot be used again before it has ended.
  * Context: Process context. Sleeps until everything begun has ended.
  */
 void dmsnap_core_snapshot_destroy(struct dmsnap_snapshot *snapshot);

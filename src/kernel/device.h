@@ -18,10 +18,11 @@ struct dm_dev;
 
 /**
  * struct dmsnap_device - a device opened for one target.
- * @dev: dm's own handle; shared by all targets of the table that opened it
+ * @dev: dm's own handle; shared by all targets of the table that opened it.  NULL when
+ *       the target has gone and left the device open
  * @bdev: the block device
  * @users: the target, and each I/O with %DMSNAP_IO_MAY_OUTLIVE
- * @kept: the block device, opened by ourselves for I/O that outlives the target; the
+ * @kept: the block device, opened by ourselves for what outlives the target; the
  *        module has a reference more then.  NULL: dm core has it open
  * @release: ends what was kept
  * @bios: bios of dmsnap_port_io_submit()

@@ -127,35 +127,48 @@ free_device:
 	return err;
 }
 
+int dmsnap_port_device_detach(struct dmsnap_target *target, struct dmsnap_device *device)
+{
+	device->kept = dmsnap_compat_open_bdev(device->bdev->bd_dev);
+	if (!device->kept)
+		return -ENODEV;
+	__module_get(THIS_MODULE);
+	dm_put_device(to_ti(target), device->dev);
+	device->dev = NULL;
+	return 0;
+}
+
 void dmsnap_port_device_close(struct dmsnap_target *target, struct dmsnap_device *device)
 {
-	if (refcount_read(&device->users) > 1)
-		keep_open(device);
-	dm_put_device(to_ti(target), device->dev);
+	if (device->dev) {
+		if (refcount_read(&device->users) > 1)
+			keep_open(device);
+		dm_put_device(to_ti(target), device->dev);
+	}
 	if (refcount_dec_and_test(&device->users))
 		release_device(device);
 }
 
 uint64_t dmsnap_port_device_id(const struct dmsnap_device *device)
 {
-	return device->dev->bdev->bd_dev;
+	return device->bdev->bd_dev;
 }
 
 void dmsnap_port_device_name(const struct dmsnap_device *device, char *name)
 {
-	dev_t dev = device->dev->bdev->bd_dev;
+	dev_t dev = device->bdev->bd_dev;
 
 	snprintf(name, DMSNAP_DEVICE_NAME_BYTES, "%u:%u", MAJOR(dev), MINOR(dev));
 }
 
 uint64_t dmsnap_port_device_sectors(const struct dmsnap_device *device)
 {
-	return bdev_nr_sectors(device->dev->bdev);
+	return bdev_nr_sectors(device->bdev);
 }
 
 uint32_t dmsnap_port_device_block_sectors(const struct dmsnap_device *device)
 {
-	return bdev_logical_block_size(device->dev->bdev) >> SECTOR_SHIFT;
+	return bdev_logical_block_size(device->bdev) >> SECTOR_SHIFT;
 }
 
 bool dmsnap_port_device_write_protected(const struct dmsnap_device *device)

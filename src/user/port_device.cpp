@@ -45,6 +45,13 @@ int dmsnap_port_device_open(dmsnap_target *target, const char *path, dmsnap_devi
 	return 0;
 }
 
+/* The world's targets own nothing of a device. */
+int dmsnap_port_device_detach(dmsnap_target *, dmsnap_device *)
+{
+	check_may_sleep(__func__);
+	return 0;
+}
+
 void dmsnap_port_device_close(dmsnap_target *, dmsnap_device *device)
 {
 	check_may_sleep(__func__);

@@ -58,6 +58,17 @@ int dmsnap_port_device_open(struct dmsnap_target *target, const char *path,
  */
 void dmsnap_port_device_close(struct dmsnap_target *target, struct dmsnap_device *device);
 
+/**
+ * dmsnap_port_device_detach() - the target is about to go, and leaves the device open.
+ *
+ * I/O goes on as before, until dmsnap_port_device_close() with a target of NULL.  The
+ * module cannot be unloaded meanwhile.
+ * Context: Process context. May sleep. Destructor only.
+ * Return: 0, or a negative errno when the device could not be kept open; nothing has
+ * changed then.
+ */
+int dmsnap_port_device_detach(struct dmsnap_target *target, struct dmsnap_device *device);
+
 /** dmsnap_port_device_id() - the number of dmsnap_port_device_find().  Context: Any. */
 uint64_t dmsnap_port_device_id(const struct dmsnap_device *device);
 

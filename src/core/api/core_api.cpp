@@ -63,7 +63,7 @@ int dmsnap_core_snapshot_create(dmsnap_target *target, dmsnap_snapshot_kind kind
 
 void dmsnap_core_snapshot_destroy(dmsnap_snapshot *snapshot)
 {
-	Owned<Snapshot> gone(object_of(snapshot));
+	Snapshot::destroy(Owned<Snapshot>(object_of(snapshot)));
 }
 
 dmsnap_map dmsnap_core_snapshot_map(dmsnap_snapshot *snapshot, dmsnap_bio *bio,

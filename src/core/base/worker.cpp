@@ -47,6 +47,11 @@ void Worker::stop(Task &task)
 			task.link.unlink();
 	}
 	/* It may be running: when another task has its turn it is not. */
+	flush();
+}
+
+void Worker::flush()
+{
 	struct Barrier : Task {
 		Barrier() : Task([](Task &self) { static_cast<Barrier &>(self).passed.set(); }) {}
 		Event passed;

@@ -65,6 +65,12 @@ public:
 	 */
 	void stop(Task &task);
 
+	/*
+	 * Returns when every task that was posted before has run.  Context: process,
+	 * sleeps; not on the worker.
+	 */
+	void flush();
+
 	dmsnap_work_queue *queue() const { return queue_; }
 
 private:

@@ -145,6 +145,8 @@ std::expected<NewRole, const char *> role_of_new(const Snapshot &snapshot)
 	Snapshot *other;
 	Action answer = action(Event::constructor, state_of(snapshot, other));
 
+	if (registry().any_orphan(snapshot.cow_id()))
+		return std::unexpected("COW device is in use until I/O of a removed snapshot ends");
 	if (answer == Action::refused)
 		return std::unexpected("Snapshot cow pairing for exception table handover failed");
 	if (snapshot.merges() && any_merges(snapshot.origin()))

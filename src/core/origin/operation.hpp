@@ -6,8 +6,9 @@
  * holds its snapshot until that run has ended, however long the others take: a
  * snapshot can go while a copy of another one's hangs.
  *
- * Bios that need one of its chunks wait on it and are looked at anew when it
- * ends.  They are never passed on unseen: what they need may have changed.
+ * Bios that need its chunks wait on it, and are examined again when it ends.  One that
+ * needs some of its runs alone waits on one of those, for the device of another snapshot
+ * must not hold it up.  They are never passed on unseen: what they need may have changed.
  */
 #pragma once
 
@@ -29,7 +30,7 @@ struct Operation {
 	/* One look at the clock for all its runs. */
 	const uint64_t since_ns = dmsnap_port_now_ns();
 	List<PendingRun, &PendingRun::operation_link> runs;
-	/* Origin's lock. */
+	/* That need all runs.  Origin's lock. */
 	Ios waiters;
 	/* Runs that are not settled, and what else keeps it.  Worker. */
 	unsigned int unfinished = 0;
@@ -41,6 +42,8 @@ struct CopyOut : Operation {
 
 	void start();
 	MethodTask<CopyOut, &CopyOut::start> start_task{*this};
+	/* The task was posted. */
+	bool begun = false;
 
 	/* Of the origin writes it was made for, while it can still be added to. */
 	uint64_t begin_sector = 0;

@@ -112,7 +112,7 @@ Held Origin::examine(Io &io, bool may_cut)
 			break;
 		case OriginFate::Kind::pending:
 			here.run->snapshot.wanted(*here.run);
-			here.run->operation.waiters.push_back(io);
+			wait_for(*here.run, io);
 			return Held::elsewhere;
 		case OriginFate::Kind::stuck:
 			here.snapshot->wait_while_stuck(io);
@@ -179,21 +179,27 @@ uint64_t Origin::copy_extent(uint64_t begin, uint64_t end, const Survey &first)
 	return smaller(until, limit);
 }
 
-bool Origin::over_threshold(uint64_t begin)
+/* One that lacks @begin, and has as many copies under way as it may. */
+Snapshot *Origin::busy_snapshot(uint64_t begin, bool newcomer)
 {
-	bool over = false;
-	snapshots_.for_each([&](const Snapshot &snapshot) {
-		over = over || (snapshot.watches(begin) && snapshot.over_threshold());
+	Snapshot *busy = nullptr;
+	snapshots_.for_each([&](Snapshot &snapshot) {
+		if (snapshot.watches(begin) && snapshot.lacks(begin) && snapshot.busy(newcomer))
+			busy = &snapshot;
 	});
-	return over;
+	return busy;
 }
 
 Held Origin::copy_out(Io &io, uint64_t begin, const Survey &here, bool may_cut)
 {
-	/* Those who came first go first. */
-	if ((may_cut && any_held()) || over_threshold(begin)) {
+	/* First come, first served. */
+	if (may_cut && any_held()) {
 		hold(io);
 		return Held::on_list;
+	}
+	if (Snapshot *busy = busy_snapshot(begin, may_cut)) {
+		busy->wait_for_copies(io);
+		return Held::elsewhere;
 	}
 	uint64_t end = copy_extent(begin, io.end(), here);
 	CopyOut *made = copy_out_for(begin);
@@ -218,12 +224,27 @@ Held Origin::copy_out(Io &io, uint64_t begin, const Survey &here, bool may_cut)
 	made->end_sector = end;
 	if (may_cut)
 		io.cut(end);
-	/* Once: who joins it may come when it is about to begin, but no later. */
-	bool is_new = made->waiters.empty();
-	made->waiters.push_back(io);
-	if (is_new)
+	wait_for(*made->runs.back(), io);
+	/* Once: a bio that joins it may come when it is about to begin, but no later. */
+	if (!std::exchange(made->begun, true))
 		worker_->post(made->start_task);
 	return Held::elsewhere;
+}
+
+void Origin::wait_for(PendingRun &run, Io &io)
+{
+	PendingRun *needed = &run;
+	bool all = true;
+
+	run.operation.runs.for_each([&](PendingRun &other) {
+		if (other.ended)
+			return;
+		if (other.snapshot.covers(other.run, io.sector, io.end()))
+			needed = &other;
+		else
+			all = false;
+	});
+	(all ? run.operation.waiters : needed->waiters).push_back(io);
 }
 
 /* The one before, if it has not begun and ends where this begins; else a new one. */
@@ -327,13 +348,20 @@ void Origin::part_finished(Operation &operation)
 		release_held();
 }
 
-void Origin::wake(Operation &operation)
+void Origin::run_finished(Operation &operation, Ios &waiters)
+{
+	retry(waiters);
+	part_finished(operation);
+}
+
+void Origin::wake(SnapshotWrite &write)
 {
 	Ios ios;
 	bool held;
 	{
 		SpinGuard guard(lock_);
-		ios.take_all(operation.waiters);
+		ios.take_all(write.waiters);
+		ios.take_all(write.run->waiters);
 		held = any_held();
 	}
 	retry(ios);

@@ -120,8 +120,12 @@ public:
 
 	/* One thing less that keeps @operation; ends it when it was the last.  Worker. */
 	void part_finished(Operation &operation);
-	/* Looks at all that wait for it, and at held bios: its chunks are copied.  Worker. */
-	void wake(Operation &operation);
+	/* A run of it was settled or lost, for which @waiters waited.  Worker. */
+	void run_finished(Operation &operation, Ios &waiters);
+	/* Has @io examined again when @run has ended, or its operation.  lock. */
+	static void wait_for(PendingRun &run, Io &io);
+	/* Looks at all that wait for it or its run, and at held bios: the data is there.  Worker. */
+	void wake(SnapshotWrite &write);
 	/* @copy_out takes no more.  lock. */
 	void close(CopyOut &copy_out);
 
@@ -133,7 +137,7 @@ private:
 	Held copy_out(Io &io, uint64_t begin, const Survey &survey, bool may_cut);
 	uint64_t copy_extent(uint64_t begin, uint64_t end, const Survey &first);
 	CopyOut *copy_out_for(uint64_t begin);
-	bool over_threshold(uint64_t begin);
+	Snapshot *busy_snapshot(uint64_t begin, bool newcomer);
 	void retry(Ios &ios);
 	Held retry(Io &io);
 	void retry_held();

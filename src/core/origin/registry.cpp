@@ -12,6 +12,7 @@ constinit Registry *the_registry = nullptr;
 Status Registry::open()
 {
 	auto registry = DMSNAP_TRY(make_owned<Registry>());
+	registry->reaper_ = DMSNAP_TRY(Worker::create("reaper"));
 	the_registry = registry.release();
 	return {};
 }
@@ -61,6 +62,28 @@ void Registry::put(Origin *origin)
 		}
 		return;
 	}
+}
+
+void Registry::adopt(Orphan &orphan)
+{
+	MutexGuard guard(mutex_);
+	orphans_.push_back(orphan);
+	reaper_->post(orphan);
+}
+
+void Registry::forget(Orphan &orphan)
+{
+	MutexGuard guard(mutex_);
+	orphan.orphan_link.unlink();
+}
+
+bool Registry::any_orphan(uint64_t cow_id) const
+{
+	for (Orphan *orphan = orphans_.front(); orphan; orphan = orphans_.next(*orphan)) {
+		if (orphan->cow_id == cow_id)
+			return true;
+	}
+	return false;
 }
 
 Status OriginRef::get(dmsnap_device *device)

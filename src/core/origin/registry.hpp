@@ -10,6 +10,17 @@
 
 namespace dmsnap {
 
+/*
+ * What a target has left behind when its process was killed, with I/O under way on the
+ * COW device.  The task runs on the registry's reaper and destroys it.
+ */
+struct Orphan : Task {
+	Orphan(Function bury, uint64_t cow) : Task(bury), cow_id(cow) {}
+
+	uint64_t cow_id;
+	ListHook orphan_link;
+};
+
 class Registry {
 public:
 	/* With the module; sleep. */
@@ -20,6 +31,13 @@ public:
 	Result<Origin *> get(dmsnap_device *device);
 	/* Gives a reference back; the last one frees the origin.  Sleeps. */
 	void put(Origin *origin);
+
+	/* Takes an orphan on, and has it destroyed as soon as that is possible.  Sleeps. */
+	void adopt(Orphan &orphan);
+	/* It is about to be destroyed.  Sleeps. */
+	void forget(Orphan &orphan);
+	/* Is there one that uses this COW device?  The mutex. */
+	bool any_orphan(uint64_t cow_id) const;
 
 	/* Held while the snapshots of any origin change, or their roles. */
 	Mutex &mutex() { return mutex_; }
@@ -33,6 +51,9 @@ private:
 
 	Mutex mutex_{DMSNAP_LOCK_REGISTRY};
 	List<Entry, &Entry::link> entries_;
+	List<Orphan, &Orphan::orphan_link> orphans_;
+	/* Nothing else runs there, so it may wait for as long as it takes. */
+	Owned<Worker> reaper_;
 };
 
 /* Between Registry::open() and close(). */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Snapshot: from a table line to an object, and its end.
+ * Snapshot: from a table line to an object, and from one to another.
  */
 #include <dmsnap/port/log.h>
 
@@ -68,7 +68,7 @@ int Snapshot::open_devices(char **argv, const char *&error)
 	const char *origin_path = argv[table_word::origin];
 	const char *cow_path = argv[table_word::cow];
 
-	int result = dmsnap_port_device_open(target_, origin_path,
+	int result = dmsnap_port_device_open(target(), origin_path,
 					     merges() ? DMSNAP_DEVICE_WRITE : DMSNAP_DEVICE_READ,
 					     &origin_device_);
 	if (result) {
@@ -82,7 +82,7 @@ int Snapshot::open_devices(char **argv, const char *&error)
 		error = "COW device cannot be the same as origin device";
 		return to_errno(Error::argument_count);
 	}
-	result = dmsnap_port_device_open(target_, cow_path, DMSNAP_DEVICE_TABLE, &cow_device_);
+	result = dmsnap_port_device_open(target(), cow_path, DMSNAP_DEVICE_TABLE, &cow_device_);
 	if (result) {
 		error = "Cannot get COW device";
 		return result;
@@ -210,7 +210,7 @@ struct Snapshot::Load final : PersistentStore::LoadVisitor {
 		 * but not resumed, and is 0 sectors long.
 		 */
 		uint64_t device = dmsnap_port_device_sectors(snapshot.origin_device_);
-		uint64_t target = dmsnap_port_target_end(snapshot.target_);
+		uint64_t target = dmsnap_port_target_end(snapshot.target());
 		old_chunks = chunk_size.chunks_for(device > target ? device : target);
 		DMSNAP_CHECK(snapshot.make_table(chunk_size));
 		loader = DMSNAP_TRY(make_owned<TableLoader>(*snapshot.table_, old_chunks));
@@ -339,40 +339,11 @@ Status Snapshot::load_persistent()
 	return {};
 }
 
-Snapshot::~Snapshot()
-{
-	if (commits_)
-		handover::leaving(*this);
-	if (merger_)
-		merger_->stop();
-	if (commits_) {
-		stall_->stop();
-		drain();
-		commits_->stop();
-		origin_->worker().stop(mark_task_);
-		origin_->worker().stop(event_task_);
-		if (store_)
-			store_->quiesce();
-	}
-	merger_.reset();
-	transient_.reset();
-	persistent_.reset();
-	unusable_.reset();
-	stall_.reset();
-	commits_.reset();
-	regions_.reset();
-	origin_.reset();
-	if (cow_device_)
-		dmsnap_port_device_close(target_, cow_device_);
-	if (origin_device_)
-		dmsnap_port_device_close(target_, origin_device_);
-}
-
 void Snapshot::activate()
 {
 	if (active())
 		return;
-	sectors_ = dmsnap_port_target_sectors(target_);
+	sectors_ = dmsnap_port_target_sectors(target());
 	active_.store_seq_cst(true);
 	origin_->snapshot_watches();
 }
@@ -410,7 +381,7 @@ void Snapshot::end_handover()
 	{
 		SpinGuard guard(origin_->lock());
 		changes_hands_.store_seq_cst(false);
-		release_stuck();
+		release_waiters();
 	}
 	if (Event *event = std::exchange(handed_over_, nullptr))
 		event->set();
@@ -444,7 +415,6 @@ void Snapshot::take_over(Snapshot &source)
 	commits_->set_delay(source.commits_->delay_ms());
 
 	health_.store_seq_cst(source.health_.load_relaxed());
-	lost_writes_.store_release(source.lost_writes_.load_relaxed());
 	overflowed_.store_relaxed(source.overflowed_.load_relaxed());
 	/* Each now says what the other's table line asked for, but for who takes "Overflow". */
 	std::swap(store_args_.type, source.store_args_.type);
@@ -453,26 +423,6 @@ void Snapshot::take_over(Snapshot &source)
 	awaits_handover_ = false;
 	activate();
 	source.health_.store_seq_cst(Health::invalid);
-}
-
-void Snapshot::drain()
-{
-	Event unused;
-	{
-		SpinGuard guard(origin_->lock());
-		if (users_ == 0)
-			return;
-		unused_ = &unused;
-		commits_->hurry();
-	}
-	unused.wait();
-}
-
-/* lock. */
-void Snapshot::drop()
-{
-	if (--users_ == 0 && unused_)
-		std::exchange(unused_, nullptr)->set();
 }
 
 } // namespace dmsnap

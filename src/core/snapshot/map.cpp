@@ -156,7 +156,8 @@ Snapshot::Verdict Snapshot::judge_write(Io &io, bool may_cut)
 	if (run && !run->visible) {
 		if (may_cut)
 			io.cut(chunk_size_.first_sector(run->old_end().value));
-		run->operation.waiters.push_back(io);
+		/* This one alone: others of its operation may wait for another device. */
+		run->waiters.push_back(io);
 		return {Kind::held};
 	}
 	Fate fate = fate_of(io);
@@ -192,8 +193,14 @@ Snapshot::Verdict Snapshot::begin_write(Io &io, OldChunk chunk, uint64_t count, 
 	};
 	if (stall_->active())
 		return wait_for_device();
-	if ((may_cut && origin_->any_held()) || (partial && over_threshold()))
+	if (may_cut && origin_->any_held())
 		return wait_for_room();
+	if (partial && busy(may_cut)) {
+		if (may_cut)
+			io.cut(chunk_size_.first_sector(chunk.value + 1));
+		wait_for_copies(io);
+		return {Kind::held};
+	}
 
 	bool alone = !origin_->any_operation();
 	SnapshotWrite *write = origin_->new_snapshot_write(*this, io);
@@ -282,7 +289,11 @@ dmsnap_map Snapshot::map_flush(Io &io)
 		commits_->wait(io.durable);
 		return DMSNAP_MAP_HELD;
 	}
-	if (lost_writes_.load_acquire())
+	/*
+	 * What was written may be lost.  Asked behind the count: a run that is lost counts no
+	 * longer, but the snapshot has failed before.
+	 */
+	if (!healthy())
 		return DMSNAP_MAP_KILL;
 	dmsnap_port_bio_remap(io.bio, cow_device_, io.sector);
 	return DMSNAP_MAP_REMAPPED;
@@ -357,16 +368,21 @@ void Snapshot::resumed()
 
 void Snapshot::postsuspend()
 {
-	SyncCommit sync;
-
 	let_go(false);
-	if (!commits_->undurable())
+	if (!commits_->undurable() && !suspend_commit_asked_)
 		return;
-	{
+	if (!suspend_commit_asked_) {
+		suspend_commit_asked_ = true;
+		new (&suspend_commit_.durable) Event;
 		SpinGuard guard(origin_->lock());
-		commits_->wait(sync);
+		commits_->wait(suspend_commit_);
 	}
-	sync.durable.wait();
+	/*
+	 * The COW device may be suspended itself, or hang.  Whoever gives up loses nothing:
+	 * what was flushed is durable, the rest follows when the device answers.
+	 */
+	suspend_commit_asked_ =
+		suspend_commit_.durable.wait_killable("recording a suspended snapshot's writes");
 }
 
 } // namespace dmsnap

@@ -14,6 +14,7 @@
 
 #include "base/ordered_tree.hpp"
 #include "copier/copy_job.hpp"
+#include "origin/io.hpp"
 #include "snapshot/regions.hpp"
 #include "store/exception_store.hpp"
 
@@ -46,6 +47,9 @@ struct PendingRun : CommitEntry {
 	void settled();
 	MethodTask<PendingRun, &PendingRun::settled> settled_task{*this};
 	Regions::Waiter readers{settled_task};
+
+	/* Bios that need this run and not all others of its operation.  lock. */
+	Ios waiters;
 
 	TreeHook tree_link;
 	ListHook operation_link;

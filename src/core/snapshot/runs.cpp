@@ -246,7 +246,7 @@ void Snapshot::copied(PendingRun &run, int error)
 	{
 		SpinGuard guard(origin_->lock());
 		run.copying = false;
-		copying_chunks_ -= run.run.count;
+		copies_ended(run.run.count);
 		if (healthy()) {
 			commits_->add(run);
 			return;
@@ -277,7 +277,8 @@ bool Snapshot::written_whole(PendingRun &run)
 	{
 		SpinGuard guard(origin_->lock());
 		/* Who is held may wait for one that counts as a copy: the origin's last chunk. */
-		if (!healthy() || write.writer->fua || !write.waiters.empty() || run.copying)
+		if (!healthy() || write.writer->fua || !write.waiters.empty() ||
+		    !run.waiters.empty() || run.copying)
 			return false;
 		io = std::exchange(write.writer, nullptr);
 		count_written(run);
@@ -304,7 +305,7 @@ void Snapshot::written(PendingRun &run)
 		count_written(run);
 		if (run.copying) {
 			run.copying = false;
-			copying_chunks_ -= run.run.count;
+			copies_ended(run.run.count);
 		}
 		if (healthy()) {
 			commits_->visible_early();
@@ -332,12 +333,9 @@ void Snapshot::written(PendingRun &run)
 
 void Snapshot::run_recorded(PendingRun &run, const Status &status)
 {
-	if (run.visible) {
-		/* Before the count falls: map_flush() looks at the count first. */
-		if (!status)
-			lost_writes_.store_release(true);
+	/* When it is lost the snapshot has failed before this count falls: see map_flush(). */
+	if (run.visible)
 		commits_->settled_early();
-	}
 	if (!status) {
 		run_lost(run);
 		return;
@@ -355,6 +353,7 @@ void Snapshot::run_recorded(PendingRun &run, const Status &status)
 void Snapshot::run_settled(PendingRun &run, uint64_t us)
 {
 	Origin &origin = *origin_;
+	Ios waiters;
 
 	statistics_.readers_us.add(us);
 	trace(DMSNAP_TRACE_COPY_SETTLED, run, us, false);
@@ -362,9 +361,10 @@ void Snapshot::run_settled(PendingRun &run, uint64_t us)
 		SpinGuard guard(origin.lock());
 		pending_.remove(run);
 		regions_->drop_unsettled(begin_of(run.run), end_of(run.run));
+		waiters.take_all(run.waiters);
 		end_run(run);
 	}
-	origin.part_finished(run.operation);
+	origin.run_finished(run.operation, waiters);
 }
 
 /*
@@ -382,15 +382,17 @@ void Snapshot::end_run(PendingRun &run)
 void Snapshot::run_lost(PendingRun &run)
 {
 	Origin &origin = *origin_;
+	Ios waiters;
 	{
 		SpinGuard guard(origin.lock());
 		pending_.remove(run);
 		/* A visible one stays unsettled for ever: see fate_at(). */
 		if (!run.visible)
 			table_->unreserve();
+		waiters.take_all(run.waiters);
 		end_run(run);
 	}
-	origin.part_finished(run.operation);
+	origin.run_finished(run.operation, waiters);
 }
 
 /*
@@ -457,18 +459,44 @@ void Snapshot::marked_invalid(const Status &status)
 				"the COW device does not take the mark \"invalid\": %s",
 				to_text(status.error()));
 	health_.store_seq_cst(Health::invalid);
-	dmsnap_port_target_event(target_, DMSNAP_EVENT_INVALID);
+	tell(DMSNAP_EVENT_INVALID);
 
 	SpinGuard guard(origin_->lock());
-	release_stuck();
+	release_waiters();
 	drop();
 }
 
 /* lock. */
-void Snapshot::release_stuck()
+void Snapshot::hold_all(Ios &ios)
 {
-	while (Io *io = stuck_writes_.pop_front())
+	while (Io *io = ios.pop_front())
 		origin_->hold(*io);
+}
+
+/* @chunks are in flight no longer.  lock. */
+void Snapshot::copies_ended(uint64_t chunks)
+{
+	copying_chunks_ -= chunks;
+	if (copy_waiters_.empty() || over_threshold())
+		return;
+	hold_all(copy_waiters_);
+	origin_->release_held();
+}
+
+/*
+ * What has waited for this snapshot is examined again: it is invalid, or has left the
+ * origin, or its store has changed hands.  Its runs may last as long as its COW device
+ * likes; nobody needs them now.  lock.
+ */
+void Snapshot::release_waiters()
+{
+	hold_all(stuck_writes_);
+	hold_all(copy_waiters_);
+	for (PendingRun *run = pending_.first(); run;
+	     run = pending_.find_around(run->run.old_begin.value).behind) {
+		hold_all(run->waiters);
+		hold_all(run->operation.waiters);
+	}
 	origin_->release_held();
 }
 
@@ -491,7 +519,7 @@ void Snapshot::raise_event()
 		event_posted_ = false;
 		event = event_;
 	}
-	dmsnap_port_target_event(target_, event);
+	tell(event);
 	SpinGuard guard(origin_->lock());
 	drop();
 }

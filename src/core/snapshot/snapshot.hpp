@@ -38,7 +38,7 @@
 #include "base/own.hpp"
 #include "exception/exception_table.hpp"
 #include "merge/merger.hpp"
-#include "origin/origin.hpp"
+#include "origin/registry.hpp"
 #include "snapshot/commit_queue.hpp"
 #include "snapshot/pending_run.hpp"
 #include "snapshot/regions.hpp"
@@ -84,6 +84,11 @@ public:
 	/* Private to create(). */
 	Snapshot(dmsnap_target *target, dmsnap_snapshot_kind kind, const Features &features);
 	~Snapshot();
+	/*
+	 * Destructor of the target; see dmsnap_core_snapshot_destroy().  When the process is
+	 * killed while something is under way, the snapshot becomes an Orphan.
+	 */
+	static void destroy(Owned<Snapshot> snapshot);
 
 	/* dm's side: see <dmsnap/core.h>. */
 	dmsnap_target_traits traits() const;
@@ -120,6 +125,18 @@ public:
 	OriginFate fate_at(uint64_t sector, uint64_t end);
 	/* Would a copy of these sectors be one too many in flight?  lock. */
 	bool over_threshold() const;
+	/* The same, or has it bios that a newcomer would overtake?  lock. */
+	bool busy(bool newcomer) const
+	{
+		return over_threshold() || (newcomer && !copy_waiters_.empty());
+	}
+	/* Has @io examined again when fewer copies are in flight.  lock. */
+	void wait_for_copies(Io &io) { copy_waiters_.push_back(io); }
+	/* Did fate_at() say of @sector, last, that the snapshot lacks it?  lock. */
+	bool lacks(uint64_t sector) const
+	{
+		return fate_sector_ == sector && fate_.kind == OriginFate::Kind::missing;
+	}
 	/*
 	 * Begins to copy out chunks in [begin, end) that the snapshot lacks, as runs
 	 * of @copy_out.  If there is no room the snapshot fails; if memory is short
@@ -129,6 +146,11 @@ public:
 	void begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end);
 	/* Gives back what was kept for runs to come.  lock. */
 	void trim();
+	/* Has @run something of the sectors [@begin, @end)? */
+	bool covers(const Run &run, uint64_t begin, uint64_t end) const
+	{
+		return begin_of(run) < end && begin < end_of(run);
+	}
 	/* An origin write waits for @run.  lock. */
 	void wanted(const PendingRun &run);
 	/*
@@ -215,7 +237,8 @@ public:
 		uint64_t end = chunk_size_.first_sector(run.old_end().value);
 		return end < origin_end ? end : origin_end;
 	}
-	dmsnap_target *target() const { return target_; }
+	/* nullptr: it has gone, and nobody is to be told of anything. */
+	dmsnap_target *target() const { return target_.load_acquire(); }
 	uint64_t cow_id() const { return dmsnap_port_device_id(cow_device_); }
 
 	/* Handover (handover/handover.cpp). */
@@ -319,12 +342,20 @@ private:
 	void mark_invalid();
 	static void marked(InvalidMark &mark);
 	void marked_invalid(const Status &status);
-	void release_stuck();
+	void release_waiters();
+	void hold_all(Ios &ios);
+	void copies_ended(uint64_t chunks);
 	void end_run(PendingRun &run);
+
+	/* Removal: snapshot/removal.cpp. */
+	void leave();
+	bool wait_until_unused();
+	bool detach();
+	void tell(dmsnap_target_event event);
 	/* Sleeps until nothing of the snapshot is pending.  No origin write may begin anything. */
 	void drain();
 
-	dmsnap_target *target_;
+	Atomic<dmsnap_target *> target_;
 	dmsnap_snapshot_kind kind_;
 	Features features_;
 	StoreArgs store_args_;
@@ -351,8 +382,6 @@ private:
 	Atomic<Health> health_{Health::good};
 	/* No space for a write of the snapshot's user: writes fail, nothing else does. */
 	Atomic<bool> overflowed_;
-	/* A write that was acknowledged will never be durable: no flush may succeed any more. */
-	Atomic<bool> lost_writes_;
 	Atomic<bool> changes_hands_;
 	/* See tell_of_handover().  Registry's mutex. */
 	Event *handed_over_ = nullptr;
@@ -381,6 +410,8 @@ private:
 	PendingRuns pending_;
 	/* Of the origin: see wait_while_stuck(). */
 	Ios stuck_writes_;
+	/* See wait_for_copies(). */
+	Ios copy_waiters_;
 	/* What fate_at() said last, and of what; at first of nothing. */
 	uint64_t fate_sector_ = UINT64_MAX;
 	OriginFate fate_{};
@@ -400,6 +431,17 @@ private:
 	} mark_{*this};
 	MethodTask<Snapshot, &Snapshot::mark_invalid> mark_task_{*this};
 	MethodTask<Snapshot, &Snapshot::raise_event> event_task_{*this};
+
+	/* For waits that may be given up, and end some time later. */
+	SyncCommit suspend_commit_;
+	bool suspend_commit_asked_ = false;
+	Event removal_unused_;
+	bool left_ = false;
+	struct Remains : Orphan {
+		explicit Remains(Snapshot &of);
+		Snapshot &snapshot;
+	};
+	Owned<Remains> remains_;
 };
 
 } // namespace dmsnap

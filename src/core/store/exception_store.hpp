@@ -100,6 +100,12 @@ public:
 	 */
 	virtual void quiesce() = 0;
 
+	/*
+	 * The same, until the process is killed: -EINTR; quiesce() may follow.
+	 * @what: see dmsnap_port_event_wait_killable().
+	 */
+	virtual int quiesce_killable(const char *what) = 0;
+
 	/* The COW device, again, from a snapshot that takes the store over. */
 	virtual void set_device(dmsnap_device *cow) = 0;
 

@@ -517,8 +517,6 @@ void PersistentStore::zero_ahead()
 /* What failed ahead of time is tried again when it is needed. */
 void PersistentStore::zero_ended()
 {
-	Event *quiet = quiet_;
-
 	/* A merge may have brought the end of the list back to an area before. */
 	bool is_next = zeroed_area_ == area_.load_relaxed() + 1;
 	next_area_ = zero_error_ || !is_next ? Zeroed::no : Zeroed::yes;
@@ -529,9 +527,9 @@ void PersistentStore::zero_ended()
 		else
 			step();
 	}
-	/* Last: who waits may destroy the store at once. */
-	if (quiet)
-		quiet->set();
+	/* Last: the store may be destroyed at once. */
+	if (std::exchange(question_.waits, false))
+		question_.quiet.set();
 }
 
 /* What is in front of the end of the list is written again as it is. */
@@ -605,29 +603,29 @@ void PersistentStore::mark_ended()
 	mark->done(*mark);
 }
 
+void PersistentStore::ask_for_quiet()
+{
+	if (question_.asked)
+		return;
+	question_.asked = true;
+	new (&question_.quiet) Event;
+	/* On the worker, which alone knows. */
+	worker_.post(question_);
+}
+
 void PersistentStore::quiesce()
 {
-	/* Asks on the worker, which alone knows. */
-	struct Question : Task {
-		explicit Question(PersistentStore &of)
-		    : Task([](Task &task) {
-			      auto &question = static_cast<Question &>(task);
-			      if (question.store.next_area_ == Zeroed::in_flight)
-				      question.store.quiet_ = &question.quiet;
-			      else
-				      question.quiet.set();
-		      }),
-		      store(of)
-		{
-		}
+	ask_for_quiet();
+	question_.quiet.wait();
+	question_.asked = false;
+}
 
-		PersistentStore &store;
-		Event quiet;
-	} question(*this);
-
-	worker_.post(question);
-	question.quiet.wait();
-	quiet_ = nullptr;
+int PersistentStore::quiesce_killable(const char *what)
+{
+	ask_for_quiet();
+	int killed = question_.quiet.wait_killable(what);
+	question_.asked = killed;
+	return killed;
 }
 
 } // namespace dmsnap

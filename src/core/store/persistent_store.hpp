@@ -113,6 +113,7 @@ public:
 	void set_device(dmsnap_device *cow) override { cow_ = cow; }
 
 	void quiesce() override;
+	int quiesce_killable(const char *what) override;
 
 	/*
 	 * For the merge, one request at a time, no commit beside it; all answer
@@ -207,8 +208,28 @@ private:
 	/* The request of a merge in hand. */
 	ListTail *tail_ = nullptr;
 	InvalidMark *mark_ = nullptr;
-	/* Who waits in quiesce(). */
-	Event *quiet_ = nullptr;
+	/* For quiesce(), which may be given up: the question stays, and so does its answer. */
+	struct Question : Task {
+		explicit Question(PersistentStore &of)
+		    : Task([](Task &task) {
+			      auto &question = static_cast<Question &>(task);
+			      if (question.store.next_area_ == Zeroed::in_flight)
+				      question.waits = true;
+			      else
+				      question.quiet.set();
+		      }),
+		      store(of)
+		{
+		}
+
+		PersistentStore &store;
+		Event quiet;
+		/* For zero_ended().  Worker. */
+		bool waits = false;
+		/* Not answered, as far as anybody has waited for it. */
+		bool asked = false;
+	} question_{*this};
+	void ask_for_quiet();
 
 	int write_error_ = 0;
 	int wipe_error_ = 0;

@@ -27,6 +27,7 @@ public:
 	uint64_t free_chunks() const override;
 	bool cut_off() const override;
 	void quiesce() override {}
+	int quiesce_killable(const char *) override { return 0; }
 	void set_device(dmsnap_device *cow) override { cow_ = cow; }
 
 private:

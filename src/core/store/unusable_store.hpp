@@ -52,6 +52,7 @@ public:
 	uint64_t free_chunks() const override { return 0; }
 	bool cut_off() const override { return false; }
 	void quiesce() override {}
+	int quiesce_killable(const char *) override { return 0; }
 	void set_device(dmsnap_device *cow) override { cow_ = cow; }
 
 private:

@@ -39,6 +39,12 @@ int dmsnap_port_device_open(dmsnap_target *target, const char *path, dmsnap_devi
 	return 0;
 }
 
+/* Nobody is killed here. */
+int dmsnap_port_device_detach(dmsnap_target *, dmsnap_device *)
+{
+	return 0;
+}
+
 void dmsnap_port_device_close(dmsnap_target *, dmsnap_device *device)
 {
 	check_may_sleep(__func__);

@@ -467,6 +467,109 @@ TEST_F(HungNeighbourTest, a_source_that_is_removed_waits_for_its_handover)
 	ASSERT_EQ(hung_.mapped.create(TargetType::snapshot, 4096, hung_.words), 0);
 }
 
+/* A snapshot is removed while its COW device does not answer, and the process is killed. */
+class KilledRemovalTest : public HandoverTest {
+protected:
+	void remove_and_kill()
+	{
+		bool ended = false;
+		bench_.world.spawn("removal", [&] {
+			source_.mapped.remove();
+			ended = true;
+		});
+		bench_.world.run_for(3'000'000'000);
+		EXPECT_FALSE(ended);
+		bench_.world.kill("removal");
+		bench_.world.settle();
+		EXPECT_TRUE(ended);
+	}
+
+	/* What the device says when it answers again. */
+	void answer()
+	{
+		source_.cow.release();
+		bench_.world.settle();
+		ASSERT_EQ(source_.mapped.create(TargetType::snapshot, 4096, source_.words), 0);
+		EXPECT_TRUE(bench_.right(source_));
+	}
+
+	int load_again()
+	{
+		int error = source_.mapped.load(TargetType::snapshot, 4096, source_.words);
+		EXPECT_EQ(source_.mapped.error_text(),
+			  "COW device is in use until I/O of a removed snapshot ends");
+		return error;
+	}
+};
+
+TEST_F(KilledRemovalTest, ends_although_unflushed_writes_cannot_be_recorded)
+{
+	ASSERT_EQ(bench_.write(source_, 0, 64), 0);
+	ASSERT_EQ(source_.mapped.flush(), 0);
+	ASSERT_EQ(bench_.write(source_, 64, 64), 0);
+	source_.cow.hold_all();
+	remove_and_kill();
+	EXPECT_TRUE(bench_.world.log_holds("the removal of a snapshot was interrupted"));
+	/* A write under way could get there behind those of the next owner. */
+	EXPECT_EQ(load_again(), -22);
+	ASSERT_EQ(bench_.write(512, 8), 0);
+	/* Not active then, so not the snapshot's business. */
+	source_.frozen.write(512, bench_.disk.peek(512, 8));
+	answer();
+}
+
+TEST_F(KilledRemovalTest, ends_although_an_area_is_being_zeroed)
+{
+	source_.cow.hold(user::Op::zero);
+	ASSERT_EQ(bench_.write(source_, 0, 150 * 8), 0);
+	ASSERT_EQ(source_.mapped.flush(), 0);
+	ASSERT_EQ(source_.cow.held(), 1u);
+	remove_and_kill();
+	EXPECT_EQ(load_again(), -22);
+	answer();
+}
+
+/* A copy for both reads the origin through the one that is removed. */
+TEST_F(KilledRemovalTest, costs_no_other_snapshot_its_copy)
+{
+	auto &other = bench_.add("P 8");
+	source_.cow.hold_all();
+	bench_.disk.hold(user::Op::read);
+	auto write = bench_.start_write(0, 8);
+	bench_.world.settle();
+	remove_and_kill();
+	bench_.disk.release();
+	bench_.world.settle();
+	EXPECT_FALSE(write->done);
+	source_.cow.release();
+	EXPECT_EQ(bench_.origin.wait(write), 0);
+	EXPECT_TRUE(bench_.right(other));
+	answer();
+}
+
+TEST_F(KilledRemovalTest, a_suspend_that_is_killed_can_be_done_again)
+{
+	ASSERT_EQ(bench_.write(source_, 0, 64), 0);
+	source_.cow.hold_all();
+	bool ended = false;
+	bench_.world.spawn("suspend", [&] {
+		source_.mapped.suspend();
+		ended = true;
+	});
+	bench_.world.settle();
+	EXPECT_FALSE(ended);
+	bench_.world.kill("suspend");
+	bench_.world.settle();
+	EXPECT_TRUE(ended);
+	EXPECT_EQ(source_.mapped.resume(), 0);
+	source_.cow.release();
+	source_.mapped.suspend();
+	EXPECT_EQ(source_.mapped.resume(), 0);
+	source_.mapped.suspend();
+	source_.mapped.remove();
+	answer();
+}
+
 /* A third table over the COW device, when the first has nothing to give any more. */
 TEST_F(HandoverTest, a_third_owner_reads_the_store_itself)
 {

@@ -387,6 +387,27 @@ TEST(CopyOut, the_last_chunk_may_reach_over_the_end_of_the_origin)
 	EXPECT_TRUE(bench.right(snap));
 }
 
+/* The stretch begins with a chunk of 2 KiB; the other snapshot's device takes blocks of 4. */
+TEST(CopyOut, a_long_copy_is_cut_where_blocks_of_all_devices_end)
+{
+	Bench bench(8192);
+	auto &small = bench.add("P 4");
+	Device &cow =
+		bench.world.add_device({.name = "cow4k", .sectors = 1 << 14, .block_sectors = 8});
+	Mapped large("large");
+	ASSERT_EQ(large.create(user::TargetType::snapshot, 8192, "disk cow4k P 8"), 0);
+	FrozenImage frozen(bench.disk.content(), 8192);
+	ASSERT_EQ(bench.write(4, 4000), 0);
+	/* So that only the small one needs the first chunk of the second write. */
+	ASSERT_EQ(bench.write(4096, 8), 0);
+	ASSERT_EQ(bench.write(4108, 4000), 0);
+	EXPECT_EQ(large.status().find("Invalid"), std::string::npos);
+	EXPECT_TRUE(frozen.matches_all(
+		[&](uint64_t sector, uint64_t count) { return large.read(sector, count); }));
+	EXPECT_TRUE(bench.right(small));
+	EXPECT_EQ(cow.in_flight(), 0u);
+}
+
 /* As the disk of a machine is that somebody has unplugged. */
 TEST(CopyOut, an_origin_that_has_gone_costs_the_snapshot_and_no_writer)
 {
@@ -450,6 +471,55 @@ TEST(CopyOut, a_write_that_is_stuck_holds_back_none_that_needs_another_snapshot)
 	EXPECT_EQ(bench.origin.wait(stuck), 0);
 	EXPECT_TRUE(bench.right(other));
 	EXPECT_EQ(failing.mapped.status(), "Invalid");
+}
+
+/* One copy for two writes, of which only the first needs the snapshot that hangs. */
+TEST(CopyOut, a_write_waits_for_the_runs_that_it_needs_alone)
+{
+	Bench bench;
+	auto &hung = bench.add("P 8");
+	ASSERT_EQ(bench.write(8, 8), 0);
+	auto &other = bench.add("P 8");
+	hung.cow.hold_all();
+	auto first = bench.start_write(0, 8);
+	auto second = bench.start_write(8, 8);
+	bench.world.settle();
+	EXPECT_EQ(bench.disk.counters().reads, 1u) << "they were not copied together";
+	EXPECT_FALSE(first->done);
+	EXPECT_TRUE(second->done);
+	/* Its own writes and reads go on as well. */
+	auto own = other.mapped.start_write(0, bench.fresh(0, 8));
+	bench.world.settle();
+	EXPECT_TRUE(own->done);
+	other.frozen.write(0, own->data);
+	hung.cow.release();
+	EXPECT_EQ(bench.origin.wait(first), 0);
+	EXPECT_TRUE(bench.right(hung));
+	EXPECT_TRUE(bench.right(other));
+}
+
+/* What it waited for was a copy for that snapshot; nobody needs it any more. */
+TEST(CopyOut, a_write_does_not_wait_for_a_snapshot_that_is_being_removed)
+{
+	Bench bench;
+	auto &hung = bench.add("P 8");
+	auto &other = bench.add("P 8");
+	hung.cow.hold_all();
+	auto write = bench.start_write(0, 8);
+	bench.world.settle();
+	EXPECT_FALSE(write->done);
+	bool removed = false;
+	bench.world.spawn("removal", [&] {
+		hung.mapped.remove();
+		removed = true;
+	});
+	bench.world.settle();
+	EXPECT_TRUE(write->done);
+	EXPECT_FALSE(removed);
+	hung.cow.release();
+	bench.world.settle();
+	EXPECT_TRUE(removed);
+	EXPECT_TRUE(bench.right(other));
 }
 
 TEST(CopyOut, a_low_threshold_lets_all_writes_end)

@@ -377,14 +377,17 @@ TEST(SnapshotWrite, after_an_acknowledged_write_was_lost_no_flush_succeeds)
 	EXPECT_EQ(snap.mapped.flush(), -5);
 }
 
-TEST(SnapshotWrite, a_snapshot_that_lost_nothing_of_its_user_is_flushed_as_ever)
+/* Its copies have failed, and with them everything that it holds. */
+TEST(SnapshotWrite, a_snapshot_that_is_invalid_fails_a_flush_as_all_else)
 {
 	Bench bench;
 	auto &snap = bench.add("P 8");
+	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	ASSERT_EQ(snap.mapped.flush(), 0);
 	snap.cow.fail_nth(Op::write, 1);
-	ASSERT_EQ(bench.write(0, 8), 0);
+	ASSERT_EQ(bench.write(64, 8), 0);
 	ASSERT_EQ(snap.mapped.status(), "Invalid");
-	EXPECT_EQ(snap.mapped.flush(), 0);
+	EXPECT_EQ(snap.mapped.flush(), -5);
 }
 
 /*

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Snapshot: its end.
+ *
+ * Writes that nobody flushed are recorded before the snapshot goes, and copies for the
+ * origin may be under way.  The COW device may be suspended meanwhile, or hang: a shutdown
+ * that was interrupted leaves such.  So the wait for it ends when the process is killed.
+ * I/O cannot be called back.  What it needs stays, as an Orphan: the snapshot, which nobody
+ * can find any more, with both devices open by themselves.  It is destroyed when its I/O has
+ * ended.
+ *
+ *   step                                        if we crash after it
+ *   1. it leaves the set of snapshots           as for any that is not active: the store
+ *                                               is as it was, the origin goes on
+ *   2. the wait is given up                     the same; what was flushed is durable
+ *   3. its I/O ends, some time                  what was acknowledged is recorded too
+ *
+ * Until step 3 no table over the COW device is loaded: a write under way could reach it
+ * behind those of the next owner.
+ */
+#include <new>
+
+#include <dmsnap/port/log.h>
+
+#include "handover/handover.hpp"
+#include "origin/registry.hpp"
+#include "snapshot/snapshot.hpp"
+
+namespace dmsnap {
+
+Snapshot::Remains::Remains(Snapshot &of)
+    : Orphan([](Task &task) { Owned<Snapshot> gone(&static_cast<Remains &>(task).snapshot); },
+	     of.cow_id()),
+      snapshot(of)
+{
+}
+
+void Snapshot::destroy(Owned<Snapshot> snapshot)
+{
+	snapshot->leave();
+	/* A merge was stopped, and waited for, when its device was suspended. */
+	if (snapshot->merges() || snapshot->wait_until_unused() || !snapshot->detach())
+		return;
+	Remains &remains = *snapshot->remains_;
+	snapshot.release();
+	registry().adopt(remains);
+}
+
+/* Nobody can find the snapshot any more, and nothing new is begun. */
+void Snapshot::leave()
+{
+	if (std::exchange(left_, true) || !commits_)
+		return;
+	handover::leaving(*this);
+	stall_->stop();
+	SpinGuard guard(origin_->lock());
+	release_waiters();
+}
+
+/* False: the process was killed before. */
+bool Snapshot::wait_until_unused()
+{
+	char cow[DMSNAP_DEVICE_NAME_BYTES];
+	char what[DMSNAP_DEVICE_NAME_BYTES + 64];
+
+	if (!commits_)
+		return true;
+	dmsnap_port_device_name(cow_device_, cow);
+	dmsnap_port_format(what, sizeof(what), "I/O of a removed snapshot on COW device %s", cow);
+	{
+		SpinGuard guard(origin_->lock());
+		if (users_ > 0)
+			unused_ = &removal_unused_;
+		else
+			removal_unused_.set();
+		commits_->hurry();
+	}
+	if (removal_unused_.wait_killable(what) || (store_ && store_->quiesce_killable(what))) {
+		dmsnap_port_log(
+			DMSNAP_LOG_WARNING,
+			"the removal of a snapshot was interrupted: COW device %s stays in use until I/O under way there has ended",
+			cow);
+		return false;
+	}
+	return true;
+}
+
+/* Makes it independent of the target.  False: it cannot be. */
+bool Snapshot::detach()
+{
+	auto remains = make_owned<Remains>(*this);
+	if (!remains || dmsnap_port_device_detach(target(), cow_device_))
+		return false;
+	/* Other snapshots' copies may read the origin through this one. */
+	if (dmsnap_port_device_detach(target(), origin_device_))
+		return false;
+	remains_ = std::move(*remains);
+	target_.store_release(nullptr);
+	/* Nobody is telling the target of anything now. */
+	origin_->worker().flush();
+	return true;
+}
+
+void Snapshot::tell(dmsnap_target_event event)
+{
+	if (dmsnap_target *to = target())
+		dmsnap_port_target_event(to, event);
+}
+
+Snapshot::~Snapshot()
+{
+	leave();
+	if (merger_)
+		merger_->stop();
+	if (commits_) {
+		drain();
+		commits_->stop();
+		origin_->worker().stop(mark_task_);
+		origin_->worker().stop(event_task_);
+		if (store_)
+			store_->quiesce();
+	}
+	/* The COW device is nobody's now. */
+	if (remains_)
+		registry().forget(*remains_);
+	merger_.reset();
+	transient_.reset();
+	persistent_.reset();
+	unusable_.reset();
+	stall_.reset();
+	commits_.reset();
+	regions_.reset();
+	origin_.reset();
+	if (cow_device_)
+		dmsnap_port_device_close(target(), cow_device_);
+	if (origin_device_)
+		dmsnap_port_device_close(target(), origin_device_);
+}
+
+void Snapshot::drain()
+{
+	Event unused;
+	{
+		SpinGuard guard(origin_->lock());
+		if (users_ == 0)
+			return;
+		unused_ = &unused;
+		commits_->hurry();
+	}
+	unused.wait();
+}
+
+/* lock. */
+void Snapshot::drop()
+{
+	if (--users_ == 0 && unused_)
+		std::exchange(unused_, nullptr)->set();
+}
+
+} // namespace dmsnap
