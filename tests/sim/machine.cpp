@@ -895,7 +895,7 @@ void Machine::look_around()
 		return;
 	note("--- what hangs goes on to");
 	bool answered = false;
-	world_.spawn("status", [this, &answered, snaps = snaps_] {
+	world_.spawn("status", [&answered, snaps = snaps_] {
 		for (const SnapHandle &snap : snaps) {
 			snap->mapped.status();
 			snap->mapped.table();

@@ -79,7 +79,8 @@ void Machine::flush(const SnapHandle &snap)
 /* What it does is nobody's promise: from now on zeros may be there. */
 void Machine::discard(Random &random, const SnapHandle &snap)
 {
-	if (!snap->discards)
+	/* A new snapshot would see the origin change that is suspended for it. */
+	if (!snap->discards || (snap->passdown && origin_busy_))
 		return;
 	uint64_t sector, sectors;
 	choose_range(random, snap, sector, sectors);
