@@ -178,7 +178,7 @@ void Session::write_origin()
 void Session::flush()
 {
 	int error = table_->flush();
-	FUZZ_CHECK(!error || trouble_);
+	FUZZ_CHECK(!error || trouble_ || health_ != Health::good);
 }
 
 void Session::discard()
