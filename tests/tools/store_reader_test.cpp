@@ -89,6 +89,8 @@ void expect_agreement(uint64_t origin_sectors, const std::function<void(Device &
 		image = device.content();
 	}
 	user::World world;
+	/* What it refuses and what says of itself that it is invalid are to be told apart. */
+	world.refuse_bad_store = true;
 	user::Core core;
 	world.add_device({.name = "disk", .sectors = origin_sectors});
 	Device &cow = world.add_device({.name = "cow", .sectors = left});
