@@ -448,6 +448,9 @@ void Machine::create_snapshot(Random &random)
 							      : chunk_;
 	unsigned int cow_block = choose_block(true);
 	uint64_t unit = std::max(disk_block_, cow_block);
+	/* dm refuses a snapshot that is longer than its origin. */
+	if (unit > sectors_)
+		return;
 	chunk = std::max(chunk, std::max(disk_block_, cow_block));
 	uint64_t chunks = (sectors_ + chunk - 1) / chunk;
 	uint64_t per_area = chunk * sector_bytes / 16;
