@@ -935,6 +935,9 @@ void Machine::look_around()
 
 void Machine::note_copied(const Asked &asked)
 {
+	/* Of a merge it may have gone to the COW device, and nobody else has copied anything. */
+	if (asked.merging)
+		return;
 	uint64_t begin = asked.request->sector, end = begin + asked.request->sectors;
 	for (const SnapHandle &snap : snaps_)
 		if (snap->since < asked.begin)
