@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The configuration of a kernel's source tree, the current directory.  Sourced after
-# common.sh, by who has set `compiler`.
+# common.sh, by the script that has set `compiler`.
 #
 # Kconfig asks the compiler whether it knows an option by compiling nothing with it
 # (cc-option), throws away what that printed, and takes any failure for a "no": one for

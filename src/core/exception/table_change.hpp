@@ -249,7 +249,7 @@ void BasicExceptionTable<Sizes>::raise_separators(const Path &path, uint64_t end
 	}
 }
 
-/* True if the tree was not fit for @change; it is changed then, and to be looked at anew. */
+/* True if the tree was not fit for @change; it is changed then, and must be looked at again. */
 template <typename Sizes>
 template <typename New>
 bool BasicExceptionTable<Sizes>::make_room(const Path &path, Leaf<New> &leaf, const Change &change)

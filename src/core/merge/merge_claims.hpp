@@ -6,7 +6,7 @@
  *
  * A claim waits on one list at a time, for room, for an operation or among the held
  * bios.  Nothing is begun for it alone that would need it later: a copy-out that it has
- * brought about ends without anybody who waits.  So it can be taken off at any time.
+ * brought about ends by itself.  So it can be taken off at any time.
  *
  * Locking: none; the worker's.
  */

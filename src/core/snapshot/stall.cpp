@@ -45,7 +45,7 @@ uint64_t Stall::allowance()
 	reserve = reserve < reserve_sectors_max ? reserve : reserve_sectors_max;
 	uint64_t chunks = snapshot_.chunk_size().chunks_for(reserve);
 	uint64_t free = store.free_chunks();
-	/* Chunks come back only when the store is loaded anew: the device has grown. */
+	/* Chunks come back only when the store is loaded again: the device has grown. */
 	if (free > chunks)
 		over_ = false;
 	if (!suspending())

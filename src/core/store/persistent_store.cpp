@@ -181,8 +181,8 @@ uint64_t PersistentStore::area_sector(uint64_t area) const
 /*
  * The header makes it a store, so it comes last, and it flushes what it stands
  * for: after a crash before it the device begins with zeros still and is made
- * into a store again.  The device has just been read, so it answers; who is killed
- * meanwhile waits all the same, for a write is not given up (LoadRead).
+ * into a store again.  The device has just been read, so it answers.  A process
+ * that is killed meanwhile waits all the same, for a write is not given up (LoadRead).
  */
 Status PersistentStore::make_new()
 {
