@@ -4,8 +4,8 @@
  *
  * State: who else has the COW device, for the snapshot that something happens to.
  *
- *   alone      nobody (one that has given its store away does not count), or the one
- *              that has got ours
+ *   alone      nobody (one that has given its store away does not count when it is the
+ *              only one), or the one that has got ours
  *   running    an active one that is not suspended
  *   suspended  an active one that is suspended
  *   source     one that was never active: it waits for our store
@@ -99,13 +99,16 @@ State state_of(const Snapshot &snapshot, Snapshot *&other)
 	unsigned int others = 0;
 	other = nullptr;
 	snapshot.origin().snapshots().for_each([&](Snapshot &candidate) {
-		if (&candidate == &snapshot || !candidate.claims_store() ||
-		    candidate.cow_id() != snapshot.cow_id())
+		if (&candidate == &snapshot || candidate.cow_id() != snapshot.cow_id())
 			return;
-		other = &candidate;
+		if (!other || candidate.claims_store())
+			other = &candidate;
 		others++;
 	});
 	if (others == 0)
+		return State::alone;
+	/* It has nothing to give: whoever got the store has gone. */
+	if (others == 1 && other->active() && !other->claims_store())
 		return State::alone;
 	if (others > 1)
 		return State::crowded;
