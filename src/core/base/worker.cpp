@@ -78,15 +78,26 @@ void Worker::run_batch(Tasks Worker::*tasks)
 	}
 }
 
-/* Once: what is posted meanwhile has had the item queued again by add(). */
+/*
+ * A few batches, for a work item of its own costs more than most batches.  No more: what
+ * is posted meanwhile has had the item queued again by add(), and others have their turn.
+ */
 void Worker::drain()
 {
-	dmsnap_plug plug;
+	constexpr unsigned int batches_max = 8;
 
-	dmsnap_port_plug_begin(&plug);
-	run_batch(&Worker::tasks_);
-	run_batch(&Worker::late_tasks_);
-	dmsnap_port_plug_end(&plug);
+	for (unsigned int n = 0; n < batches_max; n++) {
+		dmsnap_plug plug;
+		{
+			SpinGuard guard(lock_);
+			if (n > 0 && tasks_.empty() && late_tasks_.empty())
+				return;
+		}
+		dmsnap_port_plug_begin(&plug);
+		run_batch(&Worker::tasks_);
+		run_batch(&Worker::late_tasks_);
+		dmsnap_port_plug_end(&plug);
+	}
 }
 
 Timer::Timer(Worker &worker, Task &task) : worker_(worker), task_(task)
