@@ -75,17 +75,23 @@ static void release_work(struct work_struct *work)
 	release_device(container_of(work, struct dmsnap_device, release));
 }
 
+/* Until release_device() the device is open, and the module stays.  False: it cannot be. */
+static bool open_ourselves(struct dmsnap_device *device)
+{
+	device->kept = dmsnap_compat_open_bdev(device->bdev->bd_dev);
+	if (device->kept)
+		__module_get(THIS_MODULE);
+	return device->kept;
+}
+
 /*
  * dm core is about to close the device, with I/O in flight that nobody waits for.
  * Until that has ended the device, whatever driver it has, must not go.
  */
 static void keep_open(struct dmsnap_device *device)
 {
-	device->kept = dmsnap_compat_open_bdev(device->bdev->bd_dev);
-	if (device->kept) {
-		__module_get(THIS_MODULE);
+	if (open_ourselves(device))
 		return;
-	}
 	/* It is going already, and so its I/O ends. */
 	while (refcount_read(&device->users) > 1)
 		msleep(10);
@@ -129,10 +135,8 @@ free_device:
 
 int dmsnap_port_device_detach(struct dmsnap_target *target, struct dmsnap_device *device)
 {
-	device->kept = dmsnap_compat_open_bdev(device->bdev->bd_dev);
-	if (!device->kept)
+	if (!open_ourselves(device))
 		return -ENODEV;
-	__module_get(THIS_MODULE);
 	dm_put_device(to_ti(target), device->dev);
 	device->dev = NULL;
 	return 0;

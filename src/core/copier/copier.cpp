@@ -44,6 +44,12 @@ size_t pages_for(uint64_t sectors)
 	return pages < window_pages_max ? pages : window_pages_max;
 }
 
+/* How many of @sectors that the job goes on with make a window: see CopyJob::alignment. */
+uint64_t cut_to_alignment(const CopyJob &job, uint64_t from, uint64_t sectors, uint64_t left)
+{
+	return sectors < left ? sectors - (job.sector + from + sectors) % job.alignment : left;
+}
+
 } // namespace
 
 void Window::read_ended()
@@ -132,12 +138,6 @@ bool Copier::throttled()
 		return false;
 	throttle_timer_.start(delay);
 	return true;
-}
-
-/* How many of @sectors that the job goes on with make a window: see CopyJob::alignment. */
-static uint64_t cut_to_alignment(const CopyJob &job, uint64_t from, uint64_t sectors, uint64_t left)
-{
-	return sectors < left ? sectors - (job.sector + from + sectors) % job.alignment : left;
 }
 
 /* False: memory is short; one in flight will end and pump() again. */

@@ -92,7 +92,6 @@ public:
 
 private:
 	using Word = Atomic<uint64_t>;
-	static constexpr unsigned int word_bits = 64;
 	static constexpr size_t words = DMSNAP_PAGE_SIZE / sizeof(Word);
 
 	struct Place {

@@ -67,15 +67,8 @@ bool Snapshot::wait_until_unused()
 		return true;
 	dmsnap_port_device_name(cow_device_, cow);
 	dmsnap_port_format(what, sizeof(what), "I/O of a removed snapshot on COW device %s", cow);
-	{
-		SpinGuard guard(origin_->lock());
-		if (users_ > 0)
-			unused_ = &removal_unused_;
-		else
-			removal_unused_.set();
-		commits_->hurry();
-	}
-	if (removal_unused_.wait_killable(what) || (store_ && store_->quiesce_killable(what))) {
+	bool killed = tell_when_unused(removal_unused_) && removal_unused_.wait_killable(what);
+	if (killed || (store_ && store_->quiesce_killable(what))) {
 		dmsnap_port_log(
 			DMSNAP_LOG_WARNING,
 			"the removal of a snapshot was interrupted: COW device %s stays in use until I/O under way there has ended",
@@ -140,14 +133,19 @@ Snapshot::~Snapshot()
 void Snapshot::drain()
 {
 	Event unused;
-	{
-		SpinGuard guard(origin_->lock());
-		if (users_ == 0)
-			return;
-		unused_ = &unused;
-		commits_->hurry();
-	}
-	unused.wait();
+	if (tell_when_unused(unused))
+		unused.wait();
+}
+
+/* @event is set when nothing of the snapshot is pending.  False: nothing is. */
+bool Snapshot::tell_when_unused(Event &event)
+{
+	SpinGuard guard(origin_->lock());
+	if (users_ == 0)
+		return false;
+	unused_ = &event;
+	commits_->hurry();
+	return true;
 }
 
 /* lock. */

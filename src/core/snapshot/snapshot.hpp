@@ -350,6 +350,7 @@ private:
 	/* Removal: snapshot/removal.cpp. */
 	void leave();
 	bool wait_until_unused();
+	bool tell_when_unused(Event &event);
 	bool detach();
 	void tell(dmsnap_target_event event);
 	/* Sleeps until nothing of the snapshot is pending.  No origin write may begin anything. */
