@@ -60,12 +60,13 @@ void Worker::flush()
 	barrier.passed.wait();
 }
 
-void Worker::run_batch(Tasks Worker::*tasks)
+bool Worker::run_batch(Tasks Worker::*tasks)
 {
 	{
 		SpinGuard guard(lock_);
 		batch_.take_all(this->*tasks);
 	}
+	bool any = false;
 	for (;;) {
 		Task *task;
 		{
@@ -73,8 +74,9 @@ void Worker::run_batch(Tasks Worker::*tasks)
 			task = batch_.pop_front();
 		}
 		if (!task)
-			return;
+			return any;
 		task->run(*task);
+		any = true;
 	}
 }
 
@@ -84,18 +86,13 @@ void Worker::run_batch(Tasks Worker::*tasks)
  */
 void Worker::drain()
 {
-	constexpr unsigned int batches_max = 8;
+	dmsnap_plug plug;
+	bool more = true;
 
-	for (unsigned int n = 0; n < batches_max; n++) {
-		dmsnap_plug plug;
-		{
-			SpinGuard guard(lock_);
-			if (n > 0 && tasks_.empty() && late_tasks_.empty())
-				return;
-		}
+	for (unsigned int n = 0; more && n < batches_max; n++) {
 		dmsnap_port_plug_begin(&plug);
-		run_batch(&Worker::tasks_);
-		run_batch(&Worker::late_tasks_);
+		more = run_batch(&Worker::tasks_);
+		more |= run_batch(&Worker::late_tasks_);
 		dmsnap_port_plug_end(&plug);
 	}
 }

@@ -8,8 +8,8 @@
  * posted with post_late() run when the batch is through: a store that starts
  * its commit there carries everything the batch brought.
  *
- * A batch is what was posted before it began, and each is a run of the work item of its
- * own: on a device that ends I/O at once tasks go on posting tasks for as long as there
+ * A batch is what was posted before it began.  The work item ends after batches_max of
+ * them: on a device that ends I/O at once tasks go on posting tasks for as long as there
  * is anything to do, and others must have the processor meanwhile.
  */
 #pragma once
@@ -44,6 +44,9 @@ template <typename Owner, void (Owner::*method)()> struct MethodTask : Task {
 
 class Worker {
 public:
+	/* In one run of the work item, which costs more than most batches. */
+	static constexpr unsigned int batches_max = 8;
+
 	/* May sleep.  @name ends up in the thread's name. */
 	static Result<Owned<Worker>> create(const char *name);
 	/* Private to create(). */
@@ -77,7 +80,7 @@ private:
 	using Tasks = List<Task, &Task::link>;
 
 	void add(Tasks Worker::*tasks, Task &task);
-	void run_batch(Tasks Worker::*tasks);
+	bool run_batch(Tasks Worker::*tasks);
 	void drain();
 
 	dmsnap_work_queue *queue_;
