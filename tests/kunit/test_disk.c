@@ -132,6 +132,8 @@ struct dmsnap_test_disk *dmsnap_test_disk_create(sector_t sectors)
 		goto free_data;
 	disk->dm_dev.bdev = disk->disk->part0;
 	disk->device.dev = &disk->dm_dev;
+	disk->device.bdev = disk->dm_dev.bdev;
+	refcount_set(&disk->device.users, 1);
 	err = dmsnap_io_reserve(&disk->device);
 	if (err)
 		goto drop;

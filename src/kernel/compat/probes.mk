@@ -12,7 +12,7 @@
 dmsnap-probes := $(sort $(wildcard $(src)/src/kernel/compat/probes/*.c))
 dmsnap-config := $(obj)/src/kernel/compat/config.h
 
-dmsnap-c-objects := $(filter src/kernel/%.o,$(dm-snapshot-y))
+dmsnap-c-objects := $(foreach object,$(dm-snapshot-y),$(if $(wildcard $(src)/$(object:.o=.c)),$(object)))
 $(foreach object,$(dmsnap-c-objects),$(eval CFLAGS_$(object) += -include $(dmsnap-config)))
 $(addprefix $(obj)/,$(dmsnap-c-objects)): $(dmsnap-config)
 
