@@ -130,12 +130,9 @@ Plan plan_of(uint64_t seed, unsigned int trouble)
 {
 	Random random(Random::mix(seed + 1));
 	Plan plan{.seed = seed, .trouble = trouble_of(random) | trouble};
-	/*
-	 * The origin's one worker sleeps for the tag of any device.  And what could not be
-	 * read of a copy is read again for one snapshot after the other.
-	 */
+	/* What could not be read of a copy is read again for one snapshot after the other. */
 	if (plan.trouble & isolation)
-		plan.trouble &= ~(few_tags | disk_faults | vanishing_disk) | trouble;
+		plan.trouble &= ~(disk_faults | vanishing_disk) | trouble;
 	/* Most runs are small, and quick. */
 	if (random.one_in(64))
 		plan.size = Size::whole_batches;

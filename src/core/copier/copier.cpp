@@ -52,9 +52,37 @@ uint64_t cut_to_alignment(const CopyJob &job, uint64_t from, uint64_t sectors, u
 
 } // namespace
 
+void Window::submit_read()
+{
+	uint64_t into_window = read.begin - offset;
+	uint64_t end = read.end < job.sectors ? read.end : job.sectors;
+
+	dmsnap_port_io_submit(
+		job.source, DMSNAP_IO_READ, 0, job.sector + read.begin, end - read.begin,
+		page_list + into_window / sectors_per_page, into_window % sectors_per_page * 512,
+		[](void *ctx, int error) {
+			auto *window = static_cast<Window *>(ctx);
+			window->read_error = error;
+			window->copier.worker_.post(window->read_task);
+		},
+		this);
+}
+
 void Window::read_ended()
 {
 	copier.read_done(*this);
+}
+
+void GatheredWrite::submit()
+{
+	dmsnap_port_io_submit(
+		device, DMSNAP_IO_WRITE, flags, sector, sectors, page_list, skipped * 512,
+		[](void *ctx, int write_error) {
+			auto *write = static_cast<GatheredWrite *>(ctx);
+			write->error = write_error;
+			write->copier.worker_.post(write->task);
+		},
+		this);
 }
 
 void GatheredWrite::ended()
@@ -184,7 +212,6 @@ bool Copier::start_window(CopyJob &job)
 void Copier::read(Window &window, Part part)
 {
 	const CopyJob &job = window.job;
-	uint64_t into_window = part.begin - window.offset;
 	uint64_t end = part.end < job.sectors ? part.end : job.sectors;
 
 	window.read = part;
@@ -194,16 +221,10 @@ void Copier::read(Window &window, Part part)
 		return;
 	}
 	statistics_.read_sectors += end - part.begin;
-	dmsnap_port_io_submit(
-		job.source, DMSNAP_IO_READ, 0, job.sector + part.begin, end - part.begin,
-		window.page_list + into_window / sectors_per_page,
-		into_window % sectors_per_page * 512,
-		[](void *ctx, int error) {
-			auto *of = static_cast<Window *>(ctx);
-			of->read_error = error;
-			of->copier.worker_.post(of->read_task);
-		},
-		&window);
+	if (job.source_worker)
+		job.source_worker->post(window.submit_task);
+	else
+		window.submit_read();
 }
 
 void Copier::read_done(Window &window)
@@ -310,7 +331,7 @@ GatheredWrite *Copier::write_for(const CopyTarget &target, unsigned int flags, u
 	}
 	if (open)
 		submit(*open);
-	GatheredWrite *write = writes_.get(*this, target.device, sector, flags);
+	GatheredWrite *write = writes_.get(*this, target, sector, flags);
 	if (!write)
 		return nullptr;
 	write->skipped = skipped;
@@ -321,15 +342,10 @@ GatheredWrite *Copier::write_for(const CopyTarget &target, unsigned int flags, u
 void Copier::submit(GatheredWrite &write)
 {
 	write.open_link.unlink();
-	dmsnap_port_io_submit(
-		write.device, DMSNAP_IO_WRITE, write.flags, write.sector, write.sectors,
-		write.page_list, write.skipped * 512,
-		[](void *ctx, int error) {
-			auto *ended = static_cast<GatheredWrite *>(ctx);
-			ended->error = error;
-			ended->copier.worker_.post(ended->task);
-		},
-		&write);
+	if (write.worker)
+		write.worker->post(write.submit_task);
+	else
+		write.submit();
 }
 
 void Copier::submit_gathered()

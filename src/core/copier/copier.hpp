@@ -26,7 +26,8 @@
  * and only what fails then counts, for who wanted that (but see CopyJob::all_or_none).  A
  * failed write counts for the targets that it was for.
  *
- * Locking: none; all functions, and all callbacks, run on the worker.
+ * Locking: none; all functions, and all callbacks, run on the worker.  What is submitted to a
+ * device with a worker of its own is posted there, and touched by nobody until it has ended.
  */
 #pragma once
 

@@ -9,6 +9,7 @@
 #include <dmsnap/port/device.h>
 
 #include "base/list.hpp"
+#include "base/worker.hpp"
 
 namespace dmsnap {
 
@@ -21,6 +22,11 @@ public:
 
 	/* To be set before the job is started. */
 	dmsnap_device *device = nullptr;
+	/*
+	 * Submits to the device, which may make its submitter sleep: others must not wait for
+	 * that.  nullptr: the copier's own.
+	 */
+	Worker *worker = nullptr;
 	/* First sector to write. */
 	uint64_t sector = 0;
 	/*
@@ -58,6 +64,8 @@ public:
 	 * done has no targets, and may be started again with new ones.
 	 */
 	dmsnap_device *source = nullptr;
+	/* Submits to the source, as CopyTarget::worker does. */
+	Worker *source_worker = nullptr;
 	uint64_t sector = 0;
 	uint64_t sectors = 0;
 	List<CopyTarget, &CopyTarget::link> targets;

@@ -42,6 +42,9 @@ struct Window {
 
 	Part all() const { return {offset, offset + sectors}; }
 
+	/* Submits the read; source_worker of the job. */
+	void submit_read();
+	MethodTask<Window, &Window::submit_read> submit_task{*this};
 	void read_ended();
 	MethodTask<Window, &Window::read_ended> read_task{*this};
 	/* What was read last, and how that ended. */
@@ -71,8 +74,8 @@ struct Transfer {
 };
 
 struct GatheredWrite {
-	GatheredWrite(Copier &owner, dmsnap_device *to, uint64_t at, unsigned int io_flags)
-	    : copier(owner), device(to), sector(at), flags(io_flags)
+	GatheredWrite(Copier &owner, const CopyTarget &to, uint64_t at, unsigned int io_flags)
+	    : copier(owner), device(to.device), worker(to.worker), sector(at), flags(io_flags)
 	{
 	}
 
@@ -80,11 +83,15 @@ struct GatheredWrite {
 
 	Copier &copier;
 	dmsnap_device *device;
+	Worker *worker;
 	uint64_t sector;
 	uint64_t sectors = 0;
 	unsigned int flags;
 	List<Transfer, &Transfer::link> transfers;
 
+	/* Submits it; the worker of its targets. */
+	void submit();
+	MethodTask<GatheredWrite, &GatheredWrite::submit> submit_task{*this};
 	void ended();
 	MethodTask<GatheredWrite, &GatheredWrite::ended> task{*this};
 	int error = 0;

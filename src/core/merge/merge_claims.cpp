@@ -66,7 +66,8 @@ void MergeClaims::stop()
 		pool_.put(claim);
 	}
 	under_way_ = 0;
-	/* One of the held bios may have waited behind a claim only. */
+	/* A held write may have waited behind a claim only. */
+	SpinGuard guard(merger_.origin().lock());
 	merger_.origin().release_held();
 }
 

@@ -145,12 +145,28 @@ void Merger::retry(Io &io)
 		dmsnap_port_bio_remap(io.bio, origin_device(), io.sector);
 		origin().claim(io);
 		break;
-	case Place::cow:
-		dmsnap_port_bio_submit(io.bio);
+	case Place::cow: {
+		{
+			SpinGuard guard(origin().lock());
+			to_cow_.push_back(io);
+		}
+		cow_worker().post(send_task_);
 		break;
+	}
 	case Place::nowhere:
 		break;
 	}
+}
+
+void Merger::send_to_cow()
+{
+	Ios ios;
+	{
+		SpinGuard guard(origin().lock());
+		ios.take_all(to_cow_);
+	}
+	while (Io *io = ios.pop_front())
+		dmsnap_port_bio_submit(io->bio);
 }
 
 } // namespace dmsnap

@@ -44,6 +44,7 @@ Merger::~Merger()
 	pace_timer_.cancel();
 	origin().worker().stop(look_task_);
 	origin().worker().stop(put_back_task_);
+	cow_worker().stop(send_task_);
 	/* A batch may be left of which the list's state is uncertain. */
 	batch_.clear();
 }
@@ -66,6 +67,11 @@ dmsnap_device *Merger::origin_device() const
 dmsnap_device *Merger::cow_device() const
 {
 	return snapshot_.cow_device();
+}
+
+Worker &Merger::cow_worker() const
+{
+	return snapshot_.worker();
 }
 
 ChunkSize Merger::chunk_size() const
@@ -201,7 +207,20 @@ void Merger::next_batch()
 	begun_ns_ = dmsnap_port_now_ns();
 	used_.store_relaxed(false);
 	phase_ = Phase::reading;
-	store.read_tail(tail_, batch_size());
+	tail_.limit(batch_size());
+	ask_store(&PersistentStore::read_tail);
+}
+
+/* tail_ended() follows. */
+void Merger::ask_store(void (PersistentStore::*request)(ListTail &))
+{
+	request_ = request;
+	cow_worker().post(request_task_);
+}
+
+void Merger::submit_request()
+{
+	(snapshot_.persistent()->*request_)(tail_);
 }
 
 /* True: what was merged last has not had its time yet, and the run waits for the rest of it. */
@@ -423,7 +442,7 @@ void Merger::flushed()
 		return;
 	}
 	phase_ = Phase::cutting;
-	snapshot_.persistent()->cut_tail(tail_);
+	ask_store(&PersistentStore::cut_tail);
 }
 
 /*
@@ -500,7 +519,7 @@ void Merger::put_back()
 	if (phase_ != Phase::uncertain)
 		return;
 	phase_ = Phase::putting_back;
-	snapshot_.persistent()->put_back_tail(tail_);
+	ask_store(&PersistentStore::put_back_tail);
 }
 
 void Merger::put_back_ended(const Status &status)

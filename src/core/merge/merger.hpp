@@ -53,7 +53,9 @@
  * cannot wait for that gets an error.
  *
  * Locking: the origin's lock for what map() looks at; the table's changes are the
- * worker's alone, under the same lock.  Everything else belongs to the worker.
+ * worker's alone, under the same lock.  Everything else belongs to the worker, which is the
+ * origin's.  The snapshot's own worker does what submits to the COW device: requests to the
+ * store, reads of the copies, and writes that have waited.
  */
 #pragma once
 
@@ -72,6 +74,7 @@
 
 namespace dmsnap {
 
+class PersistentStore;
 class Snapshot;
 
 class Merger {
@@ -117,6 +120,8 @@ public:
 	/* For the batch's jobs and targets. */
 	dmsnap_device *origin_device() const;
 	dmsnap_device *cow_device() const;
+	/* Submits to it. */
+	Worker &cow_worker() const;
 	ChunkSize chunk_size() const;
 	/*
 	 * The sector behind @run on the origin, whose last chunk may reach over its end.
@@ -175,6 +180,8 @@ private:
 	void look();
 	void break_off();
 	uint32_t batch_size() const;
+	void ask_store(void (PersistentStore::*request)(ListTail &));
+	void submit_request();
 	void tail_ended();
 	bool take_entries();
 	void go_live();
@@ -202,6 +209,7 @@ private:
 	dmsnap_map write_to_origin(Io &io);
 	enum class Place : uint8_t { origin, cow, nowhere };
 	Place place_write(Io &io, bool may_cut);
+	void send_to_cow();
 
 	Snapshot &snapshot_;
 	Atomic<bool> failed_;
@@ -219,6 +227,8 @@ private:
 	/* When nothing is running: the list is uncertain. */
 	bool blocked_ = false;
 	Ios waiting_;
+	/* That have waited, and go to the COW device. */
+	Ios to_cow_;
 
 	/* KiB a second. */
 	Atomic<uint32_t> rate_;
@@ -244,7 +254,8 @@ private:
 	struct Tail : ListTail {
 		explicit Tail(Merger &of)
 		    : ListTail([](ListTail &tail) {
-			      static_cast<Tail &>(tail).merger.tail_ended();
+			      Merger &merging = static_cast<Tail &>(tail).merger;
+			      merging.origin().worker().post(merging.tail_task_);
 		      }),
 		      merger(of)
 		{
@@ -252,6 +263,12 @@ private:
 		Merger &merger;
 	} tail_{*this};
 
+	/* Of the COW device's worker: */
+	void (PersistentStore::*request_)(ListTail &) = nullptr;
+	MethodTask<Merger, &Merger::submit_request> request_task_{*this};
+	MethodTask<Merger, &Merger::send_to_cow> send_task_{*this};
+
+	MethodTask<Merger, &Merger::tail_ended> tail_task_{*this};
 	MethodTask<Merger, &Merger::next_batch> next_task_{*this};
 	MethodTask<Merger, &Merger::writers_gone> writers_task_{*this};
 	MethodTask<Merger, &Merger::flushed> flushed_task_{*this};

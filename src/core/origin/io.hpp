@@ -19,6 +19,16 @@ namespace dmsnap {
 class Snapshot;
 class Origin;
 
+/* What became of a write that was examined. */
+enum class Held : uint8_t {
+	/* It may go where it was remapped to. */
+	no,
+	/* It waits for an operation, or was ended. */
+	elsewhere,
+	/* It is on a list of held writes, at the end. */
+	on_list,
+};
+
 struct Io {
 	Io(dmsnap_bio *of, const dmsnap_bio_desc &desc, Origin &on)
 	    : bio(of), origin(on), sector(desc.sector), sectors(desc.sectors), fua(desc.fua)

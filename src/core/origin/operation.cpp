@@ -11,6 +11,7 @@ namespace dmsnap {
 CopyOut::Job::Job(CopyOut &of)
     : CopyJob([](CopyJob &job) {
 	      CopyOut &ended = static_cast<Job &>(job).copy_out;
+	      SpinGuard guard(ended.origin.lock());
 	      ended.origin.part_finished(ended);
       }),
       copy_out(of)
@@ -61,6 +62,7 @@ void CopyOut::start()
 		/* Also behind the end of the origin: the COW device may have larger blocks. */
 		uint64_t run_end = chunk_size.first_sector(pending.old_end().value);
 		pending.target.device = pending.snapshot.cow_device();
+		pending.target.worker = &pending.snapshot.worker();
 		pending.target.sector = chunk_size.first_sector(pending.run.new_begin.value);
 		pending.target.source_offset = run_begin - begin;
 		pending.target.sectors = run_end - run_begin;
@@ -102,6 +104,7 @@ void SnapshotWrite::start()
 		rest.sector = begin;
 		rest.sectors = source_end - begin;
 		rest.target.device = snapshot.cow_device();
+		rest.target.worker = &snapshot.worker();
 		rest.target.sector = new_begin + (begin - old_begin);
 		rest.target.sectors = end - begin;
 		rest.targets.push_back(rest.target);

@@ -32,7 +32,7 @@ struct Operation {
 	List<PendingRun, &PendingRun::operation_link> runs;
 	/* That need all runs.  Origin's lock. */
 	Ios waiters;
-	/* Runs that are not settled, and what else keeps it.  Worker. */
+	/* Runs that are not settled, and what else keeps it.  Origin's lock, once it is begun. */
 	unsigned int unfinished = 0;
 };
 

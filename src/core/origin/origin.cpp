@@ -55,7 +55,7 @@ Origin::Origin(uint64_t id, Owned<Worker> worker) : id_(id), worker_(std::move(w
 
 Origin::~Origin()
 {
-	worker_->stop(held_task_);
+	writes_.stop();
 	idle_timer_.cancel();
 	worker_->stop(idle_task_);
 	copier_.reset();
@@ -194,7 +194,7 @@ Held Origin::copy_out(Io &io, uint64_t begin, const Survey &here, bool may_cut)
 {
 	/* First come, first served. */
 	if (may_cut && any_held()) {
-		hold(io);
+		hold(writes_, io);
 		return Held::on_list;
 	}
 	if (Snapshot *busy = busy_snapshot(begin, may_cut)) {
@@ -204,7 +204,7 @@ Held Origin::copy_out(Io &io, uint64_t begin, const Survey &here, bool may_cut)
 	uint64_t end = copy_extent(begin, io.end(), here);
 	CopyOut *made = copy_out_for(begin);
 	if (!made) {
-		hold(io);
+		hold(writes_, io);
 		return Held::on_list;
 	}
 	snapshots_.for_each([&](Snapshot &snapshot) {
@@ -218,7 +218,7 @@ Held Origin::copy_out(Io &io, uint64_t begin, const Survey &here, bool may_cut)
 		 */
 		close(*made);
 		free_operation(*made);
-		hold(io);
+		hold(writes_, io);
 		return Held::on_list;
 	}
 	made->end_sector = end;
@@ -335,51 +335,45 @@ void Origin::part_finished(Operation &operation)
 {
 	if (--operation.unfinished > 0)
 		return;
-	Ios ios;
-	bool held;
-	{
-		SpinGuard guard(lock_);
-		ios.take_all(operation.waiters);
-		free_operation(operation);
-		held = any_held();
-	}
-	retry(ios);
-	if (held)
-		release_held();
-}
-
-void Origin::run_finished(Operation &operation, Ios &waiters)
-{
-	retry(waiters);
-	part_finished(operation);
+	look_again(operation.waiters);
+	free_operation(operation);
+	release_held();
 }
 
 void Origin::wake(SnapshotWrite &write)
 {
-	Ios ios;
-	bool held;
-	{
-		SpinGuard guard(lock_);
-		ios.take_all(write.waiters);
-		ios.take_all(write.run->waiters);
-		held = any_held();
-	}
-	retry(ios);
-	if (held)
-		release_held();
+	look_again(write.waiters);
+	look_again(write.run->waiters);
+	release_held();
 }
 
-void Origin::retry(Ios &ios)
+void Origin::hold(HeldWrites &writes, Io &io)
+{
+	writes.hold(io);
+	if (!writes.holder_link.linked())
+		holders_.push_back(writes);
+}
+
+/* Those that have to go on waiting come back with hold(). */
+void Origin::release_held()
+{
+	while (HeldWrites *writes = holders_.pop_front())
+		writes->release();
+}
+
+void Origin::look_again(Io &io)
+{
+	(io.snapshot ? io.snapshot->writes() : writes_).look_again(io);
+}
+
+void Origin::look_again(Ios &ios)
 {
 	while (Io *io = ios.pop_front())
-		retry(*io);
+		look_again(*io);
 }
 
 Held Origin::retry(Io &io)
 {
-	if (io.snapshot)
-		return io.snapshot->retry(io);
-
 	Held held = examine(io, false);
 	if (held == Held::no) {
 		if (io.held_ns)
@@ -387,27 +381,6 @@ Held Origin::retry(Io &io)
 		io.pass(io);
 	}
 	return held;
-}
-
-/* In the order of their arrival, until one has to go on waiting. */
-void Origin::retry_held()
-{
-	for (;;) {
-		Io *io;
-		{
-			SpinGuard guard(lock_);
-			io = held_.pop_front();
-		}
-		if (!io)
-			return;
-		if (retry(*io) != Held::on_list)
-			continue;
-		/* It is at the end of the list now, behind those who came later. */
-		SpinGuard guard(lock_);
-		io->link.unlink();
-		held_.push_front(*io);
-		return;
-	}
 }
 
 void Origin::snapshot_left()

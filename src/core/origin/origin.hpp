@@ -40,6 +40,7 @@
 #include "base/worker.hpp"
 #include "copier/copier.hpp"
 #include "origin/copied_map.hpp"
+#include "origin/held_writes.hpp"
 #include "origin/io.hpp"
 #include "origin/operation.hpp"
 #include "origin/snapshot_set.hpp"
@@ -47,16 +48,6 @@
 namespace dmsnap {
 
 class Snapshot;
-
-/* What became of a write that was examined. */
-enum class Held : uint8_t {
-	/* It may go where it was remapped to. */
-	no,
-	/* It waits for an operation, or was ended. */
-	elsewhere,
-	/* It is on the origin's list of held bios, at the end. */
-	on_list,
-};
 
 class Origin {
 public:
@@ -84,11 +75,14 @@ public:
 	/* A write that is not being mapped; passes it, perhaps at once.  Worker. */
 	void claim(Io &io) { retry(io); }
 
-	/* Has the bio examined again when something has ended.  lock. */
-	void hold(Io &io) { held_.push_back(io); }
-	bool any_held() const { return !held_.empty(); }
-	/* Something has ended that held bios may wait for.  Context: any; no lock needed. */
-	void release_held() { worker_->post(held_task_); }
+	/* Puts the write at the end of @writes; examined again when something has ended.  lock. */
+	void hold(HeldWrites &writes, Io &io);
+	bool any_held() const { return writes_.any_held(); }
+	/* Something has ended that held writes may wait for, here and of the snapshots.  lock. */
+	void release_held();
+	/* Has them examined again soon, by what they are writes of.  lock. */
+	void look_again(Io &io);
+	void look_again(Ios &ios);
 
 	/*
 	 * A target over the origin is to be suspended, and its writes have to end: none
@@ -118,13 +112,11 @@ public:
 		return operations_ > 1 || !own.runs.empty();
 	}
 
-	/* One thing less that keeps @operation; ends it when it was the last.  Worker. */
+	/* One thing less that keeps @operation; ends it when it was the last.  lock. */
 	void part_finished(Operation &operation);
-	/* A run of it was settled or lost, for which @waiters waited.  Worker. */
-	void run_finished(Operation &operation, Ios &waiters);
 	/* Has @io examined again when @run has ended, or its operation.  lock. */
 	static void wait_for(PendingRun &run, Io &io);
-	/* Looks at all that wait for it or its run, and at held bios: the data is there.  Worker. */
+	/* Looks at all that wait for it or its run, and at held writes: the data is there.  lock. */
 	void wake(SnapshotWrite &write);
 	/* @copy_out takes no more.  lock. */
 	void close(CopyOut &copy_out);
@@ -138,9 +130,7 @@ private:
 	uint64_t copy_extent(uint64_t begin, uint64_t end, const Survey &first);
 	CopyOut *copy_out_for(uint64_t begin);
 	Snapshot *busy_snapshot(uint64_t begin, bool newcomer);
-	void retry(Ios &ios);
 	Held retry(Io &io);
-	void retry_held();
 	void free_operation(Operation &operation);
 	void idle();
 
@@ -161,10 +151,11 @@ private:
 	unsigned int letting_go_ = 0;
 	/* Worker. */
 	Histogram held_us_;
-	Ios held_;
+	HeldWrites writes_{lock_, *worker_, [](Io &io) { return io.origin.retry(io); }};
+	/* That hold something. */
+	List<HeldWrites, &HeldWrites::holder_link> holders_;
 	/* The last copy-out made, while it has not begun. */
 	CopyOut *open_ = nullptr;
-	MethodTask<Origin, &Origin::retry_held> held_task_{*this};
 	MethodTask<Origin, &Origin::idle> idle_task_{*this};
 	Timer idle_timer_{*worker_, idle_task_};
 };

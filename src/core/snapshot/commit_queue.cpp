@@ -76,21 +76,23 @@ void CommitQueue::end(bool flushed)
 
 	if (!status)
 		snapshot_.fail(Snapshot::Failure::io);
-	uint64_t us = flushed ? snapshot_.statistics().commit_us.add_us_since(begun_ns_) : 0;
+	const uint64_t us = (dmsnap_port_now_ns() - begun_ns_) / 1000;
 	uint64_t runs = 0;
 	while (CommitEntry *entry = batch_.entries.pop_front()) {
 		runs++;
 		snapshot_.run_recorded(static_cast<PendingRun &>(*entry), status);
 	}
-	if (flushed) {
-		snapshot_.statistics().commit_runs.add(runs);
+	if (flushed)
 		snapshot_.trace_batch(DMSNAP_TRACE_COMMIT, runs, us, !status);
-	}
 
 	Waiters waiters;
 	waiters.take_all(batch_waiters_);
 	{
 		SpinGuard guard(lock_);
+		if (flushed) {
+			snapshot_.statistics().commit_us.add(us);
+			snapshot_.statistics().commit_runs.add(runs);
+		}
 		committing_ = false;
 		if (std::exchange(again_, false))
 			hurry();

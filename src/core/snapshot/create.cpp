@@ -140,13 +140,25 @@ int Snapshot::join_origin(const char *&error)
 		error = "Snapshot origin struct allocation failed";
 		return to_errno(status.error());
 	}
-	auto regions = make_owned<Regions>(origin_->worker());
-	auto commits = make_owned<CommitQueue>(*this, origin_->lock(), origin_->worker());
+	char cow[DMSNAP_DEVICE_NAME_BYTES];
+	dmsnap_port_device_name(cow_device_, cow);
+	auto worker = Worker::create(cow);
+	if (!worker) {
+		error = "Could not allocate mempool for pending exceptions";
+		return to_errno(worker.error());
+	}
+	worker_ = std::move(*worker);
+	/* The Merger runs on the origin's worker, and what it waits for ends there. */
+	auto regions = make_owned<Regions>(merges() ? origin_->worker() : *worker_);
+	auto writes = make_owned<HeldWrites>(origin_->lock(), *worker_,
+					     [](Io &io) { return io.snapshot->retry(io); });
+	auto commits = make_owned<CommitQueue>(*this, origin_->lock(), *worker_);
 	auto stall = make_owned<Stall>(*this);
-	if (!regions || !commits || !stall) {
+	if (!regions || !writes || !commits || !stall) {
 		error = "Could not allocate mempool for pending exceptions";
 		return to_errno(Error::no_memory);
 	}
+	writes_ = std::move(*writes);
 	regions_ = std::move(*regions);
 	commits_ = std::move(*commits);
 	stall_ = std::move(*stall);
@@ -313,7 +325,7 @@ Status Snapshot::make_unusable()
 			{dmsnap_port_device_block_sectors(origin_device_),
 			 dmsnap_port_device_block_sectors(cow_device_)}));
 	DMSNAP_CHECK(make_table(chunk_size_));
-	unusable_ = DMSNAP_TRY(UnusableStore::create(cow_device_, origin_->worker()));
+	unusable_ = DMSNAP_TRY(UnusableStore::create(cow_device_, *worker_));
 	store_ = unusable_.get();
 	invalid_reason_ = unusable_store;
 	invalid_ns_ = dmsnap_port_now_ns();
@@ -327,7 +339,7 @@ Status Snapshot::load_persistent()
 				  dmsnap_port_device_block_sectors(cow_device_)};
 	Load visitor(*this);
 	auto content = DMSNAP_TRY(PersistentStore::open(
-		cow_device_, blocks, store_args_.chunk_sectors, origin_->worker(), visitor));
+		cow_device_, blocks, store_args_.chunk_sectors, *worker_, visitor));
 	if (content.valid) {
 		DMSNAP_CHECK(visitor.finish());
 		persistent_ = std::move(content.store);
@@ -404,7 +416,7 @@ void Snapshot::take_over(Snapshot &source)
 	unusable_ = std::move(source.unusable_);
 	store_ = std::exchange(source.store_, nullptr);
 	if (store_)
-		store_->set_device(cow_device_);
+		store_->set_device(cow_device_, *worker_);
 
 	source.stall_->release();
 	knobs_ = source.knobs_;

@@ -39,7 +39,7 @@ void DiscardWalk::step()
 			[](void *ctx, int error) {
 				auto *walk = static_cast<DiscardWalk *>(ctx);
 				walk->io.error = error;
-				walk->io.origin.worker().post(walk->step_task);
+				walk->snapshot.worker().post(walk->step_task);
 			},
 			this);
 		return;

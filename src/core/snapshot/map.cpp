@@ -182,7 +182,7 @@ Snapshot::Verdict Snapshot::begin_write(Io &io, OldChunk chunk, uint64_t count, 
 	auto wait_for_room = [&]() -> Verdict {
 		if (may_cut)
 			io.cut(chunk_size_.first_sector(chunk.value + 1));
-		origin_->hold(io);
+		origin_->hold(*writes_, io);
 		return {Kind::held_on_list};
 	};
 	auto wait_for_device = [&]() -> Verdict {
@@ -193,7 +193,7 @@ Snapshot::Verdict Snapshot::begin_write(Io &io, OldChunk chunk, uint64_t count, 
 	};
 	if (stall_->active())
 		return wait_for_device();
-	if (may_cut && origin_->any_held())
+	if (may_cut && (origin_->any_held() || writes_->any_held()))
 		return wait_for_room();
 	if (partial && busy(may_cut)) {
 		if (may_cut)
@@ -327,7 +327,7 @@ dmsnap_map Snapshot::map_discard(dmsnap_bio *bio, const dmsnap_bio_desc &desc, v
 		dmsnap_port_bio_remap(bio, origin_device_, desc.sector);
 		return DMSNAP_MAP_REMAPPED;
 	}
-	origin_->worker().post(walk.step_task);
+	worker_->post(walk.step_task);
 	return DMSNAP_MAP_HELD;
 }
 

@@ -11,8 +11,10 @@
 
 namespace dmsnap {
 
-/* For what is the worker's.  Sleeps. */
-template <typename Body> void Snapshot::on_worker(Body body)
+namespace {
+
+/* For what is @worker's.  Sleeps. */
+template <typename Body> void run_on(Worker &worker, Body body)
 {
 	struct Call : Task {
 		explicit Call(Body &of)
@@ -27,9 +29,11 @@ template <typename Body> void Snapshot::on_worker(Body body)
 		Body &body;
 		Event done;
 	} call(body);
-	origin_->worker().post(call);
+	worker.post(call);
 	call.done.wait();
 }
+
+} // namespace
 
 int Snapshot::message(unsigned int argc, const char *const *argv, std::span<char> answer)
 {
@@ -52,10 +56,10 @@ Status Snapshot::obey(const Message &message, std::span<char> answer)
 
 	switch (message.kind) {
 	case Kind::stats:
-		on_worker([&] { report(answer); });
+		run_on(origin_->worker(), [&] { report(answer); });
 		return {};
 	case Kind::stats_reset:
-		on_worker([&] { begin_statistics(); });
+		run_on(origin_->worker(), [&] { begin_statistics(); });
 		return {};
 	case Kind::commit:
 		return commit_now(answer);
@@ -125,6 +129,8 @@ void Snapshot::begin_statistics()
 void Snapshot::report(std::span<char> answer)
 {
 	TextWriter text(answer);
+	SnapshotStatistics statistics;
+
 	text.line("stats", 1);
 	{
 		SpinGuard guard(origin_->lock());
@@ -136,16 +142,17 @@ void Snapshot::report(std::span<char> answer)
 				  (dmsnap_port_now_ns() - invalid_ns_) / 1000000000);
 		}
 		text.line("table_pages", table_ ? table_->pages() : 0);
+		statistics = statistics_;
 	}
-	text.line("copies", statistics_.copies);
-	text.line("copied_chunks", statistics_.copied_chunks);
-	text.line("copy_us", statistics_.copy_us);
-	text.line("writes", statistics_.writes);
-	text.line("written_chunks", statistics_.written_chunks);
-	text.line("write_us", statistics_.write_us);
-	text.line("commit_us", statistics_.commit_us);
-	text.line("commit_runs", statistics_.commit_runs);
-	text.line("readers_us", statistics_.readers_us);
+	text.line("copies", statistics.copies);
+	text.line("copied_chunks", statistics.copied_chunks);
+	text.line("copy_us", statistics.copy_us);
+	text.line("writes", statistics.writes);
+	text.line("written_chunks", statistics.written_chunks);
+	text.line("write_us", statistics.write_us);
+	text.line("commit_us", statistics.commit_us);
+	text.line("commit_runs", statistics.commit_runs);
+	text.line("readers_us", statistics.readers_us);
 	if (merger_) {
 		const MergeStatistics &merge = merger_->statistics();
 		text.line("merged_chunks", merge.chunks);
@@ -190,7 +197,7 @@ Status Snapshot::commit_now(std::span<char> answer)
 	commit.durable.wait();
 	/* More by now, perhaps, and those are recorded as well. */
 	uint64_t exceptions = 0;
-	on_worker([&] { exceptions = persistent_->exceptions(); });
+	run_on(*worker_, [&] { exceptions = persistent_->exceptions(); });
 	int error = 0;
 	if (commit.status && !commit.flushed)
 		error = sync_io(cow_device_, DMSNAP_IO_FLUSH, 0, 0, 0, nullptr);

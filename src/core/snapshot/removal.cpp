@@ -88,16 +88,34 @@ bool Snapshot::detach()
 	if (dmsnap_port_device_detach(target(), origin_device_))
 		return false;
 	remains_ = std::move(*remains);
-	target_.store_release(nullptr);
-	/* Nobody is telling the target of anything now. */
-	origin_->worker().flush();
+	/* A flush of the worker would not do: the COW device may have it asleep. */
+	Event told;
+	{
+		SpinGuard guard(origin_->lock());
+		target_.store_release(nullptr);
+		if (telling_ == 0)
+			return true;
+		told_ = &told;
+	}
+	told.wait();
 	return true;
 }
 
+/* No lock held: events wait for memory and for locks of dm's. */
 void Snapshot::tell(dmsnap_target_event event)
 {
-	if (dmsnap_target *to = target())
-		dmsnap_port_target_event(to, event);
+	dmsnap_target *to;
+	{
+		SpinGuard guard(origin_->lock());
+		to = target();
+		if (!to)
+			return;
+		telling_++;
+	}
+	dmsnap_port_target_event(to, event);
+	SpinGuard guard(origin_->lock());
+	if (--telling_ == 0 && told_)
+		std::exchange(told_, nullptr)->set();
 }
 
 Snapshot::~Snapshot()
@@ -108,10 +126,18 @@ Snapshot::~Snapshot()
 	if (commits_) {
 		drain();
 		commits_->stop();
-		origin_->worker().stop(mark_task_);
-		origin_->worker().stop(event_task_);
+		worker_->stop(mark_task_);
+		worker_->stop(event_task_);
+		/* What dropped the last use of the snapshot may be in its task still. */
+		origin_->worker().flush();
 		if (store_)
 			store_->quiesce();
+	}
+	if (writes_) {
+		writes_->stop();
+		SpinGuard guard(origin_->lock());
+		if (writes_->holder_link.linked())
+			writes_->holder_link.unlink();
 	}
 	/* The COW device is nobody's now. */
 	if (remains_)
@@ -122,7 +148,9 @@ Snapshot::~Snapshot()
 	unusable_.reset();
 	stall_.reset();
 	commits_.reset();
+	writes_.reset();
 	regions_.reset();
+	worker_.reset();
 	origin_.reset();
 	if (cow_device_)
 		dmsnap_port_device_close(target(), cow_device_);

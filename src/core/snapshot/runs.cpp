@@ -237,14 +237,15 @@ void Snapshot::wanted(const PendingRun &run)
 
 void Snapshot::copied(PendingRun &run, int error)
 {
-	statistics_.copies++;
-	statistics_.copied_chunks += run.run.count;
-	uint64_t us = statistics_.copy_us.add_us_since(run.since_ns);
+	const uint64_t us = (dmsnap_port_now_ns() - run.since_ns) / 1000;
 	trace(DMSNAP_TRACE_COPY_DONE, run, us, error != 0);
 	if (error)
 		fail(Failure::io);
 	{
 		SpinGuard guard(origin_->lock());
+		statistics_.copies++;
+		statistics_.copied_chunks += run.run.count;
+		statistics_.copy_us.add(us);
 		run.copying = false;
 		copies_ended(run.run.count);
 		if (healthy()) {
@@ -317,6 +318,11 @@ void Snapshot::written(PendingRun &run)
 			} else {
 				commits_->add_lazy(run);
 			}
+			/*
+			 * Writes to the snapshot can go on; those to the origin will wait
+			 * again.  Behind the lock the run may have ended, and the write gone.
+			 */
+			origin_->wake(write);
 		}
 	}
 	if (!visible) {
@@ -327,8 +333,6 @@ void Snapshot::written(PendingRun &run)
 	}
 	if (!fua)
 		dmsnap_port_bio_end(io.bio, 0);
-	/* Writes to the snapshot can go on; those to the origin will wait again. */
-	origin_->wake(write);
 }
 
 void Snapshot::run_recorded(PendingRun &run, const Status &status)
@@ -352,47 +356,35 @@ void Snapshot::run_recorded(PendingRun &run, const Status &status)
 
 void Snapshot::run_settled(PendingRun &run, uint64_t us)
 {
-	Origin &origin = *origin_;
-	Ios waiters;
-
-	statistics_.readers_us.add(us);
 	trace(DMSNAP_TRACE_COPY_SETTLED, run, us, false);
-	{
-		SpinGuard guard(origin.lock());
-		pending_.remove(run);
-		regions_->drop_unsettled(begin_of(run.run), end_of(run.run));
-		waiters.take_all(run.waiters);
-		end_run(run);
-	}
-	origin.run_finished(run.operation, waiters);
+	SpinGuard guard(origin_->lock());
+	statistics_.readers_us.add(us);
+	regions_->drop_unsettled(begin_of(run.run), end_of(run.run));
+	end_run(run);
 }
 
 /*
- * It was settled or lost, and keeps its snapshot no longer.  Whoever destroys the
- * snapshot now still waits for the task that calls this: ~Snapshot() stops tasks of the
- * worker.  lock.
+ * It was settled or lost, and keeps its snapshot no longer; its operation may go with it.
+ * Whoever destroys the snapshot now still waits for the task that calls this: ~Snapshot()
+ * flushes both workers.  lock.
  */
 void Snapshot::end_run(PendingRun &run)
 {
+	pending_.remove(run);
 	run.ended = true;
+	origin_->look_again(run.waiters);
+	origin_->part_finished(run.operation);
 	drop();
 }
 
 /* The snapshot has failed; nobody needs the run any more. */
 void Snapshot::run_lost(PendingRun &run)
 {
-	Origin &origin = *origin_;
-	Ios waiters;
-	{
-		SpinGuard guard(origin.lock());
-		pending_.remove(run);
-		/* A visible one stays unsettled for ever: see fate_at(). */
-		if (!run.visible)
-			table_->unreserve();
-		waiters.take_all(run.waiters);
-		end_run(run);
-	}
-	origin.run_finished(run.operation, waiters);
+	SpinGuard guard(origin_->lock());
+	/* A visible one stays unsettled for ever: see fate_at(). */
+	if (!run.visible)
+		table_->unreserve();
+	end_run(run);
 }
 
 /*
@@ -439,7 +431,7 @@ void Snapshot::begin_mark()
 {
 	health_.store_seq_cst(Health::failing);
 	hold();
-	origin_->worker().post(mark_task_);
+	worker_->post(mark_task_);
 }
 
 void Snapshot::mark_invalid()
@@ -466,21 +458,13 @@ void Snapshot::marked_invalid(const Status &status)
 	drop();
 }
 
-/* lock. */
-void Snapshot::hold_all(Ios &ios)
-{
-	while (Io *io = ios.pop_front())
-		origin_->hold(*io);
-}
-
 /* @chunks are in flight no longer.  lock. */
 void Snapshot::copies_ended(uint64_t chunks)
 {
 	copying_chunks_ -= chunks;
 	if (copy_waiters_.empty() || over_threshold())
 		return;
-	hold_all(copy_waiters_);
-	origin_->release_held();
+	origin_->look_again(copy_waiters_);
 }
 
 /*
@@ -490,12 +474,12 @@ void Snapshot::copies_ended(uint64_t chunks)
  */
 void Snapshot::release_waiters()
 {
-	hold_all(stuck_writes_);
-	hold_all(copy_waiters_);
+	origin_->look_again(stuck_writes_);
+	origin_->look_again(copy_waiters_);
 	for (PendingRun *run = pending_.first(); run;
 	     run = pending_.find_around(run->run.old_begin.value).behind) {
-		hold_all(run->waiters);
-		hold_all(run->operation.waiters);
+		origin_->look_again(run->waiters);
+		origin_->look_again(run->operation.waiters);
 	}
 	origin_->release_held();
 }
@@ -508,7 +492,7 @@ void Snapshot::post_event(dmsnap_target_event event)
 		return;
 	event_posted_ = true;
 	hold();
-	origin_->worker().post(event_task_);
+	worker_->post(event_task_);
 }
 
 void Snapshot::raise_event()

@@ -23,6 +23,10 @@
  *   invalid   the mark is durable (or cannot be written: then nothing better can
  *             be done).  The origin takes no more notice of the snapshot.
  *
+ * Everything that its COW device may hold up runs on a worker of the snapshot's own: the
+ * device may also make those sleep who submit to it, and only what needs it may wait for
+ * that.  "Worker" in comments is this one; the origin's is named so.
+ *
  * Locking: "lock" in comments is the origin's, Origin::lock().  It guards the
  * pending runs, the store's allocation, all changes of the exception table and
  * of the flags.  Reads of the snapshot, and writes to chunks it has, take no
@@ -160,10 +164,10 @@ public:
 	 */
 	void wait_while_stuck(Io &io) { stuck_writes_.push_back(io); }
 
-	/* Looks at a held write again.  Worker. */
-	Held retry(Io &io);
+	/* Writes of its user that are to be looked at again. */
+	HeldWrites &writes() { return *writes_; }
 
-	/* What becomes of a run.  Worker, no lock held. */
+	/* What becomes of a run.  No lock held.  The origin's worker: */
 	void copied(PendingRun &run, int error);
 	/* All data of a write to the snapshot is on the COW device, or something failed. */
 	void written(PendingRun &run);
@@ -172,9 +176,11 @@ public:
 	 * nothing done, if that needs the worker.
 	 */
 	bool written_whole(PendingRun &run);
+	/* Worker: */
 	void run_recorded(PendingRun &run, const Status &status);
 	/* Its readers were waited for @us microseconds. */
 	void run_settled(PendingRun &run, uint64_t us);
+	/* Either worker. */
 	void run_lost(PendingRun &run);
 
 	bool healthy() const { return health_.load_acquire() == Health::good; }
@@ -222,6 +228,7 @@ public:
 							      : knobs_.stall == Knobs::Stall::on;
 	}
 	Origin &origin() const { return *origin_; }
+	Worker &worker() const { return *worker_; }
 	ChunkSize chunk_size() const { return chunk_size_; }
 	/* Its device's length, from the first resume on. */
 	uint64_t sectors() const { return sectors_; }
@@ -290,7 +297,6 @@ private:
 	Status commit_now(std::span<char> answer);
 	void report(std::span<char> answer);
 	void begin_statistics();
-	template <typename Body> void on_worker(Body body);
 
 	/* Mapping. */
 	dmsnap_map map_read(Io &io);
@@ -303,6 +309,7 @@ private:
 	Verdict judge_write(Io &io, bool may_cut);
 	Verdict begin_write(Io &io, OldChunk chunk, uint64_t count, bool may_cut);
 	dmsnap_map carry_out(Io &io, const Verdict &verdict, bool in_map);
+	Held retry(Io &io);
 	void sent_durable(Io &io, int error);
 	void let_go(bool now);
 	void overflow();
@@ -343,7 +350,6 @@ private:
 	static void marked(InvalidMark &mark);
 	void marked_invalid(const Status &status);
 	void release_waiters();
-	void hold_all(Ios &ios);
 	void copies_ended(uint64_t chunks);
 	void end_run(PendingRun &run);
 
@@ -367,6 +373,8 @@ private:
 	ChunkSize chunk_size_;
 
 	OriginRef origin_;
+	Owned<Worker> worker_;
+	Owned<HeldWrites> writes_;
 	Owned<ExceptionTable> table_;
 	Owned<PersistentStore> persistent_;
 	Owned<TransientStore> transient_;
@@ -420,6 +428,9 @@ private:
 	/* Runs, and an invalidation under way; who waits until there are none. */
 	unsigned int users_ = 0;
 	Event *unused_ = nullptr;
+	/* The target is being told of so many events; who waits until it is not. */
+	unsigned int telling_ = 0;
+	Event *told_ = nullptr;
 
 	/* How it was lost; lock. */
 	const char *invalid_reason_ = nullptr;

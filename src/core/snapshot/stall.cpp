@@ -97,7 +97,7 @@ bool Stall::begin()
 		snapshot_.post_event(DMSNAP_EVENT_NO_ROOM);
 		timer_.start(check_ms);
 	}
-	/* Who is held for another reason may have to wait here now. */
+	/* Writes that are held for another reason may have to wait here now. */
 	snapshot_.origin().release_held();
 	return true;
 }
@@ -105,8 +105,7 @@ bool Stall::begin()
 void Stall::release()
 {
 	active_ = false;
-	while (Io *io = ios_.pop_front())
-		snapshot_.origin().hold(*io);
+	snapshot_.origin().look_again(ios_);
 	snapshot_.origin().release_held();
 }
 

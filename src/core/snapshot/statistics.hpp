@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What a snapshot counts of its own work, for the message "stats".  Times are in
- * microseconds.  Worker's, but for what is said.
+ * microseconds.  A snapshot's are changed and read under the origin's lock, those of a merge
+ * belong to the origin's worker.
  */
 #pragma once
 
@@ -16,7 +17,7 @@ struct SnapshotStatistics {
 	uint64_t copies = 0;
 	uint64_t copied_chunks = 0;
 	Histogram copy_us;
-	/* Writes of the snapshot's user to chunks it did not have; the same.  Changed under the lock. */
+	/* Writes of the snapshot's user to chunks it did not have; the same. */
 	uint64_t writes = 0;
 	uint64_t written_chunks = 0;
 	Histogram write_us;

@@ -17,6 +17,7 @@
 #include "base/chunk.hpp"
 #include "base/error.hpp"
 #include "base/list.hpp"
+#include "base/worker.hpp"
 #include "table/status_line.hpp"
 
 namespace dmsnap {
@@ -106,8 +107,11 @@ public:
 	 */
 	virtual int quiesce_killable(const char *what) = 0;
 
-	/* The COW device, again, from a snapshot that takes the store over. */
-	virtual void set_device(dmsnap_device *cow) = 0;
+	/*
+	 * The COW device, again, and the worker from now on, of a snapshot that takes the
+	 * store over.  Nothing is in flight.
+	 */
+	virtual void set_device(dmsnap_device *cow, Worker &worker) = 0;
 
 protected:
 	~ExceptionStore() = default;

@@ -36,6 +36,8 @@ public:
 	/* Gets the pages.  Context: process, may sleep. */
 	Status allocate();
 
+	/* How many exceptions read_tail() takes at most: > 0. */
+	void limit(uint32_t max) { max_ = max; }
 	uint32_t count() const { return count_; }
 	/* The @i-th of them, in the order of the list. */
 	format::Exception at(uint32_t i) const;
@@ -49,6 +51,7 @@ private:
 	Done done_;
 	/* Number of the first exception in the whole list. */
 	uint64_t first_ = 0;
+	uint32_t max_ = exceptions_max;
 	uint32_t count_ = 0;
 	uint32_t slots_per_block_ = 1;
 	/* As read. */

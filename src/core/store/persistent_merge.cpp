@@ -83,8 +83,9 @@ uint64_t PersistentStore::block_sector(uint64_t exception) const
 	       uint64_t{block} * (block_bytes_ / sector_bytes);
 }
 
-void PersistentStore::read_tail(ListTail &tail, uint32_t max)
+void PersistentStore::read_tail(ListTail &tail)
 {
+	const uint32_t max = tail.max_;
 	uint64_t end = exceptions();
 	uint64_t last_block = (end - 1) / slots_per_block_;
 	uint64_t first_block =
@@ -113,7 +114,7 @@ void PersistentStore::read_tail(ListTail &tail, uint32_t max)
 				if (error)
 					read.error_.store_relaxed(error);
 				if (read.reads_.sub(1) == 0)
-					store->worker_.post(store->tail_task_);
+					store->worker_->post(store->tail_task_);
 			},
 			this);
 	}
@@ -140,7 +141,7 @@ void PersistentStore::write_tail(ListTail &tail, void *const *pages)
 		[](void *ctx, int error) {
 			auto *store = static_cast<PersistentStore *>(ctx);
 			store->tail_->error_.store_relaxed(error);
-			store->worker_.post(store->tail_task_);
+			store->worker_->post(store->tail_task_);
 		},
 		this);
 }

@@ -131,7 +131,7 @@ Result<PersistentStore::Content> PersistentStore::open(dmsnap_device *cow,
 
 PersistentStore::PersistentStore(dmsnap_device *cow, const format::Geometry &geometry,
 				 NewChunk limit, Worker &worker, Owned<FreeChunks> free_chunks)
-    : cow_(cow), geometry_(geometry), worker_(worker), limit_(geometry.chunk_size(), limit),
+    : cow_(cow), geometry_(geometry), worker_(&worker), limit_(geometry.chunk_size(), limit),
       free_chunks_(std::move(free_chunks)),
       block_bytes_(smaller(geometry.chunk_size().bytes(), block_bytes_max)),
       slots_per_block_(block_bytes_ / static_cast<uint32_t>(format::exception_bytes))
@@ -454,7 +454,7 @@ void PersistentStore::write_blocks(uint32_t slots)
 		[](void *ctx, int error) {
 			auto *store = static_cast<PersistentStore *>(ctx);
 			store->write_error_ = error;
-			store->worker_.post(store->write_task_);
+			store->worker_->post(store->write_task_);
 		},
 		this);
 }
@@ -509,7 +509,7 @@ void PersistentStore::zero_ahead()
 		[](void *ctx, int error) {
 			auto *store = static_cast<PersistentStore *>(ctx);
 			store->zero_error_ = error;
-			store->worker_.post(store->zero_task_);
+			store->worker_->post(store->zero_task_);
 		},
 		this);
 }
@@ -541,7 +541,7 @@ void PersistentStore::wipe_stale()
 	auto ended = [](void *ctx, int error) {
 		auto *store = static_cast<PersistentStore *>(ctx);
 		store->wipe_error_ = error;
-		store->worker_.post(store->wipe_task_);
+		store->worker_->post(store->wipe_task_);
 	};
 
 	if (stale_in_block_) {
@@ -589,7 +589,7 @@ void PersistentStore::mark_invalid(InvalidMark &mark)
 		[](void *ctx, int error) {
 			auto *store = static_cast<PersistentStore *>(ctx);
 			store->mark_error_ = error;
-			store->worker_.post(store->mark_task_);
+			store->worker_->post(store->mark_task_);
 		},
 		this);
 }
@@ -610,7 +610,7 @@ void PersistentStore::ask_for_quiet()
 	question_.asked = true;
 	new (&question_.quiet) Event;
 	/* On the worker, which alone knows. */
-	worker_.post(question_);
+	worker_->post(question_);
 }
 
 void PersistentStore::quiesce()

@@ -110,7 +110,11 @@ public:
 	StoreUsage usage() const override;
 	uint64_t free_chunks() const override;
 	bool cut_off() const override;
-	void set_device(dmsnap_device *cow) override { cow_ = cow; }
+	void set_device(dmsnap_device *cow, Worker &worker) override
+	{
+		cow_ = cow;
+		worker_ = &worker;
+	}
 
 	void quiesce() override;
 	int quiesce_killable(const char *what) override;
@@ -121,15 +125,15 @@ public:
 	 * Context: worker.
 	 */
 
-	/* Exceptions in the list. */
+	/* Exceptions in the list.  Worker, or while no commit is in flight. */
 	uint64_t exceptions() const;
-	/* Reads up to @max (> 0) of the last exceptions, of which there are some. */
-	void read_tail(ListTail &tail, uint32_t max);
+	/* Reads the last exceptions, of which there are some: see ListTail::limit(). */
+	void read_tail(ListTail &tail);
 	/* Takes off the list, durably, what read_tail() read. */
 	void cut_tail(ListTail &tail);
 	/* Undoes a cut_tail() that failed, durably. */
 	void put_back_tail(ListTail &tail);
-	/* cut_tail() has succeeded.  Worker, and the allocation lock. */
+	/* cut_tail() has succeeded, and no request is in hand.  Allocation lock. */
 	void tail_is_cut(ListTail &tail);
 
 private:
@@ -172,7 +176,7 @@ private:
 
 	dmsnap_device *cow_;
 	format::Geometry geometry_;
-	Worker &worker_;
+	Worker *worker_;
 
 	CowLimit limit_;
 	/* Allocation lock. */

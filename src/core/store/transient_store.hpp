@@ -28,7 +28,7 @@ public:
 	bool cut_off() const override;
 	void quiesce() override {}
 	int quiesce_killable(const char *) override { return 0; }
-	void set_device(dmsnap_device *cow) override { cow_ = cow; }
+	void set_device(dmsnap_device *cow, Worker &) override { cow_ = cow; }
 
 private:
 	/* Asked each time: the device may have grown. */

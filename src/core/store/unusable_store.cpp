@@ -54,7 +54,7 @@ void UnusableStore::submit(dmsnap_io_op op, unsigned int flags)
 		[](void *ctx, int error) {
 			auto *store = static_cast<UnusableStore *>(ctx);
 			store->error_ = error;
-			store->worker_.post(store->task_);
+			store->worker_->post(store->task_);
 		},
 		this);
 }

@@ -39,7 +39,7 @@ public:
 	 */
 	static Result<Owned<UnusableStore>> create(dmsnap_device *cow, Worker &worker);
 	/* Private to create(). */
-	UnusableStore(dmsnap_device *cow, Worker &worker) : cow_(cow), worker_(worker) {}
+	UnusableStore(dmsnap_device *cow, Worker &worker) : cow_(cow), worker_(&worker) {}
 	/* No mark may be in flight. */
 	~UnusableStore();
 
@@ -53,7 +53,11 @@ public:
 	bool cut_off() const override { return false; }
 	void quiesce() override {}
 	int quiesce_killable(const char *) override { return 0; }
-	void set_device(dmsnap_device *cow) override { cow_ = cow; }
+	void set_device(dmsnap_device *cow, Worker &worker) override
+	{
+		cow_ = cow;
+		worker_ = &worker;
+	}
 
 private:
 	void submit(dmsnap_io_op op, unsigned int flags);
@@ -61,7 +65,7 @@ private:
 	void end(Status status);
 
 	dmsnap_device *cow_;
-	Worker &worker_;
+	Worker *worker_;
 	/* The block with the header. */
 	void *page_ = nullptr;
 	InvalidMark *mark_ = nullptr;

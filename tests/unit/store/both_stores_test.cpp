@@ -250,7 +250,7 @@ TEST_P(BothStores, look_at_the_device_that_they_were_given_last)
 	user::Target target;
 	dmsnap_device *device = nullptr;
 	ASSERT_EQ(dmsnap_port_device_open(&target, "other", DMSNAP_DEVICE_TABLE, &device), 0);
-	rig.either().set_device(device);
+	rig.either().set_device(device, *rig.worker);
 	EXPECT_EQ(rig.either().usage().total_sectors, 1600u);
 	rig.device.reset_log();
 	ASSERT_TRUE(rig.commit(rig.either(), rig.prepare(rig.either(), 3, 0)));
@@ -259,7 +259,7 @@ TEST_P(BothStores, look_at_the_device_that_they_were_given_last)
 		left += taken->count;
 	EXPECT_EQ(left + 3, rig.capacity(200));
 	EXPECT_TRUE(rig.device.log().empty());
-	rig.either().set_device(rig.cow);
+	rig.either().set_device(rig.cow, *rig.worker);
 	dmsnap_port_device_close(&target, device);
 }
 

@@ -40,7 +40,8 @@ public:
 	/* The last @count exceptions, or fewer, are in tail() now. */
 	void read(uint32_t count)
 	{
-		request([&] { store->read_tail(tail_, count); });
+		tail_.limit(count);
+		request([&] { store->read_tail(tail_); });
 		ASSERT_TRUE(tail_.status);
 		ASSERT_GE(tail_.count(), 1u);
 		ASSERT_LE(tail_.count(), count);
@@ -198,7 +199,8 @@ TEST(PersistentMerge, a_tail_that_cannot_be_read_says_so)
 	TailRig rig(8, 3);
 	rig.grow(300);
 	rig.device.fail_nth(Op::read, 2);
-	rig.request([&] { rig.store->read_tail(rig.tail(), 100); });
+	rig.tail().limit(100);
+	rig.request([&] { rig.store->read_tail(rig.tail()); });
 	EXPECT_FALSE(rig.tail().status);
 	EXPECT_EQ(rig.tail().status.error(), Error::read_failed);
 	rig.device.clear_faults();

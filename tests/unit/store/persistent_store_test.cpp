@@ -584,7 +584,7 @@ TEST(PersistentStore, a_store_that_was_taken_over_works_through_the_new_device)
 	user::Target target;
 	dmsnap_device *again = nullptr;
 	ASSERT_EQ(dmsnap_port_device_open(&target, "252:0", DMSNAP_DEVICE_TABLE, &again), 0);
-	rig.store->set_device(again);
+	rig.store->set_device(again, *rig.worker);
 	dmsnap_port_device_close(&rig.target, rig.cow);
 	rig.cow = again;
 	ASSERT_TRUE(rig.add(300));

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "origin/held_writes.hpp"
+
+namespace dmsnap {
+
+Io *HeldWrites::pop(Ios &ios)
+{
+	SpinGuard guard(lock_);
+	return ios.pop_front();
+}
+
+void HeldWrites::examine_due()
+{
+	/* What comes meanwhile has the task posted again, and others their turn before. */
+	Ios due;
+	{
+		SpinGuard guard(lock_);
+		due.take_all(due_);
+	}
+	while (Io *io = pop(due))
+		examine_(*io);
+}
+
+void HeldWrites::examine_held()
+{
+	while (Io *io = pop(held_)) {
+		if (examine_(*io) != Held::on_list)
+			continue;
+		/* It is at the end of the list now, behind those that came later. */
+		SpinGuard guard(lock_);
+		io->link.unlink();
+		held_.push_front(*io);
+		return;
+	}
+}
+
+void HeldWrites::stop()
+{
+	worker_.stop(due_task_);
+	worker_.stop(held_task_);
+}
+
+} // namespace dmsnap

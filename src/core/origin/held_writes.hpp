@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * HeldWrites: writes that are to be examined again, on the worker that may send them on.
+ * The origin has one for what goes to its device, each snapshot one for its own writes.
+ *
+ *   due    what they waited for has ended: each is examined, whatever becomes of the others
+ *   held   they wait for memory, which any operation gives back when it ends.  They are
+ *          examined in the order of their arrival, until one has to go on waiting: a
+ *          newcomer that needs memory waits behind them
+ *
+ * Locking: "lock" is the origin's.
+ */
+#pragma once
+
+#include "base/guard.hpp"
+#include "base/worker.hpp"
+#include "origin/io.hpp"
+
+namespace dmsnap {
+
+class HeldWrites {
+public:
+	/* Examines a write; the worker, no lock held. */
+	using Examine = Held (*)(Io &);
+
+	HeldWrites(SpinLock &lock, Worker &worker, Examine examine)
+	    : lock_(lock), worker_(worker), examine_(examine)
+	{
+	}
+
+	/* lock, for all: */
+
+	void look_again(Io &io)
+	{
+		due_.push_back(io);
+		worker_.post(due_task_);
+	}
+	/* At the end.  See Origin::hold(). */
+	void hold(Io &io) { held_.push_back(io); }
+	bool any_held() const { return !held_.empty(); }
+	/* Something has ended that held writes may wait for. */
+	void release() { worker_.post(held_task_); }
+
+	/* Nothing may be in it.  Context: process, sleeps; not on the worker. */
+	void stop();
+
+	/* On the origin's list of those that hold something. */
+	ListHook holder_link;
+
+private:
+	void examine_due();
+	void examine_held();
+	Io *pop(Ios &ios);
+
+	SpinLock &lock_;
+	Worker &worker_;
+	Examine examine_;
+	Ios due_;
+	Ios held_;
+	MethodTask<HeldWrites, &HeldWrites::examine_due> due_task_{*this};
+	MethodTask<HeldWrites, &HeldWrites::examine_held> held_task_{*this};
+};
+
+} // namespace dmsnap
