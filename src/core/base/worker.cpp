@@ -30,13 +30,17 @@ Worker::~Worker()
 
 void Worker::add(Tasks Worker::*tasks, Task &task)
 {
+	bool first;
 	{
 		SpinGuard guard(lock_);
 		if (task.link.linked())
 			return;
+		first = tasks_.empty() && late_tasks_.empty();
 		(this->*tasks).push_back(task);
 	}
-	dmsnap_port_work_run(queue_, &work_);
+	/* The one who posted what is there has the item queued, behind the last batch. */
+	if (first)
+		dmsnap_port_work_run(queue_, &work_);
 }
 
 void Worker::stop(Task &task)

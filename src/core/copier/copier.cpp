@@ -80,9 +80,22 @@ void GatheredWrite::submit()
 		[](void *ctx, int write_error) {
 			auto *write = static_cast<GatheredWrite *>(ctx);
 			write->error = write_error;
-			write->copier.worker_.post(write->task);
+			(write->worker ? *write->worker : write->copier.worker_)
+				.post(write->written_task);
 		},
 		this);
+}
+
+/* Targets first: what they go on with need not wait for the copier. */
+void GatheredWrite::written()
+{
+	transfers.for_each([this](Transfer &transfer) {
+		Copier::part_ended(transfer.window, transfer.target, error);
+	});
+	if (worker)
+		copier.worker_.post(ended_task);
+	else
+		ended();
 }
 
 void GatheredWrite::ended()
@@ -124,8 +137,8 @@ void Copier::start(CopyJob &job)
 	job.targets.for_each([&job](CopyTarget &target) {
 		uint64_t end = target.source_offset + target.sectors;
 		job.extent = job.extent > end ? job.extent : end;
-		target.sectors_left = target.sectors;
-		target.error = 0;
+		target.sectors_left_.store_relaxed(target.sectors);
+		target.error_.store_relaxed(0);
 		target.read_failed = false;
 	});
 	(job.background_pages ? background_jobs_ : jobs_).push_back(job);
@@ -358,10 +371,8 @@ void Copier::write_done(GatheredWrite &write)
 {
 	while (Transfer *transfer = write.transfers.pop_front()) {
 		Window &window = transfer->window;
-		CopyTarget &target = transfer->target;
 
 		transfers_.put(transfer);
-		part_ended(window, target, write.error);
 		if (--window.writes_in_flight == 0)
 			end_window(window);
 		else if (window.next_target && window.writes_in_flight == 1 &&
@@ -375,12 +386,12 @@ void Copier::write_done(GatheredWrite &write)
 	}
 }
 
-void Copier::part_ended(Window &window, CopyTarget &target, int error)
+void Copier::part_ended(const Window &window, CopyTarget &target, int error)
 {
-	if (error && !target.error)
-		target.error = error;
-	target.sectors_left -= part_of(window, target).sectors();
-	if (target.sectors_left == 0)
+	if (error && !target.error())
+		target.error_.store_relaxed(error);
+	/* Orders the error in front of the end, whoever sees that. */
+	if (target.sectors_left_.sub(part_of(window, target).sectors()) == 0)
 		target.done(target);
 }
 

@@ -26,8 +26,9 @@
  * and only what fails then counts, for who wanted that (but see CopyJob::all_or_none).  A
  * failed write counts for the targets that it was for.
  *
- * Locking: none; all functions, and all callbacks, run on the worker.  What is submitted to a
- * device with a worker of its own is posted there, and touched by nobody until it has ended.
+ * Locking: none; all functions, and all callbacks, run on the worker.  But a target may have
+ * a worker of its own.  A write for it is posted there, and its end comes there first, tells
+ * the target, and is posted back: the copier does not touch it meanwhile.
  */
 #pragma once
 
@@ -84,7 +85,8 @@ private:
 	void submit(GatheredWrite &write);
 	void submit_gathered();
 	void write_done(GatheredWrite &write);
-	void part_ended(Window &window, CopyTarget &target, int error);
+	/* The worker of the target, or the copier's. */
+	static void part_ended(const Window &window, CopyTarget &target, int error);
 	void end_window(Window &window);
 	void idle();
 

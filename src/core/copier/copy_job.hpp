@@ -8,6 +8,7 @@
 
 #include <dmsnap/port/device.h>
 
+#include "base/atomic.hpp"
 #include "base/list.hpp"
 #include "base/worker.hpp"
 
@@ -15,7 +16,10 @@ namespace dmsnap {
 
 class CopyTarget {
 public:
-	/* Called once, when the last write of this target has ended; see error. */
+	/*
+	 * Called once, when the last write of this target has ended; see error.  On the
+	 * worker of the target; on the copier's if it has none, or something was not read.
+	 */
 	using Done = void (*)(CopyTarget &);
 
 	explicit CopyTarget(Done function) : done(function) {}
@@ -38,15 +42,16 @@ public:
 	Done done;
 
 	/* For done(): 0, or the first errno of a read or write, and which of the two it was. */
-	int error = 0;
+	int error() const { return error_.load_relaxed(); }
 	bool read_failed = false;
 
 	ListHook link;
 
 private:
 	friend class Copier;
+	Atomic<int> error_;
 	/* Not yet written (or given up). */
-	uint64_t sectors_left = 0;
+	Atomic<uint64_t> sectors_left_;
 };
 
 class CopyJob {

@@ -92,8 +92,11 @@ struct GatheredWrite {
 	/* Submits it; the worker of its targets. */
 	void submit();
 	MethodTask<GatheredWrite, &GatheredWrite::submit> submit_task{*this};
+	/* Tells its targets; the same worker. */
+	void written();
+	MethodTask<GatheredWrite, &GatheredWrite::written> written_task{*this};
 	void ended();
-	MethodTask<GatheredWrite, &GatheredWrite::ended> task{*this};
+	MethodTask<GatheredWrite, &GatheredWrite::ended> ended_task{*this};
 	int error = 0;
 
 	/* On the copier's list of those that may still grow. */

@@ -9,7 +9,7 @@ namespace dmsnap {
 MergeTarget::MergeTarget(MergeJob &of, const Run &chunks)
     : CopyTarget([](CopyTarget &target) {
 	      auto &self = static_cast<MergeTarget &>(target);
-	      if (self.error)
+	      if (self.error())
 		      self.job.merger.copy_failed(self);
       }),
       job(of), run(chunks)

@@ -30,11 +30,9 @@ public:
 
 	/* lock, for all: */
 
-	void look_again(Io &io)
-	{
-		due_.push_back(io);
-		worker_.post(due_task_);
-	}
+	/* See Origin::look_again(). */
+	void add_due(Io &io) { due_.push_back(io); }
+	void examine_due_soon() { worker_.post(due_task_); }
 	/* At the end.  See Origin::hold(). */
 	void hold(Io &io) { held_.push_back(io); }
 	bool any_held() const { return !held_.empty(); }
@@ -44,8 +42,9 @@ public:
 	/* Nothing may be in it.  Context: process, sleeps; not on the worker. */
 	void stop();
 
-	/* On the origin's list of those that hold something. */
+	/* On the origin's lists of those that hold something, and that have something due. */
 	ListHook holder_link;
+	ListHook due_link;
 
 private:
 	void examine_due();

@@ -79,8 +79,8 @@ SnapshotWrite::Rest::Rest(SnapshotWrite &of)
 SnapshotWrite::Rest::Target::Target(Rest &of)
     : CopyTarget([](CopyTarget &target) {
 	      auto &self = static_cast<Target &>(target);
-	      if (self.error)
-		      self.rest.write.error = self.error;
+	      if (self.error())
+		      self.rest.write.error.store_relaxed(self.error());
       }),
       rest(of)
 {
@@ -143,7 +143,7 @@ void SnapshotWrite::copy_rests()
 void SnapshotWrite::bio_ended()
 {
 	if (writer->error)
-		error = writer->error;
+		error.store_relaxed(writer->error);
 	part_ended();
 }
 
@@ -161,7 +161,7 @@ PendingRun::PendingRun(Snapshot &of, Operation &by, const Run &chunks)
 PendingRun::Target::Target(PendingRun &of)
     : CopyTarget([](CopyTarget &target) {
 	      auto &self = static_cast<Target &>(target);
-	      self.run.snapshot.copied(self.run, self.error);
+	      self.run.snapshot.copied(self.run, self.error());
       }),
       run(of)
 {

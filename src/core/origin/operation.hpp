@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include "base/atomic.hpp"
 #include "base/list.hpp"
 #include "origin/io.hpp"
 #include "snapshot/pending_run.hpp"
@@ -92,7 +93,8 @@ struct SnapshotWrite : Operation {
 	Rest tail{*this};
 	/* Of bio, head and tail. */
 	unsigned int parts_left = 1;
-	int error = 0;
+	/* Of one of them. */
+	Atomic<int> error;
 	MethodTask<SnapshotWrite, &SnapshotWrite::copy_rests> copy_task{*this};
 	MethodTask<SnapshotWrite, &SnapshotWrite::bio_ended> bio_task{*this};
 };

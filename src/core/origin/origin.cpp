@@ -212,14 +212,16 @@ Held Origin::copy_out(Io &io, uint64_t begin, const Survey &here, bool may_cut)
 			snapshot.begin_copies(*made, begin, end);
 	});
 	if (made->runs.empty()) {
-		/*
-		 * A snapshot without space is failing now, and held bios are released
-		 * when it is invalid; without memory, when an operation has ended.
-		 */
 		close(*made);
 		free_operation(*made);
-		hold(writes_, io);
-		return Held::on_list;
+		/* Without memory it waits until an operation has ended. */
+		if (survey(begin, end).kind == OriginFate::Kind::missing) {
+			hold(writes_, io);
+			return Held::on_list;
+		}
+		/* A snapshot without space stalls now, or fails: that is found there. */
+		look_again(io);
+		return Held::elsewhere;
 	}
 	made->end_sector = end;
 	if (may_cut)
@@ -363,7 +365,21 @@ void Origin::release_held()
 
 void Origin::look_again(Io &io)
 {
-	(io.snapshot ? io.snapshot->writes() : writes_).look_again(io);
+	HeldWrites &writes = io.snapshot ? io.snapshot->writes() : writes_;
+
+	writes.add_due(io);
+	if (gathering_ == 0)
+		writes.examine_due_soon();
+	else if (!writes.due_link.linked())
+		due_.push_back(writes);
+}
+
+/* Also what others have gathered, whose end may be far off. */
+void Origin::end_gathering()
+{
+	gathering_--;
+	while (HeldWrites *writes = due_.pop_front())
+		writes->examine_due_soon();
 }
 
 void Origin::look_again(Ios &ios)

@@ -83,6 +83,12 @@ public:
 	/* Has them examined again soon, by what they are writes of.  lock. */
 	void look_again(Io &io);
 	void look_again(Ios &ios);
+	/*
+	 * Between the two nobody is woken: what one task makes due is examined together.
+	 * Bounded, without a sleep.  lock.
+	 */
+	void begin_gathering() { gathering_++; }
+	void end_gathering();
 
 	/*
 	 * A target over the origin is to be suspended, and its writes have to end: none
@@ -154,6 +160,9 @@ private:
 	HeldWrites writes_{lock_, *worker_, [](Io &io) { return io.origin.retry(io); }};
 	/* That hold something. */
 	List<HeldWrites, &HeldWrites::holder_link> holders_;
+	/* That have something due, and were not told yet. */
+	List<HeldWrites, &HeldWrites::due_link> due_;
+	unsigned int gathering_ = 0;
 	/* The last copy-out made, while it has not begun. */
 	CopyOut *open_ = nullptr;
 	MethodTask<Origin, &Origin::idle> idle_task_{*this};

@@ -78,6 +78,10 @@ void CommitQueue::end(bool flushed)
 		snapshot_.fail(Snapshot::Failure::io);
 	const uint64_t us = (dmsnap_port_now_ns() - begun_ns_) / 1000;
 	uint64_t runs = 0;
+	{
+		SpinGuard guard(lock_);
+		snapshot_.origin().begin_gathering();
+	}
 	while (CommitEntry *entry = batch_.entries.pop_front()) {
 		runs++;
 		snapshot_.run_recorded(static_cast<PendingRun &>(*entry), status);
@@ -89,6 +93,7 @@ void CommitQueue::end(bool flushed)
 	waiters.take_all(batch_waiters_);
 	{
 		SpinGuard guard(lock_);
+		snapshot_.origin().end_gathering();
 		if (flushed) {
 			snapshot_.statistics().commit_us.add(us);
 			snapshot_.statistics().commit_runs.add(runs);

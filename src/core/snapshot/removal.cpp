@@ -138,6 +138,8 @@ Snapshot::~Snapshot()
 		SpinGuard guard(origin_->lock());
 		if (writes_->holder_link.linked())
 			writes_->holder_link.unlink();
+		if (writes_->due_link.linked())
+			writes_->due_link.unlink();
 	}
 	/* The COW device is nobody's now. */
 	if (remains_)

@@ -299,7 +299,8 @@ void Snapshot::written(PendingRun &run)
 	bool visible = false;
 	bool fua = io.fua;
 
-	if (write.error)
+	const int error = write.error.load_relaxed();
+	if (error)
 		fail(Failure::io);
 	{
 		SpinGuard guard(origin_->lock());
@@ -326,8 +327,7 @@ void Snapshot::written(PendingRun &run)
 		}
 	}
 	if (!visible) {
-		dmsnap_port_bio_end(io.bio,
-				    write.error ? write.error : to_errno(Error::write_failed));
+		dmsnap_port_bio_end(io.bio, error ? error : to_errno(Error::write_failed));
 		run_lost(run);
 		return;
 	}
@@ -481,6 +481,7 @@ void Snapshot::release_waiters()
 		origin_->look_again(run->waiters);
 		origin_->look_again(run->operation.waiters);
 	}
+	/* Held writes may have waited to copy something for it. */
 	origin_->release_held();
 }
 

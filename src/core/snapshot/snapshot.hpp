@@ -167,9 +167,12 @@ public:
 	/* Writes of its user that are to be looked at again. */
 	HeldWrites &writes() { return *writes_; }
 
-	/* What becomes of a run.  No lock held.  The origin's worker: */
+	/* What becomes of a run.  No lock held.  Worker, or the origin's if a read failed: */
 	void copied(PendingRun &run, int error);
-	/* All data of a write to the snapshot is on the COW device, or something failed. */
+	/*
+	 * All data of a write to the snapshot is on the COW device, or something failed.
+	 * The origin's worker.
+	 */
 	void written(PendingRun &run);
 	/*
 	 * The same for one of whole chunks, in any context: ends its bio.  False, and

@@ -97,8 +97,6 @@ bool Stall::begin()
 		snapshot_.post_event(DMSNAP_EVENT_NO_ROOM);
 		timer_.start(check_ms);
 	}
-	/* Writes that are held for another reason may have to wait here now. */
-	snapshot_.origin().release_held();
 	return true;
 }
 
@@ -106,7 +104,32 @@ void Stall::release()
 {
 	active_ = false;
 	snapshot_.origin().look_again(ios_);
-	snapshot_.origin().release_held();
+}
+
+/*
+ * The suspend of the snapshot waits for its own writes.  What they leave of its share is for
+ * those of the origin, which another worker examines: so these come later.
+ */
+void Stall::release_paced()
+{
+	Ios of_origin;
+
+	if (letting_go_) {
+		ios_.for_each([&of_origin](Io &io) {
+			if (io.snapshot)
+				return;
+			io.link.unlink();
+			of_origin.push_back(io);
+		});
+	}
+	bool later = !ios_.empty() && !of_origin.empty();
+	if (later) {
+		release();
+		timer_.start(pace_check_ms);
+	}
+	ios_.take_all(of_origin);
+	if (!later)
+		release();
 }
 
 void Stall::let_go(bool now)
@@ -125,12 +148,12 @@ void Stall::check()
 {
 	SpinGuard guard(snapshot_.origin().lock());
 
-	if (!active_)
+	if (!active_ && ios_.empty())
 		return;
 	if (snapshot_.store().cut_off())
 		snapshot_.cut_off();
-	if (paced_) {
-		release();
+	if (paced_ || !active_) {
+		release_paced();
 		return;
 	}
 	uint64_t timeout = dmsnap_port_no_space_timeout();

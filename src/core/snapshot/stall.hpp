@@ -69,6 +69,7 @@ private:
 	bool applies() const;
 	bool suspend_is_paced() const;
 	uint64_t kept_of(uint64_t chunks);
+	void release_paced();
 	void check();
 
 	Snapshot &snapshot_;

@@ -62,7 +62,7 @@ public:
 		    : CopyTarget([](CopyTarget &target) {
 			      auto &self = static_cast<Place &>(target);
 			      self.calls++;
-			      self.error_told = target.error;
+			      self.error_told = target.error();
 		      })
 		{
 		}
