@@ -8,6 +8,8 @@
 #include <linux/timer.h>
 #include <linux/workqueue.h>
 
+#include "compat/compat.h"
+
 /**
  * struct dmsnap_work_item - what the core's storage holds.
  * @item: as the work queue sees it
@@ -38,11 +40,17 @@ static struct workqueue_struct *to_queue(struct dmsnap_work_queue *queue)
 	return (struct workqueue_struct *)queue;
 }
 
-/* Ordered: one thread of execution for all CPUs, as the port promises. */
+/*
+ * The work runs where it was asked for, on the processor of the completion or of the queue
+ * that posted it.  There one thread runs the items of all queues in turn, as long as none
+ * of them sleeps: what one posts to another waits until it has ended, and more comes
+ * meanwhile.  With unbound queues each post would have another thread, which preempts the
+ * one that posts, and every commit would carry a single run.
+ */
 struct dmsnap_work_queue *dmsnap_port_work_queue_create(const char *name)
 {
-	return (struct dmsnap_work_queue *)alloc_ordered_workqueue("dmsnap/%.16s", WQ_MEM_RECLAIM,
-								   name);
+	return (struct dmsnap_work_queue *)alloc_workqueue(
+		"dmsnap/%.16s", WQ_MEM_RECLAIM | DMSNAP_COMPAT_WQ_PERCPU, 1, name);
 }
 
 void dmsnap_port_work_queue_destroy(struct dmsnap_work_queue *queue)

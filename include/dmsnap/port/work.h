@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-/** A thread of execution with a rescuer: makes progress without free memory.  Opaque. */
+/** Runs items in threads of the system's; with a rescuer: makes progress without free memory.  Opaque. */
 struct dmsnap_work_queue;
 
 /** Storage of a work item, immediate or delayed. */

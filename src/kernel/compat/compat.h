@@ -51,6 +51,16 @@ static inline int dmsnap_compat_devt_from_path(const char *path, dev_t *dev)
 }
 
 /*
+ * What a work queue of the processor that asks says of itself.  6.18: it has to.  Before,
+ * whatever is not unbound is one.
+ */
+#ifdef DMSNAP_HAVE_WQ_PERCPU
+#define DMSNAP_COMPAT_WQ_PERCPU WQ_PERCPU
+#else
+#define DMSNAP_COMPAT_WQ_PERCPU 0
+#endif
+
+/*
  * A block device that is kept open for reading without dm core.
  *
  * 6.9: it is opened as a file.  6.7: as a handle.  Before, as itself; with 6.5 the
