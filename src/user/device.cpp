@@ -457,6 +457,10 @@ std::vector<uint8_t> Device::peek(uint64_t sector, uint64_t sectors) const
 void Device::poke(uint64_t sector, std::span<const uint8_t> data)
 {
 	live_.write(sector, data);
+	if (cache_.empty()) { /* They are the same. */
+		durable_ = live_;
+		return;
+	}
 	durable_.write(sector, data);
 	for (uint64_t i = 0; i < data.size() / sector_bytes; i++)
 		cache_.erase(sector + i);

@@ -24,13 +24,23 @@ template <typename Visitor> void for_pages(uint64_t sector, uint64_t bytes, Visi
 
 const Image::Page *Image::find(uint64_t index) const
 {
-	auto it = pages_.find(index);
-	return it == pages_.end() ? nullptr : it->second.get();
+	auto it = groups_.find(index / group_pages);
+	return it == groups_.end() ? nullptr : (*it->second)[index % group_pages].get();
+}
+
+Image::Group &Image::group_to_write(uint64_t index)
+{
+	auto &group = groups_[index / group_pages];
+	if (!group)
+		group = std::make_shared<Group>();
+	else if (group.use_count() > 1)
+		group = std::make_shared<Group>(*group);
+	return *group;
 }
 
 Image::Page &Image::page_to_write(uint64_t index)
 {
-	auto &page = pages_[index];
+	auto &page = group_to_write(index)[index % group_pages];
 	if (!page)
 		page = std::make_shared<Page>();
 	else if (page.use_count() > 1)
@@ -62,18 +72,21 @@ void Image::zero(uint64_t sector, uint64_t sectors)
 {
 	for_pages(sector, sectors * 512,
 		  [&](uint64_t index, uint64_t offset, uint64_t, uint64_t bytes) {
+			  if (!find(index))
+				  return;
 			  if (bytes == sizeof(Page))
-				  pages_.erase(index);
-			  else if (find(index))
+				  group_to_write(index)[index % group_pages] = nullptr;
+			  else
 				  std::memset(page_to_write(index).data() + offset, 0, bytes);
 		  });
 }
 
 void Image::cut(uint64_t sector)
 {
-	uint64_t whole = (sector + page_sectors - 1) / page_sectors;
-	zero(sector, whole * page_sectors - sector);
-	pages_.erase(pages_.lower_bound(whole), pages_.end());
+	constexpr uint64_t group_sectors = group_pages * page_sectors;
+	uint64_t whole = (sector + group_sectors - 1) / group_sectors;
+	zero(sector, whole * group_sectors - sector);
+	groups_.erase(groups_.lower_bound(whole), groups_.end());
 }
 
 std::vector<uint8_t> Image::read(uint64_t sector, uint64_t sectors) const
@@ -83,22 +96,22 @@ std::vector<uint8_t> Image::read(uint64_t sector, uint64_t sectors) const
 	return data;
 }
 
-uint64_t Image::end() const
-{
-	return pages_.empty() ? 0 : (pages_.rbegin()->first + 1) * page_sectors;
-}
-
 bool Image::operator==(const Image &other) const
 {
 	static const Page zeros{};
-	auto page_equals = [](const Image &one, const Image &two) {
-		return std::all_of(one.pages_.begin(), one.pages_.end(), [&two](const auto &entry) {
-			const Page *page = two.find(entry.first);
-			return entry.second.get() == page ||
-			       *entry.second == (page ? *page : zeros);
+	auto pages_equal = [](const Page *one, const Page *two) {
+		return one == two || (one ? *one : zeros) == (two ? *two : zeros);
+	};
+	auto groups_equal = [&](const Image &one, const Image &two) {
+		return std::all_of(one.groups_.begin(), one.groups_.end(), [&](const auto &entry) {
+			for (uint64_t i = 0; i < group_pages; i++)
+				if (!pages_equal((*entry.second)[i].get(),
+						 two.find(entry.first * group_pages + i)))
+					return false;
+			return true;
 		});
 	};
-	return page_equals(*this, other) && page_equals(other, *this);
+	return groups_equal(*this, other) && groups_equal(other, *this);
 }
 
 } // namespace dmsnap::user

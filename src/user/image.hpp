@@ -25,19 +25,21 @@ public:
 	void cut(uint64_t sector);
 
 	std::vector<uint8_t> read(uint64_t sector, uint64_t sectors) const;
-	/* Sectors in which something was written; an upper bound. */
-	uint64_t end() const;
-
 	bool operator==(const Image &other) const;
 
 private:
 	static constexpr uint64_t page_sectors = 8;
 	using Page = std::array<uint8_t, page_sectors * 512>;
+	/* Some pages side by side; those that are zero are not there. */
+	static constexpr uint64_t group_pages = 64;
+	using Group = std::array<std::shared_ptr<Page>, group_pages>;
 
+	Group &group_to_write(uint64_t index);
 	Page &page_to_write(uint64_t index);
 	const Page *find(uint64_t index) const;
 
-	std::map<uint64_t, std::shared_ptr<Page>> pages_;
+	/* Shared with copies, as are the pages in it: a copy costs a few pointers. */
+	std::map<uint64_t, std::shared_ptr<Group>> groups_;
 };
 
 } // namespace dmsnap::user
