@@ -9,8 +9,8 @@
 #include <cstdint>
 #include <mutex>
 #include <string>
-#include <unordered_set>
 
+#include "user/address_set.hpp"
 #include "user/random.hpp"
 
 namespace dmsnap::user {
@@ -53,8 +53,8 @@ private:
 	static constexpr uint64_t never = UINT64_MAX;
 
 	mutable std::mutex mutex_;
-	std::unordered_set<const void *> objects_;
-	std::unordered_set<const void *> pages_;
+	AddressSet objects_;
+	AddressSet pages_;
 	size_t bytes_ = 0;
 	uint64_t nowait_from_ = never;
 	uint64_t nowait_requests_ = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The memory part of the port.  Fresh memory that is not promised to be zero,
- * and memory given back, hold patterns that no one can take for content.
+ * and memory given back, hold a pattern that no one can take for content.
  */
 #include <dmsnap/port/memory.h>
 
@@ -21,12 +21,11 @@ using namespace dmsnap::user;
 
 namespace {
 
-constexpr unsigned char fresh_byte = 0xa5;
-constexpr unsigned char freed_byte = 0x6b;
+constexpr unsigned char no_content = 0x6b;
 
 /*
- * Pages that were given back, to be handed out again: cheaper than malloc, and whoever
- * wrote to one meanwhile is found out.  The address sanitizer does that better.
+ * Pages that were given back, to be handed out again as they are: cheaper than malloc, and
+ * whoever wrote to one meanwhile is found out.  The address sanitizer does that better.
  */
 class SparePages {
 public:
@@ -36,12 +35,12 @@ public:
 			return nullptr;
 		void *page = pages_.back();
 		pages_.pop_back();
-		static const std::array<unsigned char, DMSNAP_PAGE_SIZE> freed = [] {
+		static const std::array<unsigned char, DMSNAP_PAGE_SIZE> untouched = [] {
 			std::array<unsigned char, DMSNAP_PAGE_SIZE> bytes;
-			bytes.fill(freed_byte);
+			bytes.fill(no_content);
 			return bytes;
 		}();
-		if (std::memcmp(page, freed.data(), freed.size()) != 0)
+		if (std::memcmp(page, untouched.data(), untouched.size()) != 0)
 			report_failure("page %p was written to after it was given back", page);
 		return page;
 	}
@@ -117,7 +116,7 @@ void dmsnap_port_free(void *memory)
 	if (!Memory::instance().back(memory, "memory", header->bytes))
 		return;
 	World::check_unreferred(memory, header->bytes, "memory");
-	std::memset(memory, freed_byte, header->bytes);
+	std::memset(memory, no_content, header->bytes);
 	std::free(header);
 }
 
@@ -129,9 +128,10 @@ void *dmsnap_port_page_alloc(enum dmsnap_alloc_mode mode)
 	if (mode == DMSNAP_ALLOC_CONSTRUCT ? memory.construct_fails() : memory.nowait_fails())
 		return nullptr;
 	void *page = spare_pages.take();
-	if (!page)
+	if (!page) {
 		page = checked(std::aligned_alloc(DMSNAP_PAGE_SIZE, DMSNAP_PAGE_SIZE));
-	std::memset(page, fresh_byte, DMSNAP_PAGE_SIZE);
+		std::memset(page, no_content, DMSNAP_PAGE_SIZE);
+	}
 	memory.page_out(page);
 	return page;
 }
@@ -140,7 +140,7 @@ void dmsnap_port_page_free(void *page)
 {
 	if (!Memory::instance().page_back(page))
 		return;
-	std::memset(page, freed_byte, DMSNAP_PAGE_SIZE);
+	std::memset(page, no_content, DMSNAP_PAGE_SIZE);
 	if (!spare_pages.give(page))
 		std::free(page);
 }
@@ -182,7 +182,7 @@ void *dmsnap_port_pool_get(dmsnap_pool *pool)
 	/* 16 is what the kernel's slabs promise for any size. */
 	size_t bytes = (pool->bytes + 15) & ~size_t{15};
 	void *object = checked(std::aligned_alloc(16, bytes));
-	std::memset(object, fresh_byte, bytes);
+	std::memset(object, no_content, bytes);
 	Memory::instance().out(object, pool->bytes);
 	return object;
 }
@@ -198,6 +198,6 @@ void dmsnap_port_pool_put(dmsnap_pool *pool, void *object)
 		if (pool->reserve_left < pool->reserve)
 			pool->reserve_left++;
 	}
-	std::memset(object, freed_byte, pool->bytes);
+	std::memset(object, no_content, pool->bytes);
 	std::free(object);
 }
