@@ -14,15 +14,24 @@ thread_local Context *current = nullptr;
 
 } // namespace
 
-unsigned int Context::spinlocks() const
+void HeldLocks::add(const Held &held)
 {
-	return static_cast<unsigned int>(
-		std::count_if(held.begin(), held.end(), [](const Held &h) { return h.spin; }));
+	if (count_ == held_.size())
+		die("more locks are held than there are ranks");
+	held_[count_++] = held;
+	spinlocks_ += held.spin;
 }
 
-bool Context::preemptible() const
+void HeldLocks::remove(const void *lock)
 {
-	return !atomic && rcu_depth == 0 && spinlocks() == 0;
+	auto *end = held_.data() + count_;
+	auto *found = std::find_if(held_.data(), end,
+				   [lock](const Held &held) { return held.lock == lock; });
+	if (found == end)
+		return;
+	spinlocks_ -= found->spin;
+	std::copy(found + 1, end, found);
+	count_--;
 }
 
 Context &this_context()
@@ -53,7 +62,7 @@ void check_may_sleep(const char *what)
 	const Context &context = this_context();
 	if (context.atomic)
 		report_failure("%s may sleep, but was called in atomic context", what);
-	else if (context.spinlocks())
+	else if (context.held.spinlocks())
 		report_failure("%s may sleep, but was called with a spinlock held", what);
 	else if (context.rcu_depth)
 		report_failure("%s may sleep, but was called in an RCU read section", what);
@@ -65,7 +74,7 @@ void check_nothing_held(const Context &context, const char *who)
 {
 	if (!context.held.empty())
 		report_failure("%s ended with a lock of rank %d held", who,
-			       context.held.back().rank);
+			       (context.held.end() - 1)->rank);
 	if (context.rcu_depth)
 		report_failure("%s ended inside an RCU read section", who);
 }

@@ -5,19 +5,36 @@
  */
 #pragma once
 
-#include <vector>
+#include <array>
 
 #include <dmsnap/port/lock.h>
 
 namespace dmsnap::user {
 
-struct Context {
+/* The locks that a context holds, in the order in which it took them. */
+class HeldLocks {
+public:
 	struct Held {
 		const void *lock;
 		dmsnap_lock_rank rank;
 		bool spin;
 	};
 
+	const Held *begin() const { return held_.data(); }
+	const Held *end() const { return held_.data() + count_; }
+	bool empty() const { return count_ == 0; }
+	unsigned int spinlocks() const { return spinlocks_; }
+	void add(const Held &held);
+	void remove(const void *lock);
+
+private:
+	/* Ranks rise, so there are fewer. */
+	std::array<Held, 16> held_;
+	unsigned int count_ = 0;
+	unsigned int spinlocks_ = 0;
+};
+
+struct Context {
 	/* A completion: as in an interrupt. */
 	bool atomic = false;
 	/* Set: the caller promised not to sleep, and this is who. */
@@ -25,11 +42,10 @@ struct Context {
 	unsigned int rcu_depth = 0;
 	/* Its process was killed: World::kill(). */
 	bool killed = false;
-	std::vector<Held> held;
+	HeldLocks held;
 
-	unsigned int spinlocks() const;
 	/* May another context run now? */
-	bool preemptible() const;
+	bool preemptible() const { return !atomic && rcu_depth == 0 && held.spinlocks() == 0; }
 };
 
 Context &this_context();

@@ -53,7 +53,7 @@ template <typename State, typename Storage> State *state_of(Storage *storage)
 
 void check_rank(dmsnap_lock_rank rank)
 {
-	for (const Context::Held &held : this_context().held)
+	for (const HeldLocks::Held &held : this_context().held)
 		if (held.rank >= rank)
 			report_failure("lock of rank %d is taken with one of rank %d held", rank,
 				       held.rank);
@@ -61,8 +61,7 @@ void check_rank(dmsnap_lock_rank rank)
 
 void note_released(const void *lock)
 {
-	auto &held = this_context().held;
-	std::erase_if(held, [lock](const Context::Held &h) { return h.lock == lock; });
+	this_context().held.remove(lock);
 }
 
 /* What the interrupt state would be: tells the nesting, so that a mix-up shows. */
@@ -86,11 +85,11 @@ unsigned long dmsnap_port_spin_lock(dmsnap_spinlock *lock)
 	if (state->holder == &self)
 		die("spinlock of rank %d is taken twice", state->rank);
 	check_rank(state->rank);
-	unsigned long flags = flags_base + self.spinlocks();
+	unsigned long flags = flags_base + self.held.spinlocks();
 	for (Context *nobody = nullptr; !state->holder.compare_exchange_weak(nobody, &self);
 	     nobody = nullptr)
 		std::this_thread::yield();
-	self.held.push_back({lock, state->rank, true});
+	self.held.add({lock, state->rank, true});
 	return flags;
 }
 
@@ -101,7 +100,7 @@ void dmsnap_port_spin_unlock(dmsnap_spinlock *lock, unsigned long flags)
 		report_failure("spinlock of rank %d is released by one who does not hold it",
 			       state->rank);
 	note_released(lock);
-	if (flags != flags_base + this_context().spinlocks())
+	if (flags != flags_base + this_context().held.spinlocks())
 		report_failure("spinlock of rank %d is released with the flags of another",
 			       state->rank);
 	state->holder = nullptr;
@@ -133,7 +132,7 @@ void dmsnap_port_mutex_lock(dmsnap_mutex *lock)
 	if (state->holder)
 		World::current().wait(lock, __func__, [state] { return !state->holder; });
 	state->holder = &self;
-	self.held.push_back({lock, state->rank, false});
+	self.held.add({lock, state->rank, false});
 }
 
 void dmsnap_port_mutex_unlock(dmsnap_mutex *lock)
