@@ -193,7 +193,8 @@ int run_scenarios(const Options &options)
 
 int main(int argc, char **argv)
 {
-	/* A run gives back what it had; the next one wants it again. */
+	/* A run gives back what it had; the next one wants it again.  To gather it costs time. */
+	mallopt(M_MXFAST, 0);
 	mallopt(M_TRIM_THRESHOLD, 256 << 20);
 	mallopt(M_MMAP_THRESHOLD, 64 << 20);
 	Options options;

@@ -22,14 +22,26 @@ namespace dmsnap::test {
 using Stamp = uint32_t;
 constexpr Stamp not_a_stamp = UINT32_MAX;
 
+constexpr size_t sector_words = 64;
+
+/* What the first word of such a sector says, and by how much each word is more than the one before. */
+inline uint64_t first_word(Stamp stamp, uint64_t sector)
+{
+	return stamp ? uint64_t{stamp} << 32 | (sector & UINT32_MAX) : 0;
+}
+inline uint64_t step_of(uint64_t first)
+{
+	return first ? 2 * first + 1 : 0;
+}
+
 /* One sector as the write @stamp leaves it. */
 inline void put_stamp(Stamp stamp, uint64_t sector, uint8_t *out)
 {
-	uint64_t words[64] = {};
-	if (stamp) {
-		words[0] = uint64_t{stamp} << 32 | (sector & UINT32_MAX);
-		for (size_t i = 1; i < 64; i++)
-			words[i] = words[0] * (2 * i + 1) + i;
+	uint64_t words[sector_words];
+	uint64_t word = first_word(stamp, sector), step = step_of(word);
+	for (uint64_t &place : words) {
+		place = word;
+		word += step;
 	}
 	std::memcpy(out, words, sizeof(words));
 }
@@ -37,12 +49,15 @@ inline void put_stamp(Stamp stamp, uint64_t sector, uint8_t *out)
 /* Whose write a sector holds; not_a_stamp if it belongs elsewhere or is none. */
 inline Stamp stamp_of(uint64_t sector, const uint8_t *data)
 {
-	uint64_t first;
-	uint8_t wanted[512];
-	std::memcpy(&first, data, sizeof(first));
-	put_stamp(static_cast<Stamp>(first >> 32), sector, wanted);
-	return std::memcmp(wanted, data, sizeof(wanted)) ? not_a_stamp
-							 : static_cast<Stamp>(first >> 32);
+	uint64_t words[sector_words];
+	std::memcpy(words, data, sizeof(words));
+	auto stamp = static_cast<Stamp>(words[0] >> 32);
+	uint64_t wanted = first_word(stamp, sector), step = step_of(wanted), wrong = 0;
+	for (uint64_t word : words) {
+		wrong |= word ^ wanted;
+		wanted += step;
+	}
+	return wrong ? not_a_stamp : stamp;
 }
 
 inline std::vector<uint8_t> stamped(Stamp stamp, uint64_t sector, uint64_t sectors)
