@@ -116,26 +116,63 @@ void Mapped::presuspend()
 		dmsnap_core_origin_let_go(active_->origin, true);
 }
 
-void Mapped::suspend()
+void Mapped::presuspend_undo()
+{
+	presuspended_ = false;
+	blocked_ = false;
+	if (active_ && active_->snapshot)
+		dmsnap_core_snapshot_presuspend_undo(active_->snapshot);
+	else if (active_)
+		dmsnap_core_origin_let_go(active_->origin, false);
+	send_deferred();
+}
+
+int Mapped::suspend()
+{
+	return suspend(true);
+}
+
+int Mapped::suspend(bool killable)
 {
 	if (suspended_)
-		return;
+		return 0;
 	presuspend();
-	presuspended_ = false;
 	blocked_ = true;
-	World::current().wait(this, "suspend", [this] { return in_flight_ == 0; });
+	const bool &killed = this_context().killed;
+	World::current().wait(this, "suspend",
+			      [&] { return in_flight_ == 0 || (killable && killed); });
+	if (in_flight_) {
+		presuspend_undo();
+		return -EINTR;
+	}
+	presuspended_ = false;
 	suspended_ = true;
 	if (active_ && active_->snapshot)
 		dmsnap_core_snapshot_postsuspend(active_->snapshot);
 	else if (active_)
 		dmsnap_core_origin_let_go(active_->origin, false);
+	return 0;
+}
+
+void Mapped::send_deferred()
+{
+	for (const Handle &request : std::exchange(deferred_, {}))
+		go(request);
+}
+
+void Mapped::clear()
+{
+	destroy(std::move(inactive_));
 }
 
 int Mapped::resume()
 {
 	std::unique_ptr<Table> old;
 	if (inactive_) {
-		suspend();
+		if (suspend()) {
+			clear();
+			return -EINVAL;
+		}
 		if (inactive_->snapshot)
 			inactive_->discard_sectors =
 				dmsnap_core_snapshot_discard_sectors(inactive_->snapshot);
@@ -151,8 +188,7 @@ int Mapped::resume()
 				dmsnap_core_snapshot_resume(active_->snapshot);
 			suspended_ = false;
 			blocked_ = false;
-			for (const Handle &request : std::exchange(deferred_, {}))
-				go(request);
+			send_deferred();
 		}
 	}
 	destroy(std::move(old));
@@ -163,7 +199,7 @@ void Mapped::remove()
 {
 	if (!active_ && !inactive_)
 		return;
-	suspend();
+	suspend(false);
 	/* Nobody will ever resume those that wait. */
 	for (const Handle &request : std::exchange(deferred_, {}))
 		part_ended(request, -EIO);

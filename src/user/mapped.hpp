@@ -4,10 +4,14 @@
  * order in which dm and its ioctls do:
  *
  *   load      constructor; a table loaded before and never resumed is destroyed
- *   suspend   presuspend, new bios wait, those in flight end, postsuspend
+ *   clear     destroys a table that was loaded and never resumed
+ *   suspend   presuspend, new bios wait, those in flight end, postsuspend; no file
+ *             system is frozen before, so bios come all the time, as with --noflush.
+ *             If the process is killed while it waits: all as before, and presuspend_undo
  *   resume    suspend if a new table is loaded; swap; preresume, resume;
- *             waiting bios go on; destroy the old table
- *   remove    suspend, destroy both tables
+ *             waiting bios go on; destroy the old table.  A suspend that fails costs the
+ *             new table
+ *   remove    suspend, destroy both tables; nobody ends that wait
  *
  * Bios go as through dm's core: never with PREFLUSH on data (an empty flush goes
  * first), what a target does not accept comes again as a bio of its own, flushes
@@ -59,9 +63,11 @@ public:
 	const std::string &error_text() const { return error_text_; }
 	/* Also the beginning of suspend(), which then goes on.  Bios still come through. */
 	void presuspend();
-	void suspend();
-	/* 0, or what preresume said; then it stays suspended. */
+	/* 0 or -EINTR. */
+	int suspend();
+	/* 0, or what preresume said; then it stays suspended.  -EINVAL: its suspend failed. */
 	int resume();
+	void clear();
 	void remove();
 	/* load() and resume(). */
 	int create(TargetType type, uint64_t sectors, const std::string &words);
@@ -137,10 +143,14 @@ private:
 		     std::span<const uint8_t> data);
 	/* Sends it, or has it sent. */
 	void go(const Handle &request);
+	void send_deferred();
 	void process(const Handle &request);
 	/* Sectors that the target took. */
 	uint32_t send(const Handle &request, dmsnap_bio_desc desc);
 	void part_ended(const Handle &request, int error);
+	/* 0 or, if @killable, -EINTR. */
+	int suspend(bool killable);
+	void presuspend_undo();
 	void destroy(std::unique_ptr<Table> table);
 	static void wait_for_readers(const Table *table);
 	std::string text_of(dmsnap_status type);

@@ -3,6 +3,8 @@
  * The snapshot-merge target, one thing at a time.  By chance and with crashes:
  * the simulator (tests/sim).
  */
+#include <cerrno>
+
 #include <gtest/gtest.h>
 
 #include "support/seed.hpp"
@@ -107,6 +109,29 @@ TEST_F(MergeTest, leaves_alone_what_is_behind_the_end_of_the_snapshot)
 	EXPECT_EQ(merging_.status(), "32/65536 32");
 	EXPECT_TRUE(merged(snap));
 	EXPECT_EQ(bench_.disk.peek(length, 11), behind);
+}
+
+TEST_F(MergeTest, goes_on_after_a_suspend_that_is_killed)
+{
+	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	for (uint64_t at = 0; at < disk_sectors; at += 16)
+		ASSERT_EQ(bench_.write(snap, at, 8), 0);
+	ASSERT_EQ(begin(snap), 0);
+	/* It keeps the suspend waiting. */
+	bench_.disk.hold(Op::read);
+	Mapped::Handle read = merging_.start_read(disk_sectors - 8, 8);
+	int error = 0;
+	bench_.world.spawn("suspend", [&] { error = merging_.suspend(); });
+	bench_.world.run_for(100'000'000);
+	bench_.world.kill("suspend");
+	bench_.world.settle();
+	EXPECT_EQ(error, -EINTR);
+	EXPECT_FALSE(merging_.suspended());
+	bench_.disk.release();
+	bench_.world.run_until_idle();
+	EXPECT_TRUE(read->done);
+	EXPECT_EQ(merging_.status(), "16/65536 16");
+	EXPECT_TRUE(merged(snap));
 }
 
 /* What is behind its own end is merged too, as in-tree; but not over the device's end. */

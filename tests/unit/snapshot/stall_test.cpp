@@ -2,6 +2,8 @@
 /*
  * A COW device without room, where writes wait for a larger one.
  */
+#include <cerrno>
+
 #include <gtest/gtest.h>
 
 #include "unit/snapshot/bench.hpp"
@@ -231,6 +233,39 @@ TEST_F(StallTest, a_writer_beside_a_suspend_gets_its_share_of_the_reserve_in_tim
 	EXPECT_FALSE(done_in(write, seconds / 5));
 	/* One of four chunks in each quarter of the second. */
 	EXPECT_TRUE(done_in(write, seconds / 10));
+}
+
+/* Who comes after it waits for a larger device again, and the reserve stays. */
+TEST_F(StallTest, a_suspend_that_is_killed_keeps_what_is_left_of_the_reserve)
+{
+	for (bool of_origin : {true, false}) {
+		auto &snap = add();
+		Mapped &mapped = of_origin ? bench_.origin : snap.mapped;
+		fill();
+		Mapped::Handle write =
+			of_origin ? one_more()
+				  : snap.mapped.start_write(4000, bench_.fresh(4000, 8));
+		ASSERT_FALSE(done_in(write, seconds));
+		bench_.disk.hold(user::Op::read);
+		Mapped::Handle read = mapped.start_read(3000, 8);
+		int error = 0;
+		bench_.world.spawn("suspend", [&] { error = mapped.suspend(); });
+		bench_.world.run_for(5 * seconds);
+		EXPECT_FALSE(mapped.suspended());
+		bench_.world.kill("suspend");
+		bench_.world.run_for(seconds);
+		EXPECT_EQ(error, -EINTR);
+		bench_.disk.release();
+		EXPECT_TRUE(done_in(read, seconds));
+		EXPECT_TRUE(done_in(write, seconds));
+		std::string status = snap.mapped.status();
+		Mapped::Handle late = one_more();
+		EXPECT_FALSE(done_in(late, 5 * seconds));
+		EXPECT_EQ(snap.mapped.status(), status);
+		snap.cow.resize(2 * cow_sectors);
+		EXPECT_EQ(bench_.origin.wait(late), 0);
+		snap.mapped.remove();
+	}
 }
 
 TEST_F(StallTest, a_suspend_with_more_to_write_than_the_reserve_ends_too)
