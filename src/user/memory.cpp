@@ -53,6 +53,13 @@ void Memory::fail_construct_at(uint64_t n)
 	construct_requests_ = 0;
 }
 
+void Memory::fail_construct_randomly(uint64_t seed, uint64_t one_in)
+{
+	std::lock_guard guard(mutex_);
+	construct_one_in_ = one_in;
+	random_ = Random(seed);
+}
+
 uint64_t Memory::construct_requests() const
 {
 	std::lock_guard guard(mutex_);
@@ -65,13 +72,15 @@ void Memory::fail_nothing()
 	nowait_from_ = never;
 	nowait_one_in_ = 0;
 	construct_at_ = never;
+	construct_one_in_ = 0;
 	construct_requests_ = 0;
 }
 
 bool Memory::construct_fails()
 {
 	std::lock_guard guard(mutex_);
-	bool fails = construct_requests_++ == construct_at_;
+	bool fails = construct_requests_++ == construct_at_ ||
+		     (construct_one_in_ && random_.one_in(construct_one_in_));
 	failures_ += fails;
 	return fails;
 }
@@ -89,6 +98,18 @@ uint64_t Memory::failures() const
 {
 	std::lock_guard guard(mutex_);
 	return failures_;
+}
+
+uint64_t Memory::dry_pools() const
+{
+	std::lock_guard guard(mutex_);
+	return dry_pools_;
+}
+
+void Memory::pool_is_dry()
+{
+	std::lock_guard guard(mutex_);
+	dry_pools_++;
 }
 
 void Memory::out(void *object, size_t bytes)

@@ -32,16 +32,21 @@ public:
 	void fail_nowait_randomly(uint64_t seed, uint64_t one_in);
 	/* The n-th construction request from now fails (0 = the next), only that one. */
 	void fail_construct_at(uint64_t n);
+	/* One construction request in n fails, by chance. */
+	void fail_construct_randomly(uint64_t seed, uint64_t one_in);
 	/* Construction requests since fail_construct_at(); to know when every n was tried. */
 	uint64_t construct_requests() const;
 	/* Requests that failed, of all time. */
 	uint64_t failures() const;
+	/* Of pools, those that found the reserve out as well. */
+	uint64_t dry_pools() const;
 	/* All requests succeed again. */
 	void fail_nothing();
 
 	/* For the port. */
 	bool construct_fails();
 	bool nowait_fails();
+	void pool_is_dry();
 	void out(void *object, size_t bytes);
 	/* False, and reported, if it is not out. */
 	bool back(void *object, const char *kind, size_t bytes);
@@ -61,8 +66,10 @@ private:
 	uint64_t nowait_one_in_ = 0;
 	Random random_{0};
 	uint64_t construct_at_ = never;
+	uint64_t construct_one_in_ = 0;
 	uint64_t construct_requests_ = 0;
 	uint64_t failures_ = 0;
+	uint64_t dry_pools_ = 0;
 };
 
 } // namespace dmsnap::user

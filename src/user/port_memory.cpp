@@ -173,8 +173,10 @@ void *dmsnap_port_pool_get(dmsnap_pool *pool)
 	{
 		std::lock_guard guard(pool->mutex);
 		if (short_of_memory) {
-			if (pool->reserve_left == 0)
+			if (pool->reserve_left == 0) {
+				Memory::instance().pool_is_dry();
 				return nullptr;
+			}
 			pool->reserve_left--;
 		}
 		pool->objects_out++;

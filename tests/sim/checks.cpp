@@ -31,7 +31,7 @@ void Machine::check_health()
 	 */
 	for (const SnapHandle &snap : snaps_)
 		if (!may_fail(*snap) && unwell(snap) && unwell(snap))
-			fail(snap->name() + " says " + snap->mapped.status() + " for no reason");
+			fail(snap->name() + " says " + snap->mapped->status() + " for no reason");
 }
 
 void Machine::check_quietly()
@@ -75,7 +75,7 @@ void Machine::crash()
 	/* While one is asked, a change of tables that is under way may go on. */
 	for (const SnapHandle &snap : std::vector(snaps_)) {
 		snap->was_invalid = snap->invalid();
-		snap->was_marked = snap->mapped.known_invalid();
+		snap->was_marked = snap->mapped->known_invalid();
 		snap->mark_lost = mark_lost(*snap);
 		snap->was_busy = snap->busy;
 		snap->could_fail = may_fail(*snap);
@@ -111,9 +111,9 @@ void Machine::lose_power()
 void Machine::deactivate()
 {
 	for (const SnapHandle &snap : snaps_)
-		snap->mapped.remove();
+		snap->mapped->remove();
 	if (merging_)
-		merging_->mapped.remove();
+		merging_->mapped->remove();
 	origin_.remove();
 	world_.run_until_idle();
 }
@@ -172,12 +172,17 @@ Machine::Remains Machine::fail_to_recover(const Remains &remains)
 	load(remains);
 	note("--- recovery, and the power fails again");
 	crash_at_ = world_.ios() + 1 + random_.below(30);
+	if (plan_.trouble & short_memory)
+		shorten_memory(random_);
 	bool done = false;
 	world_.spawn("recover", [this, &done] {
+		bool all = true;
 		for (const SnapHandle &snap : snaps_)
 			if (snap->persistent)
-				activate(*snap);
-		activate_origin();
+				all = !activate(*snap) && all;
+		/* Without one of the snapshots a merge would change what that shows. */
+		if (all)
+			activate_origin();
 		done = true;
 	});
 	if (turn([&done] { return done; }))
@@ -239,7 +244,7 @@ void Machine::use_recovered(
 				snap->name() + " is invalid for no reason");
 			continue;
 		}
-		if (snap->mapped.read(0, snap->sectors) != shown)
+		if (snap->mapped->read(0, snap->sectors) != shown)
 			fail(snap->name() + " changes with the origin");
 		check_store(snap, disk_.content(), snap->cow->content(), shown);
 	}
@@ -258,7 +263,7 @@ std::vector<uint8_t> Machine::recover_snapshot(const SnapHandle &snap, const Rem
 				     .loaded = !error,
 				     .invalid = !error && snap->invalid()});
 	require(!error || snap->cut,
-		"activating " + snap->name() + ": " + snap->mapped.error_text());
+		"activating " + snap->name() + ": " + snap->mapped->error_text());
 	if (error || snap->cut)
 		return {};
 	if (snap->invalid()) {
@@ -270,7 +275,7 @@ std::vector<uint8_t> Machine::recover_snapshot(const SnapHandle &snap, const Rem
 		fail(snap->name() + " says that it is valid again");
 	if ((snap->was_invalid || snap->was_busy) && snap->mark_lost)
 		return {};
-	std::vector<uint8_t> shown = snap->mapped.read(0, snap->sectors);
+	std::vector<uint8_t> shown = snap->mapped->read(0, snap->sectors);
 	check_left(snap, shown);
 	check_store(snap, remains[0], left, shown);
 	return shown;

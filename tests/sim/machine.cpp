@@ -76,6 +76,8 @@ bool can_do_without_devices(Action action)
 	case Action::stop_merge:
 	case Action::resize_cow:
 	case Action::check:
+	case Action::load_badly:
+	case Action::hand_over_badly:
 		return false;
 	default:
 		return true;
@@ -304,6 +306,22 @@ void Machine::do_step(const Step &step)
 	case Action::look_around:
 		look_around();
 		break;
+	case Action::load_badly:
+		if (plan_.trouble & bad_tables && snap && !snap->busy)
+			load_badly(random, snap);
+		break;
+	case Action::hand_over_badly:
+		if (plan_.trouble & bad_tables && snap && !snap->busy)
+			hand_over_badly(random, snap);
+		break;
+	case Action::kill_changes:
+		if (plan_.trouble & kills)
+			kill_changes();
+		break;
+	case Action::write_alone:
+		if (plan_.trouble & short_memory)
+			write_alone(random, snap);
+		break;
 	}
 }
 
@@ -339,6 +357,14 @@ Device &Machine::add_device(const std::string &name, uint64_t sectors, unsigned 
 	if (plan_.trouble & few_tags)
 		options.tags = static_cast<unsigned int>(1 + more_random_.below(4));
 	return world_.add_device(std::move(options));
+}
+
+std::unique_ptr<user::Mapped> Machine::new_mapped() const
+{
+	auto mapped = std::make_unique<user::Mapped>("snapshot");
+	if (plan_.trouble & few_tags)
+		mapped->let_submitters_sleep();
+	return mapped;
 }
 
 bool Machine::turn(const std::function<bool()> &done)
@@ -382,7 +408,7 @@ Machine::SnapHandle Machine::any_snap(Random &random)
 
 int Machine::activate(Snap &snap)
 {
-	return snap.mapped.create(TargetType::snapshot, snap.sectors, snap.words(snap.chunk));
+	return snap.mapped->create(TargetType::snapshot, snap.sectors, snap.words(snap.chunk));
 }
 
 int Machine::activate_origin()
@@ -410,6 +436,48 @@ void Machine::change(const char *name, bool origin, const SnapHandle &snap,
 		if (origin)
 			origin_busy_ = false;
 	});
+}
+
+Machine::Excuse::Excuse(const Machine &machine, SnapHandle snap)
+    : machine_(machine), snap_(std::move(snap)), memory_failures_(Memory::instance().failures())
+{
+}
+
+bool Machine::Excuse::holds() const
+{
+	return machine_.power_lost_ || machine_.disk_.vanished() ||
+	       Memory::instance().failures() > memory_failures_ ||
+	       (snap_ && (snap_->cut || snap_->cow->vanished()));
+}
+
+int Machine::suspend_killably(user::Mapped &mapped)
+{
+	bool ended = false;
+	int error = 0;
+	world_.spawn("dmsetup suspend", [&] {
+		error = mapped.suspend();
+		ended = true;
+		world_.wake(&ended);
+	});
+	world_.wait(&ended, "a suspend", [&] { return ended; });
+	return error;
+}
+
+void Machine::kill_changes()
+{
+	note("--- killed: who suspends or removes");
+	world_.kill("dmsetup suspend");
+	world_.kill("dmsetup remove");
+}
+
+void Machine::sleep_for(uint64_t ns)
+{
+	bool over = false;
+	world_.complete_at(world_.now_ns() + ns, [&] {
+		over = true;
+		world_.wake(&over);
+	});
+	world_.wait(&over, "a sleep", [&] { return over; });
 }
 
 bool Machine::flush_disk()
@@ -462,11 +530,10 @@ void Machine::create_snapshot(Random &random)
 		cow_chunks = (1 + random.below(3)) * (per_area + 1) + 1 + random.below(3);
 
 	auto snap = std::make_shared<Snap>();
+	snap->mapped = new_mapped();
 	snap->cow = &add_device("cow" + std::to_string(++cows_),
 				rounded_down(cow_chunks * chunk + random.below(chunk), cow_block),
 				cow_block);
-	if (plan_.trouble & few_tags)
-		snap->mapped.let_submitters_sleep();
 	/* Whatever was there before, as long as it does not begin like a store. */
 	if (random.one_in(2))
 		snap->cow->poke(chunk, stamped(test::not_a_stamp - cows_, chunk,
@@ -494,17 +561,18 @@ void Machine::create_snapshot(Random &random)
 			  static_cast<unsigned long long>(sectors_)));
 
 	change("create", true, nullptr, [this, snap] {
-		int error = snap->mapped.load(TargetType::snapshot, snap->sectors,
-					      snap->words(snap->chunk));
-		require(!error || excused(snap),
-			"creating " + snap->name() + ": " + snap->mapped.error_text());
+		Excuse excuse(*this, snap);
+		int error = snap->mapped->load(TargetType::snapshot, snap->sectors,
+					       snap->words(snap->chunk));
+		require(!error || excuse.holds(),
+			"creating " + snap->name() + ": " + snap->mapped->error_text());
 		origin_.suspend();
 		/* What the snapshot takes for the origin's content has to stay. */
 		bool flushed = flush_disk();
 		if (!error && flushed) {
-			error = snap->mapped.resume();
+			error = snap->mapped->resume();
 			if (!power_lost_) {
-				require(!error || excused(snap),
+				require(!error || excuse.holds(),
 					"resuming the new " + snap->name());
 				snap->view = disk_history(snap->sectors);
 				snap->has.assign((snap->sectors + snap->chunk - 1) / snap->chunk,
@@ -542,11 +610,12 @@ void Machine::send_message(Random &random, const SnapHandle &snap)
 	snap->busy = snap->busy || alone;
 	snap->messages++;
 	world_.spawn("message", [this, snap, message, asked, alone] {
-		int error = snap->mapped.message(message);
+		Excuse excuse(*this, snap);
+		int error = snap->mapped->message(message);
 		snap->messages--;
 		if (alone)
 			snap->busy = false;
-		if (excused(snap))
+		if (excuse.holds())
 			return;
 		/* Its store changes hands, or has done so. */
 		bool moved = !alone && (error == -EBUSY || error == -EINVAL);
@@ -569,8 +638,9 @@ void Machine::send_to_merge(Random &random)
 	const auto &message = messages[random.below(messages.size())];
 	note(message[message.size() > 1].c_str(), merging_);
 	change("message", true, nullptr, [this, message] {
+		Excuse excuse(*this, nullptr);
 		int error = origin_.message(message);
-		require(!error || excused(nullptr), "message " + message[0] + " to the merge");
+		require(!error || excuse.holds(), "message " + message[0] + " to the merge");
 	});
 }
 
@@ -580,16 +650,17 @@ void Machine::remove_snapshot(const SnapHandle &snap)
 	std::erase(snaps_, snap);
 	/* Bios that wait for a resume are failed. */
 	snap->may_fail = true;
-	change("remove", false, snap, [snap] { snap->mapped.remove(); });
+	change("dmsetup remove", false, snap, [snap] { snap->mapped->remove(); });
 }
 
 void Machine::suspend_snapshot(const SnapHandle &snap)
 {
 	note("suspend and resume", snap);
 	change("suspend", false, snap, [this, snap] {
-		snap->mapped.suspend();
-		int error = snap->mapped.resume();
-		require(!error || excused(snap), "resuming " + snap->name());
+		Excuse excuse(*this, snap);
+		suspend_killably(*snap->mapped);
+		int error = snap->mapped->resume();
+		require(!error || excuse.holds(), "resuming " + snap->name());
 	});
 }
 
@@ -603,10 +674,121 @@ void Machine::reload_snapshot(Random &random, const SnapHandle &snap)
 					   : chunk;
 	note("reload", snap);
 	change("reload", false, snap, [this, snap, chunk] {
-		int error = snap->mapped.create(TargetType::snapshot, snap->sectors,
-						snap->words(chunk));
-		require(!error || excused(snap),
-			"reloading " + snap->name() + ": " + snap->mapped.error_text());
+		Excuse excuse(*this, snap);
+		int error =
+			snap->mapped->load(TargetType::snapshot, snap->sectors, snap->words(chunk));
+		require(!error || excuse.holds(),
+			"reloading " + snap->name() + ": " + snap->mapped->error_text());
+		/* Killed: dm keeps the table that was loaded, and its user thinks better of it. */
+		if (suspend_killably(*snap->mapped))
+			snap->mapped->clear();
+		error = snap->mapped->resume();
+		require(!error || excuse.holds(), "resuming the reloaded " + snap->name());
+	});
+}
+
+void Machine::load_badly(Random &random, const SnapHandle &snap)
+{
+	uint64_t way = random.below(5);
+	uint64_t n = random.below(40);
+	note("load a bad table of", snap);
+	change("bad table", false, snap, [this, snap, way, n] {
+		user::Mapped &mapped = *snap->mapped;
+		Memory &memory = Memory::instance();
+		std::string words = snap->words(snap->chunk);
+		Excuse excuse(*this, snap);
+		auto load = [&] { return mapped.load(TargetType::snapshot, snap->sectors, words); };
+		switch (way) {
+		case 0:
+			words = snap->words(3);
+			require(load() != 0, "chunks of 3 sectors are refused");
+			break;
+		case 1:
+			words = "disk nowhere P 8";
+			require(load() != 0, "a COW device that is not there is refused");
+			break;
+		case 2:
+			memory.fail_construct_at(n);
+			load();
+			memory.fail_construct_at(UINT64_MAX);
+			break;
+		case 3: {
+			auto third = new_mapped();
+			int error = load();
+			require(!error || excuse.holds(),
+				"loading " + snap->name() + ": " + mapped.error_text());
+			if (!error && !power_lost_)
+				require(third->load(TargetType::snapshot, snap->sectors, words) !=
+						0,
+					"a third table over " + snap->name() + " is refused");
+			sleep_for(n * 10'000);
+			third->remove();
+			break;
+		}
+		default: {
+			int error = load();
+			require(!error || excuse.holds(),
+				"loading " + snap->name() + ": " + mapped.error_text());
+			sleep_for(n * 10'000);
+		}
+		}
+		mapped.clear();
+	});
+}
+
+/*
+ * The other device is resumed while the source runs: refused.  Then
+ *   0  it is removed, and the source goes on;
+ *   1  the source is suspended, and it is resumed;
+ *   2  the same, but the source is resumed first: refused;
+ *   3  the source is removed, so that the other one gets nothing.
+ */
+void Machine::hand_over_badly(Random &random, const SnapHandle &snap)
+{
+	/* Requests that wait for the source would fail with it. */
+	if (!quiesce())
+		return;
+	uint64_t way = random.below(4), ns = random.below(200'000);
+	note("hand over in the wrong order", snap);
+	snap->away = true;
+	if (way == 3) {
+		std::erase(snaps_, snap);
+		snap->may_fail = true;
+	}
+	change("bad handover", false, snap, [this, snap, way, ns] {
+		Excuse excuse(*this, snap);
+		auto other = new_mapped();
+		user::Mapped &source = *snap->mapped;
+		int error =
+			other->load(TargetType::snapshot, snap->sectors, snap->words(snap->chunk));
+		require(!error || excuse.holds(),
+			"loading another table over " + snap->name() + ": " + other->error_text());
+		if (error) {
+			snap->away = false;
+			return;
+		}
+		require(other->resume() != 0 || power_lost_,
+			"a store is taken over from " + snap->name() + ", which runs");
+		sleep_for(ns);
+		if (way == 1 || way == 2) {
+			source.suspend();
+			if (way == 2)
+				require(source.resume() != 0 || power_lost_,
+					snap->name() + " is resumed, and its store is to go");
+			error = other->resume();
+			require(!error || excuse.holds(), "taking " + snap->name() + " over");
+			require(source.resume() == 0 || excuse.holds(),
+				"resuming the source of " + snap->name());
+			std::swap(snap->mapped, other);
+		} else if (way == 3) {
+			source.remove();
+			error = other->resume();
+			require(!error || excuse.holds(), "resuming what lost its source");
+			require(other->status() == "Invalid" || power_lost_,
+				"a snapshot without a source says " + other->status());
+		}
+		other->remove();
+		snap->away = false;
 	});
 }
 
@@ -615,25 +797,29 @@ void Machine::reactivate_snapshot(const SnapHandle &snap)
 {
 	note("reactivate", snap);
 	change("reactivate", true, snap, [this, snap] {
+		Excuse excuse(*this, snap);
 		origin_.suspend();
-		snap->mapped.suspend();
+		snap->mapped->suspend();
 		poll();
 		bool invalid = snap->invalid();
-		snap->mapped.remove();
+		snap->mapped->remove();
 		if (!power_lost_) {
 			snap->cow->clear_faults();
 			disk_.clear_faults();
 			Memory::instance().fail_nothing();
 			int error = activate(*snap);
 			if (!power_lost_) {
-				require(!error || excused(snap), "activating " + snap->name() +
-									 ": " +
-									 snap->mapped.error_text());
-				if (error || invalid != snap->invalid()) {
-					require(error || mark_lost(*snap),
-						snap->name() + " was invalid, and is not");
+				require(!error || excuse.holds(),
+					"activating " + snap->name() + ": " +
+						snap->mapped->error_text());
+				bool invalid_now = !error && snap->invalid();
+				require(error || invalid_now || !invalid || mark_lost(*snap),
+					snap->name() + " was invalid, and is not");
+				/* A message was under way, and the commit that it asked for fails. */
+				require(invalid || !invalid_now || may_fail(*snap),
+					snap->name() + " is invalid for no reason");
+				if (error || invalid != invalid_now)
 					std::erase(snaps_, snap);
-				}
 			}
 		}
 		origin_.resume();
@@ -648,9 +834,10 @@ void Machine::suspend_origin()
 {
 	note("suspend and resume", nullptr);
 	change("suspend", true, nullptr, [this] {
-		origin_.suspend();
+		Excuse excuse(*this, nullptr);
+		suspend_killably(origin_);
 		int error = origin_.resume();
-		require(!error || excused(nullptr), "resuming the origin");
+		require(!error || excuse.holds(), "resuming the origin");
 	});
 }
 
@@ -659,9 +846,9 @@ void Machine::reload_origin(uint64_t sectors)
 {
 	note("reload", nullptr, 0, sectors);
 	change("reload", true, nullptr, [this, sectors] {
+		Excuse excuse(*this, nullptr);
 		int error = origin_.create(TargetType::origin, sectors, "disk");
-		require(!error || excused(nullptr),
-			"reloading the origin: " + origin_.error_text());
+		require(!error || excuse.holds(), "reloading the origin: " + origin_.error_text());
 		if (error || power_lost_)
 			return;
 		merging_ = nullptr;
@@ -691,32 +878,35 @@ void Machine::begin_merge(Random &random, const SnapHandle &snap)
 	note("merge", snap);
 	bool handover = plan_.seed % 2;
 	change("merge", true, snap, [this, snap, handover] {
+		Excuse excuse(*this, snap);
 		origin_.suspend();
-		snap->mapped.suspend();
-		/* The last commit may have failed. */
-		bool lost = snap->invalid();
+		snap->mapped->suspend();
+		/* The last commit may have failed, or one that a message asked for be on its way. */
 		snap->cow->clear_faults();
+		snap->mapped->message({"commit"});
+		bool lost = snap->invalid();
 		if (!lost && !handover) {
 			/* To read a store takes memory. */
 			Memory::instance().fail_nothing();
-			snap->mapped.remove();
+			snap->mapped->remove();
 		}
 		int error = 0;
 		if (!lost && !power_lost_)
 			error = origin_.load(TargetType::merge, sectors_, snap->words(snap->chunk));
+		require(!error || excuse.holds(),
+			"loading the merge of " + snap->name() + ": " + origin_.error_text());
+		lost = lost || error;
 		if (!lost && !power_lost_) {
-			require(!error || excused(snap), "loading the merge of " + snap->name() +
-								 ": " + origin_.error_text());
 			std::erase(snaps_, snap);
 			merging_ = snap;
 			history_ = snap->view;
 		}
 		error = origin_.resume();
-		require(!error || excused(snap), "resuming the merge of " + snap->name());
+		require(!error || excuse.holds(), "resuming the merge of " + snap->name());
 		if (lost)
-			snap->mapped.resume();
+			snap->mapped->resume();
 		else
-			snap->mapped.remove();
+			snap->mapped->remove();
 	});
 	for (uint64_t n = plan_.trouble & overlaps ? random.below(4) : 0; n; n--)
 		send_message(random, snap);
@@ -772,20 +962,27 @@ void Machine::stop_merge()
 	note("stop the merge of", merging_);
 	SnapHandle snap = merging_;
 	change("stop", true, nullptr, [this, snap] {
+		Excuse excuse(*this, snap);
 		origin_.suspend();
 		/* What the disk holds is what the origin will be, so it has to stay. */
 		if (!flush_disk()) {
 			origin_.resume();
 			return;
 		}
-		int error = snap->mapped.load(TargetType::snapshot, snap->sectors,
-					      snap->words(snap->chunk));
+		int error = snap->mapped->load(TargetType::snapshot, snap->sectors,
+					       snap->words(snap->chunk));
 		if (!error)
 			error = origin_.load(TargetType::origin, sectors_, "disk");
-		require(!error || excused(snap),
-			"loading what comes after a merge: " + snap->mapped.error_text() +
+		require(!error || excuse.holds(),
+			"loading what comes after a merge: " + snap->mapped->error_text() +
 				origin_.error_text());
-		error = snap->mapped.resume();
+		if (error && !power_lost_) {
+			snap->mapped->remove();
+			origin_.clear();
+			origin_.resume();
+			return;
+		}
+		error = snap->mapped->resume();
 		if (!power_lost_) {
 			require(!error, "taking a merge over");
 			snap->view = history_;
@@ -900,8 +1097,8 @@ void Machine::look_around()
 	bool answered = false;
 	world_.spawn("status", [&answered, snaps = snaps_] {
 		for (const SnapHandle &snap : snaps) {
-			snap->mapped.status();
-			snap->mapped.table();
+			snap->mapped->status();
+			snap->mapped->table();
 		}
 		answered = true;
 	});
@@ -953,6 +1150,8 @@ void Machine::shorten_memory(Random &random)
 		memory.fail_nowait_randomly(random.next(), 1 + random.below(4));
 	else if (random.one_in(2))
 		memory.fail_nowait_from(random.below(20));
+	if (random.one_in(2))
+		memory.fail_construct_randomly(random.next(), 1 + random.below(60));
 }
 
 void Machine::mend()

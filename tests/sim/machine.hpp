@@ -73,7 +73,8 @@ private:
 	using History = test::History;
 
 	struct Snap {
-		user::Mapped mapped{"snapshot"};
+		/* Another one after a handover to it. */
+		std::unique_ptr<user::Mapped> mapped;
 		user::Device *cow = nullptr;
 		bool persistent = false;
 		std::string type;
@@ -93,6 +94,8 @@ private:
 		bool cut = false;
 		/* A process works on it. */
 		bool busy = false;
+		/* Its store goes to another device, and nothing is asked of it meanwhile. */
+		bool away = false;
 		/* Messages that have no answer yet. */
 		unsigned int messages = 0;
 		/* By its chunks: an origin write there has ended since it was made, so it has them. */
@@ -110,8 +113,8 @@ private:
 
 		std::string words(unsigned int chunk_argument) const;
 		const std::string &name() const { return cow->options().name; }
-		bool invalid() { return mapped.status() == "Invalid"; }
-		bool overflowed() { return mapped.status() == "Overflow"; }
+		bool invalid() { return mapped->status() == "Invalid"; }
+		bool overflowed() { return mapped->status() == "Overflow"; }
 	};
 	using SnapHandle = std::shared_ptr<Snap>;
 
@@ -142,6 +145,7 @@ private:
 	/* --- machine.cpp: the world and its steps. --- */
 
 	void do_step(const Step &step);
+	std::unique_ptr<user::Mapped> new_mapped() const;
 	user::Device &add_device(const std::string &name, uint64_t sectors, unsigned int block);
 	/* Logical blocks, in sectors; of the disk, of a new COW device. */
 	unsigned int choose_block(bool cow);
@@ -174,12 +178,25 @@ private:
 	void change(const char *name, bool origin, const SnapHandle &snap,
 		    std::function<void()> body);
 
-	/* Nothing is promised to who changes tables over devices that are gone or cut. */
-	bool excused(const SnapHandle &snap) const
-	{
-		return power_lost_ || disk_.vanished() ||
-		       (snap && (snap->cut || snap->cow->vanished()));
-	}
+	/*
+	 * Nothing is promised to who changes tables over devices that are gone or cut, or while
+	 * memory is short.
+	 */
+	class Excuse {
+	public:
+		Excuse(const Machine &machine, SnapHandle snap);
+		bool holds() const;
+
+	private:
+		const Machine &machine_;
+		SnapHandle snap_;
+		/* Memory::failures() when it began. */
+		uint64_t memory_failures_;
+	};
+	/* Suspends it as a process of its own does, which may be killed: 0 or -EINTR. */
+	int suspend_killably(user::Mapped &mapped);
+	/* In a process. */
+	void sleep_for(uint64_t ns);
 
 	/* Many are the exception: they make a run long. */
 	size_t snapshots_max() const { return plan_.seed % 16 == 5 ? 16 : 4; }
@@ -190,6 +207,11 @@ private:
 	void suspend_snapshot(const SnapHandle &snap);
 	void reload_snapshot(user::Random &random, const SnapHandle &snap);
 	void reactivate_snapshot(const SnapHandle &snap);
+	/* A table that is refused, or cleared before it is resumed: nothing comes of it. */
+	void load_badly(user::Random &random, const SnapHandle &snap);
+	/* To another device, which is resumed before it may be; and then in order, or not at all. */
+	void hand_over_badly(user::Random &random, const SnapHandle &snap);
+	void kill_changes();
 	void suspend_origin();
 	void reload_origin(uint64_t sectors);
 	void grow_origin(user::Random &random);
@@ -224,6 +246,7 @@ private:
 	void choose_range(user::Random &random, const SnapHandle &snap, uint64_t &sector,
 			  uint64_t &sectors);
 	void write(user::Random &random, const SnapHandle &snap);
+	void write(const SnapHandle &snap, uint64_t sector, uint64_t sectors, bool fua);
 	void read(user::Random &random, const SnapHandle &snap);
 	void read(const SnapHandle &snap, uint64_t sector, uint64_t sectors);
 	void flush(const SnapHandle &snap);
@@ -233,12 +256,14 @@ private:
 	/* What the disk holds from now on, discards under way included. */
 	History disk_history(uint64_t sectors) const;
 	void write_durably(user::Random &random, const SnapHandle &snap);
+	/* Without memory, and with nothing else under way: what is in reserve is enough. */
+	void write_alone(user::Random &random, const SnapHandle &snap);
 	void poll();
 	void ended(const Asked &asked);
 	void check_error(const Asked &asked);
 	void check_read(const Asked &asked);
 	bool all_done() const;
-	user::Mapped &mapped_of(const SnapHandle &snap) { return snap ? snap->mapped : origin_; }
+	user::Mapped &mapped_of(const SnapHandle &snap) { return snap ? *snap->mapped : origin_; }
 	History &history_of(const SnapHandle &snap) { return snap ? snap->view : history_; }
 	const char *name_of(const SnapHandle &snap) const
 	{

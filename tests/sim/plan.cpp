@@ -59,6 +59,12 @@ constexpr Kind kinds[action_count] = {
 	[static_cast<int>(Action::hang_cow)] = {"COW device hangs", 3, 3, hanging | isolation},
 	[static_cast<int>(Action::wake_cow)] = {"COW devices wake up", 2, 2, hanging | isolation},
 	[static_cast<int>(Action::look_around)] = {"look around", 4, 4, isolation},
+	[static_cast<int>(Action::load_badly)] = {"load a bad table", 3, 3, bad_tables},
+	[static_cast<int>(Action::hand_over_badly)] = {"hand over in the wrong order", 3, 3,
+						       bad_tables},
+	[static_cast<int>(Action::kill_changes)] = {"kill changes of tables", 6, 6, kills},
+	[static_cast<int>(Action::write_alone)] = {"write alone without memory", 3, 3,
+						   short_memory},
 };
 
 constexpr struct {
@@ -81,15 +87,17 @@ constexpr struct {
 	{"poor-devices", poor_devices},
 	{"strict-flush", strict_flush},
 	{"overlaps", overlaps},
+	{"bad-tables", bad_tables},
+	{"kills", kills},
 };
 
 unsigned int trouble_of(Random &random)
 {
 	unsigned int trouble = teardown | strict_flush;
-	for (unsigned int bit : {small_cow, cow_faults, resizes})
+	for (unsigned int bit : {small_cow, cow_faults, resizes, overlaps})
 		trouble |= random.one_in(4) ? bit : 0;
 	for (unsigned int bit : {short_memory, disk_faults, hanging, isolation, large_blocks,
-				 odd_blocks, poor_devices})
+				 odd_blocks, poor_devices, bad_tables, kills})
 		trouble |= random.one_in(8) ? bit : 0;
 	for (unsigned int bit : {vanishing_cow, vanishing_disk, few_tags})
 		trouble |= random.one_in(16) ? bit : 0;
@@ -130,9 +138,12 @@ Plan plan_of(uint64_t seed, unsigned int trouble)
 {
 	Random random(Random::mix(seed + 1));
 	Plan plan{.seed = seed, .trouble = trouble_of(random) | trouble};
-	/* What could not be read of a copy is read again for one snapshot after the other. */
+	/*
+	 * What could not be read of a copy is read again for one snapshot after the other.
+	 * And who finds a pool empty waits until an operation ends, be it one that hangs.
+	 */
 	if (plan.trouble & isolation)
-		plan.trouble &= ~(disk_faults | vanishing_disk) | trouble;
+		plan.trouble &= ~(disk_faults | vanishing_disk | short_memory) | trouble;
 	/* Most runs are small, and quick. */
 	if (random.one_in(64))
 		plan.size = Size::whole_batches;
@@ -158,7 +169,7 @@ Plan plan_of(std::span<const uint8_t> bytes)
 	if (bytes.size() < 2)
 		return plan;
 	plan.seed = bytes[0];
-	plan.trouble = bytes[1] & default_trouble;
+	plan.trouble = bytes[1];
 	bytes = bytes.subspan(2);
 	for (unsigned int n = 0; bytes.size() >= 3; n++, bytes = bytes.subspan(3))
 		plan.steps.push_back({static_cast<Action>(bytes[0] % action_count),

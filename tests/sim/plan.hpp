@@ -50,8 +50,12 @@ enum class Action : uint8_t {
 	hang_cow,
 	wake_cow,
 	look_around,
+	load_badly,
+	hand_over_badly,
+	kill_changes,
+	write_alone,
 };
-constexpr unsigned int action_count = static_cast<unsigned int>(Action::look_around) + 1;
+constexpr unsigned int action_count = static_cast<unsigned int>(Action::write_alone) + 1;
 const char *to_text(Action action);
 
 struct Step {
@@ -88,12 +92,13 @@ enum Trouble : unsigned int {
 	strict_flush = 1u << 14,
 	/* Messages come while a store changes hands. */
 	overlaps = 1u << 15,
+	/* Tables are refused, or never resumed, or resumed before they may be. */
+	bad_tables = 1u << 16,
+	/* Whoever suspends or removes is killed while it waits. */
+	kills = 1u << 17,
 };
-/* Of these each run may have some.  The others are in runs that ask for them only. */
-constexpr unsigned int default_trouble = small_cow | short_memory | cow_faults | disk_faults |
-					 resizes | teardown | vanishing_cow | vanishing_disk |
-					 hanging | isolation | few_tags | large_blocks |
-					 odd_blocks | poor_devices | strict_flush;
+/* Each run has some of them by chance. */
+constexpr unsigned int all_trouble = 2 * kills - 1;
 /* The names of all, "a,b"; and back: false, there is no such trouble. */
 std::string trouble_names(unsigned int trouble);
 bool parse_trouble(const std::string &text, unsigned int &trouble);

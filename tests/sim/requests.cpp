@@ -4,11 +4,13 @@
 
 #include "sim/machine.hpp"
 #include "user/failure.hpp"
+#include "user/memory.hpp"
 
 namespace dmsnap::sim {
 
 using test::stamped;
 using user::Mapped;
+using user::Memory;
 using user::Random;
 using user::text;
 
@@ -41,9 +43,16 @@ void Machine::choose_range(Random &random, const SnapHandle &snap, uint64_t &sec
 
 void Machine::write(Random &random, const SnapHandle &snap)
 {
+	if (snap && snap->away)
+		return;
 	uint64_t sector, sectors;
 	choose_range(random, snap, sector, sectors);
 	bool fua = random.one_in(6);
+	write(snap, sector, sectors, fua);
+}
+
+void Machine::write(const SnapHandle &snap, uint64_t sector, uint64_t sectors, bool fua)
+{
 	Stamp stamp = ++stamps_;
 	now_++;
 	note(fua ? "write fua" : "write", snap, sector, sectors, stamp);
@@ -54,6 +63,8 @@ void Machine::write(Random &random, const SnapHandle &snap)
 
 void Machine::read(Random &random, const SnapHandle &snap)
 {
+	if (snap && snap->away)
+		return;
 	uint64_t sector, sectors;
 	choose_range(random, snap, sector, sectors);
 	read(snap, sector, sectors);
@@ -69,9 +80,11 @@ void Machine::read(const SnapHandle &snap, uint64_t sector, uint64_t sectors)
 
 void Machine::flush(const SnapHandle &snap)
 {
+	if (snap && snap->away)
+		return;
 	now_++;
 	note("flush", snap);
-	bool lost = snap && snap->mapped.known_invalid() && snap->view.any_undurable();
+	bool lost = snap && snap->mapped->known_invalid() && snap->view.any_undurable();
 	asked_.push_back(
 		{mapped_of(snap).start_flush(), snap, 0, now_, merging_, lost, disk_.failures()});
 }
@@ -80,7 +93,7 @@ void Machine::flush(const SnapHandle &snap)
 void Machine::discard(Random &random, const SnapHandle &snap)
 {
 	/* A new snapshot would see the origin change that is suspended for it. */
-	if (!snap->discards || (snap->passdown && origin_busy_))
+	if (snap->away || !snap->discards || (snap->passdown && origin_busy_))
 		return;
 	uint64_t sector, sectors;
 	choose_range(random, snap, sector, sectors);
@@ -88,7 +101,7 @@ void Machine::discard(Random &random, const SnapHandle &snap)
 	note("discard", snap, sector, sectors);
 	for (History *history : changed_by_discard(snap))
 		history->begin(0, sector, sectors, now_);
-	asked_.push_back({snap->mapped.start_discard(sector, sectors), snap, 0, now_, merging_,
+	asked_.push_back({snap->mapped->start_discard(sector, sectors), snap, 0, now_, merging_,
 			  false, disk_.failures()});
 }
 
@@ -119,6 +132,24 @@ void Machine::write_durably(Random &random, const SnapHandle &snap)
 	turn([this] { return all_done(); });
 	if (random.one_in(4) && !crash_at_)
 		crash_at_ = world_.ios() + random.below(4);
+}
+
+void Machine::write_alone(Random &random, const SnapHandle &snap)
+{
+	if (!quiesce() || merging_)
+		return;
+	uint64_t sector, sectors;
+	choose_range(random, snap, sector, sectors);
+	Memory &memory = Memory::instance();
+	memory.fail_nothing();
+	memory.fail_nowait_from(0);
+	uint64_t dry = memory.dry_pools();
+	write(snap, sector, unit_of(snap), random.one_in(2));
+	bool done = turn([this] { return all_done(); });
+	require(!done || memory.dry_pools() == dry,
+		"what is in reserve is not enough for one write alone");
+	memory.fail_nothing();
+	poll();
 }
 
 bool Machine::all_done() const

@@ -42,7 +42,7 @@ TEST(Plan, has_the_troubles_that_are_asked_for_beside_its_own)
 		own |= plan_of(seed).trouble;
 		EXPECT_EQ(plan_of(seed, trouble).trouble, plan_of(seed).trouble | trouble);
 	}
-	EXPECT_EQ(own, default_trouble);
+	EXPECT_EQ(own, all_trouble);
 }
 
 TEST(Plan, comes_from_any_bytes)
