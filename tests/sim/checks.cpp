@@ -80,6 +80,8 @@ void Machine::crash()
 		snap->was_busy = snap->busy;
 		snap->could_fail = may_fail(*snap);
 	}
+	if (neighbour_)
+		neighbour_->power_fails();
 	/* While it is stopped, another table may have its store already. */
 	require(!merging_ || origin_busy_ || origin_.status() != "Invalid", "the merge is gone");
 	note("--- the power fails");
@@ -114,6 +116,8 @@ void Machine::deactivate()
 		snap->mapped->remove();
 	if (merging_)
 		merging_->mapped->remove();
+	if (neighbour_)
+		neighbour_->deactivate();
 	origin_.remove();
 	world_.run_until_idle();
 }
@@ -223,6 +227,8 @@ void Machine::recover(const Remains &remains, bool for_good)
 		if (for_good)
 			history_ = History(stamps_of(shown));
 	}
+	if (neighbour_)
+		neighbour_->recover(for_good);
 	if (!for_good && !merging_ && random_.one_in(3))
 		use_recovered(all_shown);
 	/* What is not in the list any more is removed by its destructor. */

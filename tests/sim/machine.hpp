@@ -25,6 +25,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/neighbour.hpp"
 #include "sim/plan.hpp"
 #include "support/history.hpp"
 #include "user/mapped.hpp"
@@ -168,6 +169,8 @@ private:
 		       (crash_at_commit_ && world_.wide_commits() >= crash_at_commit_);
 	}
 
+	/* --- tables.cpp: making and changing them; messages. --- */
+
 	/* The tables that are to be after a reboot; an error of dm's or 0. */
 	int activate(Snap &snap);
 	int activate_origin();
@@ -223,6 +226,9 @@ private:
 	void stop_merge();
 	/* False: it failed.  Context: a process. */
 	bool flush_disk();
+
+	/* --- troubles.cpp: what goes wrong, and what must go on all the same. --- */
+
 	void resize_cow(user::Random &random, const SnapHandle &snap);
 	void break_cow(user::Random &random, const SnapHandle &snap);
 	void break_disk(user::Random &random);
@@ -333,6 +339,8 @@ private:
 	History history_;
 	user::Mapped origin_{"origin"};
 	bool origin_busy_ = false;
+	/* nullptr: the run has none. */
+	std::unique_ptr<Neighbour> neighbour_;
 	std::vector<SnapHandle> snaps_;
 	/* The origin's table merges this one. */
 	SnapHandle merging_;

@@ -65,6 +65,7 @@ constexpr Kind kinds[action_count] = {
 	[static_cast<int>(Action::kill_changes)] = {"kill changes of tables", 6, 6, kills},
 	[static_cast<int>(Action::write_alone)] = {"write alone without memory", 3, 3,
 						   short_memory},
+	[static_cast<int>(Action::neighbour_acts)] = {"neighbour acts", 16, 16, neighbour},
 };
 
 constexpr struct {
@@ -89,6 +90,7 @@ constexpr struct {
 	{"overlaps", overlaps},
 	{"bad-tables", bad_tables},
 	{"kills", kills},
+	{"neighbour", neighbour},
 };
 
 unsigned int trouble_of(Random &random)
@@ -97,7 +99,7 @@ unsigned int trouble_of(Random &random)
 	for (unsigned int bit : {small_cow, cow_faults, resizes, overlaps})
 		trouble |= random.one_in(4) ? bit : 0;
 	for (unsigned int bit : {short_memory, disk_faults, hanging, isolation, large_blocks,
-				 odd_blocks, poor_devices, bad_tables, kills})
+				 odd_blocks, poor_devices, bad_tables, kills, neighbour})
 		trouble |= random.one_in(8) ? bit : 0;
 	for (unsigned int bit : {vanishing_cow, vanishing_disk, few_tags})
 		trouble |= random.one_in(16) ? bit : 0;

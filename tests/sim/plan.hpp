@@ -54,8 +54,9 @@ enum class Action : uint8_t {
 	hand_over_badly,
 	kill_changes,
 	write_alone,
+	neighbour_acts,
 };
-constexpr unsigned int action_count = static_cast<unsigned int>(Action::write_alone) + 1;
+constexpr unsigned int action_count = static_cast<unsigned int>(Action::neighbour_acts) + 1;
 const char *to_text(Action action);
 
 struct Step {
@@ -96,9 +97,11 @@ enum Trouble : unsigned int {
 	bad_tables = 1u << 16,
 	/* Whoever suspends or removes is killed while it waits. */
 	kills = 1u << 17,
+	/* There is another origin with a snapshot. */
+	neighbour = 1u << 18,
 };
 /* Each run has some of them by chance. */
-constexpr unsigned int all_trouble = 2 * kills - 1;
+constexpr unsigned int all_trouble = 2 * neighbour - 1;
 /* The names of all, "a,b"; and back: false, there is no such trouble. */
 std::string trouble_names(unsigned int trouble);
 bool parse_trouble(const std::string &text, unsigned int &trouble);

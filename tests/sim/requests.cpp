@@ -164,6 +164,8 @@ void Machine::poll()
 	if (power_lost_)
 		return;
 	now_++;
+	if (neighbour_)
+		neighbour_->poll();
 	for (size_t i = 0; i < asked_.size();) {
 		if (!asked_[i].request->done) {
 			i++;
