@@ -125,6 +125,9 @@ Snapshot::~Snapshot()
 		merger_->stop();
 	if (commits_) {
 		drain();
+		/* Whoever was killed in a suspend is in the queue still, and needs no I/O now. */
+		if (suspend_commit_asked_)
+			suspend_commit_.durable.wait();
 		commits_->stop();
 		worker_->stop(mark_task_);
 		worker_->stop(event_task_);

@@ -5,6 +5,7 @@
  */
 #include <gtest/gtest.h>
 
+#include "support/seed.hpp"
 #include "unit/snapshot/bench.hpp"
 
 namespace dmsnap::test {
@@ -568,6 +569,35 @@ TEST_F(KilledRemovalTest, a_suspend_that_is_killed_can_be_done_again)
 	source_.mapped.suspend();
 	source_.mapped.remove();
 	answer();
+}
+
+/* Its suspend wants a commit beside the one under way, and nobody waits for that any more. */
+TEST(KilledRemoval, takes_its_wait_for_a_commit_out_of_the_queue)
+{
+	for_seeds(100, [](uint64_t seed) {
+		Bench bench(4096, {.order = user::Order::random, .seed = seed});
+		Bench::Snap &snap = bench.add("P 8");
+		ASSERT_EQ(bench.write(snap, 0, 64), 0);
+		/* The second after which what was written is recorded is over soon. */
+		bench.world.run_for(999'000'000);
+		snap.cow.hold_all();
+		bench.world.run_for(100'000'000);
+		ASSERT_GT(snap.cow.held(), 0u);
+		bool ended = false;
+		bench.world.spawn("removal", [&] {
+			snap.mapped.remove();
+			ended = true;
+		});
+		bench.world.run_for(100'000'000);
+		EXPECT_FALSE(ended);
+		bench.world.kill("removal");
+		bench.world.settle();
+		EXPECT_TRUE(ended);
+		snap.cow.release();
+		bench.world.settle();
+		ASSERT_EQ(snap.mapped.create(TargetType::snapshot, 4096, snap.words), 0);
+		EXPECT_TRUE(bench.right(snap));
+	});
 }
 
 /* A third table over the COW device, when the first has nothing to give any more. */
