@@ -22,6 +22,14 @@ bool Machine::may_fail(const Snap &snap) const
 	       disk_.vanished() || user::Memory::instance().failures() > snap.memory_failures;
 }
 
+bool Machine::lost_for_space(const SnapHandle &snap)
+{
+	std::string answer;
+	snap->mapped->message({"stats"}, &answer);
+	return answer.find("invalid_reason") == std::string::npos ||
+	       answer.find("invalid_reason no free chunk") != std::string::npos;
+}
+
 void Machine::check_health()
 {
 	auto unwell = [](const SnapHandle &snap) { return snap->invalid() || snap->overflowed(); };
@@ -30,7 +38,8 @@ void Machine::check_health()
 	 * that was, and says "Invalid".
 	 */
 	for (const SnapHandle &snap : snaps_)
-		if (!may_fail(*snap) && unwell(snap) && unwell(snap))
+		if (!may_fail(*snap) && unwell(snap) && unwell(snap) &&
+		    !(snap->small && lost_for_space(snap)))
 			fail(snap->name() + " says " + snap->mapped->status() + " for no reason");
 }
 
@@ -78,7 +87,7 @@ void Machine::crash()
 		snap->was_marked = snap->mapped->known_invalid();
 		snap->mark_lost = mark_lost(*snap);
 		snap->was_busy = snap->busy;
-		snap->could_fail = may_fail(*snap);
+		snap->could_fail = snap->small || may_fail(*snap);
 	}
 	if (neighbour_)
 		neighbour_->power_fails();

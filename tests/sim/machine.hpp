@@ -89,6 +89,8 @@ private:
 		History view{{}};
 		/* It may be lost by what no device and no request for memory tells: see may_fail(). */
 		bool may_fail = false;
+		/* Its COW device may get full. */
+		bool small = false;
 		/* Memory::failures() when it was made, or recovered. */
 		uint64_t memory_failures = 0;
 		/* Its COW device lost a part that was in use, perhaps. */
@@ -302,6 +304,8 @@ private:
 	std::vector<uint8_t> recover_snapshot(const SnapHandle &snap, const Remains &remains);
 	std::vector<uint8_t> recover_merge(const Remains &remains);
 	void check_left(const SnapHandle &snap, const std::vector<uint8_t> &data);
+	/* So it says, or nothing, as one does that was loaded like that.  From outside. */
+	static bool lost_for_space(const SnapHandle &snap);
 	/* Something has failed that may have cost its health since it was made, or recovered. */
 	bool may_fail(const Snap &snap) const;
 	static bool mark_lost(const Snap &snap)

@@ -218,9 +218,9 @@ void Machine::check_error(const Asked &asked)
 	/* The origin's I/O fails with its own disk only, and only where that did meanwhile. */
 	bool may = disk_.failures() > asked.disk_failures;
 	if (asked.snap)
-		may = may_fail(*asked.snap);
+		may = asked.snap->small || may_fail(*asked.snap);
 	else if (asked.merging)
-		may = may || may_fail(*asked.merging);
+		may = may || asked.merging->small || may_fail(*asked.merging);
 	if (request.op == DMSNAP_BIO_DISCARD && !disk_.options().discards)
 		may = true;
 	if (!may)

@@ -163,7 +163,7 @@ void Machine::create_snapshot(Random &random)
 				 (stalls ? " stall_on_full" : "");
 	snap->sectors = !options_.plain && random.one_in(6) ? 1 + random.below(sectors_) : sectors_;
 	snap->sectors = std::max(rounded_down(snap->sectors, unit), unit);
-	snap->may_fail = small;
+	snap->small = small;
 	snap->memory_failures = Memory::instance().failures();
 	if (tracing())
 		note(text("create %s, %llu sectors of %llu", snap->words(chunk).c_str(),
@@ -426,7 +426,7 @@ void Machine::reactivate_snapshot(const SnapHandle &snap)
 				require(error || invalid_now || !invalid || mark_lost(*snap),
 					snap->name() + " was invalid, and is not");
 				/* A message was under way, and the commit that it asked for fails. */
-				require(invalid || !invalid_now || may_fail(*snap),
+				require(invalid || !invalid_now || snap->small || may_fail(*snap),
 					snap->name() + " is invalid for no reason");
 				if (error || invalid != invalid_now)
 					std::erase(snaps_, snap);
@@ -600,7 +600,7 @@ void Machine::stop_merge()
 			snap->has.assign((sectors_ + snap->chunk - 1) / snap->chunk, false);
 			snap->since = now_;
 			/* The COW chunks of what was merged are free only after the next load. */
-			snap->may_fail = true;
+			snap->small = true;
 			merging_ = nullptr;
 			snaps_.push_back(snap);
 		}
