@@ -312,6 +312,9 @@ void Machine::do_step(const Step &step)
 		if (plan_.trouble & short_memory)
 			write_alone(random, snap);
 		break;
+	case Action::write_many:
+		write_many(random, random.one_in(2) ? nullptr : snap);
+		break;
 	case Action::neighbour_acts:
 		if (neighbour_)
 			neighbour_->act(random);

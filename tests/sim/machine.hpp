@@ -266,6 +266,8 @@ private:
 	void write_durably(user::Random &random, const SnapHandle &snap);
 	/* Without memory, and with nothing else under way: what is in reserve is enough. */
 	void write_alone(user::Random &random, const SnapHandle &snap);
+	/* So many, of a chunk each, that what is in reserve does not do for all of them. */
+	void write_many(user::Random &random, const SnapHandle &snap);
 	void poll();
 	void ended(const Asked &asked);
 	void check_error(const Asked &asked);

@@ -66,6 +66,7 @@ constexpr Kind kinds[action_count] = {
 	[static_cast<int>(Action::write_alone)] = {"write alone without memory", 3, 3,
 						   short_memory},
 	[static_cast<int>(Action::neighbour_acts)] = {"neighbour acts", 16, 16, neighbour},
+	[static_cast<int>(Action::write_many)] = {"write many", 3, 3, short_memory},
 };
 
 constexpr struct {

@@ -55,8 +55,9 @@ enum class Action : uint8_t {
 	kill_changes,
 	write_alone,
 	neighbour_acts,
+	write_many,
 };
-constexpr unsigned int action_count = static_cast<unsigned int>(Action::neighbour_acts) + 1;
+constexpr unsigned int action_count = static_cast<unsigned int>(Action::write_many) + 1;
 const char *to_text(Action action);
 
 struct Step {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sim/machine.hpp"
+#include "sim/sizes.hpp"
 #include "user/failure.hpp"
 #include "user/memory.hpp"
 
@@ -150,6 +151,19 @@ void Machine::write_alone(Random &random, const SnapHandle &snap)
 		"what is in reserve is not enough for one write alone");
 	memory.fail_nothing();
 	poll();
+}
+
+void Machine::write_many(Random &random, const SnapHandle &snap)
+{
+	if (snap && snap->away)
+		return;
+	uint64_t size = snap ? snap->sectors : sectors_;
+	uint64_t step = rounded_up(std::max<uint64_t>(snap ? snap->chunk : chunk_, size / 100),
+				   unit_of(snap));
+	/* Not one behind the other, so that each is an operation of its own. */
+	for (uint64_t first : {0, 1})
+		for (uint64_t at = first * step; at + unit_of(snap) <= size; at += 2 * step)
+			write(snap, at, unit_of(snap), random.one_in(8));
 }
 
 bool Machine::all_done() const
