@@ -12,10 +12,11 @@
 #     # guest: quick            quick (default): no udev, no LVM2 | full: both | own: in
 #                               another root, modules and all (tests/vm/package)
 #     # module: ours            ours (default) | in-tree: what is loaded at the start
-#     # kernels: 6.1 6.12       the default; um and smp are the debug kernels, which the
-#                               runner takes when it is asked for them
-#     # default: 6.12           those of them without --full (default: all; none: only with
-#                               --full, or when the case is named)
+#     # kernels: stock          the default: all of tools/lib/kernels.list; um and smp are
+#                               the debug kernels, which the runner takes when it is asked
+#                               for them
+#     # default: 6.12           those of them without --full (default: 6.1 and 6.12; none:
+#                               only with --full, or when the case is named)
 #     # disks: 256M 512M        virtio disks, empty at the start (default: none)
 #     # timeout: 60             seconds (default 60), for each boot
 #     # mem: 1024               MB of memory (default)
@@ -42,7 +43,7 @@
 #
 # Set for a case: CASE (name), STAGE (1, 2, ... with `boots`), MODULE (as above),
 # RESULTS (a directory that the host keeps, and that later stages see), TMP (an
-# empty directory, in memory), KERNEL (6.1 or 6.12), FULL (yes with --full: loops by
+# empty directory, in memory), KERNEL (its series: 6.1, 6.12, 7.3), FULL (yes with --full: loops by
 # chance are to be longer; otherwise no).
 #
 # Checks

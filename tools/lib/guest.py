@@ -24,7 +24,18 @@ import time
 
 LIB = pathlib.Path(__file__).resolve().parent
 TOP = LIB.parent.parent
-KERNELS = ("6.1", "6.12")
+
+
+def _stock_kernels():
+    """Those of kernels.list, and in which runs of the tests each has a part."""
+    lines = [line.split() for line in (LIB / "kernels.list").read_text().splitlines() if line and line[0] != "#"]
+    return {line[0]: line[3] for line in lines}
+
+
+_KERNELS = _stock_kernels()
+STOCK_KERNELS = tuple(_KERNELS)                                                  # newest first
+USUAL_KERNELS = tuple(name for name, runs in _KERNELS.items() if runs != "full")    # of which every run has some tests
+KERNELS = tuple(name for name in reversed(STOCK_KERNELS) if _KERNELS[name] == "all")    # all tests, oldest first
 DEBUG_KERNELS = ("um", "smp")    # tools/build/debug-kernel says what they are
 
 # How much longer everything takes in a debug kernel

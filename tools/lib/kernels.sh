@@ -1,30 +1,85 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Which kernels the project is built for and tested on, and where they are.
-# The headers are installed packages; the image of the same version is only
-# unpacked, in the cache: this machine's own kernel is none of our business.
+# shellcheck disable=SC2034 # what is unused here is used by those who source this
 #
-# Run: tools/lib/kernels.sh SERIES release|headers|image|modules
+# Which kernels the project is built for and tested on (kernels.list), and where they
+# are.  Of this machine's release of Debian the headers are installed packages; the
+# image of the same version is only unpacked, in the cache: this machine's own kernel is
+# none of our business.  Of another release all is unpacked in one cache entry.
+#
+# Run: tools/lib/kernels.sh NAME release|headers|image|modules
+#      tools/lib/kernels.sh list           the names
+#      tools/lib/kernels.sh series         their series, newest first: 7.3 6.12 6.1
 # or source it and call the functions.
 
 # shellcheck source=tools/lib/common.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
-# shellcheck disable=SC2034 # used by those who source this
-KERNEL_SERIES=(6.1 6.12)
+KERNEL_NAMES=()  # all
+KERNEL_SERIES=() # those of which every run of the tests has all cases, oldest first
+declare -A KERNEL_DEBIAN KERNEL_PACKAGES KERNEL_IN KERNEL_PATTERN
+while read -r name debian packages in pattern; do
+	KERNEL_NAMES+=("$name")
+	KERNEL_DEBIAN[$name]=$debian KERNEL_PACKAGES[$name]=$packages KERNEL_IN[$name]=$in KERNEL_PATTERN[$name]=$pattern
+	if [ "$in" = all ]; then KERNEL_SERIES=("$name" "${KERNEL_SERIES[@]}"); fi
+done < <(names_in "$DMSNAP_LIB/kernels.list")
+unset name debian packages in pattern
 
-# kernel_release SERIES: the newest installed headers of that series
+readonly KERNEL_HERE=12 # this machine's release of Debian
+
+# known_kernel NAME
+known_kernel()
+{
+	[[ -n $1 && -v KERNEL_DEBIAN[$1] ]]
+}
+
+# kernel_tested: the series that the tests run on, on one line, newest first
+kernel_tested()
+{
+	printf '%s\n' "${KERNEL_NAMES[@]%%-*}" | sort -Vru | paste -sd ' '
+}
+
+# releases_in_cache: of the unpacked kernels
+releases_in_cache()
+{
+	find "$DMSNAP_CACHE" -maxdepth 1 -type d -name 'kernel-*' -printf '%f\n' 2> /dev/null |
+		sed -n -E 's/^kernel-(.*)-[0-9a-f]{16}$/\1/p'
+}
+
+# kernel_release NAME: the newest that is here; of another release of Debian NAME may be
+# what this would print
 kernel_release()
 {
-	local release
-	release=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "linux-headers-$1.*-amd64" 2> /dev/null |
-		sed -n -E 's/^installed linux-headers-([0-9.]+(-[0-9]+|\+deb[0-9]+)-amd64)$/\1/p' | sort -V | tail -n 1)
+	local release=
+	if known_kernel "$1"; then
+		release=$(if [ "${KERNEL_DEBIAN[$1]}" = $KERNEL_HERE ]; then
+			dpkg-query -W -f '${db:Status-Status} ${Package}\n' 'linux-headers-*' 2> /dev/null |
+				sed -n 's/^installed linux-headers-//p'
+		else
+			releases_in_cache
+		fi | grep -xE -- "${KERNEL_PATTERN[$1]}" | sort -V | tail -n 1)
+	elif kernel_debian "$1" > /dev/null; then
+		release=$(releases_in_cache | grep -xF -- "$1" | head -n 1)
+	fi
 	[ -n "$release" ] || {
-		say "no headers of Linux $1 are installed; run tools/setup"
+		say "there is no Linux $1 here; run tools/setup$(if [[ -v KERNEL_IN[$1] && ${KERNEL_IN[$1]} = full ]]; then echo " --kernel $1"; fi)"
 		return 1
 	}
 	printf '%s\n' "$release"
+}
+
+# kernel_debian RELEASE: the release of Debian that it is of, when that is not this machine's
+kernel_debian()
+{
+	local name
+	for name in "${KERNEL_NAMES[@]}"; do
+		if [ "${KERNEL_DEBIAN[$name]}" != $KERNEL_HERE ] && grep -qxE -- "${KERNEL_PATTERN[$name]}" <<< "$1"; then
+			printf '%s\n' "${KERNEL_DEBIAN[$name]}"
+			return
+		fi
+	done
+	return 1
 }
 
 kernel_version()
@@ -42,7 +97,21 @@ kernel_headers()
 # kernel_entry RELEASE: the cache directory for the unpacked image
 kernel_entry()
 {
+	if kernel_debian "$1" > /dev/null; then
+		find "$DMSNAP_CACHE" -maxdepth 1 -type d -regextype posix-extended \
+			-regex ".*/kernel-${1//[+.]/[&]}-[0-9a-f]{16}" -printf '%T@ %p\n' | sort -n | sed -n '$s/^[^ ]* //p'
+		return
+	fi
 	cache_path "kernel-$1" "$(printf '%s %s' "$1" "$(kernel_version "$1")" | hash_of)"
+}
+
+# kernel_lighten RELEASE: removes firmware, sound, network and so on, in the current
+# directory: 300 MB that no guest loads.  depmod must see what is left, so that it is
+# consistent.
+kernel_lighten()
+{
+	rm -rf "lib/modules/$1/kernel/"{sound,drivers/{gpu,net,media,staging,infiniband,iio,hid,usb,input,leds,hwmon,power,platform}}
+	depmod -b . "$1"
 }
 
 kernel_unpack()
@@ -56,17 +125,18 @@ kernel_unpack()
 			-o APT::Sandbox::User=root download "linux-image-$release=$version"
 		dpkg-deb -x ./*.deb .
 		rm ./*.deb
-		# Firmware, sound, network and so on: 300 MB that no guest loads.
-		# depmod must see what is left, so that it is consistent.
-		rm -rf usr "lib/modules/$release/kernel/"{sound,drivers/{gpu,net,media,staging,infiniband,iio,hid,usb,input,leds,hwmon,power,platform}}
-		depmod -b . "$release"
+		rm -rf usr
+		kernel_lighten "$release"
 	)
 }
 
-# kernel_fetch RELEASE: makes sure that the image is unpacked
+# kernel_fetch RELEASE: makes sure that the image is unpacked.  tools/setup does it for
+# those of another release of Debian (other-debian.sh).
 kernel_fetch()
 {
-	cache_make "$(kernel_entry "$1")" kernel_unpack "$1"
+	if ! kernel_debian "$1" > /dev/null; then
+		cache_make "$(kernel_entry "$1")" kernel_unpack "$1"
+	fi
 }
 
 kernel_image()
@@ -87,6 +157,12 @@ if [ "${BASH_SOURCE[0]}" = "$0" ]; then
 	set -euo pipefail
 	case ${2:-} in
 	release | headers | image | modules) "kernel_$2" "$1" ;;
-	*) die "usage: kernels.sh ${KERNEL_SERIES[0]}|${KERNEL_SERIES[1]} release|headers|image|modules" ;;
+	*)
+		case "$*" in
+		list) printf '%s\n' "${KERNEL_NAMES[@]}" ;;
+		series) kernel_tested ;;
+		*) die "usage: kernels.sh NAME release|headers|image|modules; kernels.sh list|series" ;;
+		esac
+		;;
 	esac
 fi

@@ -1,5 +1,4 @@
 # summary: COW devices on loop, on dm-crypt and on NBD over loopback; the network goes away
-# kernels: 6.1 6.12
 # default: none
 # guest: full
 # timeout: 240

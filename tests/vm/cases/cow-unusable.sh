@@ -1,5 +1,5 @@
 # summary: a COW device that is suspended, write-protected, or has a bad store: who loads its table can give up; the origin goes on
-# kernels: 6.1 6.12 um smp
+# kernels: stock um smp
 # default: 6.12
 # timeout: 240
 

@@ -1,5 +1,5 @@
 # summary: a COW device that does not answer holds up nobody else, also in a removal that is killed; an unplugged origin
-# kernels: 6.1 6.12 um smp
+# kernels: stock um smp
 # default: 6.12
 # timeout: 240
 

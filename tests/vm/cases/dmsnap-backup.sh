@@ -1,5 +1,4 @@
 # summary: a volume in use is backed up by what changed between two snapshots in use, and restored
-# kernels: 6.1 6.12
 # default: none
 # guest: full
 # tools: dmsnap

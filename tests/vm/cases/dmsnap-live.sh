@@ -1,5 +1,4 @@
 # summary: the program dmsnap shows what dmsetup does of live snapshots, watches them, and waits for their ends
-# kernels: 6.1 6.12
 # default: none
 # guest: full
 # tools: dmsnap

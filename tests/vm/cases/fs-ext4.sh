@@ -1,5 +1,5 @@
 # summary: ext4 on an origin: files in its snapshots keep their contents, logs are replayed, checks find nothing
-# kernels: 6.1 6.12 um smp
+# kernels: stock um smp
 # default: 6.1
 # timeout: 240
 

@@ -1,5 +1,5 @@
 # summary: a damaged or made-up store is refused with a line that says what is wrong where, and costs nothing
-# kernels: 6.1 6.12 um smp
+# kernels: stock um smp
 # default: 6.12
 # timeout: 240
 

@@ -1,5 +1,5 @@
 # summary: a store written by ours goes on with the in-tree module, and back again
-# kernels: 6.1 6.12 um smp
+# kernels: stock um smp
 # default: none
 # timeout: 240
 

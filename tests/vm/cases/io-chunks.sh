@@ -1,5 +1,5 @@
 # summary: a snapshot of any chunk size keeps its image under random, sequential and mixed writes
-# kernels: 6.1 6.12 um smp
+# kernels: stock um smp
 # default: 6.1
 # timeout: 240
 

@@ -1,5 +1,5 @@
 # summary: snapshots taken and removed in any order during I/O keep their images
-# kernels: 6.1 6.12 um smp
+# kernels: stock um smp
 # default: 6.12
 # timeout: 240
 

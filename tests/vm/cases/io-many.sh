@@ -1,5 +1,5 @@
 # summary: 1, 4 and 16 snapshots of mixed types and chunk sizes, taken during I/O, keep their images
-# kernels: 6.1 6.12 um smp
+# kernels: stock um smp
 # summary: 1, 4 and (with --full) 16 snapshots of mixed types and chunk sizes, taken during I/O, keep their images
 # default: 6.12
 # timeout: 180

@@ -1,5 +1,5 @@
 # summary: a full COW device costs the snapshot, never the origin; a PO snapshot keeps what it has
-# kernels: 6.1 6.12 um smp
+# kernels: stock um smp
 # default: 6.1
 # timeout: 240
 

@@ -1,5 +1,5 @@
 # summary: what is written to snapshots, whole chunks and parts, is there and nothing else, while the origin is written
-# kernels: 6.1 6.12 um smp
+# kernels: stock um smp
 # default: 6.12
 # timeout: 150
 

@@ -1,5 +1,5 @@
 # summary: suspend, resume and handover to a new table, of origin and snapshots under I/O, lose nothing
-# kernels: 6.1 6.12 um smp
+# kernels: stock um smp
 # default: 6.1
 # timeout: 240
 

@@ -1,5 +1,4 @@
 # summary: an origin of 15 PB, and chunks of 1 GiB
-# kernels: 6.1 6.12
 # default: 6.1
 # mem: 2048
 # timeout: 300

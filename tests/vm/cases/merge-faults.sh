@@ -1,5 +1,5 @@
 # summary: a merge that meets an I/O error ends as failed, keeps all data in use, and goes on once that is mended
-# kernels: 6.1 6.12 um smp
+# kernels: stock um smp
 # default: 6.1
 # timeout: 240
 

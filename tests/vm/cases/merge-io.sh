@@ -1,5 +1,5 @@
 # summary: a merge under I/O of all kinds brings the snapshot's content back, and what was written meanwhile stays
-# kernels: 6.1 6.12 um smp
+# kernels: stock um smp
 # default: 6.12
 # timeout: 150
 

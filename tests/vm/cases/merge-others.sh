@@ -1,5 +1,5 @@
 # summary: four other snapshots of the origin keep their images while one is merged and the origin written
-# kernels: 6.1 6.12 um smp
+# kernels: stock um smp
 # default: 6.1
 # timeout: 150
 

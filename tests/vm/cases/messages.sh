@@ -1,5 +1,5 @@
 # summary: messages: what a snapshot tells of itself, a commit that stays, limits, events; a merge is held up
-# kernels: 6.1 6.12 um smp
+# kernels: stock um smp
 # default: 6.12
 # timeout: 240
 

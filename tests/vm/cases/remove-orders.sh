@@ -1,5 +1,5 @@
 # summary: origin and snapshots removed in any order, idle and in use, keep what they have; it is there again later
-# kernels: 6.1 6.12 um smp
+# kernels: stock um smp
 # default: none
 # timeout: 240
 

@@ -1,5 +1,5 @@
 # summary: stall_on_full: writes wait for a larger COW device, reads and the rest go on; suspend, removal, the time
-# kernels: 6.1 6.12 um smp
+# kernels: stock um smp
 # default: 6.1
 # timeout: 240
 

@@ -1,5 +1,4 @@
 # summary: a long merge between devices that end I/O at once leaves the processor to others
-# kernels: 6.1 6.12
 # default: 6.1
 # append: preempt=none
 # smp: 1

@@ -1,5 +1,5 @@
 # summary: limits and discards are those of the in-tree driver
-# kernels: 6.1 6.12 um smp
+# kernels: stock um smp
 # default: 6.12 um smp
 # timeout: 360
 

@@ -1,5 +1,5 @@
 # summary: a store goes from table to table as with the in-tree driver, wrong orders too
-# kernels: 6.1 6.12 um smp
+# kernels: stock um smp
 # default: 6.1 um smp
 # timeout: 360
 

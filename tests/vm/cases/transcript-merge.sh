@@ -1,5 +1,5 @@
 # summary: merges begin, go on, end and are refused as with the in-tree driver
-# kernels: 6.1 6.12 um smp
+# kernels: stock um smp
 # default: 6.12 um smp
 # timeout: 360
 

@@ -1,5 +1,5 @@
 # summary: devices come and go in any order as with the in-tree driver
-# kernels: 6.1 6.12 um smp
+# kernels: stock um smp
 # default: 6.1 um smp
 # timeout: 360
 

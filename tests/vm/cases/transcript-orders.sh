@@ -1,5 +1,5 @@
 # summary: tables are replaced in every order with the same outcome as with the in-tree driver
-# kernels: 6.1 6.12 um smp
+# kernels: stock um smp
 # default: 6.12
 # timeout: 600
 

@@ -1,5 +1,5 @@
 # summary: status, table, events and log are what the in-tree driver shows, until it is full
-# kernels: 6.1 6.12 um smp
+# kernels: stock um smp
 # default: 6.1 um smp
 # timeout: 360
 

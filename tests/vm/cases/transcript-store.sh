@@ -1,5 +1,5 @@
 # summary: what is stored has the structure that the in-tree driver gives it
-# kernels: 6.1 6.12 um smp
+# kernels: stock um smp
 # default: 6.12 um smp
 # timeout: 360
 

@@ -277,7 +277,7 @@ class Demo:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kernel", choices=guests.KERNELS, required=True)
+    parser.add_argument("--kernel", choices=guests.STOCK_KERNELS, required=True)
     parser.add_argument("--shell", action="store_true")
     parser.add_argument("--keep", action="store_true")
     guests.stop_on_signals()
