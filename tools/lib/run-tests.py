@@ -23,6 +23,7 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import guest as guests  # noqa: E402  pylint: disable=wrong-import-position
 from terminal import Durations, Terminal, clock  # noqa: E402  pylint: disable=wrong-import-position
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -57,6 +58,7 @@ class Part:
     needs: tuple = ()       # parts that make what it tests
     full: tuple = ()        # the command with --full, if that is another one
     full_guess: float = 0.0
+    full_needs: tuple = ()  # besides needs
     shows: Shows = Shows.TESTS
     passed: int = 0
     failed: int = 0
@@ -69,7 +71,19 @@ def make(*words):
     return ("make", "--no-print-directory", *words)
 
 
-MODULES = ("module-6.1", "module-6.12")
+def module(kernel):
+    return Part(f"module-{kernel}", f"the module for Linux {kernel}", make("module", f"KVER={kernel}"), 30,
+                "quick" if kernel in guests.USUAL_KERNELS else "full", shows=Shows.CODE)
+
+
+def modules(kernels):
+    return tuple(f"module-{kernel}" for kernel in kernels)
+
+
+MODULES = modules(guests.KERNELS)
+NEWEST = guests.STOCK_KERNELS[0]
+# Of each kind one, none of them long: snapshots, merges, the full COW device, what is stored
+NEWEST_CASES = ("io-many", "merge-io", "messages", "stall", "transcript-store")
 PARTS = (
     Part("format", "sources are formatted as they should be", make("check-format"), 5, shows=Shows.CODE),
     Part("headers", "headers compile alone, includes stay on their side", make("check-headers"), 60, shows=Shows.CODE),
@@ -77,11 +91,11 @@ PARTS = (
     Part("clang", "a second compiler, and its analysis of the locks", make("check-clang"), 60, shows=Shows.CODE),
     Part("gates", "the gates of the build refuse what they should", make("check-selftest"), 10, shows=Shows.CODE),
     Part("runner-selftest", "what the parts show is counted, what the set-up prints is kept", ("tools/lib/selftest",), 2),
-    Part("module-6.1", "the module for Linux 6.1", make("module", "KVER=6.1"), 30, shows=Shows.CODE),
-    Part("module-6.12", "the module for Linux 6.12", make("module", "KVER=6.12"), 30, shows=Shows.CODE),
+    *map(module, guests.STOCK_KERNELS),
     Part("imports", "every import on the list is used by a module",
-         ("bash", "-c", 'for series in 6.1 6.12; do modules+=("build/$(tools/lib/kernels.sh $series release)/dm-snapshot.ko"); done;'
-                        ' tools/build/check-ko --unused "${modules[@]}"'), 2, needs=MODULES, shows=Shows.CODE),
+         ("bash", "-c", 'for kernel; do modules+=("build/$(tools/lib/kernels.sh $kernel release)/dm-snapshot.ko"); done;'
+                        ' tools/build/check-ko --unused "${modules[@]}"', "-", *guests.USUAL_KERNELS),
+         2, needs=modules(guests.USUAL_KERNELS), shows=Shows.CODE),
     Part("unit", "tests in user space", make("unit"), 100),
     Part("unit-san", "the same with address and undefined behaviour sanitizers", make("unit", "SAN=1"), 240, "full"),
     Part("unit-threads", "what real threads do to the table and to pages, with the thread sanitizer",
@@ -102,8 +116,10 @@ PARTS = (
     Part("power-selftest", "what a power cut must not lose is missed", ("tests/vm/power/selftest",), 30, "default", MODULES),
     Part("power", "power cuts of guests whose disks lose what was not flushed", ("tests/vm/power-cuts", "--count", "10"),
          90, "default", MODULES, ("tests/vm/power-cuts", "--count", "100"), 700, shows=Shows.RUNS),
-    Part("guests", "tests in guests on both kernels", ("tests/vm/run",), 600, "default", MODULES,
-         ("tests/vm/run", "--full"), 1500),
+    Part("guests", "tests in guests on the kernels of Debian 12", ("tests/vm/run",), 600, "default", MODULES,
+         ("tests/vm/run", "--full"), 4500, modules(guests.STOCK_KERNELS)),
+    Part("guests-newest", f"some of them on Linux {NEWEST}",
+         ("tests/vm/run", "--kernel", NEWEST, "--output", f"build/vm-{NEWEST}", *NEWEST_CASES), 60, "default", modules((NEWEST,))),
     Part("bench", "nothing takes longer, or more I/Os, than is written down", ("tests/bench/regression", "--kernel", "6.12"), 75,
          "default", MODULES, ("tests/bench/regression", "--full"), 400),
     Part("lvm2-suite", "LVM2's own tests of snapshots", ("tests/vm/lvm2-suite", "--kernel", "6.12"), 900, "full", MODULES),
@@ -205,7 +221,7 @@ def run(part, terminal, expected, after):
     count(part, lines, code)
     word = "FAIL" if part.failed else "ok"
     runs = f" ({part.runs} runs)" if part.runs else ""
-    terminal.line(f"{word:<5} {part.name:<15} {part.passed:5} passed, {part.failed} failed{runs}"
+    terminal.line(f"{word:<5} {part.name:<18} {part.passed:5} passed, {part.failed} failed{runs}"
                   f"   {clock(part.seconds)}   {part.what}", "bad" if part.failed else "good")
     if part.failed:
         rest = [line for line in lines if not BUILD_STEP.match(line)]
@@ -230,7 +246,7 @@ def chosen(options):
     names = set(options.only)
     for part in PARTS:
         if part.name in options.only:
-            names.update(part.needs)
+            names.update(part.needs + (part.full_needs if options.run == "full" else ()))
     parts = [part for part in PARTS if (part.name in names if names else part.when in RUNS[options.run])]
     if options.run == "full":
         parts = [dataclasses.replace(part, command=part.full, guess=part.full_guess) if part.full else part
@@ -247,7 +263,7 @@ def main():
     options = parser.parse_args()
     if options.list:
         for part in PARTS:
-            print(f"{part.name:<15} {part.when:<8} {part.what}")
+            print(f"{part.name:<18} {part.when:<8} {part.what}")
         return 0
     unknown = set(options.only) - {part.name for part in PARTS}
     if unknown:
@@ -277,11 +293,11 @@ def main():
     failed = sum(part.failed for part in done)
     skipped = sum(part.skipped for part in done)
     terminal.line()
-    terminal.line(f"{'part':<15} passed failed skipped    runs  time", "bold")
+    terminal.line(f"{'part':<18} passed failed skipped    runs  time", "bold")
     for part in done:
-        terminal.line(f"{part.name:<15} {part.passed:6} {part.failed:6} {part.skipped:7} {part.runs or '':7} {clock(part.seconds):>5}",
+        terminal.line(f"{part.name:<18} {part.passed:6} {part.failed:6} {part.skipped:7} {part.runs or '':7} {clock(part.seconds):>5}",
                       "bad" if part.failed else None)
-    terminal.line(f"{'all':<15} {sum(part.passed for part in done):6} {failed:6} {skipped:7} {sum(part.runs for part in done):7} "
+    terminal.line(f"{'all':<18} {sum(part.passed for part in done):6} {failed:6} {skipped:7} {sum(part.runs for part in done):7} "
                   f"{clock(sum(part.seconds for part in done)):>5}")
     for part in done:
         if part.failed:
