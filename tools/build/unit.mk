@@ -67,6 +67,8 @@ flags += $(CPPFLAGS) $(CXXFLAGS)
 
 # What dmsnap --version says
 version := $(shell cat VERSION)
+# The series of Linux that dmsnap doctor knows as tested
+tested := $(shell tools/lib/kernels.sh series)
 
 # Headers are named from the root of their part: <dmsnap/core.h>,
 # "exception/table.hpp" (core), "user/file.hpp", "support/disk.hpp".
@@ -85,7 +87,8 @@ $(core-objects): cxxflags := $(dmsnap-cxx-dialect) $(flags) $(of-core) $(core-in
 $(user-objects) $(counting-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(user-includes)
 $(test-objects) $(tool-test-objects): \
 	cxxflags = -std=gnu++23 -fno-rtti $(flags) $(test-includes) -Itools/dmsnap $(if $(filter %_test.o,$@),$(of-tests))
-$(tool-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(core-includes) -DDMSNAP_VERSION='"$(version)"'
+$(tool-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(core-includes) -DDMSNAP_VERSION='"$(version)"' \
+	-DDMSNAP_TESTED_KERNELS='"$(tested)"'
 $(sim-objects) $(store-maker-objects) $(top-fake-objects): \
 	cxxflags := -std=gnu++23 -fno-rtti $(flags) $(test-includes) -Itools/dmsnap
 
@@ -190,6 +193,7 @@ $(precompiled).gch: tests/support/precompiled.hpp $(out)/.flags
 	@$(CXX) -std=gnu++23 -fno-rtti $(flags) -O0 -x c++-header -c -o $@ $<
 
 $(out)/tools/dmsnap/command_line.o: VERSION
+$(out)/tools/dmsnap/installation.o: tools/lib/kernels.list
 
 # Files that change when their text does: other flags or another compiler
 # rebuild all, a file that comes or goes makes the libraries anew.

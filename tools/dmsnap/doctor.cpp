@@ -57,15 +57,20 @@ const char *secure_boot_text(const Installation &now)
 	return *now.secure_boot ? "on" : "off";
 }
 
+const char *tested_text(const Installation &now)
+{
+	return now.tested ? "" : "; the driver was not tested on this kernel";
+}
+
 void print_text(const Installation &now, const std::vector<Advice> &todo)
 {
-	fmt::print("kernel       {}\n"
+	fmt::print("kernel       {}{}\n"
 		   "loaded       {}\n"
 		   "modprobe     {}\n"
 		   "to build it  {}\n"
 		   "Secure Boot  {}{}\n",
-		   printable(now.release), printable(loaded_text(now)), printable(file_text(now)),
-		   printable(building_text(now)), secure_boot_text(now),
+		   printable(now.release), tested_text(now), printable(loaded_text(now)),
+		   printable(file_text(now)), printable(building_text(now)), secure_boot_text(now),
 		   now.signatures_enforced ? "; only signed modules are loaded" : "");
 	if (todo.empty())
 		fmt::print("\nAll is well.\n");
@@ -84,6 +89,7 @@ void print_json(const Installation &now, const std::vector<Advice> &todo)
 {
 	JsonOutput json(stdout);
 	json.member("kernel", now.release);
+	json.member("tested", now.tested);
 	json.member("running", now.running);
 	if (now.loaded)
 		json.object("loaded", {{"ours", now.loaded->ours},

@@ -99,6 +99,14 @@ std::string running_release()
 	return names.release;
 }
 
+/* @release: 6.12.3-amd64, say.  What the build names are series: "7.3 6.12 6.1". */
+bool is_tested(const std::string &release)
+{
+	size_t minor = release.find('.') + 1;
+	std::string series = release.substr(0, release.find_first_not_of("0123456789", minor));
+	return fmt::format(" {} ", DMSNAP_TESTED_KERNELS).contains(fmt::format(" {} ", series));
+}
+
 std::optional<LoadedModule> look_at_loaded(const Root &root)
 {
 	if (!root.has("/sys/module"))
@@ -206,6 +214,7 @@ Installation look_at_installation(const std::string &path, const std::string &re
 	if (!is_release(installation.release))
 		throw Failure(
 			fmt::format("\"{}\" is no release of a kernel", installation.release));
+	installation.tested = is_tested(installation.release);
 	std::string modules = "/lib/modules/" + installation.release;
 	if (!root.has(modules))
 		throw Failure(fmt::format("there are no modules of kernel {}: no folder {}",

@@ -39,6 +39,8 @@ struct LargeBlocks {
 
 struct Installation {
 	std::string release;
+	/* Its series is one of those that the driver's tests run on. */
+	bool tested = false;
 	/* The kernel that runs on this system; else nothing is known to be loaded. */
 	bool running = false;
 

@@ -110,6 +110,13 @@ rm -r "$system/sys/module/module"
 rm "$system/usr/sbin/dmsetup"
 check "doctor: no dmsetup" exits 1 doctor
 touch "$system/usr/sbin/dmsetup"
+mkdir -p "$system/lib/modules/"6.{1,15.1-amd64}
+check "doctor: a kernel that was tested" exits 1 "$dmsnap" doctor --root "$system" --kernel 6.1 --json
+check "doctor: as JSON" json 'd["tested"]'
+check "doctor: one that was not" exits 1 "$dmsnap" doctor --root "$system" --kernel 6.15.1-amd64 --json
+check "doctor: as JSON" json 'not d["tested"]'
+check "doctor: as text" exits 1 "$dmsnap" doctor --root "$system" --kernel 6.15.1-amd64
+check "doctor: it says so" says '^kernel +6\.15\.1-amd64; the driver was not tested on this kernel$'
 check "doctor: the driver for another kernel" exits 2 "$dmsnap" doctor --root "$system" --kernel 6.1.0-98-amd64
 check "doctor: an argument too many" exits 2 doctor more
 
