@@ -5,9 +5,9 @@
 # release, and a root with its compiler to build modules in.  Sourced after kernels.sh
 # and apt-sources.sh.
 
-# What a module is built with there, besides the kernel's headers
+# What a module is built with there, besides the kernel's headers; by make, or by DKMS
 declare -rA OTHER_CODENAME=([13]=trixie)
-declare -rA OTHER_BUILD=([13]="g++-14 make kmod libelf1t64 libssl3t64 zlib1g")
+declare -rA OTHER_BUILD=([13]="g++ make dkms openssl kmod libelf1t64 libssl3t64 zlib1g")
 
 # other_sources DEBIAN: its suites, from the mirrors of this machine's
 other_sources()

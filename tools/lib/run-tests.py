@@ -126,6 +126,8 @@ PARTS = (
     Part("package-root", "a Debian to install the packages in", ("tests/vm/package-root",), 240, "full", shows=Shows.CODE),
     Part("package", "the packages: installed, upgraded and removed, with snapshots in use", ("tests/vm/package",), 400,
          "full", ("package-root",)),
+    *(Part(f"package-{kernel}", f"the package with the DKMS and the compiler of Linux {kernel}'s Debian",
+           ("tests/vm/package-dkms", "--kernel", kernel), 200, "full") for kernel in ("7.3", "6.12-deb13")),
     Part("kernel-um", "a kernel that checks itself, for one processor", ("tools/build/debug-kernel", "um"), 240, "default", shows=Shows.CODE),
     Part("kernel-smp", "the same for two processors", ("tools/build/debug-kernel", "smp"), 720, "default", shows=Shows.CODE),
     Part("debug-um", "KUnit, stress, faults and leaks in a kernel that checks itself", ("tests/vm/debug", "um"), 60,
