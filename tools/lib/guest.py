@@ -199,6 +199,12 @@ def own_module(release):
     return path
 
 
+def compiler_of(module):
+    """What the module's C++ was compiled with, as the compiler put it there: "gcc 14.2.0"."""
+    found = re.search(rb"GNU C\+\+\d+ (\d+\.\d+\.\d+)", pathlib.Path(module).read_bytes())
+    return f"gcc {found[1].decode()}" if found else "unknown"
+
+
 def align_up(data, to):
     return data + b"\0" * (-len(data) % to)
 

@@ -111,6 +111,7 @@ PARTS = (
          full=("tools/mutants",), full_guess=300),
     Part("differences", "what differs from the in-tree driver is documented", ("tests/vm/differential", "--check"), 1, shows=Shows.CODE),
     Part("tables", "performance.rst has the figures that were measured", ("tests/bench/tables.py", "--check"), 1, shows=Shows.CODE),
+    Part("kernels", "the tables say what was seen on which kernel", ("tests/vm/kernels", "--check"), 1, shows=Shows.CODE),
     Part("guest-selftest", "the runner of the guest tests notices crashes and hangs", ("tests/vm/selftest",), 60, "default",
          MODULES),
     Part("power-selftest", "what a power cut must not lose is missed", ("tests/vm/power/selftest",), 30, "default", MODULES),
