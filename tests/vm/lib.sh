@@ -58,6 +58,7 @@
 #   expect_no_log REGEX
 #   clear_log
 #   same A B [BYTES]           two devices or files are equal
+#   expect_preemption MODEL    the kernel preempts so: none, voluntary, full, lazy
 #   wait_until SECONDS COMMAND...   polls COMMAND until it succeeds; fails after that time
 #
 # Devices (sizes in MB unless it says sectors of 512 bytes)
@@ -194,6 +195,11 @@ same()
 		limit=(-n "$3")
 	fi
 	cmp "${limit[@]}" "$1" "$2" >&2 || fail "$1 and $2 differ"
+}
+
+expect_preemption()
+{
+	expect_match "$(< /sys/kernel/debug/sched/preempt)" ".*\\($1\\).*"
 }
 
 wait_until()
