@@ -32,22 +32,21 @@ contents()
 	x dmsetup status s
 }
 
-for features in plain zero down; do
+played=(plain zero down)
+if in_tree_oopses "$zero"; then played=(plain); fi
+
+for features in "${played[@]}"; do
 	scenario "limits: $features"
 	start "${!features}"
 	limits s o
 done
-
-scenario "limits: COW device with blocks of 4096 bytes"
-dmsetup create s --table "0 $S snapshot $ORG $K4 P 16$zero"
-limits s
 
 scenario "limits: origin with blocks of 4096 bytes"
 dmsetup create s --table "0 $S snapshot $K4 $COW P 2048$zero"
 dmsetup create o --table "0 $S snapshot-origin $K4"
 limits s o
 
-for features in plain zero down; do
+for features in "${played[@]}"; do
 	scenario "discard: whole chunks, $features"
 	start "${!features}"
 	x blkdiscard -o 0 -l 16384 /dev/mapper/s
@@ -72,6 +71,12 @@ for features in plain zero down; do
 	x dmsetup create s --table "0 $S snapshot $ORG $COW P 16"
 	contents
 done
+
+if in_tree_oopses "$zero"; then return; fi
+
+scenario "limits: COW device with blocks of 4096 bytes"
+dmsetup create s --table "0 $S snapshot $ORG $K4 P 16$zero"
+limits s
 
 scenario "discard: the origin"
 start "$zero"
