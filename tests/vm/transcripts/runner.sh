@@ -255,14 +255,20 @@ _read_differences()
 	done < "$1"
 }
 
+# _is_here KERNELS: is this one of them?
+_is_here()
+{
+	[ "$1" = '*' ] || [[ " $1 " == *" $KERNEL "* ]]
+}
+
 # _is_meant SIDE SCENARIO TEXT: whether a line may be on that side only
 _is_meant()
 {
 	local i
 	for i in "${!DIFF_WHAT[@]}"; do
 		# shellcheck disable=SC2053 # a glob
-		if [[ $1 = "${DIFF_SIDE[i]}" && $2 == ${DIFF_WHAT[i]} && $KERNEL == ${DIFF_WHERE[i]} &&
-			$3 =~ ^(${DIFF_REGEX[i]})$ ]]; then
+		if [[ $1 = "${DIFF_SIDE[i]}" && $2 == ${DIFF_WHAT[i]} && $3 =~ ^(${DIFF_REGEX[i]})$ ]] &&
+			_is_here "${DIFF_WHERE[i]}"; then
 			DIFF_USED[i]=1
 			return 0
 		fi
@@ -290,7 +296,7 @@ compare_files()
 	done < "$TMP/diff"
 	for i in "${!DIFF_USED[@]}"; do
 		# Of another file, when no scenario here has that name
-		if [ "${DIFF_USED[i]}" -eq 0 ] && [[ $KERNEL == ${DIFF_WHERE[i]} ]] &&
+		if [ "${DIFF_USED[i]}" -eq 0 ] && _is_here "${DIFF_WHERE[i]}" &&
 			_has_scenario "$1" "${DIFF_WHAT[i]}"; then
 			echo "listed, but not seen: ${DIFF_WHAT[i]}: ${DIFF_SIDE[i]}: ${DIFF_REGEX[i]}" >&2
 			bad=$((bad + 1))
