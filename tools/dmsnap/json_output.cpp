@@ -25,6 +25,7 @@ std::string JsonValue::text() const
 JsonOutput::JsonOutput(FILE *file) : file_(file)
 {
 	fmt::print(file_, "{{");
+	member("schema", json_schema);
 }
 
 void JsonOutput::comma()
@@ -87,6 +88,12 @@ void JsonOutput::end()
 void JsonOutput::finish()
 {
 	fmt::print(file_, "\n}}\n");
+}
+
+std::string error_json(std::string_view message, int exit_code)
+{
+	return fmt::format("{{\"schema\": {}, \"error\": {}, \"exit_code\": {}}}", json_schema,
+			   JsonValue(std::string(message)).text(), exit_code);
 }
 
 } // namespace dmsnap::tool

@@ -22,6 +22,9 @@
 
 namespace dmsnap::tool {
 
+/* Of all documents; it grows when a member goes, or changes its meaning. */
+constexpr unsigned int json_schema = 1;
+
 class JsonValue {
 public:
 	JsonValue(std::nullptr_t) {}
@@ -45,7 +48,7 @@ public:
 	};
 	using Members = std::initializer_list<Member>;
 
-	/* Begins the document, an object. */
+	/* Begins the document, an object, with its schema. */
 	explicit JsonOutput(FILE *file);
 
 	void member(std::string_view name, const JsonValue &value);
@@ -65,5 +68,8 @@ private:
 	bool first_ = true;
 	bool in_list_ = false;
 };
+
+/* What went wrong, as a document in one line. */
+std::string error_json(std::string_view message, int exit_code);
 
 } // namespace dmsnap::tool

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/chunk.hpp"
+#include "json_output.hpp"
 
 namespace dmsnap::tool {
 namespace {
@@ -62,7 +63,7 @@ std::string status_json(std::span<const LiveSnapshot> snapshots, uint64_t bad,
 	Json list = Json::array();
 	for (const LiveSnapshot &snapshot : snapshots)
 		list.push_back(to_json(snapshot));
-	return dump({{"snapshots", list}, {"bad", bad}, {"above_warning", above_warning}}, 2);
+	return dump({{"schema", json_schema}, {"snapshots", list}, {"bad", bad}, {"above_warning", above_warning}}, 2);
 }
 
 std::string top_json(std::span<const TrendRow> rows, double unix_seconds)
@@ -76,13 +77,14 @@ std::string top_json(std::span<const TrendRow> rows, double unix_seconds)
 		json["merged"] = or_null(row.trend.merged);
 		list.push_back(json);
 	}
-	return dump({{"time", unix_seconds}, {"snapshots", list}}, -1);
+	return dump({{"schema", json_schema}, {"time", unix_seconds}, {"snapshots", list}}, -1);
 }
 
 std::string wait_json(const std::string &name, const std::string &result, const std::string &why,
 		      const std::optional<LiveSnapshot> &snapshot)
 {
-	return dump({{"name", name},
+	return dump({{"schema", json_schema},
+		     {"name", name},
 		     {"result", result},
 		     {"why", why},
 		     {"snapshot", snapshot ? to_json(*snapshot) : Json()}},

@@ -1,32 +1,56 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* dmsnap: what the command line asks for, and what became of it. */
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <exception>
+#include <string_view>
 
 #include <fmt/format.h>
 
 #include "command_line.hpp"
+#include "json_output.hpp"
 #include "printable.hpp"
 
 using namespace dmsnap::tool;
 
+namespace {
+
+/* Also of a command line that cannot be read. */
+bool wants_json(int argc, char **argv)
+{
+	return std::any_of(argv, argv + argc,
+			   [](const char *word) { return std::string_view(word) == "--json"; });
+}
+
+void print_error(bool json, std::string_view message, ExitCode code)
+{
+	std::fflush(stdout);
+	if (json)
+		fmt::print(stderr, "{}\n", error_json(message, static_cast<int>(code)));
+	else
+		fmt::print(stderr, "dmsnap: {}\n", printable(message));
+}
+
+} // namespace
+
 int main(int argc, char **argv)
 {
 	ExitCode code = ExitCode::failed;
+	const bool json = wants_json(argc, argv);
 
 	try {
 		code = run_command_line(argc, argv);
 	} catch (const Failure &failure) {
 		code = failure.code;
-		std::fflush(stdout);
-		fmt::print(stderr, "dmsnap: {}\n", printable(failure.what()));
+		print_error(json, failure.what(), code);
 	} catch (const std::exception &error) {
-		fmt::print(stderr, "dmsnap: {}\n", printable(error.what()));
+		print_error(json, error.what(), code);
 	}
 	if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
-		fmt::print(stderr, "dmsnap: writing the output failed: {}\n", std::strerror(errno));
-		return static_cast<int>(ExitCode::failed);
+		code = ExitCode::failed;
+		print_error(json, fmt::format("writing the output failed: {}", std::strerror(errno)),
+			    code);
 	}
 	return static_cast<int>(code);
 }

@@ -28,6 +28,18 @@ for command in "${commands[@]}"; do
 done
 check "no command" exits 2 "$dmsnap"
 check "an unknown command" exits 2 "$dmsnap" no-such-command
+# An error is JSON then, in one line, also where the command line cannot be read
+is_json_error() { [ "$(wc -l < "$work/err")" = 1 ] && cp "$work/err" "$work/out" && json "d['schema'] == 1 and d['exit_code'] == $1 and $2"; }
+check "--json: what is not there" exits 2 "$dmsnap" check --json "$work/no-such-file"
+check "--json: is an error in JSON" is_json_error 2 'd["error"].endswith("No such file or directory")'
+check "--json: findings" exits 1 "$dmsnap" diff --json "$work/foreign"
+check "--json: have their code" is_json_error 1 'd["error"]'
+check "--json: a name in no encoding" exits 2 "$dmsnap" check --json $'\xff\e"'
+check "--json: is shown in one" is_json_error 2 '"\ufffd\x1b\"" in d["error"]'
+check "--json: a wrong option" exits 2 "$dmsnap" check --json --no-such-option "$work/good"
+check "--json: is an error in JSON" is_json_error 2 '"--no-such-option" in d["error"]'
+check "--json: no room for the output" exits 2 bash -c "'$dmsnap' check --json '$work/good' > /dev/full"
+check "--json: is an error in JSON" is_json_error 2 '"No space" in d["error"]'
 check "output that cannot be written" exits 2 bash -c "'$dmsnap' dump '$work/good' > /dev/full"
 
 for shell in bash zsh fish; do
