@@ -63,8 +63,10 @@ Volume open_target(const ApplyOptions &options, const StreamInfo &info)
 /* Writes what the records say, and keeps first what was there, if that is wanted. */
 class Applier {
 public:
-	Applier(const ApplyOptions &options, const StreamInfo &info, Volume &target)
-	    : options_(options), info_(info), target_(target), present_(record_bytes_max)
+	/* @blank: the target is zeros, and was made for this stream. */
+	Applier(const ApplyOptions &options, const StreamInfo &info, Volume &target, bool blank)
+	    : options_(options), info_(info), target_(target), blank_(blank),
+	      present_(record_bytes_max)
 	{
 		if (!options.undo.empty())
 			undo_.emplace(options.undo, info);
@@ -72,6 +74,10 @@ public:
 
 	void take(const Record &record)
 	{
+		if (blank_) {
+			take_blank(record);
+			return;
+		}
 		auto present = std::span(present_).first(record.length);
 		target_.read_all(record.offset, present);
 		Checksum found = checksum_of(present);
@@ -113,6 +119,17 @@ private:
 		Record record;
 		std::vector<std::byte> data;
 	};
+
+	/* Need not be read: a full stream comes to each place but once. */
+	void take_blank(const Record &record)
+	{
+		if (record.data.empty()) {
+			applied_.there_bytes += record.length;
+			return;
+		}
+		applied_.written_bytes += record.length;
+		write(record);
+	}
 
 	void require_base(const Record &record, const Checksum &found)
 	{
@@ -156,6 +173,7 @@ private:
 	const ApplyOptions &options_;
 	const StreamInfo &info_;
 	Volume &target_;
+	bool blank_;
 	std::vector<std::byte> present_;
 	std::optional<UndoFile> undo_;
 	std::vector<Waiting> waiting_;
@@ -174,7 +192,7 @@ ExitCode apply(const ApplyOptions &options)
 	std::optional<Volume> copy;
 	if (options.atomic && !options.dry_run && !target.is_new())
 		copy.emplace(Volume::clone(target));
-	Applier applier(options, stream.info(), copy ? *copy : target);
+	Applier applier(options, stream.info(), copy ? *copy : target, target.is_new());
 	const Applied &applied = applier.applied();
 	Record record;
 

@@ -66,12 +66,33 @@ void StreamWriter::add(uint64_t offset, std::span<const std::byte> data, const C
 		.content = checksum_of(data),
 		.checksum = {},
 	};
+	put_record(head, zeros ? std::span<const std::byte>() : data);
+}
+
+void StreamWriter::add_zeros(uint64_t offset, uint32_t length)
+{
+	if (zeros_length_ != length) {
+		zeros_checksum_ = checksum_of(std::vector<std::byte>(length));
+		zeros_length_ = length;
+	}
+	RecordHead head{
+		.kind = format::le32{kind_zeros},
+		.length = format::le32{length},
+		.offset = format::le64{offset},
+		.base = {},
+		.content = zeros_checksum_,
+		.checksum = {},
+	};
+	put_record(head, {});
+}
+
+void StreamWriter::put_record(RecordHead &head, std::span<const std::byte> data)
+{
 	put_head(head);
 	heads_.add(std::as_bytes(std::span(&head, 1)));
-	if (!zeros)
-		put(data);
+	put(data);
 	records_++;
-	bytes_ += data.size();
+	bytes_ += head.length.get();
 }
 
 void StreamWriter::end()

@@ -73,6 +73,8 @@ public:
 
 	/* @data: all of it, also where it is zero.  @base: of what the snapshot held. */
 	void add(uint64_t offset, std::span<const std::byte> data, const Checksum &base);
+	/* Of a full stream. */
+	void add_zeros(uint64_t offset, uint32_t length);
 	void end();
 
 	uint64_t records() const { return records_; }
@@ -81,11 +83,15 @@ public:
 private:
 	void put(std::span<const std::byte> bytes);
 	void put_head(RecordHead &head);
+	void put_record(RecordHead &head, std::span<const std::byte> data);
 
 	FILE *file_;
 	RunningChecksum heads_;
 	uint64_t records_ = 0;
 	uint64_t bytes_ = 0;
+	/* Of so many zeros: those that come next are mostly as many. */
+	uint32_t zeros_length_ = 0;
+	Checksum zeros_checksum_{};
 };
 
 /* Throws a Failure (findings) at the first sign of damage. */

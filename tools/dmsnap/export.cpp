@@ -20,6 +20,7 @@
 #include "json_output.hpp"
 #include "output_file.hpp"
 #include "progress.hpp"
+#include "read_pieces.hpp"
 
 namespace dmsnap::tool {
 namespace {
@@ -28,12 +29,14 @@ using format::Exception;
 
 /* Sorted together, so that the origin is read mostly in order; 16 MiB. */
 constexpr size_t window_entries = 1 << 20;
+/* Of the volume, read at once: enough for a disk to have much to choose from. */
+constexpr size_t batch_bytes = 16 << 20;
 
 class ChangeExporter final : public StoreVisitor {
 public:
 	ChangeExporter(ChangeSource &source, const StoreReport &report, StreamWriter &stream)
 	    : source_(source), chunk_bytes_(report.chunk_bytes()), stream_(stream),
-	      progress_("exporting", report.good_entries)
+	      progress_("exporting", report.good_entries), base_(batch_bytes), data_(batch_bytes)
 	{
 	}
 
@@ -50,17 +53,23 @@ public:
 		auto rest = std::span<const Exception>(window_);
 		while (!rest.empty()) {
 			size_t count = consecutive(rest);
-			if (chunk_bytes_ > record_bytes_max)
-				export_chunk(rest[0]);
-			else
-				export_chunks(rest.first(count));
+			for (uint64_t at = 0; at < count * chunk_bytes_; at += record_bytes_max)
+				add_record(rest.first(count), at);
 			rest = rest.subspan(count);
 			progress_.reached(done_ += count);
 		}
+		write_batch();
 		window_.clear();
 	}
 
 private:
+	/* A record to be; base_ and data_ have what it is of from @begin on. */
+	struct Piece {
+		uint64_t offset;
+		size_t begin;
+		size_t bytes;
+	};
+
 	/* As many as go into one record. */
 	size_t consecutive(std::span<const Exception> entries) const
 	{
@@ -72,34 +81,53 @@ private:
 		return count;
 	}
 
-	void export_chunks(std::span<const Exception> entries)
+	/* @at: of what the entries are about; the last chunk may reach beyond the end. */
+	void add_record(std::span<const Exception> entries, uint64_t at)
 	{
-		base_.resize(entries.size() * chunk_bytes_);
-		for (size_t i = 0; i < entries.size(); i++)
-			source_.cow().read_all(entries[i].new_chunk.value * chunk_bytes_,
-					       std::span(base_).subspan(i * chunk_bytes_,
-									chunk_bytes_));
-		export_piece(entries[0].old_chunk.value * chunk_bytes_);
-	}
-
-	void export_chunk(const Exception &entry)
-	{
-		base_.resize(record_bytes_max);
-		for (uint64_t at = 0; at < chunk_bytes_; at += record_bytes_max) {
-			source_.cow().read_all(entry.new_chunk.value * chunk_bytes_ + at, base_);
-			export_piece(entry.old_chunk.value * chunk_bytes_ + at);
-		}
-	}
-
-	/* What base_ is the base of; the last chunk may reach beyond the end. */
-	void export_piece(uint64_t offset)
-	{
+		uint64_t offset = entries[0].old_chunk.value * chunk_bytes_ + at;
 		uint64_t end = source_.origin()->bytes();
 		if (offset >= end)
 			return;
-		data_.resize(std::min<uint64_t>(base_.size(), end - offset));
-		source_.origin()->read_all(offset, data_);
-		stream_.add(offset, data_, checksum_of(std::span(base_).first(data_.size())));
+		uint64_t bytes = std::min<uint64_t>(
+			{entries.size() * chunk_bytes_ - at, record_bytes_max, end - offset});
+		if (used_ + bytes > batch_bytes)
+			write_batch();
+		auto base = std::span(base_).subspan(used_, bytes);
+		auto data = std::span(data_).subspan(used_, bytes);
+		pieces_.push_back({offset, used_, bytes});
+		used_ += bytes;
+		reads_.push_back({&*source_.origin(), offset, data});
+		while (!base.empty()) {
+			uint64_t run = contiguous(entries) * chunk_bytes_ - at;
+			auto part = base.first(std::min<uint64_t>(run, base.size()));
+			reads_.push_back({&source_.cow(),
+					  entries[0].new_chunk.value * chunk_bytes_ + at, part});
+			base = base.subspan(part.size());
+			entries = entries.subspan(contiguous(entries));
+			at = 0;
+		}
+	}
+
+	/* How many lie one behind the other on the COW device. */
+	static size_t contiguous(std::span<const Exception> entries)
+	{
+		size_t count = 1;
+		while (count < entries.size() &&
+		       entries[count].new_chunk == entries[0].new_chunk + count)
+			count++;
+		return count;
+	}
+
+	void write_batch()
+	{
+		read_pieces(reads_);
+		for (const Piece &piece : pieces_)
+			stream_.add(
+				piece.offset, std::span(data_).subspan(piece.begin, piece.bytes),
+				checksum_of(std::span(base_).subspan(piece.begin, piece.bytes)));
+		reads_.clear();
+		pieces_.clear();
+		used_ = 0;
 	}
 
 	ChangeSource &source_;
@@ -108,6 +136,9 @@ private:
 	Progress progress_;
 	uint64_t done_ = 0;
 	std::vector<Exception> window_;
+	std::vector<Piece> pieces_;
+	std::vector<ReadPiece> reads_;
+	size_t used_ = 0;
 	std::vector<std::byte> base_;
 	std::vector<std::byte> data_;
 };
@@ -115,12 +146,23 @@ private:
 void export_all(Volume &origin, StreamWriter &stream)
 {
 	Progress progress("exporting", origin.bytes());
-	std::vector<std::byte> data;
-	for (uint64_t offset = 0; offset < origin.bytes(); offset += data.size()) {
-		data.resize(std::min<uint64_t>(record_bytes_max, origin.bytes() - offset));
-		origin.read_all(offset, data);
-		stream.add(offset, data, Checksum{});
-		progress.reached(offset + data.size());
+	std::vector<std::byte> data(record_bytes_max);
+	const uint64_t end = origin.bytes();
+	uint64_t next_data = 0;
+	for (uint64_t offset = 0; offset < end; offset += record_bytes_max) {
+		auto length =
+			static_cast<uint32_t>(std::min<uint64_t>(record_bytes_max, end - offset));
+		if (next_data < offset + length)
+			next_data = origin.next_data(std::max(offset, next_data));
+		if (next_data >= offset + length) {
+			stream.add_zeros(offset, length);
+		} else {
+			auto piece = std::span(data).first(length);
+			origin.read_all(offset, piece);
+			stream.add(offset, piece, Checksum{});
+			next_data = offset + length;
+		}
+		progress.reached(offset + length);
 	}
 }
 

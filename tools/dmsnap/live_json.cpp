@@ -63,7 +63,11 @@ std::string status_json(std::span<const LiveSnapshot> snapshots, uint64_t bad,
 	Json list = Json::array();
 	for (const LiveSnapshot &snapshot : snapshots)
 		list.push_back(to_json(snapshot));
-	return dump({{"schema", json_schema}, {"snapshots", list}, {"bad", bad}, {"above_warning", above_warning}}, 2);
+	return dump({{"schema", json_schema},
+		     {"snapshots", list},
+		     {"bad", bad},
+		     {"above_warning", above_warning}},
+		    2);
 }
 
 std::string top_json(std::span<const TrendRow> rows, double unix_seconds)

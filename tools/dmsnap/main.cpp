@@ -49,7 +49,8 @@ int main(int argc, char **argv)
 	}
 	if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
 		code = ExitCode::failed;
-		print_error(json, fmt::format("writing the output failed: {}", std::strerror(errno)),
+		print_error(json,
+			    fmt::format("writing the output failed: {}", std::strerror(errno)),
 			    code);
 	}
 	return static_cast<int>(code);

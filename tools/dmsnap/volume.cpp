@@ -114,7 +114,8 @@ void Volume::open_any(int flags)
 					: "in use by " + holders));
 	}
 	if (fd_ < 0)
-		fail("cannot be opened");
+		fail(errno == EACCES && geteuid() != 0 ? "must be root to open it"
+						       : "cannot be opened");
 }
 
 Volume::Volume(std::string path, int descriptor) : path_(std::move(path)), fd_(descriptor)
@@ -241,8 +242,10 @@ bool Volume::read_around_cache(uint64_t offset, std::span<std::byte> data)
 	struct Free {
 		void operator()(void *memory) const { std::free(memory); }
 	};
+	const size_t wanted = (data.size() + 2 * block + page - 1) / page * page;
+	const size_t piece_bytes = std::min(wanted, piece_max);
 	std::unique_ptr<std::byte, Free> piece(
-		static_cast<std::byte *>(std::aligned_alloc(page, piece_max)));
+		static_cast<std::byte *>(std::aligned_alloc(page, piece_bytes)));
 	if (!piece)
 		throw std::bad_alloc();
 
@@ -250,7 +253,7 @@ bool Volume::read_around_cache(uint64_t offset, std::span<std::byte> data)
 		uint64_t begin = offset / block * block;
 		uint64_t skip = offset - begin;
 		uint64_t end = (offset + data.size() + block - 1) / block * block;
-		size_t bytes = std::min<uint64_t>(std::min(end, bytes_) - begin, piece_max);
+		size_t bytes = std::min<uint64_t>(std::min(end, bytes_) - begin, piece_bytes);
 		if (repeat(bytes, [&](size_t done) {
 			    return pread(fd_, piece.get() + done, bytes - done,
 					 static_cast<off_t>(begin + done));
@@ -272,6 +275,14 @@ bool Volume::read(uint64_t offset, std::span<std::byte> data)
 		       return pread(fd_, data.data() + done, data.size() - done,
 				    static_cast<off_t>(offset + done));
 	       }) == data.size();
+}
+
+uint64_t Volume::next_data(uint64_t offset) const
+{
+	off_t found = lseek(fd_, static_cast<off_t>(offset), SEEK_DATA);
+	if (found >= 0)
+		return static_cast<uint64_t>(found);
+	return errno == ENXIO ? bytes_ : offset;
 }
 
 void Volume::read_all(uint64_t offset, std::span<std::byte> data)

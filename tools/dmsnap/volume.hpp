@@ -56,6 +56,11 @@ public:
 	int descriptor() const { return fd_; }
 
 	bool read(uint64_t offset, std::span<std::byte> data) override;
+	/*
+	 * Where an image has data next, at or behind @offset; its end, if there are but holes.
+	 * Of what cannot tell that, @offset.
+	 */
+	uint64_t next_data(uint64_t offset) const;
 	/* These throw. */
 	void read_all(uint64_t offset, std::span<std::byte> data);
 	void write(uint64_t offset, std::span<const std::byte> data);

@@ -126,3 +126,24 @@ check "export: one of them" exits 2 "$dmsnap" export --origin "$work/origin"
 check "export: to a file" exits 0 "$dmsnap" export --json "$work/good" --origin "$work/origin" --output "$work/file"
 check "export: which is the same" cmp "$work/file" "$work/stream"
 check "export: not over a file" exits 2 "$dmsnap" export "$work/good" --origin "$work/origin" --output "$work/file"
+
+# --- what need not be read ------------------------------------------------------
+
+truncate -s 300M "$work/sparse"
+dd if="$work/origin" of="$work/sparse" bs=1M count=2 seek=200 conv=notrunc status=none
+# reads FILE COMMAND...: prints how often the command reads it
+reads()
+{
+	strace -f -y -e trace=pread64 -o "$work/calls" "${@:2}" > "$work/out" 2> "$work/err" || return 1
+	grep -c "pread64([0-9]*<[^>]*/[.]*$1" "$work/calls" || true
+}
+if command -v strace > /dev/null; then
+	check "export: holes are not read" [ "$(reads sparse "$dmsnap" export --full --origin "$work/sparse" --output "$work/sparse-stream")" -le 4 ]
+	check "apply: what it makes is not read" [ "$(reads sparse-copy "$dmsnap" apply "$work/sparse-copy" --input "$work/sparse-stream")" = 0 ]
+	check "apply: and is what was exported" cmp "$work/sparse" "$work/sparse-copy"
+	check "apply: with its holes" [ "$(stat -c %b "$work/sparse-copy")" -le "$(stat -c %b "$work/sparse")" ]
+fi
+cp --sparse=never "$work/origin" "$work/dense-copy"
+"$dmsnap" export --full --origin "$work/before" > "$work/stream-before" 2> "$work/err"
+check "apply --atomic: zeros over data" exits 0 "$dmsnap" apply --atomic --any-base "$work/dense-copy" --input "$work/stream-before"
+check "apply --atomic: are zeros" cmp "$work/dense-copy" "$work/before"
