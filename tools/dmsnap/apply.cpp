@@ -5,6 +5,8 @@
  * With --undo, what is overwritten is durable elsewhere before (undo_file.hpp); with
  * --atomic, the copy is exchanged for another one that has all of the stream.
  *
+ * While the copy itself is changed, it is marked (half_applied.hpp).
+ *
  * Before a piece is overwritten the copy must hold there what the snapshot held,
  * or already what is to be written: so a stream for another copy, or one out of
  * turn, is refused, and a stream may be applied twice.
@@ -18,6 +20,7 @@
 #include "commands.hpp"
 #include "contents.hpp"
 #include "device_name.hpp"
+#include "half_applied.hpp"
 #include "input_file.hpp"
 #include "json_output.hpp"
 #include "progress.hpp"
@@ -63,10 +66,11 @@ Volume open_target(const ApplyOptions &options, const StreamInfo &info)
 /* Writes what the records say, and keeps first what was there, if that is wanted. */
 class Applier {
 public:
-	/* @blank: the target is zeros, and was made for this stream. */
-	Applier(const ApplyOptions &options, const StreamInfo &info, Volume &target, bool blank)
-	    : options_(options), info_(info), target_(target), blank_(blank),
-	      present_(record_bytes_max)
+	/* @target: what there is, and is written to unless there is a @copy of it for that. */
+	Applier(const ApplyOptions &options, const StreamInfo &info, Volume &target, Volume *copy)
+	    : options_(options), info_(info), target_(copy ? *copy : target),
+	      blank_(target.is_new()), in_place_(!copy && !blank_ && !options.dry_run),
+	      mark_(target), present_(record_bytes_max)
 	{
 		if (!options.undo.empty())
 			undo_.emplace(options.undo, info);
@@ -80,11 +84,13 @@ public:
 		}
 		auto present = std::span(present_).first(record.length);
 		target_.read_all(record.offset, present);
+		mark_.saw(record);
 		Checksum found = checksum_of(present);
 		if (found == record.content) {
 			applied_.there_bytes += record.length;
 			return;
 		}
+		require_same_stream();
 		require_base(record, found);
 		applied_.written_bytes += record.length;
 		if (options_.dry_run)
@@ -105,11 +111,15 @@ public:
 		write_waiting();
 		if (!options_.dry_run)
 			target_.appear();
+		if (!options_.dry_run && !blank_)
+			mark_.end();
 		if (undo_)
 			undo_->end();
 	}
 
 	const Applied &applied() const { return applied_; }
+	/* The copy has a part of the stream, if that does not go on. */
+	bool is_half() const { return is_half_; }
 
 private:
 	/* One flush of the undo file is for so much. */
@@ -129,6 +139,17 @@ private:
 		}
 		applied_.written_bytes += record.length;
 		write(record);
+	}
+
+	void require_same_stream() const
+	{
+		if (options_.any_base || !mark_.is_other())
+			return;
+		throw Failure(
+			fmt::format("{}: half of another stream is on it (see {}): apply that "
+				    "once more, or what --undo kept; or go on with --any-base",
+				    options_.target, mark_.path()),
+			ExitCode::findings);
 	}
 
 	void require_base(const Record &record, const Checksum &found)
@@ -151,6 +172,10 @@ private:
 
 	void write(const Record &record)
 	{
+		if (in_place_ && !is_half_) {
+			mark_.mark(record);
+			is_half_ = true;
+		}
 		if (record.data.empty())
 			target_.zero(record.offset, record.length);
 		else
@@ -173,7 +198,11 @@ private:
 	const ApplyOptions &options_;
 	const StreamInfo &info_;
 	Volume &target_;
-	bool blank_;
+	/* Zeros, made for this stream. */
+	const bool blank_;
+	const bool in_place_;
+	HalfApplied mark_;
+	bool is_half_ = false;
 	std::vector<std::byte> present_;
 	std::optional<UndoFile> undo_;
 	std::vector<Waiting> waiting_;
@@ -192,13 +221,21 @@ ExitCode apply(const ApplyOptions &options)
 	std::optional<Volume> copy;
 	if (options.atomic && !options.dry_run && !target.is_new())
 		copy.emplace(Volume::clone(target));
-	Applier applier(options, stream.info(), copy ? *copy : target, target.is_new());
+	Applier applier(options, stream.info(), target, copy ? &*copy : nullptr);
 	const Applied &applied = applier.applied();
 	Record record;
 
-	while (stream.next(record)) {
-		applier.take(record);
-		progress.reached(applied.written_bytes + applied.there_bytes);
+	try {
+		while (stream.next(record)) {
+			applier.take(record);
+			progress.reached(applied.written_bytes + applied.there_bytes);
+		}
+	} catch (const Failure &failure) {
+		if (!applier.is_half())
+			throw;
+		throw Failure(fmt::format("{}; {} has a part of the stream now, and is marked",
+					  failure.what(), options.target),
+			      failure.code);
 	}
 	progress.end();
 	applier.end();

@@ -17,6 +17,7 @@
 #include "change_stream.hpp"
 #include "commands.hpp"
 #include "device_name.hpp"
+#include "half_applied.hpp"
 #include "json_output.hpp"
 #include "output_file.hpp"
 #include "progress.hpp"
@@ -191,6 +192,7 @@ ExitCode export_changes(const ExportOptions &options)
 		throw Failure("tell either a store or --full");
 	if (options.full) {
 		Volume origin(path_of(options.store.origin), Volume::Access::read);
+		require_whole(origin);
 		OutputFile output(options.output);
 		StreamWriter stream(output.get(), {.full = true, .volume_bytes = origin.bytes()});
 		export_all(origin, stream);

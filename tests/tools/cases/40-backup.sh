@@ -30,7 +30,7 @@ for store in "${refused[@]}" blank; do
 	check "export: not of $store" exits 1 "$dmsnap" export "$work/$store" --origin "$work/origin"
 done
 
-cp "$work/before" "$work/copy"
+rm -f "$work/copy.half-applied" && cp "$work/before" "$work/copy"
 "$dmsnap" export "$work/good" --origin "$work/origin" 2> /dev/null > "$work/stream"
 check "apply: the copy is right" unchanged "$work/copy" exits 0 "$dmsnap" apply --dry-run "$work/copy" --input "$work/stream"
 check "apply: to a copy" exits 0 "$dmsnap" apply "$work/copy" --input "$work/stream"
@@ -40,7 +40,7 @@ check "apply: is JSON" json 'd["written_bytes"] == 0 and d["there_bytes"] > 0'
 
 slowly()
 {
-	cp "$work/before" "$work/copy"
+	rm -f "$work/copy.half-applied" && cp "$work/before" "$work/copy"
 	{
 		head -c 20000 "$work/stream"
 		sleep 1.5
@@ -63,7 +63,7 @@ damaged()
 {
 	cp "$work/stream" "$work/damaged"
 	put "$work/damaged" "$1" "$2"
-	cp "$work/before" "$work/copy"
+	rm -f "$work/copy.half-applied" && cp "$work/before" "$work/copy"
 	exits 1 "$dmsnap" apply "$work/copy" --input "$work/damaged" &&
 		exits 0 "$dmsnap" apply "$work/copy" --input "$work/stream" &&
 		cmp "$work/copy" "$work/origin"
@@ -75,7 +75,7 @@ done
 shortened()
 {
 	head -c "$1" "$work/stream" > "$work/damaged"
-	cp "$work/before" "$work/copy"
+	rm -f "$work/copy.half-applied" && cp "$work/before" "$work/copy"
 	exits 1 "$dmsnap" apply "$work/copy" --input "$work/damaged"
 }
 for size in 0 20 40 60 5000 $((length - 56)) $((length - 1)); do
@@ -91,7 +91,7 @@ missing()
 		with open(sys.argv[2], "wb") as file:
 		    file.write(stream[:40] + stream[40 + 56 + (length if kind == 1 else 0):])
 	END
-	cp "$work/before" "$work/copy"
+	rm -f "$work/copy.half-applied" && cp "$work/before" "$work/copy"
 	exits 1 "$dmsnap" apply "$work/copy" --input "$work/damaged"
 }
 check "apply: a stream without a record" missing
@@ -114,12 +114,12 @@ for increment in 1 2 3; do
 done
 "$dmsnap" export --full --origin "$work/backup" 2> /dev/null | "$dmsnap" apply "$work/restored" > "$work/out"
 check "backup: restored, it is the volume" cmp "$work/volume" "$work/restored"
-cp "$work/before" "$work/copy"
+rm -f "$work/copy.half-applied" && cp "$work/before" "$work/copy"
 for increment in 1 2 3; do
 	check "backup: increment $increment from its file" exits 0 "$dmsnap" apply "$work/copy" --input "$work/increment-$increment"
 	check "backup: the volume of that time" cmp "$work/volume-$increment" "$work/copy"
 done
-cp "$work/before" "$work/copy"
+rm -f "$work/copy.half-applied" && cp "$work/before" "$work/copy"
 check "backup: an increment that is out of turn" exits 1 "$dmsnap" apply "$work/copy" --input "$work/increment-3"
 check "export: either a store or all" exits 2 "$dmsnap" export --full "$work/good" --origin "$work/origin"
 check "export: one of them" exits 2 "$dmsnap" export --origin "$work/origin"

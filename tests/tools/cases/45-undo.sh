@@ -6,7 +6,7 @@
 
 "$dmsnap" export "$work/good" --origin "$work/origin" > "$work/stream" 2> "$work/err"
 length=$(stat -c %s "$work/stream")
-fresh() { rm -f "$work/copy" "$work/undo" && cp "$work/before" "$work/copy"; }
+fresh() { rm -f "$work/copy" "$work/copy.half-applied" "$work/undo" && cp "$work/before" "$work/copy"; }
 
 fresh
 check "apply --undo: applies" exits 0 "$dmsnap" apply "$work/copy" --input "$work/stream" --undo "$work/undo"
@@ -46,6 +46,43 @@ killed()
 killed
 # shellcheck disable=SC2016 # for the other shell
 check "apply: killed, leaves a mixture" bash -c '! cmp -s "$1/copy" "$1/before" && ! cmp -s "$1/copy" "$1/origin"' - "$work"
+check "apply: killed, the copy is marked" [ -e "$work/copy.half-applied" ]
+check "export: not of half a copy" exits 2 "$dmsnap" export --full --origin "$work/copy" --output "$work/none"
+check "export: and says what it is" complains 'half applied'
+cp "$work/copy" "$work/half" && cp "$work/copy.half-applied" "$work/half-mark"
+"$dmsnap" export --full --origin "$work/before" 2> "$work/err" > "$work/stream-full"
+check "apply: no other stream onto half a copy" unchanged "$work/copy" exits 1 "$dmsnap" apply "$work/copy" --input "$work/stream-full"
+check "apply: and says so" complains 'half of another stream'
+check "apply: none either that is atomic" unchanged "$work/copy" exits 1 "$dmsnap" apply --atomic "$work/copy" --input "$work/stream-full"
+check "apply: the same once more" exits 0 "$dmsnap" apply "$work/copy" --input "$work/stream"
+check "apply: makes it whole" cmp "$work/copy" "$work/origin"
+check "apply: and takes the mark away" [ ! -e "$work/copy.half-applied" ]
+cp "$work/half" "$work/copy" && cp "$work/half-mark" "$work/copy.half-applied"
+check "apply --atomic: the same once more" exits 0 "$dmsnap" apply --atomic "$work/copy" --input "$work/stream"
+check "apply --atomic: takes the mark away" [ ! -e "$work/copy.half-applied" ]
+cp "$work/half" "$work/copy" && cp "$work/half-mark" "$work/copy.half-applied"
+check "apply --any-base: another stream" exits 0 "$dmsnap" apply --any-base "$work/copy" --input "$work/stream-full"
+check "apply --any-base: takes the mark away" [ ! -e "$work/copy.half-applied" ]
+printf '{"attempts": [{"offset": -1}]}' > "$work/copy.half-applied"
+check "apply: a mark that cannot be read" exits 2 "$dmsnap" apply "$work/copy" --input "$work/stream"
+
+# Cut off twice, and back twice; large enough that something is written each time
+for file in large large-new; do
+	head -c 90M /dev/urandom > "$work/$file"
+done
+cp "$work/large" "$work/large-copy"
+"$dmsnap" export --full --origin "$work/large-new" > "$work/large-stream" 2> "$work/err"
+head -c 45M "$work/large-stream" > "$work/cut"
+check "apply: a stream that ends too early" exits 1 "$dmsnap" apply --any-base "$work/large-copy" --input "$work/cut" --undo "$work/large-undo"
+check "apply: it says that the copy is marked" complains 'has a part of the stream now, and is marked'
+head -c 80M "$work/large-stream" > "$work/cut"
+check "apply: a longer part" exits 1 "$dmsnap" apply --any-base "$work/large-copy" --input "$work/cut" --undo "$work/large-undo-2"
+check "apply: back by the second part" exits 0 "$dmsnap" apply "$work/large-copy" --input "$work/large-undo-2"
+check "apply: it is marked still" [ -e "$work/large-copy.half-applied" ]
+check "apply: back by the first part" exits 0 "$dmsnap" apply "$work/large-copy" --input "$work/large-undo"
+check "apply: it is what it was" cmp "$work/large-copy" "$work/large"
+check "apply: and not marked" [ ! -e "$work/large-copy.half-applied" ]
+rm -f "$work"/large*
 killed --undo "$work/undo"
 # Without an end
 "$dmsnap" apply "$work/copy" --input "$work/undo" > "$work/out" 2> "$work/err" || true
@@ -59,9 +96,25 @@ if command -v strace > /dev/null; then
 	in_order()
 	{
 		fresh
-		strace -f -y -o "$work/calls" -e trace=pwrite64,fdatasync "$dmsnap" apply "$work/copy" --input "$work/stream" --undo "$work/undo" > "$work/out" || return 1
-		sed -nE 's,^[0-9]+ +(pwrite64|fdatasync)\([0-9]+<.*/(copy|undo)>.*,\1 \2,p' "$work/calls" | uniq > "$work/order"
-		[ "$(tr '\n' ' ' < "$work/order")" = 'fdatasync undo pwrite64 copy fdatasync copy fdatasync undo ' ]
+		strace -f -y -o "$work/calls" -e trace=pwrite64,fdatasync,write,rename,renameat2,unlink,fsync "$dmsnap" apply "$work/copy" --input "$work/stream" --undo "$work/undo" > "$work/out" || return 1
+		sed -nE -e 's,^[0-9]+ +(pwrite64|fdatasync)\([0-9]+<.*/(copy|undo)>.*,\1 \2,p' \
+			-e 's,^[0-9]+ +(fsync)\([0-9]+<.*/\.copy\.half-applied.*,\1 mark,p' \
+			-e 's,^[0-9]+ +(rename|unlink)[a-z0-9]*\(.*copy\.half-applied.*,\1 mark,p' \
+			-e "s,^[0-9]+ +(fsync)\\([0-9]+<$work/?>.*,\\1 folder,p" "$work/calls" | uniq > "$work/order"
+		[ "$(tr '\n' ' ' < "$work/order")" = "$(tr '\n' ' ' <<- 'END'
+			fsync folder
+			fdatasync undo
+			fsync mark
+			rename mark
+			unlink mark
+			fsync folder
+			pwrite64 copy
+			fdatasync copy
+			unlink mark
+			fsync folder
+			fdatasync undo
+		END
+		)" ] || { cat "$work/order"; return 1; }
 	}
 	check "apply --undo: first what is overwritten, then what overwrites it" in_order
 fi

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "half_applied.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "device_name.hpp"
+#include "failure.hpp"
+#include "json_output.hpp"
+#include "new_file.hpp"
+
+namespace dmsnap::tool {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string hex(const Checksum &checksum)
+{
+	std::string text;
+	for (std::byte byte : checksum)
+		text += fmt::format("{:02x}", static_cast<unsigned int>(byte));
+	return text;
+}
+
+std::string path_for(const Volume &target)
+{
+	std::error_code ignored;
+	std::string name = std::filesystem::canonical(target.path(), ignored);
+
+	/* Of a new file, which has no name yet. */
+	if (name.empty())
+		name = target.path();
+	std::optional<DeviceNumber> device = device_at(name);
+	if (!device)
+		return name + ".half-applied";
+	/* Device mapper's name stays the same when that of its node does not. */
+	std::ifstream file(fmt::format("/sys/dev/block/{}/dm/name", to_text(*device)));
+	std::string mapped;
+	if (std::getline(file, mapped))
+		name = mapped;
+	std::ranges::replace(name, '/', '!');
+	const char *folder = std::getenv("STATE_DIRECTORY");
+	return fmt::format("{}/{}.half-applied", folder ? folder : "/var/lib/dmsnap", name);
+}
+
+void make_folder_of(const std::string &path)
+{
+	std::error_code error;
+	std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
+	if (error)
+		throw Failure(fmt::format("{}: cannot be made: {}", path, error.message()));
+}
+
+} // namespace
+
+HalfApplied::HalfApplied(const Volume &target) : path_(path_for(target))
+{
+	std::ifstream file(path_);
+	if (!file)
+		return;
+	Json json = Json::parse(file, nullptr, false);
+	const Json *attempts = nullptr;
+	if (json.is_object() && json.contains("attempts") && json["attempts"].is_array())
+		attempts = &json["attempts"];
+	bool fine = attempts && !attempts->empty();
+	for (size_t i = 0; fine && i < attempts->size(); i++) {
+		const Json &one = (*attempts)[i];
+		fine = one.is_object() && one.contains("offset") && one.contains("length") &&
+		       one.contains("content") && one["offset"].is_number_unsigned() &&
+		       one["length"].is_number_unsigned() && one["content"].is_string();
+		if (fine)
+			attempts_.push_back({one["offset"], one["length"], one["content"]});
+	}
+	if (!fine)
+		throw Failure(fmt::format("{}: is there, but cannot be read: the copy is half "
+					  "applied, and by which stream cannot be told",
+					  path_));
+}
+
+void HalfApplied::saw(const Record &record)
+{
+	for (size_t i = 0; i < attempts_.size(); i++) {
+		const Attempt &one = attempts_[i];
+		if (one.offset != record.offset || one.length != record.length)
+			continue;
+		if (one.content == hex(record.content))
+			again_ = true;
+		else if (one.content == hex(record.base) && !undone_)
+			undone_ = i;
+	}
+}
+
+void HalfApplied::mark(const Record &record)
+{
+	/* On the way back nothing begins: what is undone stays marked until the end. */
+	if (undone_)
+		return;
+	attempts_.push_back({record.offset, record.length, hex(record.content)});
+	again_ = true;
+	write();
+}
+
+void HalfApplied::write() const
+{
+	Json list = Json::array();
+	for (const Attempt &one : attempts_)
+		list.push_back(
+			{{"offset", one.offset}, {"length", one.length}, {"content", one.content}});
+	std::string text = Json({{"schema", json_schema}, {"attempts", list}}).dump(2) + "\n";
+
+	make_folder_of(path_);
+	NewFile file = is_there(path_) ? NewFile::in_place_of(path_) : NewFile(path_);
+	int descriptor = file.take_descriptor();
+	bool written = ::write(descriptor, text.data(), text.size()) ==
+		       static_cast<ssize_t>(text.size());
+	if (!written) {
+		int error = errno;
+		close(descriptor);
+		throw Failure(fmt::format("{}: writing failed: {}", path_, std::strerror(error)));
+	}
+	file.appear(descriptor);
+	close(descriptor);
+}
+
+void HalfApplied::end()
+{
+	if (!is_marked() || is_other())
+		return;
+	attempts_.resize(again_ ? 0 : *undone_);
+	if (is_marked()) {
+		write();
+		return;
+	}
+	if (unlink(path_.c_str()) != 0 && errno != ENOENT)
+		throw Failure(
+			fmt::format("{}: cannot be removed: {}", path_, std::strerror(errno)));
+	sync_folder_of(path_);
+}
+
+void require_whole(const Volume &copy)
+{
+	HalfApplied mark(copy);
+	if (mark.is_marked())
+		throw Failure(fmt::format("{}: is half applied (see {}): apply that stream once "
+					  "more, or what --undo kept",
+					  copy.path(), mark.path()));
+}
+
+} // namespace dmsnap::tool
