@@ -5,6 +5,7 @@
  * and some others.  For tests of the view, where there is no device mapper.
  */
 #include <algorithm>
+#include <clocale>
 #include <cstdlib>
 #include <exception>
 #include <functional>
@@ -23,6 +24,8 @@ LiveSnapshot snapshot_of(const std::string &name, uint32_t minor, const std::str
 {
 	LiveSnapshot snapshot;
 	snapshot.name = name;
+	snapshot.vg = "vg";
+	snapshot.lv = name.substr(3);
 	snapshot.device = {253, minor};
 	take_target(snapshot, target);
 	take_table(snapshot, fmt::format("253:0 253:{} P 8", minor + 100));
@@ -55,6 +58,14 @@ public:
 
 	DeviceNumber find(const std::string &) override { return {253, 1}; }
 
+	std::optional<SnapshotStats> stats(DeviceNumber device) override
+	{
+		if (device.minor != 1)
+			return {};
+		return parse_stats("stats 1\nstalled 0\ncopies 40\ncopied_chunks 90\n"
+				   "copy_us 64:10 128:29 4096:1\nwrite_us\n");
+	}
+
 private:
 	uint32_t others_;
 	uint64_t looks_ = 0;
@@ -64,6 +75,7 @@ private:
 
 int main(int argc, char **argv)
 {
+	std::setlocale(LC_CTYPE, "");
 	FakeSource source(argc > 1 ? static_cast<uint32_t>(std::atoi(argv[1])) : 0);
 	std::string form = argc > 2 ? argv[2] : "";
 	TopOptions options;

@@ -32,11 +32,12 @@ TEST(TopViewTest, says_what_is_known)
 	row.trend = {.sectors_per_second = 20, .seconds_left = 50};
 	std::vector<std::string> lines = top_lines({&row, 1}, 80, 0);
 	ASSERT_EQ(lines.size(), 2u);
-	EXPECT_TRUE(lines[0].starts_with("NAME  STATE   FULL, OR MERGED"));
+	EXPECT_TRUE(lines[0].starts_with("NAME  STATE   FULL/MERGED"));
 	EXPECT_NE(lines[1].find("#."), std::string::npos);
 	EXPECT_NE(lines[1].find(" 50.0 %"), std::string::npos);
 	EXPECT_NE(lines[1].find(" 500.0 KiB"), std::string::npos);
-	EXPECT_NE(lines[1].find(" 10.0  50 s, "), std::string::npos);
+	EXPECT_NE(lines[1].find(" 10.0 "), std::string::npos);
+	EXPECT_NE(lines[1].find("  50 s, "), std::string::npos);
 }
 
 TEST(TopViewTest, says_nothing_of_what_is_not_known)
@@ -64,7 +65,46 @@ TEST(TopViewTest, fits_the_terminal_if_that_has_room)
 	for (size_t columns : {80, 90, 100})
 		EXPECT_EQ(top_lines({&row, 1}, columns, 0)[1].size(), columns);
 	EXPECT_LT(top_lines({&row, 1}, 300, 0)[1].size(), 150u);
-	EXPECT_GT(top_lines({&row, 1}, 10, 0)[1].size(), 10u);
+}
+
+TEST(TopViewTest, keeps_percentage_and_end_however_narrow_it_is)
+{
+	TrendRow row = row_of("vg-with-a-long-name-that-means-something", 1000);
+	row.trend = {.sectors_per_second = 20, .seconds_left = 50, .used = {1, 2, 3}};
+	for (size_t columns = 24; columns < 200; columns++) {
+		std::string line = top_lines({&row, 1}, columns, 0)[1];
+		EXPECT_LE(line.size(), columns);
+		EXPECT_NE(line.find(" 50.0 %"), std::string::npos) << columns;
+		EXPECT_NE(line.find(" 50 s"), std::string::npos) << columns;
+		EXPECT_TRUE(line.starts_with("v")) << columns;
+	}
+	std::string cut = top_lines({&row, 1}, 40, 0)[1];
+	EXPECT_NE(cut.find(".."), std::string::npos);
+	EXPECT_NE(cut.find("something "), std::string::npos);
+}
+
+TEST(TopViewTest, says_what_is_bad_where_there_is_no_room_for_states)
+{
+	TrendRow rows[] = {row_of("one", 1000), invalid_row("two")};
+	rows[0].trend = {.sectors_per_second = 20, .seconds_left = 50};
+	EXPECT_NE(top_lines(rows, 24, 0)[2].find("invalid"), std::string::npos);
+	rows[1].snapshot.reason = "no free chunk";
+	EXPECT_NE(top_lines(rows, 120, 0)[2].find("invalid: no free chunk"), std::string::npos);
+}
+
+TEST(TopViewTest, draws_the_last_looks)
+{
+	TrendRow row = row_of("one", 1000);
+	row.trend = {.used = {0, 70, 30}};
+	EXPECT_NE(top_lines({&row, 1}, 120, 0)[1].find(" _@="), std::string::npos);
+}
+
+TEST(TopViewTest, calls_volumes_by_the_names_of_LVM2)
+{
+	TrendRow row = row_of("my--vg-snap", 1000);
+	row.snapshot.vg = "my-vg";
+	row.snapshot.lv = "snap";
+	EXPECT_TRUE(top_lines({&row, 1}, 80, 0)[1].starts_with("my-vg/snap "));
 }
 
 TEST(TopViewTest, what_is_bad_comes_before_what_is_full)

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <new>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -118,6 +119,24 @@ private:
 	std::unique_ptr<dm_task, Destroy> task_;
 };
 
+/* "vg" and "lv", or nothing, if it is no logical volume that people see. */
+void take_lvm_name(LiveSnapshot &snapshot, const char *uuid)
+{
+	struct DestroyPool {
+		void operator()(dm_pool *pool) const { dm_pool_destroy(pool); }
+	};
+	std::unique_ptr<dm_pool, DestroyPool> pool(dm_pool_create("name", 256));
+	char *vg = nullptr, *lv = nullptr, *layer = nullptr;
+
+	if (!pool)
+		throw std::bad_alloc();
+	if (!uuid || !std::string_view(uuid).starts_with("LVM-") ||
+	    !dm_split_lvm_name(pool.get(), snapshot.name.c_str(), &vg, &lv, &layer) || *layer)
+		return;
+	snapshot.vg = vg;
+	snapshot.lv = lv;
+}
+
 /* Device mapper's name where it has one, or the kernel's. */
 std::string name_of(DeviceNumber device)
 {
@@ -157,6 +176,7 @@ std::optional<LiveSnapshot> look(DeviceNumber device, const std::string &target,
 	if (!request.run() || !request.first_line(target_now, words) || target_now != target)
 		return {};
 	snapshot.name = dm_task_get_name(request.get());
+	take_lvm_name(snapshot, dm_task_get_uuid(request.get()));
 	snapshot.device = device;
 	snapshot.is_suspended = request.info().suspended;
 	snapshot.origin_name = name_of(snapshot.origin);
@@ -210,6 +230,12 @@ std::vector<LiveSnapshot> DeviceMapper::snapshots()
 		if (auto volume = volumes.find(snapshot.origin); volume != volumes.end())
 			snapshot.origin_name = name_of(volume->second);
 	}
+	for (LiveSnapshot &snapshot : found) {
+		if (snapshot.state != SnapshotState::invalid)
+			continue;
+		if (std::optional<SnapshotStats> known = stats(snapshot.device))
+			snapshot.reason = known->invalid_reason;
+	}
 	std::ranges::sort(found, std::less<>(), &LiveSnapshot::name);
 	return found;
 }
@@ -229,6 +255,15 @@ DeviceNumber DeviceMapper::find(const std::string &name)
 		throw Failure(fmt::format("device mapper has no device {}", name));
 	dm_info info = request.info();
 	return {info.major, info.minor};
+}
+
+std::optional<SnapshotStats> DeviceMapper::stats(DeviceNumber device)
+try {
+	std::optional<std::string> answer = send_message(device, "stats");
+	return answer ? parse_stats(*answer) : std::nullopt;
+} catch (const Failure &) {
+	/* It was suspended, or removed. */
+	return {};
 }
 
 std::optional<LiveSnapshot> DeviceMapper::snapshot(DeviceNumber device)

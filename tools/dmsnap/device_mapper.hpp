@@ -17,6 +17,7 @@ public:
 
 	std::vector<LiveSnapshot> snapshots() override;
 	DeviceNumber find(const std::string &name) override;
+	std::optional<SnapshotStats> stats(DeviceNumber device) override;
 
 	/*
 	 * The snapshot that is this device, or whose COW device it is; none: there is none,

@@ -28,9 +28,12 @@ Json to_json(const LiveSnapshot &snapshot)
 	const std::optional<CowUsage> &usage = snapshot.usage;
 	Json json = {
 		{"name", snapshot.name},
+		{"vg", snapshot.vg.empty() ? Json() : Json(snapshot.vg)},
+		{"lv", snapshot.lv.empty() ? Json() : Json(snapshot.lv)},
 		{"device", to_text(snapshot.device)},
 		{"target", snapshot.is_merge ? "snapshot-merge" : "snapshot"},
 		{"state", to_text(snapshot.state)},
+		{"reason", snapshot.reason.empty() ? Json() : Json(snapshot.reason)},
 		{"suspended", snapshot.is_suspended},
 		{"origin", snapshot.origin_name},
 		{"origin_device", to_text(snapshot.origin)},

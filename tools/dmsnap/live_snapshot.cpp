@@ -66,6 +66,16 @@ const char *to_text(SnapshotState state)
 	return "unknown";
 }
 
+std::string LiveSnapshot::shown_name() const
+{
+	return lv.empty() ? name : vg + "/" + lv;
+}
+
+std::string LiveSnapshot::state_text() const
+{
+	return std::string(to_text(state)) + (reason.empty() ? "" : ": " + reason);
+}
+
 bool LiveSnapshot::is_bad() const
 {
 	return state == SnapshotState::overflow || state == SnapshotState::invalid ||

@@ -53,6 +53,8 @@ const char *to_text(SnapshotState state);
 struct LiveSnapshot {
 	/* Device mapper's. */
 	std::string name;
+	/* LVM2's, if it is one of its volumes: its group and its own. */
+	std::string vg, lv;
 	DeviceNumber device;
 	bool is_merge = false;
 	bool is_suspended = false;
@@ -69,7 +71,13 @@ struct LiveSnapshot {
 	SnapshotState state = SnapshotState::unknown;
 	/* Not of one that is invalid, for example: its status is but a word. */
 	std::optional<CowUsage> usage;
+	/* Why it is invalid, as its driver says; empty: that does not. */
+	std::string reason;
 
+	/* For people: "vg/snap", or device mapper's name. */
+	std::string shown_name() const;
+	/* "invalid: no free chunk" */
+	std::string state_text() const;
 	/* Of no use any more, or not able to merge. */
 	bool is_bad() const;
 };

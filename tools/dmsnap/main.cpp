@@ -2,6 +2,7 @@
 /* dmsnap: what the command line asks for, and what became of it. */
 #include <algorithm>
 #include <cerrno>
+#include <clocale>
 #include <cstring>
 #include <exception>
 #include <string_view>
@@ -38,6 +39,9 @@ int main(int argc, char **argv)
 {
 	ExitCode code = ExitCode::failed;
 	const bool json = wants_json(argc, argv);
+
+	/* Names need not be ASCII, and are as wide as the terminal shows them. */
+	std::setlocale(LC_CTYPE, "");
 
 	try {
 		code = run_command_line(argc, argv);

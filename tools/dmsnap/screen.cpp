@@ -2,9 +2,9 @@
 #include "screen.hpp"
 
 #include <algorithm>
-#include <clocale>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 
 /* Or "timeout", "erase" and others are macros */
 #define NCURSES_NOMACROS
@@ -12,7 +12,36 @@
 #include <term.h>
 #include <unistd.h>
 
+#include "text_width.hpp"
+
 namespace dmsnap::tool {
+
+namespace {
+
+constexpr short bad_pair = 1, warning_pair = 2;
+
+chtype attributes_of(Screen::Look look)
+{
+	/* https://no-color.org */
+	const char *refused = std::getenv("NO_COLOR");
+	const bool colours = has_colors() && !(refused && *refused);
+
+	switch (look) {
+	case Screen::Look::title:
+		return A_REVERSE;
+	case Screen::Look::chosen:
+		return A_UNDERLINE;
+	case Screen::Look::warning:
+		return colours ? COLOR_PAIR(warning_pair) : A_NORMAL;
+	case Screen::Look::bad:
+		return A_BOLD | (colours ? COLOR_PAIR(bad_pair) : A_NORMAL);
+	case Screen::Look::plain:
+		break;
+	}
+	return A_NORMAL;
+}
+
+} // namespace
 
 struct Screen::Terminal {
 	SCREEN *screen;
@@ -29,8 +58,6 @@ std::unique_ptr<Screen> Screen::open()
 	const char *address = tigetstr(cursor);
 	if (!address || address == reinterpret_cast<const char *>(-1))
 		return {};
-	/* Names need not be ASCII */
-	std::setlocale(LC_CTYPE, "");
 	SCREEN *screen = newterm(nullptr, stdout, stdin);
 	if (!screen)
 		return {};
@@ -46,6 +73,12 @@ Screen::Screen(std::unique_ptr<Terminal> terminal) : terminal_(std::move(termina
 	keypad(stdscr, true);
 	/* How long after Esc another key may come that belongs to it */
 	set_escdelay(50);
+	if (has_colors()) {
+		start_color();
+		use_default_colors();
+		init_pair(bad_pair, COLOR_RED, -1);
+		init_pair(warning_pair, COLOR_YELLOW, -1);
+	}
 }
 
 Screen::~Screen()
@@ -73,15 +106,10 @@ void Screen::put(size_t row, const std::string &line, Look look)
 {
 	if (row >= height())
 		return;
-	chtype attribute = A_NORMAL;
-	if (look == Look::title)
-		attribute = A_REVERSE;
-	if (look == Look::bad)
-		attribute = A_BOLD;
-	wattrset(stdscr, static_cast<int>(attribute));
+	wattrset(stdscr, static_cast<int>(attributes_of(look)));
 	/* Not the last column: in the last row that would scroll */
-	mvwaddnstr(stdscr, static_cast<int>(row), 0, line.c_str(),
-		   static_cast<int>(std::max<size_t>(width(), 1) - 1));
+	mvwaddstr(stdscr, static_cast<int>(row), 0,
+		  cut_to_width(line, std::max<size_t>(width(), 1) - 1).c_str());
 	wattrset(stdscr, A_NORMAL);
 }
 
@@ -90,32 +118,33 @@ void Screen::end()
 	wrefresh(stdscr);
 }
 
-Screen::Key Screen::wait(double seconds)
+Screen::Input Screen::wait(double seconds)
 {
-	constexpr int escape = 27;
+	constexpr int escape = 27, del = 127;
 
 	wtimeout(stdscr, static_cast<int>(std::ceil(std::clamp(seconds, 0.0, 3600.0) * 1000)));
-	switch (wgetch(stdscr)) {
-	case 'q':
-	case 'Q':
+	int code = wgetch(stdscr);
+	switch (code) {
 	case escape:
-		return Key::quit;
-	case 's':
-		return Key::order;
-	case '+':
-		return Key::faster;
-	case '-':
-		return Key::slower;
-	case 'k':
+		return {Key::escape};
+	case '\n':
+	case '\r':
+	case KEY_ENTER:
+		return {Key::enter};
+	case KEY_BACKSPACE:
+	case '\b':
+	case del:
+		return {Key::backspace};
 	case KEY_UP:
-		return Key::up;
-	case 'j':
+		return {Key::up};
 	case KEY_DOWN:
-		return Key::down;
+		return {Key::down};
 	case KEY_RESIZE:
-		return Key::resized;
+		return {Key::resized};
 	default:
-		return Key::none;
+		if (code >= ' ' && code < del)
+			return {Key::letter, static_cast<char>(code)};
+		return {Key::none};
 	}
 }
 

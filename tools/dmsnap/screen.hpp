@@ -10,8 +10,13 @@ namespace dmsnap::tool {
 
 class Screen {
 public:
-	enum class Look { plain, title, bad };
-	enum class Key { none, quit, order, faster, slower, up, down, resized };
+	/* In colours, where the terminal has some and NO_COLOR is not set. */
+	enum class Look { plain, title, chosen, warning, bad };
+	enum class Key { none, letter, escape, enter, backspace, up, down, resized };
+	struct Input {
+		Key key = Key::none;
+		char letter = 0;
+	};
 
 	/* None: standard input or output is no terminal, or one that has but lines. */
 	static std::unique_ptr<Screen> open();
@@ -28,7 +33,7 @@ public:
 	void end();
 
 	/* The next key, if one comes in this time. */
-	Key wait(double seconds);
+	Input wait(double seconds);
 
 private:
 	struct Terminal;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "live_snapshot.hpp"
+#include "snapshot_stats.hpp"
 
 namespace dmsnap::tool {
 
@@ -19,6 +20,8 @@ public:
 	 * of that path.  Throws a Failure when there is none.
 	 */
 	virtual DeviceNumber find(const std::string &name) = 0;
+	/* None: its driver counts nothing, or does not answer now. */
+	virtual std::optional<SnapshotStats> stats(DeviceNumber device) = 0;
 
 protected:
 	~SnapshotSource() = default;

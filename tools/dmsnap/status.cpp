@@ -26,7 +26,7 @@ bool is_above(const LiveSnapshot &snapshot, std::optional<double> percent)
 
 std::vector<std::string> row_of(const LiveSnapshot &snapshot)
 {
-	std::string state = to_text(snapshot.state);
+	std::string state = snapshot.state_text();
 	std::string full = "-", used = "-", metadata = "-";
 	if (const std::optional<CowUsage> &usage = snapshot.usage) {
 		full = fmt::format("{:.1f} %", 100 * usage->full());
@@ -35,7 +35,7 @@ std::vector<std::string> row_of(const LiveSnapshot &snapshot)
 		if (snapshot.is_merge && usage->unmerged())
 			state += fmt::format(", {} left", sectors_text(usage->unmerged()));
 	}
-	return {snapshot.name,
+	return {snapshot.shown_name(),
 		state,
 		full,
 		used,

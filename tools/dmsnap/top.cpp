@@ -93,10 +93,23 @@ void run_lines(const TopOptions &options, Watch &watch)
 	}
 }
 
+const char *const help_lines[] = {
+	"q, Escape         end; from the detail and this page, back",
+	"up, down, k, j    choose a snapshot",
+	"Enter             all that is known of it, with the times of its driver",
+	"/                 only snapshots whose names have a text: type it, then Enter",
+	"s                 order by name, or by fill: what is bad comes first",
+	"+, -              look twice as often, half as often",
+	"?                 this page",
+	"",
+	"FULL is of the COW device; of a merge, what is done of it, and USED what is left.",
+	"LAST LOOKS is the curve of that, between the least and the most of it.",
+};
+
 class LiveView {
 public:
-	LiveView(const TopOptions &options, Watch &watch, Screen &screen)
-	    : watch_(watch), screen_(screen), interval_(options.interval_seconds),
+	LiveView(const TopOptions &options, SnapshotSource &source, Watch &watch, Screen &screen)
+	    : source_(source), watch_(watch), screen_(screen), interval_(options.interval_seconds),
 	      views_(options.count.value_or(0))
 	{
 	}
@@ -105,13 +118,17 @@ public:
 	{
 		uint64_t seen = 0;
 		for (;;) {
-			rows_ = watch_.look();
+			all_ = watch_.look();
 			seen++;
 			show();
 			double next = monotonic_seconds() + interval_;
 			while (monotonic_seconds() < next) {
-				if (!take_key(screen_.wait(next - monotonic_seconds()), next))
+				Screen::Input input = screen_.wait(next - monotonic_seconds());
+				if (input.key == Screen::Key::none)
+					continue;
+				if (!(typing_ ? take_typed(input) : take_key(input, next)))
 					return;
+				show();
 			}
 			if (seen == views_)
 				return;
@@ -119,33 +136,55 @@ public:
 	}
 
 private:
+	enum class Page { list, detail, help };
+
 	/* False: that is the end. */
-	bool take_key(Screen::Key key, double &next)
+	bool take_key(Screen::Input input, double &next)
 	{
-		switch (key) {
-		case Screen::Key::quit:
-			return false;
-		case Screen::Key::none:
-			return true;
-		case Screen::Key::order:
-			order_ = order_ == TopOrder::name ? TopOrder::full : TopOrder::name;
-			break;
-		case Screen::Key::faster:
-			change_interval(interval_ / 2, next);
-			break;
-		case Screen::Key::slower:
-			change_interval(interval_ * 2, next);
-			break;
-		case Screen::Key::up:
-			first_ -= first_ > 0;
-			break;
-		case Screen::Key::down:
-			first_++;
-			break;
-		case Screen::Key::resized:
-			break;
+		using Key = Screen::Key;
+
+		if (input.key == Key::escape || input.letter == 'q' || input.letter == 'Q') {
+			bool over = page_ == Page::list;
+			page_ = Page::list;
+			return !over;
 		}
-		show();
+		if (input.key == Key::up || input.letter == 'k')
+			chosen_ -= chosen_ > 0;
+		else if (input.key == Key::down || input.letter == 'j')
+			chosen_++;
+		else if (input.key == Key::enter)
+			page_ = page_ == Page::list ? Page::detail : Page::list;
+		else if (input.letter == '?')
+			page_ = page_ == Page::help ? Page::list : Page::help;
+		else if (input.letter == 's')
+			order_ = order_ == TopOrder::name ? TopOrder::full : TopOrder::name;
+		else if (input.letter == '+')
+			change_interval(interval_ / 2, next);
+		else if (input.letter == '-')
+			change_interval(interval_ * 2, next);
+		else if (input.letter == '/')
+			begin_typing();
+		return true;
+	}
+
+	void begin_typing()
+	{
+		page_ = Page::list;
+		wanted_.clear();
+		typing_ = true;
+	}
+
+	bool take_typed(Screen::Input input)
+	{
+		using Key = Screen::Key;
+
+		if (input.key == Key::letter)
+			wanted_ += input.letter;
+		else if (input.key == Key::backspace && !wanted_.empty())
+			wanted_.pop_back();
+		else if (input.key == Key::escape)
+			wanted_.clear();
+		typing_ = input.key != Key::enter && input.key != Key::escape;
 		return true;
 	}
 
@@ -158,33 +197,85 @@ private:
 
 	void show()
 	{
+		rows_.clear();
+		for (const TrendRow &row : all_) {
+			if (row.snapshot.shown_name().find(wanted_) != std::string::npos)
+				rows_.push_back(row);
+		}
+		sort_rows(rows_, order_);
+		chosen_ = std::min(chosen_, rows_.empty() ? 0 : rows_.size() - 1);
+		screen_.begin();
+		if (page_ == Page::help)
+			show_page({std::begin(help_lines), std::end(help_lines)});
+		else if (page_ == Page::detail && !rows_.empty())
+			show_page(detail_lines(rows_[chosen_],
+					       source_.stats(rows_[chosen_].snapshot.device)));
+		else
+			show_list();
+		screen_.end();
+	}
+
+	void show_page(const std::vector<std::string> &lines)
+	{
+		show_head("");
+		for (size_t i = 0; i < lines.size(); i++)
+			screen_.put(2 + i, lines[i]);
+		show_foot("q back   ? keys");
+	}
+
+	void show_list()
+	{
 		/* Above and below the rows: what all is about, titles, keys. */
 		constexpr size_t others = 3;
 
-		std::time_t now = std::time(nullptr);
-		sort_rows(rows_, order_);
 		size_t room = screen_.height() > others ? screen_.height() - others : 0;
+		first_ = std::min(first_, chosen_);
+		if (room && chosen_ >= first_ + room)
+			first_ = chosen_ - room + 1;
 		first_ = std::min(first_, rows_.size() > room ? rows_.size() - room : 0);
 		size_t shown = std::min(rows_.size() - first_, room);
 		/* The screen leaves its last column free. */
-		std::vector<std::string> lines =
-			top_lines(rows_, std::max<size_t>(screen_.width(), 1) - 1, now);
+		std::vector<std::string> lines = top_lines(
+			rows_, std::max<size_t>(screen_.width(), 1) - 1, std::time(nullptr));
 
-		screen_.begin();
-		screen_.put(0, fmt::format("dmsnap top   {:%H:%M:%S}   {}   every {:g} s",
-					   fmt::localtime(now), count_text(shown), interval_));
+		show_head(count_text(shown));
 		std::string title = lines.front();
 		title.resize(std::max(title.size(), screen_.width()), ' ');
 		screen_.put(1, title, Screen::Look::title);
 		for (size_t i = 0; i < shown; i++)
-			screen_.put(2 + i, lines[1 + first_ + i],
-				    rows_[first_ + i].snapshot.is_bad() ? Screen::Look::bad
-									: Screen::Look::plain);
-		if (screen_.height() > others)
-			screen_.put(screen_.height() - 1,
-				    fmt::format("q quit   s order: by {}   + - interval   up, down",
-						order_ == TopOrder::name ? "name" : "fill"));
-		screen_.end();
+			screen_.put(2 + i, lines[1 + first_ + i], look_of(first_ + i));
+		if (typing_ || !wanted_.empty())
+			show_foot(fmt::format("/{}{}", wanted_,
+					      typing_ ? "_   Enter: that is it" : "   / another"));
+		else
+			show_foot(
+				fmt::format("q quit   ? keys   / find   Enter more   s order: by {}"
+					    "   + - interval",
+					    order_ == TopOrder::name ? "name" : "fill"));
+	}
+
+	Screen::Look look_of(size_t row) const
+	{
+		constexpr double nearly_full = 0.8;
+		const LiveSnapshot &snapshot = rows_[row].snapshot;
+
+		if (snapshot.is_bad())
+			return Screen::Look::bad;
+		if (snapshot.usage && !snapshot.is_merge && snapshot.usage->full() >= nearly_full)
+			return Screen::Look::warning;
+		return row == chosen_ ? Screen::Look::chosen : Screen::Look::plain;
+	}
+
+	void show_head(const std::string &count)
+	{
+		screen_.put(0, fmt::format("dmsnap top   {:%H:%M:%S}   {}   every {:g} s",
+					   fmt::localtime(std::time(nullptr)), count, interval_));
+	}
+
+	void show_foot(const std::string &text)
+	{
+		if (screen_.height() > 2)
+			screen_.put(screen_.height() - 1, text);
 	}
 
 	std::string count_text(size_t shown) const
@@ -197,13 +288,20 @@ private:
 				   rows_.size());
 	}
 
+	SnapshotSource &source_;
 	Watch &watch_;
 	Screen &screen_;
 	double interval_;
 	/* 0: without end. */
 	uint64_t views_;
+	/* The names that are shown have this in them; it is being typed. */
+	std::string wanted_;
+	bool typing_ = false;
+	Page page_ = Page::list;
+	std::vector<TrendRow> all_;
 	std::vector<TrendRow> rows_;
 	TopOrder order_ = TopOrder::name;
+	size_t chosen_ = 0;
 	size_t first_ = 0;
 };
 
@@ -218,7 +316,7 @@ ExitCode top(const TopOptions &options, SnapshotSource &source)
 	watch.look();
 	if (!options.json && !options.lines) {
 		if (std::unique_ptr<Screen> screen = Screen::open()) {
-			LiveView(options, watch, *screen).run();
+			LiveView(options, source, watch, *screen).run();
 			return ExitCode::fine;
 		}
 	}

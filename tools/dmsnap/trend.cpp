@@ -9,6 +9,8 @@ namespace {
 
 /* Enough for a rate that does not jump with each flush, and few enough to follow a change. */
 constexpr size_t looks_max = 10;
+/* As many as there are columns for them. */
+constexpr size_t used_max = 12;
 
 } // namespace
 
@@ -48,7 +50,12 @@ Trend Trends::add(History &history, double seconds, const LiveSnapshot &snapshot
 	if (history.looks.size() > looks_max)
 		history.looks.pop_front();
 
+	history.used.push_back(now);
+	if (history.used.size() > used_max)
+		history.used.pop_front();
+
 	Trend trend;
+	trend.used.assign(history.used.begin(), history.used.end());
 	if (snapshot.is_merge)
 		trend.merged = history.to_merge
 				       ? 1 - static_cast<double>(now) /

@@ -22,6 +22,8 @@ struct Trend {
 	std::optional<double> seconds_left = {};
 	/* From 0 to 1: of what there was to merge when it was first looked at. */
 	std::optional<double> merged = {};
+	/* What was used at the last looks, the oldest one first: sectors. */
+	std::vector<uint64_t> used = {};
 };
 
 struct TrendRow {
@@ -45,6 +47,7 @@ private:
 		DeviceNumber cow;
 		uint64_t to_merge = 0;
 		std::deque<Look> looks;
+		std::deque<uint64_t> used;
 	};
 
 	static Trend add(History &history, double seconds, const LiveSnapshot &snapshot);

@@ -24,10 +24,10 @@ check "status: not for everybody" exits 2 "${powerless[@]}" "$dmsnap" status
 
 fake=$built/top-fake
 check "top: lines, once, where there is no terminal" exits 0 "$fake"
-check "top: a rate in them" says '^vg-fills  +active +\[\.+\] +2\.6 % +264\.0 KiB +[1-9][0-9]+\.[0-9] '
-check "top: and the end" says '^vg-fills .* [0-9]+ s, [0-9]{2}:[0-9]{2}:[0-9]{2}$'
-check "top: a merge" says '^vg-merges +merging +\[#?\.*\] +[0-9.]+ % +9\.[0-9] MiB '
-check "top: one that is invalid" says '^vg-lost +invalid +- +- +- +-$'
+check "top: a rate in them" says '^vg/fills  +active +\[\.+\] +2\.6 % +264\.0 KiB +[1-9][0-9]+\.[0-9] '
+check "top: and the end" says '^vg/fills .* [0-9]+ s, [0-9]{2}:[0-9]{2}:[0-9]{2}$'
+check "top: a merge" says '^vg/merges +merging +\[#?\.*\] +[0-9.]+ % +9\.[0-9] MiB '
+check "top: one that is invalid" says '^vg/lost +invalid +- +- +- +-$'
 check "top: JSON" exits 0 "$fake" 0 json
 each_line_is_json() { python3 -c 'import json, sys; d = [json.loads(line) for line in open(sys.argv[1])]; sys.exit(len(d) != 3)' "$work/out"; }
 check "top: a line for each view" each_line_is_json
@@ -37,7 +37,7 @@ check "top: its numbers" json '(lambda s: s["used_sectors"] == 1552 and 1e4 < s[
 check "top: those of a merge" json '(lambda s: s["state"] == "merging" and round(s["merged"], 6) == 0.0375 and s["unmerged_sectors"] == 19712)(d["snapshots"][2])'
 check "top: those of one that is invalid" json '(lambda s: s["state"] == "invalid" and s["full"] is None and s["bytes_per_second"] is None)(d["snapshots"][1])'
 check "top: a terminal that has but lines" exits 0 env TERM=dumb script -qec "$fake" /dev/null
-check "top: lines there too" grep -q '^vg-fills ' "$work/out"
+check "top: lines there too" grep -q '^vg/fills ' "$work/out"
 check "top: an output that is closed" exits 2 bash -c "'$fake' > /dev/full"
 
 # --- on a terminal ---------------------------------------------------------
@@ -60,7 +60,7 @@ hides() { seen && ! grep -qE -- "$1" "$work/pane"; }
 # types KEY REGEX: shows this after it
 types() { terminal send-keys "$1" && shows "$2"; }
 first_is() { shows '.' && [ "$(sed -n 3p "$work/pane" | cut -d ' ' -f 1)" = "$1" ]; }
-bar_length() { seen && sed -nE 's/^vg-fills .*(\[[#.]*\]).*/\1/p' "$work/pane" | wc -c; }
+bar_length() { seen && sed -nE 's,^vg/fills .*(\[[#.]*\]).*,\1,p' "$work/pane" | wc -c; }
 resized()
 {
 	local before=$1 try
@@ -73,30 +73,64 @@ resized()
 	return 1
 }
 
+colour() { terminal capture-pane -e -p > "$work/pane" && grep -qE -- "$1" "$work/pane"; }
+uncoloured() { terminal capture-pane -e -p > "$work/pane" && ! grep -qE $'\e\\[[0-9;]*3[13]m' "$work/pane"; }
+
 if command -v tmux > /dev/null; then
 	terminal new-session -d -x 120 -y 12 "LC_ALL=C.UTF-8 '$fake' 20; echo \"exit code \$?\"; sleep 60"
 	check "top: on a terminal" shows '^dmsnap top .* 1 to 9 of 23 snapshots '
-	check "top: a bar that grows" shows '^vg-fills +active +\[#{8,}\.+\] .* [0-9]+ s, [0-9:]{8}$'
-	check "top: a merge that gets on" shows '^vg-merges +merging +\[#{2,}\.+\] '
-	check "top: by name" first_is vg-fills
+	check "top: a bar that grows" shows '^vg/fills +active +\[#{8,}\.+\] .* [0-9]+ s, [0-9:]{8}$'
+	check "top: a merge that gets on" shows '^vg/merges +merging +\[#{2,}\.+\] '
+	check "top: by name" first_is vg/fills
 	check "top: by fill" types s 'order: by fill'
-	check "top: what is invalid comes first" first_is vg-lost
+	check "top: what is invalid comes first" first_is vg/lost
 	check "top: by name again" types s 'order: by name'
+	terminal send-keys -N 8 j
 	check "top: down" types j ' 2 to 10 of 23 snapshots'
-	check "top: the first is not shown" hides '^vg-fills'
+	check "top: the first is not shown" hides '^vg/fills'
+	terminal send-keys -N 8 k
 	check "top: up, with the arrow" types Up ' 1 to 9 of 23 snapshots'
+	check "top: all that is known of one" types Enter '^state +active'
+	check "top: with the times of its driver" shows '^copies for origin writes +40 +256 us +8\.2 ms +8\.2 ms$'
+	check "top: back" types q '^vg/lost'
+	terminal send-keys j
+	check "top: one whose driver counts nothing" types Enter 'counts nothing'
+	check "top: back, with Escape" types Escape '^vg/fills'
+	check "top: keys" types '?' '^Enter +all that is known'
+	check "top: back, with ?" types '?' '^vg/fills'
+	terminal send-keys /
+	terminal send-keys -l ther-1
+	check "top: those that are looked for" types Enter ' 1 to 9 of 10 snapshots'
+	check "top: no others" hides '^vg/fills'
+	terminal send-keys /
+	terminal send-keys -l q?s
+	check "top: none" types Enter 'no snapshots'
+	terminal send-keys /
+	check "top: all again" types Escape ' of 23 snapshots'
 	check "top: slower" types - 'every 0\.8 s'
 	check "top: faster" types + 'every 0\.4 s'
 	wide=$(bar_length)
 	terminal resize-window -x 84 -y 8
 	check "top: a smaller terminal" shows ' 1 to 5 of 23 snapshots'
 	check "top: with a shorter bar" resized "$wide"
+	for width in 60 38; do
+		terminal resize-window -x "$width" -y 8
+		check "top: at $width columns, the percentage and when it ends" shows '^vg/fills .*[0-9.]+ % .*[0-9]+ s(, [0-9:]{8})?$'
+	done
 	terminal resize-window -x 20 -y 2
 	check "top: one with hardly any room" shows '^dmsnap top'
 	terminal resize-window -x 120 -y 30
 	check "top: room for all" shows ' 23 snapshots'
+	# A colour for what is bad, unless nobody wants any
+	check "top: what is bad is red" colour '31m.*vg/lost'
 	check "top: q ends it" types q '^exit code 0'
-	check "top: and gives the terminal back" hides '^vg-fills'
+	check "top: and gives the terminal back" hides '^vg/fills'
+	terminal respawn-pane -k "LC_ALL=C.UTF-8 NO_COLOR=1 '$fake'; sleep 60"
+	check "top: with NO_COLOR" shows '^vg/lost'
+	check "top: nothing is" uncoloured
+	check "top: a curve" shows '^vg/fills .*▁.*█'
+	terminal respawn-pane -k "LC_ALL=C '$fake'; sleep 60"
+	check "top: a curve of letters, where there is no UTF-8" shows '^vg/fills .* _[-_.=+*#@]+@ '
 	terminal kill-server
 else
 	echo "FAIL: tmux is not installed. On Debian: apt install tmux"

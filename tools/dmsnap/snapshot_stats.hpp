@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* SnapshotStats: what dmsnap's driver answers to the message "stats"; the kernel's own has none. */
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace dmsnap::tool {
+
+/* Sizes by powers of two, as the driver counts them. */
+struct Histogram {
+	struct Bucket {
+		/* Of sizes from this to less than twice it; 0 is for itself. */
+		uint64_t from;
+		uint64_t count;
+	};
+	/* By size. */
+	std::vector<Bucket> buckets;
+
+	uint64_t count() const;
+	/* Of so large a part of them (0 to 1) the size is below this; 0: there are none. */
+	uint64_t below(double part) const;
+};
+
+struct SnapshotStats {
+	/* By the driver's names. */
+	std::map<std::string, uint64_t> counters;
+	std::map<std::string, Histogram> histograms;
+	/* Empty: it is not invalid, or was that before it was activated. */
+	std::string invalid_reason;
+};
+
+/* None: the answer is of another version of the list. */
+std::optional<SnapshotStats> parse_stats(const std::string &answer);
+
+} // namespace dmsnap::tool

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* How wide a text is on a terminal, in the encoding of the locale. */
+#pragma once
+
+#include <string>
+
+namespace dmsnap::tool {
+
+/* Columns that it takes. */
+size_t text_width(const std::string &text);
+/* As much of its beginning as takes no more than these. */
+std::string cut_to_width(const std::string &text, size_t most);
+
+} // namespace dmsnap::tool
