@@ -17,20 +17,23 @@ install-module:
 
 pages = $(patsubst Documentation/man/%.rst,%,$(wildcard Documentation/man/*.rst))
 shell-files := $(PREFIX)/share/bash-completion/completions/dmsnap \
-	$(PREFIX)/share/fish/vendor_completions.d/dmsnap.fish
+	$(PREFIX)/share/fish/vendor_completions.d/dmsnap.fish \
+	$(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)/_dmsnap
 
 install-tools: tools man
 	@install -D -m 755 '$(BUILD)/unit/dmsnap' '$(DESTDIR)$(PREFIX)/sbin/dmsnap'
 	@for page in $(pages); do \
-		install -D -m 644 "$(BUILD)/unit/man/$$page" "$(DESTDIR)$(PREFIX)/share/man/man8/$$page"; \
+		install -D -m 644 "$(BUILD)/unit/man/$$page" "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page"; \
 	done
 	@for file in $(shell-files); do mkdir -p "$(DESTDIR)$${file%/*}"; done
 	@'$(BUILD)/unit/dmsnap' completion bash > '$(DESTDIR)$(word 1,$(shell-files))'
 	@'$(BUILD)/unit/dmsnap' completion fish > '$(DESTDIR)$(word 2,$(shell-files))'
+	@'$(BUILD)/unit/dmsnap' completion zsh > '$(DESTDIR)$(word 3,$(shell-files))'
 	@echo 'installed dmsnap, its manual pages and shell completion in $(DESTDIR)$(PREFIX)'
 
 uninstall:
 	+@tools/build/install-module --uninstall --destdir '$(DESTDIR)' $(if $(KVER),--kver '$(KVER)')
 	@rm -f '$(DESTDIR)$(PREFIX)/sbin/dmsnap' \
-		$(pages:%='$(DESTDIR)$(PREFIX)/share/man/man8/%') $(shell-files:%='$(DESTDIR)%')
+		$(foreach page,$(pages),'$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(page)') \
+		$(shell-files:%='$(DESTDIR)%')
 	@echo 'removed dmsnap, its manual pages and shell completion from $(DESTDIR)$(PREFIX)'

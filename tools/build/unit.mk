@@ -138,15 +138,23 @@ $(out)/dmsnap: $(tool-objects) $(out)/libdmsnap-core.a $(out)/.flags
 
 man-pages := $(patsubst Documentation/man/%.rst,$(out)/man/%,$(call find,Documentation/man,*.rst))
 
+# The day of the build; in a package, that of its changelog.
+man-date := $(shell date -u -d '@$(or $(SOURCE_DATE_EPOCH),$(shell date +%s))' +%F)
+
+# Its text is the guide's.
+$(out)/man/dmsnap.4: Documentation/admin-guide.rst
+
 man: $(man-pages)
 	@:
 
-$(man-pages): $(out)/man/%: Documentation/man/%.rst
+$(man-pages): $(out)/man/%: Documentation/man/%.rst tools/build/man.sed
 	@echo '  MAN     $@'
 	@command -v rst2man > /dev/null || { \
 		echo 'rst2man is not installed. On Debian: apt install python3-docutils' >&2; exit 1; }
 	@mkdir -p $(@D)
-	@rst2man --halt=warning $< $@
+	@rst2man --halt=warning $< $@.raw
+	@sed -E -f tools/build/man.sed -e 's/^(\.TH "[^"]*" [0-9] )""/\1"$(man-date)"/' $@.raw > $@
+	@rm $@.raw
 
 # What the tests test without the program around it; main() and the port are others' here.
 tool-parts := $(filter-out $(call objects,tools/dmsnap/main.cpp tools/dmsnap/port.cpp),$(tool-objects))

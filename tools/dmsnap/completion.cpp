@@ -1,85 +1,304 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "completion.hpp"
 
+#include <map>
+#include <string_view>
+
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "device_mapper.hpp"
 #include "failure.hpp"
 
 namespace dmsnap::tool {
 namespace {
 
-std::string option_words(const CLI::App &command)
+/* What may stand where an argument goes, by the name that the help has for it. */
+enum class Kind { nothing, snapshot, volume, file, folder, words };
+
+struct Argument {
+	Kind kind = Kind::nothing;
+	/* Of Kind::words. */
+	const char *words = "";
+};
+
+/* Without what CLI11 adds to it, of the checks: "N:NONNEGATIVE". */
+std::string type_of(const CLI::Option &option)
+{
+	std::string name = option.get_type_name();
+	return name.substr(0, name.find(':'));
+}
+
+Argument argument_of(const CLI::Option &option)
+{
+	static const std::map<std::string, Argument> known = {
+		{"NAME", {Kind::snapshot}},
+		{"STORE", {Kind::volume}},
+		{"ORIGIN", {Kind::volume}},
+		{"TARGET", {Kind::file}},
+		{"FILE", {Kind::file}},
+		{"COPY", {Kind::file}},
+		{"DIR", {Kind::folder}},
+		{"SHELL", {Kind::words, "bash zsh fish"}},
+		{"STYLE", {Kind::words, "bar json none"}},
+	};
+	auto found = known.find(type_of(option));
+	return found == known.end() ? Argument() : found->second;
+}
+
+constexpr const char *list_snapshots = "dmsnap completion snapshots 2>/dev/null";
+
+std::string words_of(const CLI::Option &option)
 {
 	std::string words;
-	for (const CLI::Option *option : command.get_options()) {
-		for (const std::string &name : option->get_lnames())
-			words += (words.empty() ? "--" : " --") + name;
-	}
+	for (const std::string &name : option.get_lnames())
+		words += "--" + name + " ";
 	return words;
 }
 
+std::string option_words(const CLI::App &command)
+{
+	std::string words;
+	for (const CLI::Option *option : command.get_options())
+		words += words_of(*option);
+	return words;
+}
+
+bool takes_argument(const CLI::Option &option)
+{
+	return option.get_expected_min() > 0;
+}
+
+const CLI::Option *positional_of(const CLI::App &command)
+{
+	for (const CLI::Option *option : command.get_options()) {
+		if (option->get_positional())
+			return option;
+	}
+	return nullptr;
+}
+
+std::string bash_action(const Argument &argument)
+{
+	switch (argument.kind) {
+	case Kind::nothing:
+		return ":";
+	case Kind::snapshot:
+		return fmt::format("words=$({})", list_snapshots);
+	case Kind::volume:
+		return fmt::format("words=$({}) files=-f", list_snapshots);
+	case Kind::file:
+		return "files=-f";
+	case Kind::folder:
+		return "files=-d";
+	case Kind::words:
+		return fmt::format("words='{}'", argument.words);
+	}
+	return ":";
+}
+
+/* A word behind an option is its argument, or else an option, or the command's argument. */
 std::string bash_script(const CLI::App &app)
 {
-	std::string names, cases;
+	std::string names, options, arguments, positionals;
 	for (const CLI::App *command : app.get_subcommands({})) {
-		names += command->get_name() + " ";
-		cases += fmt::format("\t{}) words='{}' ;;\n", command->get_name(),
-				     option_words(*command));
+		const std::string &name = command->get_name();
+		names += name + " ";
+		options += fmt::format("\t\t{}) words='{}' ;;\n", name, option_words(*command));
+		for (const CLI::Option *option : command->get_options()) {
+			for (const std::string &word : option->get_lnames()) {
+				if (takes_argument(*option))
+					arguments += fmt::format("\t'{} --{}') {} ;;\n", name, word,
+								 bash_action(argument_of(*option)));
+			}
+		}
+		if (const CLI::Option *positional = positional_of(*command))
+			positionals += fmt::format("\t\t{}) {} ;;\n", name,
+						   bash_action(argument_of(*positional)));
 	}
 	return fmt::format("_dmsnap()\n"
 			   "{{\n"
-			   "\tlocal word=${{COMP_WORDS[COMP_CWORD]}} words\n"
+			   "\tlocal word=${{COMP_WORDS[COMP_CWORD]}} words= files=\n"
 			   "\tCOMPREPLY=()\n"
-			   "\tcase ${{COMP_WORDS[1]}} in\n"
+			   "\tcase \"${{COMP_WORDS[1]}} ${{COMP_WORDS[COMP_CWORD - 1]}}\" in\n"
 			   "{}"
-			   "\t*) words='{}{}' ;;\n"
+			   "\t*)\n"
+			   "\t\tif [ \"$COMP_CWORD\" = 1 ]; then\n"
+			   "\t\t\twords='{}{}'\n"
+			   "\t\telif [[ $word == -* ]]; then\n"
+			   "\t\t\tcase ${{COMP_WORDS[1]}} in\n"
+			   "{}"
+			   "\t\t\tesac\n"
+			   "\t\telse\n"
+			   "\t\t\tcase ${{COMP_WORDS[1]}} in\n"
+			   "\t\thelp) words='{}' ;;\n"
+			   "{}"
+			   "\t\t\tesac\n"
+			   "\t\tfi\n"
+			   "\t\t;;\n"
 			   "\tesac\n"
-			   "\tif [ \"$COMP_CWORD\" = 1 ] || [[ $word == -* ]]; then\n"
-			   "\t\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n"
-			   "\telse\n"
-			   "\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
-			   "\tfi\n"
+			   "\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\"\n"
+			   "\t\tif [ -n \"$files\" ]; then compgen $files -- \"$word\"; fi)\n"
 			   "}}\n"
 			   "complete -o filenames -F _dmsnap dmsnap\n",
-			   cases, names, option_words(app));
+			   arguments, names, option_words(app), options, names, positionals);
 }
 
-std::string fish_text(std::string text)
+/* @special: is preceded by a backslash. */
+std::string escaped(std::string text, std::string_view special)
 {
-	for (size_t at = 0; (at = text.find('\'', at)) != std::string::npos; at += 2)
+	for (size_t at = 0; (at = text.find_first_of(special, at)) != std::string::npos; at += 2)
 		text.insert(at, "\\");
 	return text;
 }
 
+/* In single quotes, as zsh has it within a specification of _arguments. */
+std::string zsh_text(const std::string &text)
+{
+	std::string quoted;
+	for (char letter : escaped(text, "[]:\\"))
+		quoted += letter == '\'' ? "'\\''" : std::string(1, letter);
+	return quoted;
+}
+
+std::string zsh_action(const Argument &argument)
+{
+	switch (argument.kind) {
+	case Kind::nothing:
+		return " ";
+	case Kind::snapshot:
+		return "_dmsnap_snapshots";
+	case Kind::volume:
+		return "_dmsnap_volumes";
+	case Kind::file:
+		return "_files";
+	case Kind::folder:
+		return "_files -/";
+	case Kind::words:
+		return fmt::format("({})", argument.words);
+	}
+	return " ";
+}
+
+std::string zsh_script(const CLI::App &app)
+{
+	std::string names, cases;
+	for (const CLI::App *command : app.get_subcommands({})) {
+		names += fmt::format("\t\t'{}:{}'\n", command->get_name(),
+				     zsh_text(command->get_description()));
+		cases += fmt::format("\t{})\n\t\t_arguments", command->get_name());
+		for (const CLI::Option *option : command->get_options()) {
+			Argument argument = argument_of(*option);
+			for (const std::string &word : option->get_lnames()) {
+				cases += fmt::format(" \\\n\t\t\t'--{}[{}]", word,
+						     zsh_text(option->get_description()));
+				if (takes_argument(*option))
+					cases += fmt::format(":{}:{}", type_of(*option),
+							     zsh_action(argument));
+				cases += "'";
+			}
+		}
+		if (const CLI::Option *positional = positional_of(*command))
+			cases += fmt::format(" \\\n\t\t\t'*:{}:{}'", type_of(*positional),
+					     zsh_action(argument_of(*positional)));
+		cases += "\n\t\t;;\n";
+	}
+	return fmt::format(
+		"#compdef dmsnap\n"
+		"_dmsnap_snapshots()\n"
+		"{{\n"
+		"\tlocal -a names=(${{(f)\"$({})\"}})\n"
+		"\tcompadd -M 'r:|/=*' -- $names\n"
+		"}}\n"
+		"_dmsnap_volumes()\n"
+		"{{\n"
+		"\t_dmsnap_snapshots\n"
+		"\t_files\n"
+		"}}\n"
+		"_dmsnap()\n"
+		"{{\n"
+		"\tlocal -a commands=(\n"
+		"{}"
+		"\t)\n"
+		"\tif ((CURRENT == 2)); then\n"
+		"\t\t_describe -t commands command commands\n"
+		"\t\treturn\n"
+		"\tfi\n"
+		"\tlocal command=$words[2]\n"
+		"\tshift words\n"
+		"\t((CURRENT--))\n"
+		"\tcase $command in\n"
+		"\thelp) _describe -t commands command commands ;;\n"
+		"{}"
+		"\tesac\n"
+		"}}\n"
+		"if [ \"$funcstack[1]\" = _dmsnap ]; then _dmsnap \"$@\"; else compdef _dmsnap dmsnap; "
+		"fi\n",
+		list_snapshots, names, cases);
+}
+
+std::string fish_action(const Argument &argument)
+{
+	switch (argument.kind) {
+	case Kind::nothing:
+		return "-f";
+	case Kind::snapshot:
+		return fmt::format("-f -a '({})'", list_snapshots);
+	case Kind::volume:
+		return fmt::format("-F -a '({})'", list_snapshots);
+	case Kind::file:
+		return "-F";
+	case Kind::folder:
+		return "-f -a '(__fish_complete_directories)'";
+	case Kind::words:
+		return fmt::format("-f -a '{}'", argument.words);
+	}
+	return "-f";
+}
+
 std::string fish_script(const CLI::App &app)
 {
-	std::string script;
+	std::string script = "complete -c dmsnap -f\n";
 	for (const CLI::App *command : app.get_subcommands({})) {
+		const std::string &name = command->get_name();
+		const std::string seen = fmt::format("__fish_seen_subcommand_from {}", name);
 		script += fmt::format("complete -c dmsnap -n __fish_use_subcommand -a {} -d '{}'\n",
-				      command->get_name(), fish_text(command->get_description()));
+				      name, escaped(command->get_description(), "'\\"));
 		for (const CLI::Option *option : command->get_options()) {
-			for (const std::string &name : option->get_lnames())
+			for (const std::string &word : option->get_lnames())
 				script += fmt::format(
-					"complete -c dmsnap -n '__fish_seen_subcommand_from "
-					"{}' -l {} {}-d '{}'\n",
-					command->get_name(), name,
-					option->get_expected_min() > 0 ? "-r " : "",
-					fish_text(option->get_description()));
+					"complete -c dmsnap -n '{}' -l {} {}-d '{}'\n", seen, word,
+					takes_argument(*option)
+						? "-r " + fish_action(argument_of(*option)) + " "
+						: "",
+					escaped(option->get_description(), "'\\"));
 		}
+		if (const CLI::Option *positional = positional_of(*command))
+			script += fmt::format("complete -c dmsnap -n '{}' {}\n", seen,
+					      fish_action(argument_of(*positional)));
 	}
 	return script;
+}
+
+std::string snapshot_names()
+{
+	std::string names;
+	DeviceMapper machine;
+	for (const LiveSnapshot &snapshot : machine.snapshots())
+		names += snapshot.shown_name() + "\n";
+	return names;
 }
 
 } // namespace
 
 std::string completion_script(const CLI::App &app, const std::string &shell)
 {
+	if (shell == "snapshots")
+		return snapshot_names();
 	if (shell == "bash")
 		return bash_script(app);
-	/* zsh understands bash's, when asked to. */
 	if (shell == "zsh")
-		return "autoload -U +X bashcompinit && bashcompinit\n" + bash_script(app);
+		return zsh_script(app);
 	if (shell == "fish")
 		return fish_script(app);
 	throw Failure(fmt::format("no completion for {}: bash, zsh or fish", shell));

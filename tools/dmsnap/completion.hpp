@@ -10,7 +10,10 @@ class App;
 
 namespace dmsnap::tool {
 
-/* @shell: bash, zsh or fish; throws a Failure for another. */
+/*
+ * @shell: bash, zsh or fish; or "snapshots", which is what the scripts ask for: the names of
+ * those of this machine.  Throws a Failure for another.
+ */
 std::string completion_script(const CLI::App &app, const std::string &shell);
 
 } // namespace dmsnap::tool

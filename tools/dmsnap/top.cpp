@@ -137,6 +137,8 @@ public:
 
 private:
 	enum class Page { list, detail, help };
+	/* Above and below the rows: what all is about, titles, keys. */
+	static constexpr size_t others = 3;
 
 	/* False: that is the end. */
 	bool take_key(Screen::Input input, double &next)
@@ -149,13 +151,13 @@ private:
 			return !over;
 		}
 		if (input.key == Key::up || input.letter == 'k')
-			chosen_ -= chosen_ > 0;
+			place() -= place() > 0;
 		else if (input.key == Key::down || input.letter == 'j')
-			chosen_++;
+			place()++;
 		else if (input.key == Key::enter)
-			page_ = page_ == Page::list ? Page::detail : Page::list;
+			turn_to(page_ == Page::list ? Page::detail : Page::list);
 		else if (input.letter == '?')
-			page_ = page_ == Page::help ? Page::list : Page::help;
+			turn_to(page_ == Page::help ? Page::list : Page::help);
 		else if (input.letter == 's')
 			order_ = order_ == TopOrder::name ? TopOrder::full : TopOrder::name;
 		else if (input.letter == '+')
@@ -165,6 +167,15 @@ private:
 		else if (input.letter == '/')
 			begin_typing();
 		return true;
+	}
+
+	/* Of a list the row that is chosen, of another page the line it begins with. */
+	size_t &place() { return page_ == Page::list ? chosen_ : page_first_; }
+
+	void turn_to(Page page)
+	{
+		page_ = page;
+		page_first_ = 0;
 	}
 
 	void begin_typing()
@@ -218,16 +229,15 @@ private:
 	void show_page(const std::vector<std::string> &lines)
 	{
 		show_head("");
-		for (size_t i = 0; i < lines.size(); i++)
-			screen_.put(2 + i, lines[i]);
-		show_foot("q back   ? keys");
+		size_t room = screen_.height() > others ? screen_.height() - others : 0;
+		page_first_ = std::min(page_first_, lines.size() > room ? lines.size() - room : 0);
+		for (size_t i = 0; i < std::min(lines.size() - page_first_, room); i++)
+			screen_.put(2 + i, lines[page_first_ + i]);
+		show_foot("q back   ? keys   up, down");
 	}
 
 	void show_list()
 	{
-		/* Above and below the rows: what all is about, titles, keys. */
-		constexpr size_t others = 3;
-
 		size_t room = screen_.height() > others ? screen_.height() - others : 0;
 		first_ = std::min(first_, chosen_);
 		if (room && chosen_ >= first_ + room)
@@ -298,6 +308,7 @@ private:
 	std::string wanted_;
 	bool typing_ = false;
 	Page page_ = Page::list;
+	size_t page_first_ = 0;
 	std::vector<TrendRow> all_;
 	std::vector<TrendRow> rows_;
 	TopOrder order_ = TopOrder::name;

@@ -92,6 +92,12 @@ if command -v tmux > /dev/null; then
 	check "top: up, with the arrow" types Up ' 1 to 9 of 23 snapshots'
 	check "top: all that is known of one" types Enter '^state +active'
 	check "top: with the times of its driver" shows '^copies for origin writes +40 +256 us +8\.2 ms +8\.2 ms$'
+	terminal resize-window -x 120 -y 8
+	check "top: of a page that is too long, the beginning" shows '^state +active'
+	terminal send-keys -N 9 j
+	check "top: and the end" shows '^copies for origin writes '
+	check "top: but no longer the beginning" hides '^state'
+	terminal resize-window -x 120 -y 12
 	check "top: back" types q '^vg/lost'
 	terminal send-keys j
 	check "top: one whose driver counts nothing" types Enter 'counts nothing'

@@ -22,9 +22,7 @@ documented()
 for command in "${commands[@]}"; do
 	check "$command --help" exits 0 "$dmsnap" "$command" --help
 	check "$command: an unknown option" exits 2 "$dmsnap" "$command" --no-such-option
-	if [ "$command" != completion ]; then
-		check "$command: its manual has its options" documented "$command"
-	fi
+	check "$command: its manual has its options" documented "$command"
 done
 check "no command" exits 2 "$dmsnap"
 check "an unknown command" exits 2 "$dmsnap" no-such-command
@@ -46,23 +44,85 @@ for shell in bash zsh fish; do
 	check "completion for $shell" exits 0 "$dmsnap" completion "$shell"
 done
 check "completion: no other" exits 2 "$dmsnap" completion csh
+# The snapshots of a machine that has two
+mkdir -p "$work/fake" "$work/here"
+# shellcheck disable=SC2016 # for the other shell
+printf '#!/bin/sh\n[ "$1" = completion ] && printf "vg/monday\\nvg/tuesday\\n"\n' > "$work/fake/dmsnap"
+chmod +x "$work/fake/dmsnap"
+touch "$work/here/volume.img"
 completes()
 {
 	"$dmsnap" completion bash > "$work/completion"
 	# shellcheck disable=SC2016 # for the other bash
-	bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _dmsnap; echo "${COMPREPLY[*]}"' \
-		- "$work/completion" "${@:2}" > "$work/completed"
-	grep -qx -e "$1" "$work/completed"
+	(cd "$work/here" && env PATH="$work/fake:$PATH" bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _dmsnap; echo "${COMPREPLY[*]}"' \
+		- "$work/completion" "${@:2}") > "$work/completed"
+	[ "$(cat "$work/completed")" = "$1" ] || { cat "$work/completed"; return 1; }
 }
 check "completion of a command" completes 'restore' dmsnap rest
 check "completion of an option" completes '--in-place' dmsnap repair --in
+check "completion of a snapshot" completes 'vg/monday vg/tuesday' dmsnap status vg/
+check "completion of snapshots, not of files" completes 'vg/monday vg/tuesday' dmsnap wait ''
+check "completion of a store: also of files" completes 'vg/monday vg/tuesday volume.img' dmsnap check ''
+check "completion of an option's argument" completes 'vg/tuesday' dmsnap export vg/monday --origin vg/t
+check "completion of a file" completes 'volume.img' dmsnap apply vol
+check "completion of words" completes 'bash' dmsnap completion ba
+check "completion of a style" completes 'json' dmsnap check --progress j
+check "completion of a number: nothing" completes '' dmsnap status --warn ''
+check "completion of what help is for" completes 'estimate' dmsnap help est
 
-if command -v rst2man > /dev/null; then
+if command -v fish > /dev/null && command -v zsh > /dev/null; then
+	# fish_completes WORDS LINE
+	fish_completes()
+	{
+		"$dmsnap" completion fish > "$work/completion"
+		(cd "$work/here" && env PATH="$work/fake:$PATH" HOME="$work/here" \
+			fish -c "source '$work/completion'; complete -C '$2'") | cut -f 1 | sort > "$work/completed"
+		[ "$(paste -s -d ' ' "$work/completed")" = "$1" ] || { cat "$work/completed"; return 1; }
+	}
+	check "completion in fish: of a command" fish_completes 'repair restore' 'dmsnap re'
+	check "completion in fish: of an option" fish_completes '--in-place' 'dmsnap repair --in'
+	check "completion in fish: of a snapshot" fish_completes 'vg/monday vg/tuesday' 'dmsnap status vg/'
+	check "completion in fish: of an argument" fish_completes 'bash fish zsh' 'dmsnap completion '
+	check "completion in fish: of a file" fish_completes 'volume.img' 'dmsnap apply vol'
+	# zsh_completes LINE TAB COMPLETED: in a terminal, as people do
+	zsh_completes()
+	{
+		terminal respawn-pane -k "cd '$work/here' && PATH=$work/fake:\$PATH exec zsh -f"
+		# shellcheck disable=SC2016 # for the other shell
+		terminal send-keys "PROMPT='ready> '; fpath=($work/zsh \$fpath); autoload -U compinit; compinit -u -d $work/zcompdump; clear" Enter
+		shows '^ready>' && terminal send-keys -l "$1" && terminal send-keys Tab && shows "^ready> $2"
+	}
+	mkdir -p "$work/zsh"
+	"$dmsnap" completion zsh > "$work/zsh/_dmsnap"
+	terminal new-session -d -x 120 -y 12 'sleep 60'
+	check "completion in zsh: of a command" zsh_completes 'dmsnap rest' 'dmsnap restore *$'
+	check "completion in zsh: of an option" zsh_completes 'dmsnap repair --in-p' 'dmsnap repair --in-place *$'
+	check "completion in zsh: of a snapshot" zsh_completes 'dmsnap status vg/t' 'dmsnap status vg/tuesday *$'
+	check "completion in zsh: of an argument" zsh_completes 'dmsnap check --progress j' 'dmsnap check --progress json *$'
+	check "completion in zsh: of a file" zsh_completes 'dmsnap apply vol' 'dmsnap apply volume\.img *$'
+	terminal kill-server
+else
+	echo "FAIL: fish and zsh are not installed. On Debian: apt install fish zsh"
+	failed=$((failed + 1))
+fi
+
+if command -v rst2man > /dev/null && command -v mandoc > /dev/null; then
+	check "the manual pages" make --no-print-directory -C "$top" man
+	# without_complaints COMMAND...: it prints none
+	without_complaints()
+	{
+		if ! "$@" > "$work/out" 2>&1 || [ -s "$work/out" ]; then
+			head "$work/out"
+			return 1
+		fi
+	}
 	for page in "$top"/Documentation/man/*.rst; do
-		check "the manual page ${page##*/}" rst2man --halt=warning "$page" "$work/page"
+		page=$top/build/unit/man/$(basename "$page" .rst)
+		check "the manual page ${page##*/}" without_complaints mandoc -Tlint -W warning "$page"
+		check "the manual page ${page##*/}: for man" without_complaints groff -man -ww -Tutf8 -z "$page"
 	done
 else
-	echo "FAIL: rst2man is not installed. On Debian: apt install python3-docutils"
+	echo "FAIL: rst2man and mandoc are not installed. On Debian: apt install python3-docutils mandoc"
 	failed=$((failed + 1))
 fi
 

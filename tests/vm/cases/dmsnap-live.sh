@@ -103,10 +103,14 @@ says '^snap +active +\[#+\.+\] '
 exits 0 top --interval 0.3 --count 2 --json
 expect_eq "$(grep -c '^{.*"name":"snap".*}$' "$TMP/out")" 2
 writers_stop
-terminal new-session -d -x 100 -y 10 "$dmsnap top --interval 0.3; echo \"exit code \$?\"; sleep 60"
+terminal new-session -d -x 100 -y 24 "$dmsnap top --interval 0.3; echo \"exit code \$?\"; sleep 60"
 wait_until 20 terminal_shows '^snap +active +\[#+\.+\] '
 FILLED=0
 wait_until 60 fills_on_terminal
+terminal send-keys Enter
+wait_until 20 terminal_shows '^copies for origin writes +[0-9]+ +[0-9]'
+terminal send-keys q
+wait_until 20 terminal_shows '^snap +active '
 terminal send-keys q
 wait_until 20 terminal_shows '^exit code 0'
 terminal kill-server
@@ -123,7 +127,7 @@ dmsetup rename other snap
 write_kb 8192
 wait_ends 0 'snap is invalid'
 exits 1 status
-says '^snap +invalid +- '
+says '^snap +invalid: no free chunk +- '
 exits 1 wait snap --fill 90
 snap_drop snap
 
@@ -181,10 +185,12 @@ lvm_merge()
 	head -c 8M /dev/urandom > /mnt/origin/big
 	umount /mnt/origin
 	exits 0 status "vg/$1"
+	says "^vg/$1 +active "
 	says "^vg-$1 +active .* vg-origin +vg-$1-cow\$"
 	pv_speed 1000
 	lvconvert -q --merge --background --config "global/use_lvmpolld=0 activation/polling_interval=1" "vg/$1"
 	exits 0 status vg/origin
+	says '^vg/origin +merg'
 	says '^vg-origin +merging, [0-9.]+ MiB left '
 	wait_begin vg/origin --merged
 	pv_speed 0
