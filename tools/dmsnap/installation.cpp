@@ -7,7 +7,9 @@
 #include <filesystem>
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -30,15 +32,29 @@ public:
 		root_ = fs::canonical(path, error) / "";
 		if (error)
 			throw Failure(fmt::format("{}: {}", path, error.message()));
+		descriptor_ = open(root_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
 	}
+	~Root() { close(descriptor_); }
+	Root(const Root &) = delete;
+	Root &operator=(const Root &) = delete;
 
-	/* One that is a link to an absolute path leads to there in this root. */
+	/*
+	 * As the system itself would find it: links on the way, absolute ones and those with
+	 * "..", do not lead out of the root.  Empty: it is not there.
+	 */
 	fs::path at(std::string_view path) const
 	{
+		open_how how = {};
+		how.flags = O_PATH | O_CLOEXEC;
+		how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 		std::error_code error;
-		fs::path where = root_ / path.substr(1);
-		fs::path target = fs::read_symlink(where, error);
-		return !error && target.is_absolute() ? root_ / target.relative_path() : where;
+		auto found = static_cast<int>(syscall(
+			SYS_openat2, descriptor_, std::string(path).c_str(), &how, sizeof(how)));
+		if (found < 0)
+			return {};
+		fs::path where = fs::read_symlink(fmt::format("/proc/self/fd/{}", found), error);
+		close(found);
+		return error ? fs::path() : where;
 	}
 
 	bool has(std::string_view path) const
@@ -81,6 +97,7 @@ public:
 
 private:
 	fs::path root_;
+	int descriptor_ = -1;
 };
 
 /* A name in a folder, and a word of a command. */
@@ -146,7 +163,7 @@ std::string compiler_of(const Root &root, const std::string &headers)
 {
 	/* Some kernels have quotes there. */
 	constexpr std::string_view key = "CONFIG_CC_VERSION_TEXT=";
-	std::string config = root.text(root.at(headers) / "include/config/auto.conf");
+	std::string config = root.text(root.at(headers + "/include/config/auto.conf"));
 	size_t begin = config.find(key);
 	if (begin == std::string::npos)
 		return {};
@@ -169,13 +186,12 @@ void look_at_dkms(const Root &root, Installation &installation)
 	for (fs::directory_iterator at(root.at("/usr/src"), error), end; !error && at != end;
 	     at.increment(error)) {
 		if (at->path().filename().string().starts_with("dmsnap-") &&
-		    fs::exists(at->path() / "dkms.conf"))
+		    root.has(root.name(at->path() / "dkms.conf")))
 			installation.dkms_source = root.name(at->path());
 	}
 	std::string headers = fmt::format("/lib/modules/{}/build", installation.release);
 	installation.has_dkms = root.has("/usr/sbin/dkms");
-	installation.has_headers = root.has(headers) &&
-				   fs::exists(root.at(headers) / "include/config/auto.conf");
+	installation.has_headers = root.has(headers + "/include/config/auto.conf");
 	installation.compiler = compiler_of(root, headers);
 	installation.has_compiler = root.has("/usr/bin/" + installation.compiler);
 }

@@ -152,3 +152,22 @@ check "doctor: is written out" says 'dmsnap-\\x1b\[2J'
 printf '\xb0\x07\xf4\x57\x00\x02\x00\x01\x20\x00\x00\x08' > "$modules/modules.dep.bin"
 check "doctor: an index without an end" exits 2 timeout 20 "$dmsnap" doctor --root "$system" --kernel "$release"
 check "doctor: and it says so" complains 'libkmod cannot read'
+
+# Links on the way that lead out of the tree, to what this system has there
+outside=$work/outside
+mkdir -p "$outside/modules/$release" "$outside/bin"
+touch "$outside/bin/dkms" "$modules/empty"
+for lead in "$outside" "../outside" "../../../../../../../../$outside"; do
+	rm -rf "$work/linked" && mkdir -p "$work/linked/usr"
+	ln -s "$lead" "$work/linked/lib"
+	check "doctor: a link out of the tree, $lead" exits 2 "$dmsnap" doctor --root "$work/linked" --kernel "$release"
+	check "doctor: leads to nothing" complains 'there are no modules of kernel'
+done
+# And what it would find if the tree were the system
+rm -rf "$work/linked" && mkdir -p "$work/linked/usr" "$work/linked/sys/module" "$work/linked/proc/sys/kernel"
+cp -a "$system/lib" "$work/linked/usr/lib"
+ln -s /usr/lib "$work/linked/lib"
+depmod=$(PATH=$PATH:/usr/sbin:/sbin command -v depmod)
+"$depmod" -b "$work/linked/usr" "$release" 2> /dev/null || "$depmod" -b "$work/linked" "$release"
+check "doctor: an absolute link in the tree" exits 1 "$dmsnap" doctor --root "$work/linked" --kernel "$release" --json
+check "doctor: leads to what is there" json 'd["file"]["path"].endswith("dm-snapshot.ko")'
