@@ -185,13 +185,11 @@ lvm_merge()
 	head -c 8M /dev/urandom > /mnt/origin/big
 	umount /mnt/origin
 	exits 0 status "vg/$1"
-	says "^vg/$1 +active "
-	says "^vg-$1 +active .* vg-origin +vg-$1-cow\$"
+	says "^vg/$1 +active .* vg-origin +vg-$1-cow\$"
 	pv_speed 1000
 	lvconvert -q --merge --background --config "global/use_lvmpolld=0 activation/polling_interval=1" "vg/$1"
 	exits 0 status vg/origin
-	says '^vg/origin +merg'
-	says '^vg-origin +merging, [0-9.]+ MiB left '
+	says '^vg/origin +merging, [0-9.]+ MiB left '
 	wait_begin vg/origin --merged
 	pv_speed 0
 	wait_ends 0 'vg/origin (is merged|has the target linear now.*)'
