@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/chunk.hpp"
 #include "failure.hpp"
 #include "new_file.hpp"
 
@@ -46,6 +47,17 @@ UndoFile::~UndoFile()
 
 void UndoFile::keep(const Record &record, std::span<const std::byte> present)
 {
+	const uint64_t first = record.offset / sector_bytes;
+	const uint64_t end = (record.offset + record.length + sector_bytes - 1) / sector_bytes;
+
+	for (uint64_t sector = first; sector < end; sector++) {
+		if (kept_.contains(sector))
+			throw Failure(fmt::format("the stream has what goes to byte {} twice",
+						  sector * sector_bytes),
+				      ExitCode::findings);
+	}
+	if (!kept_.insert(first, end - first))
+		throw Failure("not enough memory for --undo of so many places");
 	stream_.add(record.offset, present, record.content);
 }
 

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "change_stream.hpp"
+#include "chunk_set.hpp"
 
 namespace dmsnap::tool {
 
@@ -23,7 +24,10 @@ public:
 	UndoFile(const UndoFile &) = delete;
 	UndoFile &operator=(const UndoFile &) = delete;
 
-	/* @present: what the copy holds where @record goes. */
+	/*
+	 * @present: what the copy holds where @record goes.  Throws a Failure, and keeps nothing,
+	 * where a record went before: what was there in between cannot be put back in order.
+	 */
 	void keep(const Record &record, std::span<const std::byte> present);
 	/* What was kept is durable. */
 	void settle();
@@ -36,6 +40,9 @@ private:
 	FILE *file_;
 	StreamWriter stream_;
 	bool is_ended_ = false;
+	/* Sectors that were kept. */
+	ChunkBudget budget_{size_t{256} << 20};
+	ChunkSet kept_{budget_};
 };
 
 } // namespace dmsnap::tool

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What --undo keeps of streams that export does not write. */
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <vector>
+
+#include "change_stream.hpp"
+#include "commands.hpp"
+
+namespace dmsnap::test {
+namespace {
+
+using namespace tool;
+
+TEST(UndoFileTest, leads_back_from_a_stream_that_writes_a_place_twice)
+{
+	char name[] = "/tmp/dmsnap-test-XXXXXX";
+	const std::string folder = mkdtemp(name);
+	const std::string before(65536, 'a');
+	std::ofstream(folder + "/copy") << before;
+	FILE *file = std::fopen((folder + "/stream").c_str(), "w");
+	StreamWriter stream(file, {.volume_bytes = before.size(), .chunk_sectors = 8});
+	stream.add(4096, std::vector<std::byte>(8192, std::byte{1}), {});
+	stream.add(8192, std::vector<std::byte>(8192, std::byte{2}), {});
+	stream.end();
+	std::fclose(file);
+
+	ApplyOptions options;
+	options.target = folder + "/copy";
+	options.input = folder + "/stream";
+	options.undo = folder + "/undo";
+	options.any_base = true;
+	EXPECT_THROW(apply(options), Failure);
+	ApplyOptions back;
+	back.target = folder + "/copy";
+	back.input = folder + "/undo";
+	EXPECT_EQ(apply(back), ExitCode::fine);
+	std::ifstream copy(folder + "/copy");
+	EXPECT_EQ(std::string(std::istreambuf_iterator<char>(copy), {}), before);
+	std::filesystem::remove_all(folder);
+}
+
+} // namespace
+} // namespace dmsnap::test
