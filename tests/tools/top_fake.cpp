@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * top-fake [OTHERS [lines|json]]: "dmsnap top" over snapshots that are made up, and
+ * top-fake [OTHERS [lines|json|prometheus [FILE]|plugin WARN CRITICAL]]: "dmsnap top", or
+ * "dmsnap status --prometheus" or "--critical", over snapshots that are made up, and
  * change with each look: one that fills, one that is merged, one that is invalid,
  * and some others.  For tests of the view, where there is no device mapper.
  */
@@ -13,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "failure.hpp"
+#include "status.hpp"
 #include "top.hpp"
 
 namespace {
@@ -63,7 +65,8 @@ public:
 		if (device.minor != 1)
 			return {};
 		return parse_stats("stats 1\nstalled 0\ncopies 40\ncopied_chunks 90\n"
-				   "copy_us 64:10 128:29 4096:1\nwrite_us\n");
+				   "copy_us 64:10 128:29 4096:1\nwrite_us\n"
+				   "commit_us 0:1 512:2\nreaders_us\norigin_held_us 8:3\n");
 	}
 
 private:
@@ -78,6 +81,14 @@ int main(int argc, char **argv)
 	std::setlocale(LC_CTYPE, "");
 	FakeSource source(argc > 1 ? static_cast<uint32_t>(std::atoi(argv[1])) : 0);
 	std::string form = argc > 2 ? argv[2] : "";
+	StatusOptions look;
+	look.prometheus = form == "prometheus";
+	if (look.prometheus && argc > 3)
+		look.output = argv[3];
+	if (form == "plugin" && argc > 4) {
+		look.warn_percent = std::atof(argv[3]);
+		look.critical_percent = std::atof(argv[4]);
+	}
 	TopOptions options;
 	options.interval_seconds = 0.4;
 	options.lines = form == "lines";
@@ -85,6 +96,8 @@ int main(int argc, char **argv)
 	if (options.json)
 		options.count = 3;
 	try {
+		if (look.prometheus || look.critical_percent)
+			return static_cast<int>(status(look, source));
 		return static_cast<int>(top(options, source));
 	} catch (const std::exception &error) {
 		fmt::print(stderr, "top-fake: {}\n", error.what());

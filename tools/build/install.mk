@@ -20,20 +20,33 @@ shell-files := $(PREFIX)/share/bash-completion/completions/dmsnap \
 	$(PREFIX)/share/fish/vendor_completions.d/dmsnap.fish \
 	$(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)/_dmsnap
 
+# Where systemd looks for units; of Debian's packages /lib.
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+units := $(patsubst tools/dmsnap/systemd/%,%,$(wildcard tools/dmsnap/systemd/*))
+monitoring := alerts.yml grafana-dashboard.json
+
 install-tools: tools man
 	@install -D -m 755 '$(BUILD)/unit/dmsnap' '$(DESTDIR)$(PREFIX)/sbin/dmsnap'
 	@for page in $(pages); do \
 		install -D -m 644 "$(BUILD)/unit/man/$$page" "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page"; \
 	done
+	@for unit in $(units); do \
+		mkdir -p '$(DESTDIR)$(UNITDIR)'; \
+		sed 's,@SBINDIR@,$(PREFIX)/sbin,' "tools/dmsnap/systemd/$$unit" > "$(DESTDIR)$(UNITDIR)/$$unit"; \
+	done
+	@for file in $(monitoring); do \
+		install -D -m 644 "Documentation/monitoring/$$file" "$(DESTDIR)$(PREFIX)/share/dmsnap/$$file"; \
+	done
 	@for file in $(shell-files); do mkdir -p "$(DESTDIR)$${file%/*}"; done
 	@'$(BUILD)/unit/dmsnap' completion bash > '$(DESTDIR)$(word 1,$(shell-files))'
 	@'$(BUILD)/unit/dmsnap' completion fish > '$(DESTDIR)$(word 2,$(shell-files))'
 	@'$(BUILD)/unit/dmsnap' completion zsh > '$(DESTDIR)$(word 3,$(shell-files))'
-	@echo 'installed dmsnap, its manual pages and shell completion in $(DESTDIR)$(PREFIX)'
+	@echo 'installed dmsnap, its manual pages, shell completion and units of systemd in $(DESTDIR)$(PREFIX)'
 
 uninstall:
 	+@tools/build/install-module --uninstall --destdir '$(DESTDIR)' $(if $(KVER),--kver '$(KVER)')
 	@rm -f '$(DESTDIR)$(PREFIX)/sbin/dmsnap' \
 		$(foreach page,$(pages),'$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(page)') \
-		$(shell-files:%='$(DESTDIR)%')
-	@echo 'removed dmsnap, its manual pages and shell completion from $(DESTDIR)$(PREFIX)'
+		$(shell-files:%='$(DESTDIR)%') $(units:%='$(DESTDIR)$(UNITDIR)/%') \
+		$(monitoring:%='$(DESTDIR)$(PREFIX)/share/dmsnap/%')
+	@echo 'removed dmsnap, its manual pages, shell completion and units of systemd from $(DESTDIR)$(PREFIX)'

@@ -138,9 +138,9 @@ private:
 		return text.empty() ? "a name is empty" : "";
 	}
 
-	static void add_json(CLI::App *command, bool &json)
+	static CLI::Option *add_json(CLI::App *command, bool &json)
 	{
-		command->add_flag("--json", json, "Print JSON");
+		return command->add_flag("--json", json, "Print JSON");
 	}
 
 	static CLI::Option *add_size(CLI::App *command, const char *name, const char *what,
@@ -384,8 +384,24 @@ private:
 		add_names(command, options.names);
 		command->add_option("--warn", options.warn_percent,
 				    "Exit code 1 also if a COW device is fuller than this")
+			->check(CLI::Range(0.0, 100.0))
 			->type_name("PERCENT");
-		add_json(command, options.json);
+		auto *critical =
+			command->add_option(
+				       "--critical", options.critical_percent,
+				       "Answer as a plugin of Nagios and Icinga does: critical "
+				       "if a COW device is fuller than this, or a snapshot bad")
+				->check(CLI::Range(0.0, 100.0))
+				->type_name("PERCENT");
+		auto *prometheus = command->add_flag("--prometheus", options.prometheus,
+						     "Print metrics in Prometheus' text format")
+					   ->excludes(critical);
+		command->add_option("--output", options.output,
+				    "Write the metrics to this file, in the place of what is there")
+			->check(not_empty)
+			->type_name("FILE")
+			->needs(prometheus);
+		add_json(command, options.json)->excludes(critical)->excludes(prometheus);
 	}
 
 	void add_top()

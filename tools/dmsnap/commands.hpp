@@ -122,6 +122,11 @@ struct StatusOptions {
 	std::vector<std::string> names;
 	/* A COW device that is fuller is worth exit code 1. */
 	std::optional<double> warn_percent;
+	/* One line and exit codes as of a plugin of Nagios: it is critical that is fuller. */
+	std::optional<double> critical_percent;
+	/* Prometheus' text format, to this file or, if there is none, to standard output. */
+	bool prometheus = false;
+	std::string output;
 	bool json = false;
 };
 ExitCode status(const StatusOptions &options);

@@ -90,6 +90,13 @@ expect_eq "$(field origin_device) $(field cow_device) $(field store) $(field chu
 expect_eq "$(field name) $(field state) $(field origin) $(field cow)" "snap active org cow-snap"
 exits 1 status --warn 20
 exits 0 status --warn 50
+exits 1 status --warn 20 --critical 50
+says "^DMSNAP WARNING - snap is [0-9.]+ % full \\| 'snap'=[0-9.]+%;20;50;0;100\$"
+exits 2 status --critical 20
+exits 0 status --prometheus --output "$TMP/dmsnap.prom"
+mv "$TMP/dmsnap.prom" "$TMP/out"
+says '^dmsnap_snapshot_info\{name="snap",.*driver="dmsnap"\} 1$'
+says '^dmsnap_copied_chunks_total\{name="snap"\} 256$'
 dmsetup suspend snap
 exits 0 status snap
 says '^snap +suspended '
