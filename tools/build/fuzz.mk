@@ -4,7 +4,8 @@
 # under a lock:  make -f tools/build/fuzz.mk BUILD=build fuzz
 #
 # Each is the core and a port, in one program with NAME's sources.  The port is as
-# cheap as it can be (tests/fuzz/port), but for sim, which drives the simulator.  A run
+# cheap as it can be (tests/fuzz/port), but for sim, which drives the simulator, and for those
+# of the program dmsnap (tests/fuzz/tool).  A run
 # begins with tests/fuzz/corpus/NAME and is the same each time: its seed and number of
 # runs are fixed.
 
@@ -28,6 +29,13 @@ runs-table_line := 1000000
 runs-message := 40000
 runs-store := 8000
 runs-sim := 1000
+# Of the program dmsnap: files are made for each run.
+runs-apply := 400
+runs-restore := 8000
+runs-repair := 800
+runs-fio_log := 8000
+
+tool-fuzzers := apply restore repair fio_log
 
 fuzzers := $(patsubst runs-%,%,$(sort $(filter runs-%,$(.VARIABLES))))
 chosen := $(if $(F),$(F),$(fuzzers))
@@ -39,16 +47,20 @@ core-objects := $(call objects,$(call find,src/core,*.cpp))
 port-objects := $(call objects,$(call find,tests/fuzz/port,*.cpp) src/user/port_target.cpp)
 simulator-objects := $(call objects,$(call find,src/user,*.cpp) \
 	$(filter-out %/main.cpp %/sweep.cpp,$(call find,tests/sim,*.cpp)))
+# All but its command line, and what only that needs.
+tool-objects := $(call objects,$(filter-out %/main.cpp %/command_line.cpp %/completion.cpp \
+	%/nearest_word.cpp,$(call find,tools/dmsnap,*.cpp)) tests/fuzz/tool/files.cpp)
+tool-libraries := -lfmt -lkmod -lxxhash -ldevmapper -lncursesw -ltinfo -lsmartcols -lblkid -lroaring
 own-objects = $(call objects,$(call find,tests/fuzz/$(1),*.cpp))
 objects-of = $(own-objects) \
-	$(if $(filter sim,$(1)),$(simulator-objects),$(port-objects))
+	$(if $(filter sim,$(1)),$(simulator-objects),$(if $(filter $(tool-fuzzers),$(1)),$(tool-objects),$(port-objects)))
 all-objects := $(sort $(core-objects) $(foreach f,$(fuzzers),$(call objects-of,$(f))))
 
 # The port of src/user asks as gcc answers whether the address sanitizer is there.
 flags := $(if $(FAST),,-D__SANITIZE_ADDRESS__) -O2 -g -fno-omit-frame-pointer -funsigned-char \
 	-D_GLIBCXX_ASSERTIONS -MMD -MP $(dmsnap-cxx-warnings) -Werror $(sanitizers)
 core-includes := -Iinclude -Isrc/core
-fuzz-includes := -Iinclude -Isrc -Isrc/core -Itests
+fuzz-includes := -Iinclude -Isrc -Isrc/core -Itests -Itools/dmsnap
 
 # Only the core's paths count as new ones.  To note each comparison as well takes half
 # of the time; the dictionaries have the words that matter.
@@ -57,8 +69,8 @@ coverage := -fsanitize-coverage=inline-8bit-counters,pc-table
 $(core-objects): cxxflags := $(dmsnap-cxx-dialect) $(flags) $(coverage) $(core-includes)
 $(filter-out $(core-objects),$(all-objects)): \
 	cxxflags = -std=gnu++23 -fno-rtti $(flags) $(more-flags) $(fuzz-includes)
-# Much of the codec is in headers.
-$(call own-objects,codec): more-flags := $(coverage)
+# Much of the codec is in headers; the program is what its fuzzers are about.
+$(call own-objects,codec) $(tool-objects): more-flags := $(coverage)
 # Arrays by enumeration, which gcc takes.
 $(simulator-objects): more-flags := -Wno-c99-designator
 
@@ -71,7 +83,16 @@ fuzz: fuzz-build
 		$(foreach f,$(chosen),$(f)=$(if $(RUNS),$(RUNS),$(runs-$(f))))
 
 .SECONDEXPANSION:
-$(fuzzers:%=$(out)/%): $(out)/%: $$(call objects-of,$$*) $(core-objects) $(out)/.flags
+# Of the core, the codec alone.
+$(tool-fuzzers:%=$(out)/%): $(out)/%: $$(call objects-of,$$*) $(out)/libdmsnap-core.a $(out)/.flags
+	@echo '  LINK    $@'
+	@$(FUZZ_CXX) $(sanitizers) -fsanitize=fuzzer -no-pie -o $@ $(filter %.o %.a,$^) $(tool-libraries)
+
+$(out)/libdmsnap-core.a: $(core-objects)
+	@echo '  AR      $@'
+	@rm -f $@; ar crs $@ $^
+
+$(filter-out $(tool-fuzzers:%=$(out)/%),$(fuzzers:%=$(out)/%)): $(out)/%: $$(call objects-of,$$*) $(core-objects) $(out)/.flags
 	@echo '  LINK    $@'
 	@$(FUZZ_CXX) $(sanitizers) -fsanitize=fuzzer -no-pie -o $@ $(filter %.o,$^)
 

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* "dmsnap restore" of any text.  What it made is a store without anything wrong. */
+#include "commands.hpp"
+#include "fuzz/input.hpp"
+#include "fuzz/tool/files.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	using namespace dmsnap::fuzz;
+	using namespace dmsnap::tool;
+
+	/* Most inputs say it wrong, and nothing behind it is looked at. */
+	const std::string first_line = "dmsnap-dump 1\n";
+	std::vector<uint8_t> text(first_line.begin(), first_line.end());
+	Input input(data, size);
+	if (input.byte() & 1)
+		text.clear();
+	std::span<const uint8_t> rest = input.rest();
+	text.insert(text.end(), rest.begin(), rest.end());
+
+	remove_files();
+	RestoreOptions options;
+	options.target = file_path("store");
+	options.input = write_file("text", text);
+	if (run([&] { return restore(options); }) != ExitCode::fine)
+		return 0;
+	CheckOptions check_options;
+	check_options.store.store = options.target;
+	if (run([&] { return check(check_options); }) == ExitCode::failed)
+		does_not_hold("what was restored can be looked at");
+	return 0;
+}
