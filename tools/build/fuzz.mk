@@ -71,6 +71,9 @@ $(filter-out $(core-objects),$(all-objects)): \
 	cxxflags = -std=gnu++23 -fno-rtti $(flags) $(more-flags) $(fuzz-includes)
 # Much of the codec is in headers; the program is what its fuzzers are about.
 $(call own-objects,codec) $(tool-objects): more-flags := $(coverage)
+# The series of Linux that dmsnap doctor knows as tested, as in unit.mk
+$(out)/tools/dmsnap/installation.o: more-flags := $(coverage) \
+	-DDMSNAP_TESTED_KERNELS='"$(shell tools/lib/kernels.sh series)"'
 # Arrays by enumeration, which gcc takes.
 $(simulator-objects): more-flags := -Wno-c99-designator
 
