@@ -141,12 +141,9 @@ Plan plan_of(uint64_t seed, unsigned int trouble)
 {
 	Random random(Random::mix(seed + 1));
 	Plan plan{.seed = seed, .trouble = trouble_of(random) | trouble};
-	/*
-	 * What could not be read of a copy is read again for one snapshot after the other.
-	 * And who finds a pool empty waits until an operation ends, be it one that hangs.
-	 */
+	/* What could not be read of a copy is read again for one snapshot after the other. */
 	if (plan.trouble & isolation)
-		plan.trouble &= ~(disk_faults | vanishing_disk | short_memory) | trouble;
+		plan.trouble &= ~(disk_faults | vanishing_disk) | trouble;
 	/* Most runs are small, and quick. */
 	if (random.one_in(64))
 		plan.size = Size::whole_batches;

@@ -9,6 +9,7 @@
 #include "support/history.hpp"
 #include "user/failure.hpp"
 #include "user/mapped.hpp"
+#include "user/memory.hpp"
 
 namespace dmsnap::sim {
 namespace {
@@ -48,6 +49,17 @@ struct Rig {
 		if (int error = mapped.create(type, disk_sectors, words))
 			report_failure("creating \"%s\": error %d, %s", words.c_str(), error,
 				       mapped.error_text().c_str());
+	}
+
+	/* In an act. */
+	void pause(uint64_t time_ns)
+	{
+		bool over = false;
+		world.complete_at(world.now_ns() + time_ns, [&] {
+			over = true;
+			world.wake(&over);
+		});
+		world.wait(&over, "a pause", [&] { return over; });
 	}
 
 	/* Does @body end, while what hangs goes on to? */
@@ -190,12 +202,7 @@ constexpr Act acts[] = {
 		 rig.world.spawn("handover", [&rig] {
 			 rig.s1.create(TargetType::snapshot, disk_sectors, "disk cow1 P 8");
 		 });
-		 bool later = false;
-		 rig.world.complete_at(rig.world.now_ns() + 1'000'000'000, [&] {
-			 later = true;
-			 rig.world.wake(&later);
-		 });
-		 rig.world.wait(&later, "a second", [&] { return later; });
+		 rig.pause(1'000'000'000);
 		 rig.t0.status();
 	 }},
 	{"remove of another", [](Rig &rig) { rig.s1.remove(); }},
@@ -279,6 +286,18 @@ constexpr Act others[] = {
 		 rig.cow0.fail_nth(Op::write, 1);
 		 Rig::require(!!rig.s0.message({"commit"}), "the commit fails");
 		 Rig::require(rig.s0.flush() != 0, "the flush fails");
+	 }},
+	{"memory was short while a COW device hangs",
+	 [](Rig &rig) {
+		 user::Memory &memory = user::Memory::instance();
+		 rig.cow0.hang();
+		 memory.fail_nowait_from(0);
+		 /* More than the reserves, and no two side by side. */
+		 for (uint64_t at = 100; at < 400; at += 2)
+			 rig.origin.start_write(at * chunk, stamped(3, at * chunk, chunk));
+		 rig.pause(5'000'000'000);
+		 memory.fail_nothing();
+		 Rig::require(!rig.s1.write(20 * chunk, stamped(4, 20 * chunk, 1)), "written");
 	 }},
 	{"message commit while the store changes hands",
 	 [](Rig &rig) {

@@ -123,6 +123,8 @@ Copier::Copier(Worker &worker) : worker_(worker)
 Copier::~Copier()
 {
 	throttle_timer_.cancel();
+	memory_timer_.cancel();
+	worker_.stop(memory_task_);
 	worker_.stop(pump_task_);
 	worker_.stop(submit_task_);
 	idle_timer_.cancel();
@@ -169,6 +171,27 @@ void Copier::pump_jobs(Jobs &jobs)
 	}
 }
 
+CopyShare *Copier::full_share(CopyJob &job, size_t wanted) const
+{
+	const size_t left = PageReserve::pages_max - pages_.out();
+	CopyShare *full = nullptr;
+
+	job.targets.for_each([&](CopyTarget &target) {
+		if (target.share && target.share->pages > 0 && target.share->pages + wanted > left)
+			full = target.share;
+	});
+	return full;
+}
+
+/* What @target wanted of @window is there, or was given up. */
+void Copier::leave_share(const Window &window, CopyTarget &target)
+{
+	if (!target.share)
+		return;
+	target.share->pages -= window.page_count;
+	jobs_.take_all(target.share->jobs);
+}
+
 bool Copier::throttled()
 {
 	unsigned int percent = dmsnap_port_copy_throttle();
@@ -181,7 +204,10 @@ bool Copier::throttled()
 	return true;
 }
 
-/* False: memory is short; one in flight will end and pump() again. */
+/*
+ * A window, or the job waits for its share.  False: memory is short, or it is in the
+ * background and others come first.
+ */
 bool Copier::start_window(CopyJob &job)
 {
 	uint64_t left = job.extent - job.started;
@@ -192,13 +218,21 @@ bool Copier::start_window(CopyJob &job)
 	    pages_.out() + wanted > job.background_pages)
 		return false;
 
+	if (CopyShare *full = full_share(job, wanted)) {
+		job.link.unlink();
+		full->jobs.push_back(job);
+		return true;
+	}
 	Window *window = windows_.get(*this, job);
-	if (!window)
+	if (!window) {
+		wait_for_memory();
 		return false;
+	}
 	window->page_count = pages_.take({window->page_list, wanted});
 	if (window->page_count < wanted && windows_in_flight_ > 0) {
 		pages_.give_back(window->pages());
 		windows_.put(window);
+		wait_for_memory();
 		return false;
 	}
 	uint64_t room = window->page_count * sectors_per_page;
@@ -215,6 +249,10 @@ bool Copier::start_window(CopyJob &job)
 	job.started += window->sectors;
 	if (job.started == job.extent)
 		job.link.unlink();
+	job.targets.for_each([window](CopyTarget &target) {
+		if (target.share && !part_of(*window, target).empty())
+			target.share->pages += window->page_count;
+	});
 
 	clear_rest(*window);
 	read(*window, window->all());
@@ -276,9 +314,11 @@ bool Copier::write_on(Window &window)
 			}
 			if (window.read_error) {
 				target->read_failed = true;
+				leave_share(window, *target);
 				part_ended(window, *target, window.read_error);
 			} else if (!write_to(window, *target)) {
 				stalled_.push_back(window);
+				wait_for_memory();
 				return false;
 			}
 		}
@@ -372,6 +412,7 @@ void Copier::write_done(GatheredWrite &write)
 	while (Transfer *transfer = write.transfers.pop_front()) {
 		Window &window = transfer->window;
 
+		leave_share(window, transfer->target);
 		transfers_.put(transfer);
 		if (--window.writes_in_flight == 0)
 			end_window(window);
@@ -380,10 +421,21 @@ void Copier::write_done(GatheredWrite &write)
 			stalled_.push_back(window);
 	}
 	writes_.put(&write);
+	go_on_writing();
+}
+
+void Copier::go_on_writing()
+{
 	while (Window *stalled = stalled_.pop_front()) {
 		if (!write_on(*stalled))
 			break;
 	}
+}
+
+void Copier::look_for_memory()
+{
+	go_on_writing();
+	pump();
 }
 
 void Copier::part_ended(const Window &window, CopyTarget &target, int error)

@@ -17,7 +17,8 @@
  * flight the reserves cover the next one, perhaps a shorter one; when one ends
  * the next is tried.  Writes draw a Transfer and perhaps a GatheredWrite each; when
  * these run out the window's other writes follow as some come back from writes that
- * are in flight, or will be when the batch is through.
+ * are in flight, or will be when the batch is through.  Now and then both look for memory
+ * themselves, for what is in flight may hang on one device while another one waits.
  *
  * Jobs in the background come after all others, and have a limit of their own to
  * what is in flight.
@@ -74,6 +75,9 @@ private:
 	void pump_jobs(Jobs &jobs);
 	bool throttled();
 	bool start_window(CopyJob &job);
+	/* That has so many pages that none of @wanted are for it now, or nullptr. */
+	CopyShare *full_share(CopyJob &job, size_t wanted) const;
+	void leave_share(const Window &window, CopyTarget &target);
 	void read(Window &window, Part part);
 	void read_done(Window &window);
 	static void window_read(CopyJob &job);
@@ -89,7 +93,12 @@ private:
 	static void part_ended(const Window &window, CopyTarget &target, int error);
 	void end_window(Window &window);
 	void idle();
+	void wait_for_memory() { memory_timer_.start(memory_check_ms); }
+	void look_for_memory();
+	void go_on_writing();
 
+	/* As often what waits for memory looks for it. */
+	static constexpr unsigned int memory_check_ms = 100;
 	/* Pages and objects are kept so long for copies to come. */
 	static constexpr unsigned int idle_ms = 1000;
 
@@ -109,6 +118,8 @@ private:
 
 	MethodTask<Copier, &Copier::pump> pump_task_{*this};
 	Timer throttle_timer_{worker_, pump_task_};
+	MethodTask<Copier, &Copier::look_for_memory> memory_task_{*this};
+	Timer memory_timer_{worker_, memory_task_};
 	MethodTask<Copier, &Copier::submit_gathered> submit_task_{*this};
 	MethodTask<Copier, &Copier::idle> idle_task_{*this};
 	Timer idle_timer_{worker_, idle_task_};

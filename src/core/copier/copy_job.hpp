@@ -14,6 +14,8 @@
 
 namespace dmsnap {
 
+struct CopyShare;
+
 class CopyTarget {
 public:
 	/*
@@ -31,6 +33,8 @@ public:
 	 * that.  nullptr: the copier's own.
 	 */
 	Worker *worker = nullptr;
+	/* What its device has of the copier's pages; nullptr: as many as there are. */
+	CopyShare *share = nullptr;
 	/* First sector to write. */
 	uint64_t sector = 0;
 	/*
@@ -110,6 +114,19 @@ private:
 	/* Of these, so many are being read. */
 	unsigned int reads = 0;
 	uint64_t since_ns = 0;
+};
+
+/*
+ * CopyShare: what one destination has of the copier's pages.  It gets more only as long as it
+ * has no more than are left.  So one that does not answer leaves half of them to the others,
+ * and a second one half of those.
+ *
+ * Context: the copier's worker.  It lives until the last of its writes has come back there.
+ */
+struct CopyShare {
+	size_t pages = 0;
+	/* That wait for some of these. */
+	List<CopyJob, &CopyJob::link> jobs;
 };
 
 } // namespace dmsnap

@@ -63,6 +63,7 @@ void CopyOut::start()
 		uint64_t run_end = chunk_size.first_sector(pending.old_end().value);
 		pending.target.device = pending.snapshot.cow_device();
 		pending.target.worker = &pending.snapshot.worker();
+		pending.target.share = &pending.snapshot.copy_share();
 		pending.target.sector = chunk_size.first_sector(pending.run.new_begin.value);
 		pending.target.source_offset = run_begin - begin;
 		pending.target.sectors = run_end - run_begin;
@@ -105,6 +106,7 @@ void SnapshotWrite::start()
 		rest.sectors = source_end - begin;
 		rest.target.device = snapshot.cow_device();
 		rest.target.worker = &snapshot.worker();
+		rest.target.share = &snapshot.copy_share();
 		rest.target.sector = new_begin + (begin - old_begin);
 		rest.target.sectors = end - begin;
 		rest.targets.push_back(rest.target);

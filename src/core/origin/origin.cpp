@@ -55,6 +55,8 @@ Origin::Origin(uint64_t id, Owned<Worker> worker) : id_(id), worker_(std::move(w
 
 Origin::~Origin()
 {
+	memory_timer_.cancel();
+	worker_->stop(memory_task_);
 	writes_.stop();
 	idle_timer_.cancel();
 	worker_->stop(idle_task_);
@@ -354,6 +356,13 @@ void Origin::hold(HeldWrites &writes, Io &io)
 	writes.hold(io);
 	if (!writes.holder_link.linked())
 		holders_.push_back(writes);
+	memory_timer_.start(memory_check_ms);
+}
+
+void Origin::look_for_memory()
+{
+	SpinGuard guard(lock_);
+	release_held();
 }
 
 /* Those that have to go on waiting come back with hold(). */

@@ -75,7 +75,10 @@ public:
 	/* A write that is not being mapped; passes it, perhaps at once.  Worker. */
 	void claim(Io &io) { retry(io); }
 
-	/* Puts the write at the end of @writes; examined again when something has ended.  lock. */
+	/*
+	 * Puts the write at the end of @writes; examined again when something has ended, and
+	 * now and then: what has the memory may hang, while there is some again.  lock.
+	 */
 	void hold(HeldWrites &writes, Io &io);
 	bool any_held() const { return writes_.any_held(); }
 	/* Something has ended that held writes may wait for, here and of the snapshots.  lock. */
@@ -139,6 +142,10 @@ private:
 	Held retry(Io &io);
 	void free_operation(Operation &operation);
 	void idle();
+	void look_for_memory();
+
+	/* As often held writes look for memory. */
+	static constexpr unsigned int memory_check_ms = 100;
 
 	uint64_t id_;
 	SpinLock lock_{DMSNAP_LOCK_ORIGIN};
@@ -165,6 +172,8 @@ private:
 	unsigned int gathering_ = 0;
 	/* The last copy-out made, while it has not begun. */
 	CopyOut *open_ = nullptr;
+	MethodTask<Origin, &Origin::look_for_memory> memory_task_{*this};
+	Timer memory_timer_{*worker_, memory_task_};
 	MethodTask<Origin, &Origin::idle> idle_task_{*this};
 	Timer idle_timer_{*worker_, idle_task_};
 };

@@ -232,6 +232,8 @@ public:
 	}
 	Origin &origin() const { return *origin_; }
 	Worker &worker() const { return *worker_; }
+	/* The copier's worker. */
+	CopyShare &copy_share() { return copy_share_; }
 	ChunkSize chunk_size() const { return chunk_size_; }
 	/* Its device's length, from the first resume on. */
 	uint64_t sectors() const { return sectors_; }
@@ -378,6 +380,7 @@ private:
 	OriginRef origin_;
 	Owned<Worker> worker_;
 	Owned<HeldWrites> writes_;
+	CopyShare copy_share_;
 	Owned<ExceptionTable> table_;
 	Owned<PersistentStore> persistent_;
 	Owned<TransientStore> transient_;

@@ -318,6 +318,42 @@ TEST(Copier, lets_what_is_in_the_background_take_little_and_come_last)
 	rig.check(urgent);
 }
 
+/* However much is wanted of them, and however many of them there are. */
+TEST(Copier, leaves_pages_to_the_others_when_destinations_hang)
+{
+	CopierRig rig(5, 1 << 16);
+	CopyShare shares[5];
+	std::deque<Copy> hanging;
+	auto start = [&](Copy &copy, uint64_t sector, uint64_t sectors) {
+		for (size_t i = 0; i < copy.pieces.size(); i++)
+			copy.places[i].share = &shares[copy.pieces[i].disk];
+		rig.start(copy, sector, sectors);
+	};
+	for (size_t disk : {1, 2, 3}) {
+		rig.disk(disk).hold(Op::write);
+		for (uint64_t n = 0; n < 16; n++)
+			start(hanging.emplace_back(std::vector<Piece>{{disk, n * 2048, 0, 2048}}),
+			      n * 2048, 2048);
+		rig.world.run_for(100 * ns_per_ms);
+	}
+	EXPECT_GT(shares[3].pages, 64u);
+	EXPECT_LE(shares[1].pages, PageReserve::pages_max / 2);
+
+	Copy copy({{4, 0, 0, 4096}});
+	start(copy, 100, 4096);
+	rig.finish(copy);
+	rig.check(copy);
+	/* What waits for its share goes on when that comes back. */
+	for (size_t disk : {1, 2, 3})
+		rig.disk(disk).release();
+	for (Copy &one : hanging) {
+		rig.finish(one);
+		rig.check(one);
+	}
+	for (const CopyShare &share : shares)
+		EXPECT_EQ(share.pages, 0u);
+}
+
 TEST(Copier, needs_no_memory_but_its_reserves)
 {
 	CopierRig rig(4);
