@@ -135,6 +135,14 @@ constexpr Situation situations[] = {
 			 rig.world.run_for(1'000'000);
 		 }
 	 }},
+	{"no tag is left for a partial write",
+	 [](Rig &rig) {
+		 rig.cow0.limit_tags(1);
+		 rig.cow0.hang();
+		 /* The bio has the tag, what is copied beside it gets none. */
+		 rig.s0.start_write(30 * chunk, stamped(3, 30 * chunk, 1));
+		 rig.world.run_for(1'000'000);
+	 }},
 };
 
 struct Act {

@@ -140,6 +140,30 @@ TEST(Worker, others_have_their_turn_while_tasks_go_on_posting_tasks)
 	EXPECT_LE(other_at, static_cast<int>(Worker::batches_max));
 }
 
+/* Also those that are posted in the last batch of a work item, with others still to run. */
+TEST(Worker, tasks_that_post_themselves_all_go_on)
+{
+	WorkerRig rig;
+	constexpr int rounds = 5 * Worker::batches_max;
+	int done[2] = {};
+	Job *self[2] = {};
+	Job first([&] {
+		if (++done[0] < rounds)
+			rig.worker->post(*self[0]);
+	});
+	Job second([&] {
+		if (++done[1] < rounds && done[1] % Worker::batches_max)
+			rig.worker->post(*self[1]);
+	});
+	self[0] = &first;
+	self[1] = &second;
+	rig.worker->post(first);
+	rig.worker->post(second);
+	rig.world.run_until_idle();
+	EXPECT_EQ(done[0], rounds);
+	EXPECT_EQ(done[1], static_cast<int>(Worker::batches_max));
+}
+
 TEST(Worker, a_task_posted_by_a_late_one_runs)
 {
 	WorkerRig rig;

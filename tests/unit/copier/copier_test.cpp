@@ -354,6 +354,23 @@ TEST(Copier, leaves_pages_to_the_others_when_destinations_hang)
 		EXPECT_EQ(share.pages, 0u);
 }
 
+TEST(Copier, gives_the_pages_of_a_share_back_when_a_read_or_write_fails)
+{
+	for (Op failing : {Op::read, Op::write}) {
+		CopierRig rig(3, 1 << 16);
+		CopyShare shares[2];
+		Copy copy({{1, 0, 0, 2048}, {2, 0, 0, 2048}});
+		copy.places[0].share = &shares[0];
+		copy.places[1].share = &shares[1];
+		rig.disk(failing == Op::read ? 0 : 1).fail_range(failing, 700, 1);
+		rig.start(copy, 0, 2048);
+		rig.finish(copy);
+		EXPECT_NE(copy.places[0].error_told, 0);
+		EXPECT_EQ(shares[0].pages, 0u);
+		EXPECT_EQ(shares[1].pages, 0u);
+	}
+}
+
 TEST(Copier, needs_no_memory_but_its_reserves)
 {
 	CopierRig rig(4);
