@@ -21,6 +21,8 @@ struct dmsnap_work {
 
 /**
  * Callback context: process context, may sleep. Never runs twice at a time for one item.
+ * Items of one queue that one processor asks for run one after the other, in that order;
+ * others may run at the same time.
  * Between two runs others have the processor, also where the kernel is not preemptible:
  * what may go on for long ends now and then, and asks to be run again.
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * port/work.h: items run in order, as often as they were asked to, and not any
- * more once they were cancelled.
+ * port/work.h: items run as often as they were asked to, in order if one processor asked
+ * for them, and not any more once they were cancelled.
  */
 #include <dmsnap/port/lock.h>
 #include <dmsnap/port/work.h>
@@ -21,6 +21,7 @@ struct item {
 	bool waits;
 	unsigned int runs;
 	unsigned int number;
+	atomic_t inside;
 	struct fixture *fixture;
 };
 
@@ -30,7 +31,7 @@ struct fixture {
 	struct item items[ITEMS];
 	unsigned int order[2 * ITEMS];
 	unsigned int ran;
-	atomic_t inside;
+	/* One item ran twice at a time. */
 	bool overlapped;
 };
 
@@ -39,7 +40,7 @@ static void item_run(void *ctx)
 	struct item *item = ctx;
 	struct fixture *fixture = item->fixture;
 
-	if (atomic_inc_return(&fixture->inside) != 1)
+	if (atomic_inc_return(&item->inside) != 1)
 		fixture->overlapped = true;
 	if (fixture->ran < ARRAY_SIZE(fixture->order))
 		fixture->order[fixture->ran++] = item->number;
@@ -47,7 +48,7 @@ static void item_run(void *ctx)
 	dmsnap_port_event_set(&item->begun);
 	if (item->waits)
 		dmsnap_port_event_wait(&item->may_end);
-	atomic_dec(&fixture->inside);
+	atomic_dec(&item->inside);
 }
 
 static int work_case_init(struct kunit *test)
@@ -93,9 +94,10 @@ static void run(struct fixture *fixture, unsigned int number)
 	dmsnap_port_work_run(fixture->queue, &fixture->items[number].work);
 }
 
-/* Holds the queue up with item 0 until it is let go. */
+/* Holds the queue up with item 0 until unblock_queue(), for this processor. */
 static void block_queue(struct fixture *fixture)
 {
+	migrate_disable();
 	fixture->items[0].waits = true;
 	run(fixture, 0);
 	dmsnap_port_event_wait(&fixture->items[0].begun);
@@ -104,6 +106,7 @@ static void block_queue(struct fixture *fixture)
 static void unblock_queue(struct fixture *fixture)
 {
 	dmsnap_port_event_set(&fixture->items[0].may_end);
+	migrate_enable();
 }
 
 static void items_run_once_each_in_the_order_asked_for(struct kunit *test)
@@ -199,7 +202,9 @@ static void cancelled_item_does_not_run_and_may_be_used_again(struct kunit *test
 
 static void unblock(void *ctx)
 {
-	unblock_queue(ctx);
+	struct fixture *fixture = ctx;
+
+	dmsnap_port_event_set(&fixture->items[0].may_end);
 }
 
 static void cancel_waits_for_a_running_item(struct kunit *test)
@@ -215,7 +220,8 @@ static void cancel_waits_for_a_running_item(struct kunit *test)
 	dmsnap_port_work_init(unblocker, unblock, fixture);
 	dmsnap_port_work_run_after(other, unblocker, 20);
 	dmsnap_port_work_cancel(&fixture->items[0].work);
-	KUNIT_EXPECT_EQ(test, atomic_read(&fixture->inside), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fixture->items[0].inside), 0);
+	migrate_enable();
 	dmsnap_port_work_cancel(unblocker);
 	dmsnap_port_work_queue_destroy(other);
 }
@@ -232,7 +238,7 @@ static void destroy_waits_for_running_work(struct kunit *test)
 	dmsnap_port_event_wait(&item->begun);
 	dmsnap_port_event_set(&item->may_end);
 	dmsnap_port_work_queue_destroy(other);
-	KUNIT_EXPECT_EQ(test, atomic_read(&fixture->inside), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&item->inside), 0);
 }
 
 /* A timer that asks for an item in interrupt context. */
