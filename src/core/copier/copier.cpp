@@ -189,7 +189,11 @@ void Copier::leave_share(const Window &window, CopyTarget &target)
 	if (!target.share)
 		return;
 	target.share->pages -= window.page_count;
+	if (target.share->jobs.empty())
+		return;
 	jobs_.take_all(target.share->jobs);
+	/* The window may be in use still, by a target that hangs. */
+	worker_.post(pump_task_);
 }
 
 bool Copier::throttled()

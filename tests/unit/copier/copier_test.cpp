@@ -354,6 +354,37 @@ TEST(Copier, leaves_pages_to_the_others_when_destinations_hang)
 		EXPECT_EQ(share.pages, 0u);
 }
 
+/* Its windows do not end, for another destination has part in all of them. */
+TEST(Copier, goes_on_with_what_waits_for_a_share_while_a_window_hangs)
+{
+	CopierRig rig(3, 1 << 16);
+	CopyShare shares[2];
+	std::deque<Copy> both;
+	for (size_t disk : {1, 2})
+		rig.disk(disk).hold(Op::write);
+	for (uint64_t n = 0; n < 16; n++) {
+		Copy &copy = both.emplace_back(
+			std::vector<Piece>{{1, n * 2048, 0, 2048}, {2, n * 2048, 0, 2048}});
+		copy.places[0].share = &shares[0];
+		copy.places[1].share = &shares[1];
+		rig.start(copy, n * 2048, 2048);
+	}
+	Copy alone({{2, 40000, 0, 2048}});
+	alone.places[0].share = &shares[1];
+	rig.start(alone, 40000, 2048);
+	rig.world.run_for(100 * ns_per_ms);
+	EXPECT_EQ(alone.done_calls, 0);
+
+	rig.disk(2).release();
+	rig.finish(alone);
+	rig.check(alone);
+	rig.disk(1).release();
+	for (Copy &copy : both) {
+		rig.finish(copy);
+		rig.check(copy);
+	}
+}
+
 TEST(Copier, gives_the_pages_of_a_share_back_when_a_read_or_write_fails)
 {
 	for (Op failing : {Op::read, Op::write}) {
