@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-/** Runs items in threads of the system's; with a rescuer: makes progress without free memory.  Opaque. */
+/** Runs items in the system's threads, and has a rescuer for when memory is out.  Opaque. */
 struct dmsnap_work_queue;
 
 /** Storage of a work item, immediate or delayed. */

@@ -12,6 +12,11 @@
 
 namespace dmsnap {
 
+inline uint64_t us_since(uint64_t ns)
+{
+	return (dmsnap_port_now_ns() - ns) / 1000;
+}
+
 class Histogram {
 public:
 	static constexpr size_t buckets = 32;
@@ -25,7 +30,7 @@ public:
 	/* Microseconds since @ns, which it returns. */
 	uint64_t add_us_since(uint64_t ns)
 	{
-		uint64_t us = (dmsnap_port_now_ns() - ns) / 1000;
+		const uint64_t us = us_since(ns);
 		add(us);
 		return us;
 	}

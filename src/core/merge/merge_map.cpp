@@ -146,10 +146,8 @@ void Merger::retry(Io &io)
 		origin().claim(io);
 		break;
 	case Place::cow: {
-		{
-			SpinGuard guard(origin().lock());
-			to_cow_.push_back(io);
-		}
+		SpinGuard guard(origin().lock());
+		to_cow_.push_back(io);
 		cow_worker().post(send_task_);
 		break;
 	}

@@ -171,7 +171,7 @@ PendingRun::Target::Target(PendingRun &of)
 
 void PendingRun::settled()
 {
-	snapshot.run_settled(*this, (dmsnap_port_now_ns() - since_ns) / 1000);
+	snapshot.run_settled(*this, us_since(since_ns));
 }
 
 } // namespace dmsnap

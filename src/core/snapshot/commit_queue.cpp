@@ -76,7 +76,7 @@ void CommitQueue::end(bool flushed)
 
 	if (!status)
 		snapshot_.fail(Snapshot::Failure::io);
-	const uint64_t us = (dmsnap_port_now_ns() - begun_ns_) / 1000;
+	const uint64_t us = flushed ? us_since(begun_ns_) : 0;
 	uint64_t runs = 0;
 	{
 		SpinGuard guard(lock_);

@@ -237,7 +237,7 @@ void Snapshot::wanted(const PendingRun &run)
 
 void Snapshot::copied(PendingRun &run, int error)
 {
-	const uint64_t us = (dmsnap_port_now_ns() - run.since_ns) / 1000;
+	const uint64_t us = us_since(run.since_ns);
 	trace(DMSNAP_TRACE_COPY_DONE, run, us, error != 0);
 	if (error)
 		fail(Failure::io);
@@ -381,7 +381,7 @@ void Snapshot::end_run(PendingRun &run)
 void Snapshot::run_lost(PendingRun &run)
 {
 	SpinGuard guard(origin_->lock());
-	/* A visible one stays unsettled for ever: see fate_at(). */
+	/* A visible one never settles: see fate_at(). */
 	if (!run.visible)
 		table_->unreserve();
 	end_run(run);

@@ -434,7 +434,7 @@ private:
 	/* Runs, and an invalidation under way; who waits until there are none. */
 	unsigned int users_ = 0;
 	Event *unused_ = nullptr;
-	/* The target is being told of so many events; who waits until it is not. */
+	/* Events that the target is being told of; set when there are none. */
 	unsigned int telling_ = 0;
 	Event *told_ = nullptr;
 

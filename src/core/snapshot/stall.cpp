@@ -112,24 +112,23 @@ void Stall::release()
  */
 void Stall::release_paced()
 {
-	Ios of_origin;
+	bool any_own = false;
+	Ios later;
 
-	if (letting_go_) {
-		ios_.for_each([&of_origin](Io &io) {
+	ios_.for_each([&any_own](const Io &io) { any_own |= io.snapshot != nullptr; });
+	if (letting_go_ && any_own) {
+		ios_.for_each([&later](Io &io) {
 			if (io.snapshot)
 				return;
 			io.link.unlink();
-			of_origin.push_back(io);
+			later.push_back(io);
 		});
 	}
-	bool later = !ios_.empty() && !of_origin.empty();
-	if (later) {
-		release();
-		timer_.start(pace_check_ms);
-	}
-	ios_.take_all(of_origin);
-	if (!later)
-		release();
+	release();
+	if (later.empty())
+		return;
+	ios_.take_all(later);
+	timer_.start(pace_check_ms);
 }
 
 void Stall::let_go(bool now)
