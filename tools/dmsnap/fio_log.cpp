@@ -2,7 +2,6 @@
 #include "fio_log.hpp"
 
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <map>
 #include <string>
@@ -12,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "failure.hpp"
+#include "whole_number.hpp"
 
 namespace dmsnap::tool {
 namespace {
@@ -51,12 +51,11 @@ std::vector<std::string_view> split(std::string_view line, std::string_view sepa
 
 uint64_t number(std::string_view text, uint64_t line)
 {
-	uint64_t value = 0;
-	auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-	if (error != std::errc{} || end != text.data() + text.size())
+	const std::optional<uint64_t> value = whole_number(text);
+	if (!value)
 		throw Failure(
 			fmt::format("fio's log, line {}: \"{}\" is not a number", line, text));
-	return value;
+	return *value;
 }
 
 /* [time] file action [offset length] */

@@ -23,6 +23,7 @@
 #include "input_file.hpp"
 #include "json_output.hpp"
 #include "list_writer.hpp"
+#include "whole_number.hpp"
 
 namespace dmsnap::tool {
 namespace {
@@ -75,12 +76,11 @@ private:
 
 	uint64_t number_in(size_t word) const
 	{
-		uint64_t value = 0;
 		std::string_view text = words_[word];
-		auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-		if (error != std::errc{} || end != text.data() + text.size())
+		const std::optional<uint64_t> value = whole_number(text);
+		if (!value)
 			refuse(fmt::format("\"{}\" is not a number", text));
-		return value;
+		return *value;
 	}
 
 	uint32_t short_number_in(size_t word) const

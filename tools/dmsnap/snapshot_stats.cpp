@@ -1,24 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "snapshot_stats.hpp"
 
-#include <charconv>
 #include <limits>
 #include <sstream>
 #include <string_view>
+
+#include "whole_number.hpp"
 
 namespace dmsnap::tool {
 namespace {
 
 constexpr uint64_t known_version = 1;
-
-std::optional<uint64_t> number(std::string_view text)
-{
-	uint64_t value = 0;
-	auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-	if (error != std::errc{} || end != text.data() + text.size())
-		return {};
-	return value;
-}
 
 /* "1:5 2:17"; none: it is something else. */
 std::optional<Histogram> histogram(const std::string &words)
@@ -29,8 +21,10 @@ std::optional<Histogram> histogram(const std::string &words)
 		size_t colon = word.find(':');
 		if (colon == std::string::npos)
 			return {};
-		std::optional<uint64_t> from = number(std::string_view(word).substr(0, colon));
-		std::optional<uint64_t> count = number(std::string_view(word).substr(colon + 1));
+		std::optional<uint64_t> from =
+			whole_number(std::string_view(word).substr(0, colon));
+		std::optional<uint64_t> count =
+			whole_number(std::string_view(word).substr(colon + 1));
 		if (!from || !count)
 			return {};
 		histogram.buckets.push_back({*from, *count});
@@ -78,7 +72,7 @@ std::optional<SnapshotStats> parse_stats(const std::string &answer)
 		std::string words = blank == std::string::npos ? "" : line.substr(blank + 1);
 		if (name == "invalid_reason")
 			stats.invalid_reason = words;
-		else if (std::optional<uint64_t> value = number(words))
+		else if (std::optional<uint64_t> value = whole_number(words))
 			stats.counters[name] = *value;
 		else if (std::optional<Histogram> sizes = histogram(words);
 			 sizes && is_histogram(name, words))

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "status_sample.hpp"
 
-#include <charconv>
 #include <optional>
 #include <sstream>
 #include <string_view>
@@ -9,21 +8,9 @@
 #include <fmt/format.h>
 
 #include "failure.hpp"
+#include "whole_number.hpp"
 
 namespace dmsnap::tool {
-namespace {
-
-std::optional<uint64_t> number(std::string_view text)
-{
-	uint64_t value = 0;
-	auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-	if (error != std::errc{} || end != text.data() + text.size())
-		return {};
-	return value;
-}
-
-} // namespace
-
 CowUsage parse_status(const std::string &line)
 {
 	for (const char *word : {"Invalid", "Overflow", "Merge failed"}) {
@@ -38,8 +25,8 @@ CowUsage parse_status(const std::string &line)
 		if (slash == std::string::npos)
 			continue;
 		std::string_view text = word;
-		std::optional<uint64_t> used = number(text.substr(0, slash));
-		std::optional<uint64_t> total = number(text.substr(slash + 1));
+		std::optional<uint64_t> used = whole_number(text.substr(0, slash));
+		std::optional<uint64_t> total = whole_number(text.substr(slash + 1));
 		if (used && total && *total)
 			return {.used = *used, .total = *total};
 	}
