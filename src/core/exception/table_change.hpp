@@ -88,7 +88,7 @@ void BasicExceptionTable<Sizes>::erase_from_tree(uint64_t begin, uint64_t end)
 		if (!mapped)
 			return;
 
-		const uint64_t erased_end = detail::smaller(left.old_end().value, end);
+		const uint64_t erased_end = smaller(left.old_end().value, end);
 		const uint64_t into = erased_end - left.old_begin.value;
 		const Run right{left.old_begin + into, left.new_begin + into, left.count - into};
 		left.count = begin - left.old_begin.value;

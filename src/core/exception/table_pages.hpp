@@ -90,7 +90,7 @@ template <typename Sizes> size_t BasicExceptionTable<Sizes>::pages_for(size_t in
 		const size_t there = nodes_[level];
 		if (there == 0)
 			++pages;
-		added = detail::smaller(added, there + added / Inner::split_room);
+		added = smaller(added, there + added / Inner::split_room);
 		pages += added;
 	}
 	return pages;

@@ -50,7 +50,7 @@ bool BasicExceptionTable<Sizes>::try_find(uint64_t chunk, uint64_t max, Fate &fa
 	uint64_t limit = UINT64_MAX;
 	while (node->level > 0) {
 		const Inner &inner = static_cast<const Inner &>(*node);
-		const uint32_t count = detail::smaller(inner.count.load_relaxed(), Inner::capacity);
+		const uint32_t count = smaller(inner.count.load_relaxed(), Inner::capacity);
 		if (count == 0)
 			return false;
 		const uint32_t child = child_for(inner, count, chunk);
@@ -62,7 +62,7 @@ bool BasicExceptionTable<Sizes>::try_find(uint64_t chunk, uint64_t max, Fate &fa
 	}
 
 	const Leaf<New> &leaf = static_cast<const Leaf<New> &>(*node);
-	const uint32_t count = detail::smaller(leaf.count.load_relaxed(), Leaf<New>::capacity);
+	const uint32_t count = smaller(leaf.count.load_relaxed(), Leaf<New>::capacity);
 	const uint32_t behind = slots_up_to(leaf, count, chunk);
 
 	if (behind > 0) {
@@ -75,7 +75,7 @@ bool BasicExceptionTable<Sizes>::try_find(uint64_t chunk, uint64_t max, Fate &fa
 			fate.mapped = true;
 			fate.new_begin = {leaf.news[slot].load_relaxed() + into};
 			const uint64_t left = in_run ? chunk_of(leaf, behind) - chunk + 1 : 1;
-			fate.count = detail::smaller(left, max);
+			fate.count = smaller(left, max);
 			return true;
 		}
 	}
@@ -83,13 +83,13 @@ bool BasicExceptionTable<Sizes>::try_find(uint64_t chunk, uint64_t max, Fate &fa
 	fate.mapped = false;
 	fate.count = max;
 	if (behind < count) {
-		fate.count = detail::smaller(chunk_of(leaf, behind) - chunk, max);
+		fate.count = smaller(chunk_of(leaf, behind) - chunk, max);
 	} else if (const Node *next = leaf.next.load_acquire()) {
 		const Leaf<New> &next_leaf = static_cast<const Leaf<New> &>(*next);
 		/* One that erase() has emptied says nothing, and more of them may follow. */
 		const bool empty = next->count.load_relaxed() == 0;
 		const uint64_t end = empty ? limit : chunk_of(next_leaf, 0);
-		fate.count = detail::smaller(end - chunk, max);
+		fate.count = smaller(end - chunk, max);
 	}
 	return true;
 }

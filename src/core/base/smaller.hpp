@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The smaller of two values: the core has no <algorithm>. */
+#pragma once
+
+namespace dmsnap {
+
+template <typename T> constexpr T smaller(T a, T b)
+{
+	return a < b ? a : b;
+}
+
+} // namespace dmsnap
