@@ -21,6 +21,11 @@ static unsigned int snapshot_copy_throttle = 100;
 module_param(snapshot_copy_throttle, uint, 0644);
 MODULE_PARM_DESC(snapshot_copy_throttle, "Part of the time that may be spent copying, in percent");
 
+static unsigned int copy_ahead = 1024;
+module_param(copy_ahead, uint, 0644);
+MODULE_PARM_DESC(copy_ahead,
+		 "KiB copied ahead of a stream of small writes to an origin at a time; 0: nothing");
+
 static unsigned int no_space_timeout = 60;
 module_param(no_space_timeout, uint, 0644);
 MODULE_PARM_DESC(no_space_timeout,
@@ -39,6 +44,11 @@ unsigned int dmsnap_port_cow_threshold(void)
 unsigned int dmsnap_port_copy_throttle(void)
 {
 	return READ_ONCE(snapshot_copy_throttle);
+}
+
+unsigned int dmsnap_port_copy_ahead(void)
+{
+	return READ_ONCE(copy_ahead);
 }
 
 unsigned int dmsnap_port_no_space_timeout(void)

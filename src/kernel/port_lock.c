@@ -22,8 +22,8 @@ static struct lock_class_key dmsnap_lock_keys[DMSNAP_LOCK_RANKS];
 
 static const char *const dmsnap_lock_names[DMSNAP_LOCK_RANKS] = {
 	[DMSNAP_LOCK_REGISTRY] = "dmsnap_registry",	[DMSNAP_LOCK_ORIGIN] = "dmsnap_origin",
-	[DMSNAP_LOCK_COPIED_MAP] = "dmsnap_copied_map", [DMSNAP_LOCK_EPOCH] = "dmsnap_epoch",
-	[DMSNAP_LOCK_WORKER] = "dmsnap_worker",
+	[DMSNAP_LOCK_COPIED_MAP] = "dmsnap_copied_map", [DMSNAP_LOCK_STREAMS] = "dmsnap_streams",
+	[DMSNAP_LOCK_EPOCH] = "dmsnap_epoch",		[DMSNAP_LOCK_WORKER] = "dmsnap_worker",
 };
 
 static spinlock_t *to_spinlock(struct dmsnap_spinlock *lock)

@@ -53,6 +53,12 @@ unsigned int dmsnap_port_copy_throttle()
 	return world ? world->copy_throttle : 100;
 }
 
+unsigned int dmsnap_port_copy_ahead()
+{
+	World *world = World::find();
+	return world ? world->copy_ahead : 0;
+}
+
 unsigned int dmsnap_port_no_space_timeout()
 {
 	World *world = World::find();

@@ -123,6 +123,7 @@ public:
 	unsigned int cow_threshold = 0;
 	unsigned int no_space_timeout = 60;
 	unsigned int copy_throttle = 100;
+	unsigned int copy_ahead = 0;
 	/* A device that is closed with I/O of its opener's in flight is a failure. */
 	bool check_close = true;
 	bool refuse_bad_store = false;

@@ -33,6 +33,11 @@ unsigned int dmsnap_port_copy_throttle(void)
 	return 100;
 }
 
+unsigned int dmsnap_port_copy_ahead(void)
+{
+	return 0;
+}
+
 unsigned int dmsnap_port_no_space_timeout(void)
 {
 	return 60;

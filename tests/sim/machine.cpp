@@ -91,6 +91,8 @@ Machine::Machine(const Plan &plan, MachineOptions options)
 	world_.check_close = plan_.trouble & teardown;
 	world_.cow_threshold = thresholds[random_.below(4)];
 	world_.copy_throttle = throttles[random_.below(4)];
+	if (plan_.trouble & streams)
+		world_.copy_ahead = 1 << random_.below(11);
 	world_.no_space_timeout = random_.one_in(4) ? 1 : 60;
 	/* No crash leaves one. */
 	world_.refuse_bad_store = true;
@@ -311,6 +313,9 @@ void Machine::do_step(const Step &step)
 	case Action::write_alone:
 		if (plan_.trouble & short_memory)
 			write_alone(random, snap);
+		break;
+	case Action::write_stream:
+		write_stream(random);
 		break;
 	case Action::write_many:
 		write_many(random, random.one_in(2) ? nullptr : snap);

@@ -268,6 +268,8 @@ private:
 	void write_alone(user::Random &random, const SnapHandle &snap);
 	/* So many, of a chunk each, that what is in reserve does not do for all of them. */
 	void write_many(user::Random &random, const SnapHandle &snap);
+	/* Goes on with the last one, or begins another. */
+	void write_stream(user::Random &random);
 	void poll();
 	void ended(const Asked &asked);
 	void check_error(const Asked &asked);
@@ -336,6 +338,8 @@ private:
 	user::Core core_;
 	/* For what was added when the seeds had their runs already. */
 	user::Random more_random_;
+	/* Where write_stream() goes on. */
+	uint64_t stream_at_ = 0;
 	/* Sectors. */
 	unsigned int disk_block_;
 	/* Most snapshots have chunks of that size. */

@@ -67,6 +67,7 @@ constexpr Kind kinds[action_count] = {
 						   short_memory},
 	[static_cast<int>(Action::neighbour_acts)] = {"neighbour acts", 16, 16, neighbour},
 	[static_cast<int>(Action::write_many)] = {"write many", 3, 3, short_memory},
+	[static_cast<int>(Action::write_stream)] = {"write in sequence", 16, 6, streams},
 };
 
 constexpr struct {
@@ -92,6 +93,7 @@ constexpr struct {
 	{"bad-tables", bad_tables},
 	{"kills", kills},
 	{"neighbour", neighbour},
+	{"streams", streams},
 };
 
 unsigned int trouble_of(Random &random)
@@ -104,6 +106,8 @@ unsigned int trouble_of(Random &random)
 		trouble |= random.one_in(8) ? bit : 0;
 	for (unsigned int bit : {vanishing_cow, vanishing_disk, few_tags})
 		trouble |= random.one_in(16) ? bit : 0;
+	if (random.one_in(6))
+		trouble |= streams;
 	return trouble;
 }
 

@@ -56,8 +56,9 @@ enum class Action : uint8_t {
 	write_alone,
 	neighbour_acts,
 	write_many,
+	write_stream,
 };
-constexpr unsigned int action_count = static_cast<unsigned int>(Action::write_many) + 1;
+constexpr unsigned int action_count = static_cast<unsigned int>(Action::write_stream) + 1;
 const char *to_text(Action action);
 
 struct Step {
@@ -100,9 +101,11 @@ enum Trouble : unsigned int {
 	kills = 1u << 17,
 	/* There is another origin with a snapshot. */
 	neighbour = 1u << 18,
+	/* The origin is written in sequence, and copied ahead on large COW devices. */
+	streams = 1u << 19,
 };
 /* Each run has some of them by chance. */
-constexpr unsigned int all_trouble = 2 * neighbour - 1;
+constexpr unsigned int all_trouble = 2 * streams - 1;
 /* The names of all, "a,b"; and back: false, there is no such trouble. */
 std::string trouble_names(unsigned int trouble);
 bool parse_trouble(const std::string &text, unsigned int &trouble);

@@ -166,6 +166,23 @@ void Machine::write_many(Random &random, const SnapHandle &snap)
 			write(snap, at, unit_of(snap), random.one_in(8));
 }
 
+void Machine::write_stream(Random &random)
+{
+	const uint64_t unit = unit_of(nullptr);
+	if (random.one_in(2))
+		stream_at_ = rounded_down(random.below(sectors_), unit);
+	const uint64_t step = unit * (1 + random.below(random.one_in(2) ? 1 : chunk_));
+	for (uint64_t left = 4 + random.below(16); left && stream_at_ + step <= sectors_; left--) {
+		write(nullptr, stream_at_, step, random.one_in(8));
+		stream_at_ += step;
+		/* A journal skips something now and then. */
+		if (random.one_in(16))
+			stream_at_ += unit * (1 + random.below(4));
+		if (random.one_in(2) && !turn([this] { return all_done(); }))
+			return;
+	}
+}
+
 bool Machine::all_done() const
 {
 	return std::all_of(asked_.begin(), asked_.end(),

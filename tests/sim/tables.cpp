@@ -139,15 +139,18 @@ void Machine::create_snapshot(Random &random)
 	else if (small && chunk <= 16) /* Where an area ends, or nearly, the device does. */
 		cow_chunks = (1 + random.below(3)) * (per_area + 1) + 1 + random.below(3);
 
+	uint64_t cow_sectors = rounded_down(cow_chunks * chunk + random.below(chunk), cow_block);
+	const uint64_t old_end = cow_sectors;
+	/* Only of these anything is spent on guesses. */
+	if (plan_.trouble & streams && !small && !random.one_in(4))
+		cow_sectors += 131072;
+
 	auto snap = std::make_shared<Snap>();
 	snap->mapped = new_mapped();
-	snap->cow = &add_device("cow" + std::to_string(++cows_),
-				rounded_down(cow_chunks * chunk + random.below(chunk), cow_block),
-				cow_block);
+	snap->cow = &add_device("cow" + std::to_string(++cows_), cow_sectors, cow_block);
 	/* Whatever was there before, as long as it does not begin like a store. */
 	if (random.one_in(2))
-		snap->cow->poke(chunk, stamped(test::not_a_stamp - cows_, chunk,
-					       snap->cow->sectors() - chunk));
+		snap->cow->poke(chunk, stamped(test::not_a_stamp - cows_, chunk, old_end - chunk));
 	snap->persistent = options_.plain || !random.one_in(5);
 	/* A store's blocks are 4 KiB at most. */
 	snap->persistent = snap->persistent && cow_block <= 8;
@@ -205,6 +208,7 @@ void Machine::send_message(Random &random, const SnapHandle &snap)
 		{"stats", "reset"},
 		{"low_water", std::to_string(random.below(101))},
 		{"in_flight", std::to_string(random.below(8))},
+		{"copy_ahead", random.one_in(2) ? "on" : "off"},
 		{"commit_delay", std::to_string(1 + random.below(3000))},
 		{"stall", "on"},
 		{"stall", "off"},

@@ -29,6 +29,8 @@ enum dmsnap_lock_rank {
 	DMSNAP_LOCK_ORIGIN,
 	/** Spinlock: the pages of one origin's copied map. */
 	DMSNAP_LOCK_COPIED_MAP,
+	/** Spinlock: what one origin knows of streams of writes. */
+	DMSNAP_LOCK_STREAMS,
 	/** Spinlock: readers one snapshot waits for. */
 	DMSNAP_LOCK_EPOCH,
 	/** Spinlock: runnable tasks of one worker. */

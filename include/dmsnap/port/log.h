@@ -78,6 +78,9 @@ unsigned int dmsnap_port_cow_threshold(void);
 /** dmsnap_port_copy_throttle() - module parameter snapshot_copy_throttle, percent.  Context: Any. */
 unsigned int dmsnap_port_copy_throttle(void);
 
+/** dmsnap_port_copy_ahead() - module parameter copy_ahead, KiB; 0: nothing.  Context: Any. */
+unsigned int dmsnap_port_copy_ahead(void);
+
 /** dmsnap_port_no_space_timeout() - module parameter no_space_timeout, s; 0: none.  Context: Any. */
 unsigned int dmsnap_port_no_space_timeout(void);
 

@@ -156,6 +156,12 @@ void Copier::hurry(CopyJob &job)
 	}
 }
 
+bool Copier::has_spare(uint64_t sectors) const
+{
+	return jobs_.empty() && background_jobs_.empty() && stalled_.empty() &&
+	       pages_.out() + pages_for(sectors) <= PageReserve::pages_max / 4;
+}
+
 void Copier::pump()
 {
 	pump_jobs(jobs_);
@@ -348,7 +354,7 @@ bool Copier::write_to(Window &window, CopyTarget &target)
 	auto skipped = static_cast<uint32_t>(into_window % sectors_per_page);
 	size_t pages = pages_for(skipped + part.sectors());
 
-	GatheredWrite *write = write_for(target, window.job.write_flags,
+	GatheredWrite *write = write_for(window.job, target,
 					 target.sector + (part.begin - target.source_offset),
 					 skipped, pages);
 	if (!write) {
@@ -373,13 +379,14 @@ bool Copier::write_to(Window &window, CopyTarget &target)
 }
 
 /* The open one if this goes on there, else a new one. */
-GatheredWrite *Copier::write_for(const CopyTarget &target, unsigned int flags, uint64_t sector,
+GatheredWrite *Copier::write_for(const CopyJob &job, const CopyTarget &target, uint64_t sector,
 				 uint32_t skipped, size_t pages)
 {
 	GatheredWrite *open = open_writes_.front();
 	while (open && open->device != target.device)
 		open = open_writes_.next(*open);
-	if (open && open->end() == sector && open->flags == flags && skipped == 0 &&
+	if (open && open->end() == sector && open->flags == job.write_flags &&
+	    open->optional == job.optional && skipped == 0 &&
 	    open->page_count + pages <= window_pages_max) {
 		/* Windows have their targets in one order: what comes next is in front. */
 		open->open_link.unlink();
@@ -388,7 +395,7 @@ GatheredWrite *Copier::write_for(const CopyTarget &target, unsigned int flags, u
 	}
 	if (open)
 		submit(*open);
-	GatheredWrite *write = writes_.get(*this, target, sector, flags);
+	GatheredWrite *write = writes_.get(*this, job, target, sector);
 	if (!write)
 		return nullptr;
 	write->skipped = skipped;

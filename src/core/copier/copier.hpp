@@ -60,6 +60,12 @@ public:
 	/* Somebody waits for the job now, if it is under way: the others do not go first. */
 	void hurry(CopyJob &job);
 
+	/*
+	 * Could it read @sectors at once, without holding up others?  Nothing waits for pages or
+	 * for its turn, and most pages are free.
+	 */
+	bool has_spare(uint64_t sectors) const;
+
 	CopyStatistics &statistics() { return statistics_; }
 	/* Pages in use. */
 	size_t pages_out() const { return pages_.out(); }
@@ -84,7 +90,7 @@ private:
 	/* Gathers writes until all are, or memory runs out: false. */
 	bool write_on(Window &window);
 	bool write_to(Window &window, CopyTarget &target);
-	GatheredWrite *write_for(const CopyTarget &target, unsigned int flags, uint64_t sector,
+	GatheredWrite *write_for(const CopyJob &job, const CopyTarget &target, uint64_t sector,
 				 uint32_t skipped, size_t pages);
 	void submit(GatheredWrite &write);
 	void submit_gathered();

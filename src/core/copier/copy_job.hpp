@@ -95,6 +95,11 @@ public:
 	 */
 	bool all_or_none = false;
 	/*
+	 * Nothing is lost if it fails.  So its writes are not gathered with those of others,
+	 * which would fail with them.
+	 */
+	bool optional = false;
+	/*
 	 * It is cut only where the source's sector is a multiple of this, at most 256 KiB:
 	 * the largest logical block of the targets' devices.
 	 */

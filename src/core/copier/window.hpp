@@ -74,8 +74,9 @@ struct Transfer {
 };
 
 struct GatheredWrite {
-	GatheredWrite(Copier &owner, const CopyTarget &to, uint64_t at, unsigned int io_flags)
-	    : copier(owner), device(to.device), worker(to.worker), sector(at), flags(io_flags)
+	GatheredWrite(Copier &owner, const CopyJob &job, const CopyTarget &to, uint64_t at)
+	    : copier(owner), device(to.device), worker(to.worker), sector(at),
+	      flags(job.write_flags), optional(job.optional)
 	{
 	}
 
@@ -87,6 +88,7 @@ struct GatheredWrite {
 	uint64_t sector;
 	uint64_t sectors = 0;
 	unsigned int flags;
+	bool optional;
 	List<Transfer, &Transfer::link> transfers;
 
 	/* Submits it; the worker of its targets. */

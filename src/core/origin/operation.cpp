@@ -55,6 +55,7 @@ void CopyOut::start()
 	});
 	job.sector = begin;
 	job.sectors = end - begin;
+	job.optional = ahead;
 
 	runs.for_each([&](PendingRun &pending) {
 		ChunkSize chunk_size = pending.snapshot.chunk_size();

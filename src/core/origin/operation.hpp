@@ -45,6 +45,8 @@ struct CopyOut : Operation {
 	MethodTask<CopyOut, &CopyOut::start> start_task{*this};
 	/* The task was posted. */
 	bool begun = false;
+	/* A guess: no write needs it yet. */
+	bool ahead = false;
 
 	/* Of the origin writes it was made for, while it can still be added to. */
 	uint64_t begin_sector = 0;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "origin/origin.hpp"
 
-#include "snapshot/snapshot.hpp"
+#include "base/smaller.hpp"
+#include "origin/survey.hpp"
 
 namespace dmsnap {
 
@@ -16,22 +17,7 @@ constexpr unsigned int runs_kept = 512;
 constexpr unsigned int operations_kept = 64;
 constexpr unsigned int idle_ms = 1000;
 
-uint64_t smaller(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 } // namespace
-
-/* What all snapshots together say of a sector. */
-struct Origin::Survey {
-	OriginFate::Kind kind;
-	/* As far as this holds; if chunks are missing, as far as one of them reaches. */
-	uint64_t until;
-	PendingRun *run;
-	/* That is stuck, or has no room. */
-	Snapshot *snapshot;
-};
 
 Result<Owned<Origin>> Origin::create(uint64_t id, const char *name)
 {
@@ -58,6 +44,7 @@ Origin::~Origin()
 	memory_timer_.cancel();
 	worker_->stop(memory_task_);
 	writes_.stop();
+	worker_->stop(ahead_task_);
 	idle_timer_.cancel();
 	worker_->stop(idle_task_);
 	copier_.reset();
@@ -81,8 +68,10 @@ dmsnap_map Origin::write(Io &io)
 				safe = snapshot.safe_until(io.sector, safe);
 		});
 		if (safe > io.sector) {
-			if (any)
+			if (any) {
 				copied_map_.put(io.sector, safe, generation);
+				follow_stream(io.sector, safe);
+			}
 			io.cut(safe);
 			return DMSNAP_MAP_REMAPPED;
 		}
@@ -106,6 +95,7 @@ Held Origin::examine(Io &io, bool may_cut)
 		switch (here.kind) {
 		case OriginFate::Kind::safe:
 			copied_map_.put(at, here.until, generation);
+			follow_stream(at, here.until);
 			if (may_cut) {
 				io.cut(here.until);
 				return Held::no;
@@ -232,6 +222,8 @@ Held Origin::copy_out(Io &io, uint64_t begin, const Survey &here, bool may_cut)
 	/* Once: a bio that joins it may come when it is about to begin, but no later. */
 	if (!std::exchange(made->begun, true))
 		worker_->post(made->start_task);
+	if (may_cut)
+		look_for_stream(io, *made);
 	return Held::elsewhere;
 }
 

@@ -22,6 +22,17 @@
  *   5. run settled; when all are, the write is   the write is to the origin; all
  *      examined again, found safe, and goes      snapshots had the old data before
  *
+ * A copy ahead of a stream of writes (streams.hpp) is a copy-out that no write waits for
+ * when it begins.  Its life is the same, and so is what a crash leaves.  A write that comes
+ * meanwhile finds its chunk pending, as it would find that of another write, and is held;
+ * one that comes later finds it safe.  A copy ahead that fails is given up: chunks of the
+ * COW device are lost until the store is loaded again, and the next write to the origin
+ * finds its chunk missing.  So the rule above needs to know nothing of copies ahead.
+ *
+ * Copies ahead begin only where nothing else waits, and never from a reserve of space; so
+ * nothing has to be taken back on a suspend, a handover or a removal: what was begun is in
+ * flight, and no more is begun.
+ *
  * Without anything to copy a write takes no lock: under RCU each snapshot's
  * table is asked, and the write is cut where the answer changes.  What all of them
  * have called safe is remembered (copied_map.hpp).  A snapshot whose store changes
@@ -44,6 +55,7 @@
 #include "origin/io.hpp"
 #include "origin/operation.hpp"
 #include "origin/snapshot_set.hpp"
+#include "origin/streams.hpp"
 
 namespace dmsnap {
 
@@ -65,6 +77,7 @@ public:
 	SpinLock &lock() { return lock_; }
 	Worker &worker() { return *worker_; }
 	Copier &copier() { return *copier_; }
+	const Streams &streams() const { return streams_; }
 	/* How long writes were held that were.  Worker. */
 	Histogram &held_us() { return held_us_; }
 	/* Changed only under the Registry's mutex. */
@@ -144,6 +157,17 @@ private:
 	void idle();
 	void look_for_memory();
 
+	/* Copies ahead: origin/copy_ahead.cpp. */
+	/* @io needs @copy_out.  lock. */
+	void look_for_stream(const Io &io, CopyOut &copy_out);
+	/* A write of [@begin, @end) needs no copy.  Context: any. */
+	void follow_stream(uint64_t begin, uint64_t end);
+	void copy_ahead();
+	uint64_t ahead_window();
+	uint64_t ahead_room(uint64_t begin, uint64_t copied);
+	uint64_t begin_copy_ahead(uint64_t begin, uint64_t end, const Survey &first,
+				  uint64_t copied);
+
 	/* As often held writes look for memory. */
 	static constexpr unsigned int memory_check_ms = 100;
 
@@ -153,6 +177,7 @@ private:
 	Owned<Copier> copier_;
 	SnapshotSet snapshots_;
 	CopiedMap copied_map_;
+	Streams streams_;
 
 	Pool<PendingRun> runs_;
 	Pool<CopyOut> copy_outs_;
@@ -174,6 +199,7 @@ private:
 	CopyOut *open_ = nullptr;
 	MethodTask<Origin, &Origin::look_for_memory> memory_task_{*this};
 	Timer memory_timer_{*worker_, memory_task_};
+	MethodTask<Origin, &Origin::copy_ahead> ahead_task_{*this};
 	MethodTask<Origin, &Origin::idle> idle_task_{*this};
 	Timer idle_timer_{*worker_, idle_task_};
 };

@@ -356,6 +356,7 @@ void Snapshot::activate()
 	if (active())
 		return;
 	sectors_ = dmsnap_port_target_sectors(target());
+	wasted_before_ = origin_->streams().count().wasted;
 	active_.store_seq_cst(true);
 	origin_->snapshot_watches();
 }
@@ -434,6 +435,7 @@ void Snapshot::take_over(Snapshot &source)
 	source.no_store_ = true;
 	awaits_handover_ = false;
 	activate();
+	wasted_before_ = source.wasted_before_;
 	source.health_.store_seq_cst(Health::invalid);
 }
 

@@ -104,6 +104,11 @@ Status Snapshot::turn_knob(const Message &message)
 	case Kind::in_flight:
 		knobs_.in_flight = message.value;
 		break;
+	case Kind::copy_ahead:
+		if (merges())
+			return dmsnap::fail(Error::message_elsewhere);
+		knobs_.copy_ahead = message.value;
+		break;
 	case Kind::commit_delay:
 		commits_->set_delay(message.value);
 		break;
@@ -147,6 +152,7 @@ void Snapshot::report(std::span<char> answer)
 	text.line("copies", statistics.copies);
 	text.line("copied_chunks", statistics.copied_chunks);
 	text.line("copy_us", statistics.copy_us);
+	text.line("ahead_chunks", statistics.ahead_chunks);
 	text.line("writes", statistics.writes);
 	text.line("written_chunks", statistics.written_chunks);
 	text.line("write_us", statistics.write_us);
@@ -163,6 +169,9 @@ void Snapshot::report(std::span<char> answer)
 	const CopyStatistics &copies = origin_->copier().statistics();
 	text.line("origin_pages", origin_->copier().pages_out());
 	text.line("origin_map_pages", origin_->map_pages());
+	const Streams::Count ahead = origin_->streams().count();
+	text.line("origin_ahead_sectors", ahead.copied);
+	text.line("origin_ahead_unwritten_sectors", ahead.waiting + ahead.wasted);
 	text.line("origin_held_us", origin_->held_us());
 	text.line("origin_page_wait_us", copies.page_wait_us);
 	text.line("origin_read_sectors", copies.read_sectors);

@@ -151,7 +151,7 @@ void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 			if (run)
 				origin_->forget(*run);
 			/* The write is examined again when an operation has ended. */
-			if (!origin_->any_other_operation(copy_out))
+			if (!copy_out.ahead && !origin_->any_other_operation(copy_out))
 				fail_locked(Failure::no_memory);
 			return;
 		}
@@ -162,7 +162,7 @@ void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 			origin_->forget(*run);
 		}
 		if (!taken) {
-			if (!stall_->begin())
+			if (!copy_out.ahead && !stall_->begin())
 				fail_locked(Failure::no_space);
 			return;
 		}
@@ -171,11 +171,12 @@ void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 		} else {
 			run->run.new_begin = taken->begin;
 			run->run.count = taken->count;
-			run->copying = true;
+			run->copying = !copy_out.ahead;
 			pending_.insert(*run);
 			trace(DMSNAP_TRACE_COPY_BEGIN, *run, 0, false);
 		}
-		copying_chunks_ += taken->count;
+		if (!copy_out.ahead)
+			copying_chunks_ += taken->count;
 		at = chunk_size_.first_sector(chunk.value + taken->count);
 	}
 }
@@ -239,15 +240,23 @@ void Snapshot::copied(PendingRun &run, int error)
 {
 	const uint64_t us = us_since(run.since_ns);
 	trace(DMSNAP_TRACE_COPY_DONE, run, us, error != 0);
+	const bool ahead = static_cast<CopyOut &>(run.operation).ahead;
+	if (error && ahead) {
+		/* The write that comes copies for itself. */
+		run_lost(run);
+		return;
+	}
 	if (error)
 		fail(Failure::io);
 	{
 		SpinGuard guard(origin_->lock());
+		if (ahead)
+			statistics_.ahead_chunks += run.run.count;
 		statistics_.copies++;
 		statistics_.copied_chunks += run.run.count;
 		statistics_.copy_us.add(us);
-		run.copying = false;
-		copies_ended(run.run.count);
+		if (std::exchange(run.copying, false))
+			copies_ended(run.run.count);
 		if (healthy()) {
 			commits_->add(run);
 			return;
@@ -377,7 +386,7 @@ void Snapshot::end_run(PendingRun &run)
 	drop();
 }
 
-/* The snapshot has failed; nobody needs the run any more. */
+/* The snapshot has failed, and nobody needs the run any more; or a copy ahead has. */
 void Snapshot::run_lost(PendingRun &run)
 {
 	SpinGuard guard(origin_->lock());

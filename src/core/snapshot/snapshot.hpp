@@ -148,12 +148,24 @@ public:
 	 * @begin, or nobody ever has.  lock.
 	 */
 	void begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end);
+	/* Sectors that its user wants to have copied ahead of a stream.  lock. */
+	uint64_t ahead_window() const;
+	/*
+	 * How many it has room for now, when copies ahead on the origin have cost @spent.
+	 * lock.
+	 */
+	uint64_t ahead_room(const Streams::Count &spent) const;
 	/* Gives back what was kept for runs to come.  lock. */
 	void trim();
 	/* Has @run something of the sectors [@begin, @end)? */
 	bool covers(const Run &run, uint64_t begin, uint64_t end) const
 	{
 		return begin_of(run) < end && begin < end_of(run);
+	}
+	/* The sector behind the last chunk of @run. */
+	uint64_t end_of(const Run &run) const
+	{
+		return chunk_size_.first_sector(run.old_end().value);
 	}
 	/* An origin write waits for @run.  lock. */
 	void wanted(const PendingRun &run);
@@ -334,14 +346,10 @@ private:
 	OriginFate look_up_fate(uint64_t sector, uint64_t end) const;
 	PendingRun *run_to_extend(CopyOut &copy_out, OldChunk chunk, NewChunk new_chunk) const;
 	void make_visible(PendingRun &run);
-	/* Its first sector on the origin, and the one behind it. */
+	/* Its first sector on the origin. */
 	uint64_t begin_of(const Run &run) const
 	{
 		return chunk_size_.first_sector(run.old_begin.value);
-	}
-	uint64_t end_of(const Run &run) const
-	{
-		return chunk_size_.first_sector(run.old_end().value);
 	}
 	void count_written(const PendingRun &run);
 	/* store().prepare(), and what has to be known of it.  lock. */
@@ -415,6 +423,9 @@ private:
 		uint32_t in_flight = 0;
 		/* Percent of the COW device; 0: none. */
 		uint32_t low_water = 0;
+		/* KiB copied ahead at a time; as_module: as the module's parameter says. */
+		static constexpr uint32_t as_module = UINT32_MAX;
+		uint32_t copy_ahead = as_module;
 		enum class Stall : uint8_t { as_table, on, off } stall = Stall::as_table;
 	} knobs_;
 	/* More is in use than that, and an event has said so. */
@@ -431,6 +442,8 @@ private:
 	uint64_t fate_sector_ = UINT64_MAX;
 	OriginFate fate_{};
 	uint64_t copying_chunks_ = 0;
+	/* What copies ahead had wasted on the origin before the snapshot came. */
+	uint64_t wasted_before_ = 0;
 	/* Runs, and an invalidation under way; who waits until there are none. */
 	unsigned int users_ = 0;
 	Event *unused_ = nullptr;

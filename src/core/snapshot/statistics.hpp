@@ -17,6 +17,8 @@ struct SnapshotStatistics {
 	uint64_t copies = 0;
 	uint64_t copied_chunks = 0;
 	Histogram copy_us;
+	/* Of these chunks, copied ahead of a stream. */
+	uint64_t ahead_chunks = 0;
 	/* Writes of the snapshot's user to chunks it did not have; the same. */
 	uint64_t writes = 0;
 	uint64_t written_chunks = 0;

@@ -8,7 +8,10 @@ namespace {
 
 using Kind = Message::Kind;
 
-/* One message: its words; a nullptr for the second one if there is none, or a number. */
+/*
+ * One message: its words; a nullptr for the second one if there is none, or a number, and its
+ * limits.  Without a number @most is what the words stand for.
+ */
 struct Form {
 	const char *first;
 	const char *second;
@@ -29,6 +32,9 @@ constexpr Form forms[] = {
 	{"stall", "off", Kind::stall_off, false, 0, 0},
 	{"low_water", nullptr, Kind::low_water, true, 0, low_water_max},
 	{"in_flight", nullptr, Kind::in_flight, true, 0, in_flight_max},
+	{"copy_ahead", "on", Kind::copy_ahead, false, copy_ahead_on_kib, copy_ahead_on_kib},
+	{"copy_ahead", "off", Kind::copy_ahead, false, 0, 0},
+	{"copy_ahead", nullptr, Kind::copy_ahead, true, copy_ahead_min_kib, copy_ahead_max_kib},
 	{"commit_delay", nullptr, Kind::commit_delay, true, 1, commit_delay_max_ms},
 };
 
@@ -73,7 +79,7 @@ std::expected<Message, const char *> parse_message(unsigned int argc, const char
 		if (argc != words + form.number)
 			continue;
 		if (!form.number)
-			return Message{form.kind};
+			return Message{form.kind, form.most};
 		uint64_t value;
 		if (!parse_number(argv[words], value))
 			return std::unexpected("not a number");

@@ -9,6 +9,7 @@
  *   stall on|off            wait for a larger COW device when there is no room
  *   low_water PERCENT       raise an event when so much is in use; 0: do not
  *   in_flight CHUNKS        as the parameter snapshot_cow_threshold, for one; 0: as that
+ *   copy_ahead on|off|KIB   how much is copied ahead of a stream of origin writes
  *   commit_delay MS         how long a write of its user may go unrecorded
  *
  * Only text, as table_line.hpp.
@@ -32,6 +33,7 @@ struct Message {
 		stall_off,
 		low_water,
 		in_flight,
+		copy_ahead,
 		commit_delay,
 	};
 
@@ -43,6 +45,10 @@ struct Message {
 constexpr uint32_t merge_rate_max = UINT32_MAX;
 constexpr uint32_t low_water_max = 100;
 constexpr uint32_t in_flight_max = UINT32_MAX;
+/* "on", and the most. */
+constexpr uint32_t copy_ahead_on_kib = 1024;
+constexpr uint32_t copy_ahead_min_kib = 16;
+constexpr uint32_t copy_ahead_max_kib = 2048;
 constexpr uint32_t commit_delay_max_ms = 60000;
 
 /*

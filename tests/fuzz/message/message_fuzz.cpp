@@ -58,6 +58,10 @@ std::optional<Message> meaning_of(const Words &words)
 		{"stall on", Kind::stall_on},
 		{"stall off", Kind::stall_off},
 	};
+	if (words.count() == 2 && line == "copy_ahead on")
+		return Message{Kind::copy_ahead, 1024};
+	if (words.count() == 2 && line == "copy_ahead off")
+		return Message{Kind::copy_ahead, 0};
 	for (const auto &[text, kind] : plain)
 		if (line == text && words.count() == 1u + (std::strchr(text, ' ') != nullptr))
 			return Message{kind};
@@ -72,6 +76,7 @@ std::optional<Message> meaning_of(const Words &words)
 		{3, "merge rate ", Kind::merge_rate, 0, UINT32_MAX},
 		{2, "low_water ", Kind::low_water, 0, 100},
 		{2, "in_flight ", Kind::in_flight, 0, UINT32_MAX},
+		{2, "copy_ahead ", Kind::copy_ahead, 16, 2048},
 		{2, "commit_delay ", Kind::commit_delay, 1, 60000},
 	};
 	for (const auto &form : numbered) {
@@ -97,6 +102,8 @@ bool is_for(TargetType type, bool persistent, Kind kind)
 	case Kind::stall_on:
 	case Kind::stall_off:
 		return type == TargetType::snapshot && persistent;
+	case Kind::copy_ahead:
+		return type == TargetType::snapshot;
 	default:
 		return true;
 	}

@@ -44,6 +44,9 @@ TEST(Message, is_what_its_words_say)
 	expect({"low_water", "80"}, Kind::low_water, 80);
 	expect({"in_flight", "16"}, Kind::in_flight, 16);
 	expect({"commit_delay", "5000"}, Kind::commit_delay, 5000);
+	expect({"copy_ahead", "on"}, Kind::copy_ahead, 1024);
+	expect({"copy_ahead", "off"}, Kind::copy_ahead, 0);
+	expect({"copy_ahead", "64"}, Kind::copy_ahead, 64);
 }
 
 TEST(Message, has_limits_to_its_number)
@@ -54,6 +57,10 @@ TEST(Message, has_limits_to_its_number)
 	expect({"commit_delay", "1"}, Kind::commit_delay, 1);
 	expect_error({"commit_delay", "0"}, "the number is out of range");
 	expect_error({"commit_delay", "60001"}, "the number is out of range");
+	expect({"copy_ahead", "16"}, Kind::copy_ahead, 16);
+	expect_error({"copy_ahead", "15"}, "the number is out of range");
+	expect({"copy_ahead", "2048"}, Kind::copy_ahead, 2048);
+	expect_error({"copy_ahead", "2049"}, "the number is out of range");
 	expect({"merge", "rate", "4294967295"}, Kind::merge_rate, 4294967295);
 	expect_error({"merge", "rate", "4294967296"}, "the number is out of range");
 	/* 2^64 + 1. */

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Snapshot: how much of its COW device may be spent on guesses.
+ */
+#include "base/smaller.hpp"
+#include "snapshot/snapshot.hpp"
+
+namespace dmsnap {
+
+namespace {
+
+/* A device that is smaller is sized for what is written, and has no room for guesses: 64 MiB. */
+constexpr uint64_t device_min = 131072;
+/* At most this part of the device is copied ahead and not written. */
+constexpr uint64_t spend_part = 100;
+
+/* What is left is for what is written. */
+bool too_full(const StoreUsage &usage)
+{
+	return usage.allocated_sectors > usage.total_sectors / 4 * 3;
+}
+
+} // namespace
+
+uint64_t Snapshot::ahead_window() const
+{
+	const uint64_t kib = knobs_.copy_ahead == Knobs::as_module ? dmsnap_port_copy_ahead()
+								   : knobs_.copy_ahead;
+	return kib * 2;
+}
+
+uint64_t Snapshot::ahead_room(const Streams::Count &spent) const
+{
+	const StoreUsage usage = store_->usage();
+	if (usage.total_sectors < device_min || too_full(usage))
+		return 0;
+	const uint64_t own = spent.waiting + spent.wasted - wasted_before_;
+	const uint64_t most = usage.total_sectors / spend_part;
+	/* A chunk is copied as a whole. */
+	return own < most ? most - own - chunk_size_.offset_in_chunk(most - own) : 0;
+}
+
+} // namespace dmsnap

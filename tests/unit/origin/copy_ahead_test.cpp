@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Copies ahead of a stream of writes to the origin: what they save, and that they never
+ * cost anybody anything.
+ */
+#include <gtest/gtest.h>
+
+#include "unit/snapshot/bench.hpp"
+#include "user/memory.hpp"
+
+namespace dmsnap::test {
+namespace {
+
+using user::Device;
+using user::Op;
+
+constexpr uint64_t disk_sectors = 65536;
+/* Large enough for guesses. */
+constexpr uint64_t cow_sectors = 262144;
+
+struct AheadBench : Bench {
+	explicit AheadBench(uint64_t of_disk = disk_sectors) : Bench(of_disk)
+	{
+		world.copy_ahead = 1024;
+	}
+
+	Snap &add_large(const std::string &store = "P 8") { return add(store, cow_sectors); }
+
+	/* In sequence, one at a time. */
+	void write_stream(uint64_t sector, uint64_t count, uint64_t step = 8)
+	{
+		for (uint64_t at = sector; at < sector + count; at += step)
+			ASSERT_EQ(write(at, step), 0);
+	}
+
+	uint64_t stat(Snap &snap, const std::string &name)
+	{
+		std::string answer;
+		EXPECT_EQ(snap.mapped.message({"stats"}, &answer), 0);
+		size_t at = answer.find("\n" + name + " ");
+		EXPECT_NE(at, std::string::npos) << name;
+		return std::stoull(answer.substr(at + name.size() + 2));
+	}
+
+	testing::AssertionResult all_right()
+	{
+		for (auto &snap : snaps) {
+			if (auto result = right(*snap); !result)
+				return result;
+		}
+		return testing::AssertionSuccess();
+	}
+};
+
+TEST(CopyAhead, a_stream_pays_for_few_copies)
+{
+	AheadBench bench;
+	auto &snap = bench.add_large();
+	bench.write_stream(0, 8192);
+	/* 1024 writes. */
+	EXPECT_LT(snap.cow.counters().fua_writes, 60u);
+	EXPECT_LT(bench.disk.counters().reads, 60u);
+	EXPECT_GT(bench.stat(snap, "ahead_chunks"), 900u);
+	EXPECT_TRUE(bench.all_right());
+	bench.crash();
+	EXPECT_TRUE(bench.all_right());
+}
+
+TEST(CopyAhead, one_read_serves_all_snapshots)
+{
+	AheadBench bench;
+	for (const char *store : {"P 8", "P 8", "P 32", "N 16"})
+		bench.add_large(store);
+	bench.write_stream(0, 4096);
+	EXPECT_LE(bench.disk.counters().read_sectors, 4096u * 2);
+	for (auto &snap : bench.snaps)
+		EXPECT_LT(snap->cow.counters().writes, 150u) << snap->words;
+	EXPECT_TRUE(bench.all_right());
+}
+
+TEST(CopyAhead, of_chunks_larger_than_the_writes)
+{
+	AheadBench bench;
+	auto &snap = bench.add_large("P 128");
+	bench.write_stream(0, 16384);
+	/* 128 chunks. */
+	EXPECT_LT(snap.cow.counters().fua_writes, 40u);
+	EXPECT_TRUE(bench.all_right());
+}
+
+TEST(CopyAhead, is_off_by_message_and_by_parameter)
+{
+	AheadBench bench;
+	auto &snap = bench.add_large();
+	ASSERT_EQ(snap.mapped.message({"copy_ahead", "off"}), 0);
+	bench.write_stream(0, 1024);
+	EXPECT_EQ(bench.stat(snap, "ahead_chunks"), 0u);
+	bench.world.copy_ahead = 0;
+	ASSERT_EQ(snap.mapped.message({"copy_ahead", "64"}), 0);
+	bench.write_stream(1024, 1024);
+	EXPECT_GT(bench.stat(snap, "ahead_chunks"), 0u);
+	/* No more than that. */
+	EXPECT_LE(bench.stat(snap, "origin_ahead_unwritten_sectors"), 256u);
+}
+
+TEST(CopyAhead, one_snapshot_that_wants_none_is_enough)
+{
+	AheadBench bench;
+	auto &snap = bench.add_large();
+	auto &other = bench.add_large();
+	ASSERT_EQ(other.mapped.message({"copy_ahead", "off"}), 0);
+	bench.write_stream(0, 1024);
+	EXPECT_EQ(bench.stat(snap, "ahead_chunks"), 0u);
+	EXPECT_TRUE(bench.all_right());
+}
+
+TEST(CopyAhead, spends_nothing_of_a_small_device)
+{
+	AheadBench bench;
+	auto &snap = bench.add("P 8", 131064);
+	bench.write_stream(0, 1024);
+	EXPECT_EQ(bench.stat(snap, "ahead_chunks"), 0u);
+	EXPECT_TRUE(bench.all_right());
+}
+
+TEST(CopyAhead, leaves_the_last_quarter_of_a_device_to_what_is_written)
+{
+	AheadBench bench(131072);
+	auto &snap = bench.add("P 8", 131072);
+	ASSERT_EQ(bench.write(snap, 0, 97280), 0);
+	bench.write_stream(97280, 512);
+	const uint64_t before = bench.stat(snap, "ahead_chunks");
+	EXPECT_GT(before, 0u);
+	ASSERT_EQ(bench.write(snap, 106496, 1024), 0);
+	bench.write_stream(114688, 512);
+	EXPECT_EQ(bench.stat(snap, "ahead_chunks"), before);
+	EXPECT_TRUE(bench.all_right());
+}
+
+TEST(CopyAhead, wastes_no_more_than_a_hundredth_of_the_device)
+{
+	AheadBench bench;
+	auto &snap = bench.add("P 8", 131072);
+	/* Streams that end after 16 KiB: each is a wrong guess. */
+	for (uint64_t n = 0; n < 300; n++)
+		bench.write_stream(n * 208, 32);
+	uint64_t ahead = bench.stat(snap, "origin_ahead_sectors");
+	EXPECT_GT(ahead, 1000u);
+	EXPECT_LE(bench.stat(snap, "origin_ahead_unwritten_sectors"), 1310u);
+	EXPECT_TRUE(bench.all_right());
+}
+
+TEST(CopyAhead, large_writes_and_random_ones_have_none)
+{
+	AheadBench bench;
+	auto &snap = bench.add_large();
+	bench.write_stream(0, 8192, 256);
+	for (uint64_t n = 0; n < 500; n++)
+		ASSERT_EQ(bench.write(16384 + n * 7919 % 6000 * 8, 8), 0);
+	EXPECT_EQ(bench.stat(snap, "ahead_chunks"), 0u);
+	EXPECT_EQ(bench.stat(snap, "origin_ahead_sectors"), 0u);
+}
+
+/* What it guessed it can do without. */
+TEST(CopyAhead, that_fails_costs_no_snapshot_its_life)
+{
+	for (Op op : {Op::read, Op::write}) {
+		AheadBench bench;
+		auto &snap = bench.add_large();
+		bench.write_stream(0, 24);
+		if (op == Op::read)
+			bench.disk.fail_range(op, 40, 8);
+		else
+			snap.cow.fail_range(op, 48, 400);
+		ASSERT_EQ(bench.write(24, 8), 0);
+		bench.world.run_until_idle();
+		EXPECT_NE(snap.mapped.status(), "Invalid");
+		EXPECT_EQ(bench.stat(snap, "ahead_chunks"), 0u);
+		bench.disk.clear_faults();
+		snap.cow.clear_faults();
+		bench.write_stream(32, 512);
+		EXPECT_TRUE(bench.all_right());
+		bench.crash();
+		EXPECT_TRUE(bench.all_right());
+	}
+}
+
+TEST(CopyAhead, a_write_waits_for_the_one_that_copies_its_chunk)
+{
+	AheadBench bench;
+	auto &snap = bench.add_large();
+	bench.write_stream(0, 24);
+	auto last = bench.start_write(24, 8);
+	while (bench.stat(snap, "origin_ahead_sectors") == 0)
+		ASSERT_TRUE(bench.world.step());
+	snap.cow.hang();
+	auto next = bench.start_write(40, 8);
+	bench.world.run_until_idle();
+	EXPECT_FALSE(next->done);
+	snap.cow.wake_up();
+	bench.world.run_until_idle();
+	EXPECT_TRUE(next->done);
+	EXPECT_TRUE(last->done);
+	EXPECT_TRUE(bench.all_right());
+}
+
+TEST(CopyAhead, none_begins_while_a_target_is_to_be_suspended)
+{
+	AheadBench bench;
+	auto &snap = bench.add_large();
+	bench.write_stream(0, 64);
+	const uint64_t before = bench.stat(snap, "origin_ahead_sectors");
+	EXPECT_GT(before, 0u);
+	bench.origin.presuspend();
+	bench.write_stream(64, 256);
+	EXPECT_EQ(bench.stat(snap, "origin_ahead_sectors"), before);
+	ASSERT_EQ(bench.origin.suspend(), 0);
+	ASSERT_EQ(bench.origin.resume(), 0);
+	bench.write_stream(320, 256);
+	EXPECT_GT(bench.stat(snap, "origin_ahead_sectors"), before);
+	EXPECT_TRUE(bench.all_right());
+}
+
+TEST(CopyAhead, comes_after_all_other_copies)
+{
+	AheadBench bench;
+	auto &snap = bench.add_large();
+	bench.write_stream(0, 64);
+	const uint64_t before = bench.stat(snap, "origin_ahead_sectors");
+	EXPECT_GT(before, 0u);
+	bench.disk.hang();
+	std::vector<user::Mapped::Handle> writes;
+	for (uint64_t at = 32768; at < 43008; at += 2048)
+		writes.push_back(bench.start_write(at, 2048));
+	bench.world.run_until_idle();
+	for (uint64_t at = 64; at < 128; at += 8)
+		writes.push_back(bench.start_write(at, 8));
+	bench.world.run_until_idle();
+	EXPECT_EQ(bench.stat(snap, "origin_ahead_sectors"), before);
+	bench.disk.wake_up();
+	for (auto &write : writes)
+		EXPECT_EQ(bench.origin.wait(write), 0);
+	EXPECT_TRUE(bench.all_right());
+}
+
+TEST(CopyAhead, there_is_none_while_copies_are_throttled)
+{
+	AheadBench bench;
+	auto &snap = bench.add_large();
+	bench.world.copy_throttle = 50;
+	bench.write_stream(0, 512);
+	EXPECT_EQ(bench.stat(snap, "origin_ahead_sectors"), 0u);
+	bench.world.copy_throttle = 100;
+	bench.write_stream(512, 512);
+	EXPECT_GT(bench.stat(snap, "origin_ahead_sectors"), 0u);
+}
+
+TEST(CopyAhead, without_memory_there_is_none_and_nothing_fails)
+{
+	AheadBench bench;
+	auto &snap = bench.add_large();
+	bench.write_stream(0, 24);
+	user::Memory::instance().fail_nowait_from(0);
+	bench.write_stream(24, 256);
+	user::Memory::instance().fail_nothing();
+	EXPECT_NE(snap.mapped.status(), "Invalid");
+	EXPECT_TRUE(bench.all_right());
+}
+
+TEST(CopyAhead, goes_on_behind_a_handover)
+{
+	AheadBench bench;
+	auto &snap = bench.add_large();
+	ASSERT_EQ(snap.mapped.message({"copy_ahead", "64"}), 0);
+	bench.write_stream(0, 512);
+	ASSERT_EQ(snap.mapped.load(user::TargetType::snapshot, disk_sectors, snap.words), 0);
+	ASSERT_EQ(snap.mapped.suspend(), 0);
+	ASSERT_EQ(snap.mapped.resume(), 0);
+	bench.write_stream(512, 1024);
+	EXPECT_LE(bench.stat(snap, "origin_ahead_unwritten_sectors"), 256u);
+	EXPECT_TRUE(bench.all_right());
+}
+
+} // namespace
+} // namespace dmsnap::test
