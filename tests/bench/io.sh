@@ -6,7 +6,7 @@
 #
 # usage: bash io.sh SCENARIO...
 #
-# A scenario is WORKLOAD, WORKLOAD@LATENCY or WORKLOAD@LATENCY+cache; LATENCY is 100us
+# A scenario is WORKLOAD, WORKLOAD@LATENCY or WORKLOAD@LATENCY+cache; LATENCY is 20us, 100us
 # (default) or 1ms, and with a volatile cache writes are in memory until a flush.
 
 . /job/lib.sh
@@ -202,6 +202,14 @@ workload()
 	touch-64k-qd1) snapshots 1 P 128 && rand org --rw=write:60k --size=16m ;;
 	touch-transient) snapshots 1 N 8 && rand org --rw=randwrite --io_size=8m --iodepth=32 ;;
 	touch-n*) snapshots "${1#touch-n}" P 8 && rand org --rw=randwrite --io_size=2m --iodepth=32 ;;
+	linear-stream) measure org --bs=4k --rw=write --io_size=8m ;;
+	linear-stream-sync) measure org --bs=8k --rw=write --io_size=4m --fdatasync=1 ;;
+	stream) snapshots 1 P 8 && measure org --bs=4k --rw=write --io_size=8m ;;
+	stream-sync) snapshots 1 P 8 && measure org --bs=8k --rw=write --io_size=4m --fdatasync=1 ;;
+	# Four at once
+	streams-n*) snapshots "${1#streams-n}" P 8 && measure org --bs=4k --rw=write --size=2m --numjobs=4 --offset_increment=64m --group_reporting ;;
+	# Each ends after 64 KiB
+	stream-ends) snapshots 1 P 8 && measure org --bs=4k --rw=randwrite:16 --rw_sequencer=sequential --norandommap --io_size=24m ;;
 	touch-seq) snapshots 1 P 8 && measure org --rw=write --bs=1m --io_size=32m --iodepth=4 ;;
 	touch-sync) snapshots 1 P 8 && rand org --rw=randwrite --io_size=1m --fsync=1 ;;
 	# At 60 % of what in-tree does at its best on 6.1
@@ -229,6 +237,7 @@ need_target snapshot
 for SCENARIO; do
 	echo "begin $SCENARIO"
 	LATENCY=100000 CACHE_MB=0
+	[[ $SCENARIO != *@20us* ]] || LATENCY=20000
 	[[ $SCENARIO != *@1ms* ]] || LATENCY=1000000
 	[[ $SCENARIO != *+cache ]] || CACHE_MB=64
 	origin_mb=$ORIGIN_MB
