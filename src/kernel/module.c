@@ -31,6 +31,28 @@ module_param(no_space_timeout, uint, 0644);
 MODULE_PARM_DESC(no_space_timeout,
 		 "Seconds that writes wait for a larger COW device where they are to; 0: for ever");
 
+static bool stall_on_full;
+module_param(stall_on_full, bool, 0644);
+MODULE_PARM_DESC(
+	stall_on_full,
+	"Writes without room wait for a larger COW device, where nothing says if they are to");
+
+static unsigned int low_water;
+
+static int set_percent(const char *text, const struct kernel_param *parameter)
+{
+	return param_set_uint_minmax(text, parameter, 0, 100);
+}
+
+static const struct kernel_param_ops percent_ops = {
+	.set = set_percent,
+	.get = param_get_uint,
+};
+module_param_cb(low_water, &percent_ops, &low_water, 0644);
+__MODULE_PARM_TYPE(low_water, "uint");
+MODULE_PARM_DESC(low_water,
+		 "Raise an event when so much of a COW device is in use, in percent; 0: do not");
+
 static bool refuse_bad_store;
 module_param(refuse_bad_store, bool, 0644);
 MODULE_PARM_DESC(refuse_bad_store,
@@ -54,6 +76,16 @@ unsigned int dmsnap_port_copy_ahead(void)
 unsigned int dmsnap_port_no_space_timeout(void)
 {
 	return READ_ONCE(no_space_timeout);
+}
+
+bool dmsnap_port_stall_on_full(void)
+{
+	return READ_ONCE(stall_on_full);
+}
+
+unsigned int dmsnap_port_low_water(void)
+{
+	return READ_ONCE(low_water);
 }
 
 bool dmsnap_port_refuse_bad_store(void)

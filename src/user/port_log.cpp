@@ -65,6 +65,18 @@ unsigned int dmsnap_port_no_space_timeout()
 	return world ? world->no_space_timeout : 0;
 }
 
+bool dmsnap_port_stall_on_full()
+{
+	World *world = World::find();
+	return world && world->stall_on_full;
+}
+
+unsigned int dmsnap_port_low_water()
+{
+	World *world = World::find();
+	return world ? world->low_water : 0;
+}
+
 bool dmsnap_port_refuse_bad_store()
 {
 	World *world = World::find();

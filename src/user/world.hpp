@@ -122,6 +122,8 @@ public:
 	std::function<void(const dmsnap_trace &)> on_trace;
 	unsigned int cow_threshold = 0;
 	unsigned int no_space_timeout = 60;
+	bool stall_on_full = false;
+	unsigned int low_water = 0;
 	unsigned int copy_throttle = 100;
 	unsigned int copy_ahead = 0;
 	/* A device that is closed with I/O of its opener's in flight is a failure. */

@@ -43,6 +43,16 @@ unsigned int dmsnap_port_no_space_timeout(void)
 	return 60;
 }
 
+bool dmsnap_port_stall_on_full(void)
+{
+	return false;
+}
+
+unsigned int dmsnap_port_low_water(void)
+{
+	return 0;
+}
+
 bool dmsnap_port_refuse_bad_store(void)
 {
 	return true;

@@ -85,6 +85,15 @@ unsigned int dmsnap_port_copy_ahead(void);
 unsigned int dmsnap_port_no_space_timeout(void);
 
 /**
+ * dmsnap_port_stall_on_full() - module parameter stall_on_full: do writes without room wait
+ * for a larger COW device where nobody said whether they are to?  Context: Any.
+ */
+bool dmsnap_port_stall_on_full(void);
+
+/** dmsnap_port_low_water() - module parameter low_water, percent; 0: none.  Context: Any. */
+unsigned int dmsnap_port_low_water(void);
+
+/**
  * dmsnap_port_refuse_bad_store() - module parameter refuse_bad_store: is a table with a
  * store that cannot be used refused?  Else its snapshot is invalid.  Context: Any.
  */

@@ -80,6 +80,26 @@ Status Snapshot::obey(const Message &message, std::span<char> answer)
 	}
 }
 
+/*
+ * What nobody said in the table line or with a message is as the module's parameters have
+ * it now.
+ */
+bool Snapshot::stalls_on_full() const
+{
+	if (knobs_.stall != Knobs::Stall::as_table)
+		return knobs_.stall == Knobs::Stall::on;
+	if (features_.stall_on_full || features_.no_stall_on_full)
+		return features_.stall_on_full;
+	return !merges() && store_args_.type == StoreType::persistent &&
+	       dmsnap_port_stall_on_full();
+}
+
+uint32_t Snapshot::low_water() const
+{
+	return knobs_.low_water == Knobs::as_module ? dmsnap_port_low_water()
+							  : knobs_.low_water;
+}
+
 Status Snapshot::turn_knob(const Message &message)
 {
 	using Kind = Message::Kind;
@@ -98,7 +118,7 @@ Status Snapshot::turn_knob(const Message &message)
 		knobs_.low_water = message.value;
 		above_low_water_ = false;
 		/* Who sets the mark too late hears of it all the same. */
-		if (message.value && store_)
+		if (store_)
 			look_at_low_water();
 		break;
 	case Kind::in_flight:
@@ -140,6 +160,8 @@ void Snapshot::report(std::span<char> answer)
 	{
 		SpinGuard guard(origin_->lock());
 		text.line("stalled", stall_->active());
+		text.line("stall_on_full", stalls_on_full());
+		text.line("low_water", low_water());
 		text.line("copying_chunks", copying_chunks_);
 		if (invalid_reason_) {
 			text.line("invalid_reason", invalid_reason_);

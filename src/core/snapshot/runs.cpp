@@ -196,8 +196,7 @@ Result<NewChunks> Snapshot::take_chunks(uint64_t wanted)
 	auto taken = store_->prepare(wanted < allowed ? wanted : allowed);
 	if (!taken && taken.error() == Error::cow_device_cut_off)
 		cut_off();
-	if (knobs_.low_water)
-		look_at_low_water();
+	look_at_low_water();
 	return taken;
 }
 
@@ -211,9 +210,13 @@ void Snapshot::cut_off()
 /* An event when the mark is passed, once until less is in use again. */
 void Snapshot::look_at_low_water()
 {
-	StoreUsage usage = store_->usage();
-	bool above = usage.allocated_sectors * 100 >= usage.total_sectors * knobs_.low_water;
+	uint32_t mark = low_water();
+	bool above = false;
 
+	if (mark) {
+		StoreUsage usage = store_->usage();
+		above = usage.allocated_sectors * 100 >= usage.total_sectors * mark;
+	}
 	if (above && !above_low_water_)
 		post_event(DMSNAP_EVENT_LOW_WATER);
 	above_low_water_ = above;

@@ -237,11 +237,7 @@ public:
 	Stall &stall() { return *stall_; }
 	SnapshotStatistics &statistics() { return statistics_; }
 	/* lock. */
-	bool stalls_on_full() const
-	{
-		return knobs_.stall == Knobs::Stall::as_table ? features_.stall_on_full
-							      : knobs_.stall == Knobs::Stall::on;
-	}
+	bool stalls_on_full() const;
 	Origin &origin() const { return *origin_; }
 	Worker &worker() const { return *worker_; }
 	/* The copier's worker. */
@@ -354,6 +350,7 @@ private:
 	void count_written(const PendingRun &run);
 	/* store().prepare(), and what has to be known of it.  lock. */
 	Result<NewChunks> take_chunks(uint64_t wanted);
+	uint32_t low_water() const;
 	void look_at_low_water();
 
 	void raise_event();
@@ -421,10 +418,11 @@ private:
 	struct Knobs {
 		/* Chunks; 0: the module's parameter. */
 		uint32_t in_flight = 0;
-		/* Percent of the COW device; 0: none. */
-		uint32_t low_water = 0;
-		/* KiB copied ahead at a time; as_module: as the module's parameter says. */
+		/* Where a number stands for "as the module's parameter says". */
 		static constexpr uint32_t as_module = UINT32_MAX;
+		/* Percent of the COW device; 0: none. */
+		uint32_t low_water = as_module;
+		/* KiB copied ahead at a time. */
 		uint32_t copy_ahead = as_module;
 		enum class Stall : uint8_t { as_table, on, off } stall = Stall::as_table;
 	} knobs_;

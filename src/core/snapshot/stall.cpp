@@ -29,7 +29,7 @@ bool Stall::suspending() const
 
 bool Stall::applies() const
 {
-	return snapshot_.stalls_on_full() && !over_ && !suspending();
+	return asked_for_ && !over_ && !suspending();
 }
 
 uint64_t Stall::allowance()
@@ -38,7 +38,8 @@ uint64_t Stall::allowance()
 	if (active_)
 		return 0;
 	/* Of a device that has lost chunks the store says so. */
-	if (!snapshot_.stalls_on_full() || store.cut_off())
+	asked_for_ = snapshot_.stalls_on_full();
+	if (!asked_for_ || store.cut_off())
 		return UINT64_MAX;
 
 	uint64_t reserve = store.usage().total_sectors / 16;
@@ -83,7 +84,7 @@ bool Stall::begin()
 	/* It has failed, not run out of room. */
 	if (!snapshot_.healthy())
 		return false;
-	paced_ = suspend_is_paced() && snapshot_.stalls_on_full();
+	paced_ = suspend_is_paced() && asked_for_;
 	if (!applies() && !paced_)
 		return false;
 	active_ = true;
@@ -155,6 +156,7 @@ void Stall::check()
 		release_paced();
 		return;
 	}
+	asked_for_ = snapshot_.stalls_on_full();
 	uint64_t timeout = dmsnap_port_no_space_timeout();
 	uint64_t seconds = (dmsnap_port_now_ns() - since_ns_) / 1000000000;
 	bool grown = snapshot_.store().usage().total_sectors > total_sectors_;

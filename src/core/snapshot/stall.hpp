@@ -2,7 +2,7 @@
 /*
  * Stall: writes that need a chunk of a COW device without any wait here for a larger
  * device, where they would cost the snapshot its validity otherwise.  Only if somebody
- * asked for it, in the table line or with a message.
+ * asked for it: with a message, in the table line, or for all with a module parameter.
  *
  * While it lasts nobody takes a chunk of this snapshot; what needs none goes on.  It ends,
  * and who waits is looked at anew, when
@@ -77,6 +77,11 @@ private:
 	/* What waits, waits for its share of the reserve; nobody is told of that. */
 	bool paced_ = false;
 	bool letting_go_ = false;
+	/*
+	 * Somebody asked for it, when that was last looked at.  The parameter may change at
+	 * any time, but not between allowance() and begin().
+	 */
+	bool asked_for_ = false;
 	/* It took too long; until the device has grown. */
 	bool over_ = false;
 	/* When it began, and how large the device was then. */

@@ -45,17 +45,18 @@ size_t format_table(std::span<char> buffer, const DeviceNames &devices, const St
 		    const Features &features)
 {
 	unsigned int count = features.discard_zeroes_cow + features.discard_passdown_origin +
-			     features.stall_on_full;
+			     features.stall_on_full + features.no_stall_on_full;
 	size_t length = dmsnap_port_format(buffer.data(), buffer.size(), "%s %s %s %u",
 					   devices.origin, devices.cow, type_word(store),
 					   store.chunk_sectors);
 	if (count == 0)
 		return length;
 	return length + dmsnap_port_format(
-				buffer.data() + length, buffer.size() - length, " %u%s%s%s", count,
-				features.discard_zeroes_cow ? " discard_zeroes_cow" : "",
+				buffer.data() + length, buffer.size() - length, " %u%s%s%s%s",
+				count, features.discard_zeroes_cow ? " discard_zeroes_cow" : "",
 				features.discard_passdown_origin ? " discard_passdown_origin" : "",
-				features.stall_on_full ? " stall_on_full" : "");
+				features.stall_on_full ? " stall_on_full" : "",
+				features.no_stall_on_full ? " no_stall_on_full" : "");
 }
 
 size_t format_measurement(std::span<char> buffer, const char *target, const char *version,

@@ -12,6 +12,7 @@ constexpr unsigned int features_max = 3;
 /* Of those that in-tree has too. */
 constexpr unsigned int in_tree_features_max = 2;
 constexpr const char *stall_on_full = "stall_on_full";
+constexpr const char *no_stall_on_full = "no_stall_on_full";
 
 constexpr bool is_digit(char c)
 {
@@ -70,7 +71,8 @@ std::expected<Features, const char *> parse_features(unsigned int argc, const ch
 	const char *const *name = argv + table_word::features + 1;
 	bool too_many = count > in_tree_features_max;
 	for (uint32_t i = 0; i < count; i++)
-		too_many &= !equal_in_any_case(name[i], stall_on_full);
+		too_many &= !equal_in_any_case(name[i], stall_on_full) &&
+			    !equal_in_any_case(name[i], no_stall_on_full);
 	if (too_many)
 		return std::unexpected("Invalid number of feature arguments");
 
@@ -81,6 +83,8 @@ std::expected<Features, const char *> parse_features(unsigned int argc, const ch
 			features.discard_passdown_origin = true;
 		else if (equal_in_any_case(*name, stall_on_full))
 			features.stall_on_full = true;
+		else if (equal_in_any_case(*name, no_stall_on_full))
+			features.no_stall_on_full = true;
 		else
 			return std::unexpected("Unrecognised feature requested");
 	}
@@ -88,6 +92,8 @@ std::expected<Features, const char *> parse_features(unsigned int argc, const ch
 	if (features.discard_passdown_origin && !features.discard_zeroes_cow)
 		return std::unexpected(
 			"discard_passdown_origin feature depends on discard_zeroes_cow");
+	if (features.stall_on_full && features.no_stall_on_full)
+		return std::unexpected("stall_on_full and no_stall_on_full exclude each other");
 	return features;
 }
 

@@ -34,6 +34,8 @@ struct Features {
 	bool discard_passdown_origin = false;
 	/* Without room writes wait for a larger COW device; of a persistent store. */
 	bool stall_on_full = false;
+	/* They do not, whatever the module's parameter says; not together with the other one. */
+	bool no_stall_on_full = false;
 };
 
 /*
@@ -43,8 +45,8 @@ struct Features {
  * The count is read as dm core reads it: white space in front is skipped, then
  * digits to the end of the word, and only the low 32 bits count.  Features may
  * come twice, in any case of letters.  Words behind the counted ones are not
- * looked at.  In-tree has no stall_on_full, and takes two words at most; a line that
- * counts to three must have it among them.
+ * looked at.  In-tree has neither stall_on_full nor no_stall_on_full, and takes two words
+ * at most; a line that counts to three must have one of them.
  */
 std::expected<Features, const char *> parse_features(unsigned int argc, const char *const *argv);
 

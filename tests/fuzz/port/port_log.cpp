@@ -61,6 +61,21 @@ unsigned int dmsnap_port_no_space_timeout()
 	return 60;
 }
 
+bool dmsnap_port_stall_on_full()
+{
+	return false;
+}
+
+unsigned int dmsnap_port_copy_ahead()
+{
+	return 1024;
+}
+
+unsigned int dmsnap_port_low_water()
+{
+	return 0;
+}
+
 bool dmsnap_port_refuse_bad_store()
 {
 	return true;

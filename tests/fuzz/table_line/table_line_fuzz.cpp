@@ -72,10 +72,14 @@ std::optional<Features> features_of(const Words &words)
 			features.discard_passdown_origin = true;
 		else if (strcasecmp(words[i], "stall_on_full") == 0)
 			features.stall_on_full = true;
+		else if (strcasecmp(words[i], "no_stall_on_full") == 0)
+			features.no_stall_on_full = true;
 		else
 			return {};
 	}
-	if (count == 3 && !features.stall_on_full)
+	if (count == 3 && !features.stall_on_full && !features.no_stall_on_full)
+		return {};
+	if (features.stall_on_full && features.no_stall_on_full)
 		return {};
 	if (features.discard_passdown_origin && !features.discard_zeroes_cow)
 		return {};
@@ -120,7 +124,7 @@ bool same(const Features &a, const Features &b)
 {
 	return a.discard_zeroes_cow == b.discard_zeroes_cow &&
 	       a.discard_passdown_origin == b.discard_passdown_origin &&
-	       a.stall_on_full == b.stall_on_full;
+	       a.stall_on_full == b.stall_on_full && a.no_stall_on_full == b.no_stall_on_full;
 }
 
 /* The parser's answer; empty if the words are refused. */

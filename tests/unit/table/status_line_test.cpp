@@ -89,6 +89,9 @@ TEST(TableText, names_features_by_number_and_once)
 		  "252:0 252:1 P 8 1 discard_zeroes_cow");
 	EXPECT_EQ(table(store, {.discard_zeroes_cow = true, .discard_passdown_origin = true}),
 		  "252:0 252:1 P 8 2 discard_zeroes_cow discard_passdown_origin");
+	EXPECT_EQ(table(store, {.stall_on_full = true}), "252:0 252:1 P 8 1 stall_on_full");
+	EXPECT_EQ(table(store, {.discard_zeroes_cow = true, .no_stall_on_full = true}),
+		  "252:0 252:1 P 8 2 discard_zeroes_cow no_stall_on_full");
 }
 
 TEST(TableText, loads_again_as_what_it_came_from)

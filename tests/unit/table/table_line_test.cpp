@@ -93,6 +93,21 @@ TEST(TableFeatures, that_in_tree_has_not_may_be_one_more)
 	EXPECT_STREQ(complaint({"1", "stall_on_ful"}), "Unrecognised feature requested");
 }
 
+TEST(TableFeatures, stall_may_be_ruled_out_and_not_be_asked_for_too)
+{
+	auto features = features_behind({"1", "NO_stall_on_full"});
+	ASSERT_TRUE(features) << features.error();
+	EXPECT_TRUE(features->no_stall_on_full && !features->stall_on_full);
+	features = features_behind(
+		{"3", "no_stall_on_full", "discard_zeroes_cow", "discard_passdown_origin"});
+	ASSERT_TRUE(features) << features.error();
+	EXPECT_TRUE(features->no_stall_on_full && features->discard_passdown_origin);
+	for (const Words &words : {Words{"2", "stall_on_full", "no_stall_on_full"},
+				   Words{"2", "no_stall_on_full", "stall_on_full"}})
+		EXPECT_STREQ(complaint(words),
+			     "stall_on_full and no_stall_on_full exclude each other");
+}
+
 TEST(TableFeatures, may_come_twice)
 {
 	expect_features({"2", "DISCARD_zeroes_cow", "discard_zeroes_cow", "junk"}, true, false);

@@ -92,6 +92,32 @@ echo 60 > "$parameter"
 snap_check witness
 snap_drop snap
 
+note "a module parameter says it for all that do not say it themselves"
+parameters=${parameter%/*}
+expect_fail sh -c "echo 101 > $parameters/low_water"
+expect_eq "$(< "$parameters/low_water")" 0
+echo Y > "$parameters/stall_on_full"
+echo 50 > "$parameters/low_water"
+small P
+expect_match "$(dmsetup table snap)" ".* P 16"
+before=$(events_of snap)
+write_on
+wait_until 20 events_above snap "$((before + 1))"
+expect_match "$(dmsetup message snap 0 stats | grep stalled)" "stalled 1"
+dm_reload cow-snap "$(cow_of 8)"
+wait "$WRITER"
+snap_check snap
+snap_drop snap
+small P "1 no_stall_on_full"
+expect_match "$(dmsetup table snap)" ".* P 16 1 no_stall_on_full"
+write_on
+wait "$WRITER"
+wait_until 10 is_status snap Invalid
+snap_drop snap
+echo N > "$parameters/stall_on_full"
+echo 0 > "$parameters/low_water"
+snap_check witness
+
 note "not of a transient store"
 ram=$(make_ram ram-snap 8)
 dm_create cow-snap "$(cow_of 2)"
