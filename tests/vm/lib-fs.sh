@@ -12,6 +12,7 @@ fs_case()
 	make_device base 320
 	make_device cow-still 48
 	make_device cow-torn 48
+	# shellcheck disable=SC2034 # read by org_load
 	SIZE=$(sectors "$(dm_path base)")
 	org_load
 	fs_make "$type" "$(dm_path org)"

@@ -256,5 +256,6 @@ seed_random()
 
 pick()
 {
+	# shellcheck disable=SC2034 # read by the caller
 	PICKED=$((RANDOM % $1))
 }

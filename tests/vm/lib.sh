@@ -271,6 +271,7 @@ make_loop()
 	printf '%s\n' "$path"
 }
 
+# shellcheck disable=SC2094 # the loop ends once the file it reads is changed
 drop_disk()
 {
 	local name kind path

@@ -29,6 +29,7 @@ all_in_ranges()
 origin_make 16
 copy=$(make_ram copy 16)
 snap_take day0 P 8
+# shellcheck disable=SC2154 # of lib-dmsnap.sh
 "$dmsnap" export --full --origin "$(dm_path day0)" 2> /dev/null | "$dmsnap" apply "$copy" > "$TMP/out"
 copy_is day0
 

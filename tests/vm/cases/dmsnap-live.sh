@@ -19,6 +19,7 @@ field()
 # wait_begin ARGUMENTS...: dmsnap wait in the background, asleep when this returns
 wait_begin()
 {
+	# shellcheck disable=SC2154 # of lib-dmsnap.sh
 	"$dmsnap" wait "$@" > "$TMP/wait" 2>&1 &
 	WAITER=$!
 	wait_until 10 sleeps_in_poll

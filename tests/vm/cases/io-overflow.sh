@@ -59,7 +59,7 @@ for type in P PO N; do
 	expect_fail dd if="$TMP/new" of="$(dm_path snap)" bs=8k oflag=direct
 	blocks=$(sed -n 's/^\([0-9]*\)+0 records out$/\1/p' <<< "$OUTPUT")
 	# The header, an area and what is kept for the next one are no room for data
-	[ "$blocks" -ge 380 ] && [ "$blocks" -le 384 ] || fail "$type took $blocks blocks of 8 KiB"
+	((blocks >= 380 && blocks <= 384)) || fail "$type took $blocks blocks of 8 KiB"
 	if [ "$type" != PO ]; then
 		wait_until 10 is_status snap Invalid
 	else

@@ -27,7 +27,7 @@ done
 expect_fail direct if="$TMP/block" of="$(dm_path snap)" seek=$((last + 1)) oflag=direct conv=notrunc
 status=$(status_of snap)
 expect_match "$status" '^[0-9]+/131072 16$'
-for round in 1 2; do
+for _ in 1 2; do
 	for chunk in 0 $((1 << 31)) $((1 << 40)) $((last - 1)) "$last"; do
 		direct if="$(dm_path snap)" of="$TMP/read" skip="$chunk" iflag=direct
 		same "$TMP/read" "$TMP/block"
@@ -46,7 +46,7 @@ note "chunks of 1 GiB"
 # Header, area, two chunks of data, and 1 MB: of each the first 8 MB are memory
 dm_create big-base "0 $((4 << 21)) zero"
 ram=$(make_ram big 40)
-table= at=0
+table="" at=0
 for piece in 0 1 2 3 4; do
 	table+="$at 16384 linear $ram $((piece * 16384))"$'\n'
 	[ "$piece" -eq 4 ] || table+="$((at + 16384)) $(((1 << 21) - 16384)) linear $(dm_path big-base) $at"$'\n'

@@ -24,6 +24,7 @@ make_devices()
 activate()
 {
 	local name
+	# shellcheck disable=SC2034 # read by org_load
 	SIZE=$(sectors "$(dm_path base)")
 	for name in "${names[@]}"; do
 		dm_create "$name" "$(snap_table "$name" P "${chunk[$name]}")"
@@ -37,6 +38,7 @@ write_down()
 {
 	local name
 	for name in v w; do
+		# shellcheck disable=SC2004 # its indexes are words
 		FROZEN[$name]=$(sum_of "$(dm_path "$name")" 5)
 	done
 	declare -p FROZEN > "$RESULTS/frozen"

@@ -14,6 +14,7 @@ limits()
 	done
 }
 
+# shellcheck disable=SC2034 # read by their names
 plain="" zero=" 1 discard_zeroes_cow" down=" 2 discard_zeroes_cow discard_passdown_origin"
 
 start()

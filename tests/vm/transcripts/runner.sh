@@ -196,6 +196,7 @@ _make_disks()
 {
 	local letter
 	ORG=$(make_ram org 8) COW=$(make_ram cow 8) COW2=$(make_ram cow2 8) K4=$(make_ram_bs k4 8 4096)
+	# shellcheck disable=SC2034 # read by the scenarios
 	ORG_N=$(_number "$ORG") COW_N=$(_number "$COW") COW2_N=$(_number "$COW2") K4_N=$(_number "$K4")
 	S=$(sectors "$ORG")
 	dm_create disks "0 $S linear $ORG 0
@@ -219,6 +220,7 @@ _play()
 {
 	SCENARIO=none
 	MARK=0
+	# shellcheck disable=SC2034 # read by the scenarios
 	MODULE_NOW=$2
 	load_module "$2"
 	# Else ours has an invalid snapshot where in-tree has none
