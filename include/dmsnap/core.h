@@ -71,17 +71,25 @@ struct dmsnap_origin;
 
 /**
  * dmsnap_core_init() - before anything else.
+ *
  * Context: Process context. May sleep.
+ * Return: 0, or a negative errno.
  */
 int dmsnap_core_init(void);
 
 /**
  * dmsnap_core_exit() - after the last target has gone.
+ *
  * Context: Process context. May sleep.
  */
 void dmsnap_core_exit(void);
 
-/** dmsnap_core_io_bytes() - space of its own that the core needs with each bio, 8-byte aligned. */
+/**
+ * dmsnap_core_io_bytes() - space of its own that the core needs with each bio, 8-byte aligned.
+ *
+ * Context: Any.
+ * Return: bytes.
+ */
 size_t dmsnap_core_io_bytes(void);
 
 /**
@@ -96,7 +104,9 @@ size_t dmsnap_core_io_bytes(void);
  *
  * Reads the store, or makes a new one, unless another snapshot holds it (then
  * this one gets it on its first resume).
+ *
  * Context: Process context. Sleeps for I/O.
+ * Return: 0, or a negative errno.
  */
 int dmsnap_core_snapshot_create(struct dmsnap_target *target, enum dmsnap_snapshot_kind kind,
 				unsigned int argc, char **argv, struct dmsnap_snapshot **snapshot,
@@ -104,41 +114,52 @@ int dmsnap_core_snapshot_create(struct dmsnap_target *target, enum dmsnap_snapsh
 
 /**
  * dmsnap_core_snapshot_destroy() - destructor.  No bio of the target is in flight.
+ * @snapshot: from dmsnap_core_snapshot_create()
  *
  * When the process is killed while I/O of the core's own is under way, that goes on
  * without the target.  The COW device cannot be used again before it has ended.
+ *
  * Context: Process context. Sleeps until everything begun has ended.
  */
 void dmsnap_core_snapshot_destroy(struct dmsnap_snapshot *snapshot);
 
 /**
  * dmsnap_core_snapshot_map() - a bio for the snapshot.
+ * @snapshot: from dmsnap_core_snapshot_create()
+ * @bio: from the map upcall
+ * @desc: what the bio asks for; read during the call only
  * @io: dmsnap_core_io_bytes() bytes that live as long as the bio
  *
  * Context: Process context. Sleeps only in dmsnap_port_bio_submit_watched().
+ * Return: what becomes of the bio.
  */
 enum dmsnap_map dmsnap_core_snapshot_map(struct dmsnap_snapshot *snapshot, struct dmsnap_bio *bio,
 					 const struct dmsnap_bio_desc *desc, void *io);
 
 /**
  * dmsnap_core_snapshot_end_io() - a bio that went through dmsnap_core_snapshot_map() ended.
- *
- * Return: 0, or a negative errno that the bio is to end with although its device had none:
- * what it has read may not be the snapshot's.
+ * @snapshot: from dmsnap_core_snapshot_create()
+ * @io: the core's space in the bio, dmsnap_core_io_bytes() bytes
  *
  * Context: Any. Does not sleep.
+ * Return: 0, or a negative errno that the bio is to end with although its device had
+ * none: what it has read may not be the snapshot's.
  */
 int dmsnap_core_snapshot_end_io(struct dmsnap_snapshot *snapshot, void *io);
 
 /**
  * dmsnap_core_snapshot_presuspend() - all I/O is to end soon: nothing waits for a
  * larger COW device any more, and a merge stops.
+ * @snapshot: from dmsnap_core_snapshot_create()
+ *
  * Context: Process context. Sleeps for the batch in hand.
  */
 void dmsnap_core_snapshot_presuspend(struct dmsnap_snapshot *snapshot);
 
 /**
  * dmsnap_core_snapshot_presuspend_undo() - it will not be suspended after all.
+ * @snapshot: from dmsnap_core_snapshot_create()
+ *
  * Context: Process context.
  */
 void dmsnap_core_snapshot_presuspend_undo(struct dmsnap_snapshot *snapshot);
@@ -146,19 +167,26 @@ void dmsnap_core_snapshot_presuspend_undo(struct dmsnap_snapshot *snapshot);
 /**
  * dmsnap_core_snapshot_preresume() - may the snapshot be resumed?  Refuses the
  * wrong order of a handover with -EINVAL.
+ * @snapshot: from dmsnap_core_snapshot_create()
+ *
  * Context: Process context. May sleep.
+ * Return: 0, or a negative errno.
  */
 int dmsnap_core_snapshot_preresume(struct dmsnap_snapshot *snapshot);
 
 /**
  * dmsnap_core_snapshot_resume() - I/O may come now.  Takes a store over from
  * the snapshot that held it.  A merge begins, or goes on.
+ * @snapshot: from dmsnap_core_snapshot_create()
+ *
  * Context: Process context. Sleeps.
  */
 void dmsnap_core_snapshot_resume(struct dmsnap_snapshot *snapshot);
 
 /**
  * dmsnap_core_snapshot_postsuspend() - no more I/O; makes everything durable.
+ * @snapshot: from dmsnap_core_snapshot_create()
+ *
  * Context: Process context. Sleeps.
  */
 void dmsnap_core_snapshot_postsuspend(struct dmsnap_snapshot *snapshot);
@@ -174,7 +202,12 @@ enum dmsnap_status {
 
 /**
  * dmsnap_core_snapshot_status() - a line of text, zero-terminated, cut at @bytes.
- * @name: the target's name, @version: "1.16.0"; for %DMSNAP_STATUS_IMA
+ * @snapshot: from dmsnap_core_snapshot_create()
+ * @type: which text
+ * @name: the target's name; for %DMSNAP_STATUS_IMA
+ * @version: "1.16.0"; for %DMSNAP_STATUS_IMA
+ * @buffer: where the text goes
+ * @bytes: size of @buffer
  *
  * Context: Process context. Sleeps for a lock.
  * Return: characters written, the end zero not counted.
@@ -185,60 +218,118 @@ size_t dmsnap_core_snapshot_status(struct dmsnap_snapshot *snapshot, enum dmsnap
 
 /**
  * dmsnap_core_snapshot_message() - what `dmsetup message` sends: src/core/table/message.hpp.
+ * @snapshot: from dmsnap_core_snapshot_create()
  * @argc: number of words
  * @argv: the words; not changed, not kept
  * @buffer: gets the answer, a zero-terminated text cut at @bytes; empty if there is none
+ * @bytes: size of @buffer
  *
  * What was wrong with a message goes to the log.
+ *
  * Context: Process context. Sleeps; "commit" for I/O.
+ * Return: 0, or a negative errno.
  */
 int dmsnap_core_snapshot_message(struct dmsnap_snapshot *snapshot, unsigned int argc, char **argv,
 				 char *buffer, size_t bytes);
 
-/** The devices under a snapshot, for dm's iterate_devices.  Context: Any. */
+/**
+ * dmsnap_core_snapshot_origin_device() - the origin, for dm's iterate_devices.
+ * @snapshot: from dmsnap_core_snapshot_create()
+ *
+ * Context: Any.
+ * Return: the device.
+ */
 struct dmsnap_device *dmsnap_core_snapshot_origin_device(struct dmsnap_snapshot *snapshot);
+
+/**
+ * dmsnap_core_snapshot_cow_device() - the COW device, for dm's iterate_devices.
+ * @snapshot: from dmsnap_core_snapshot_create()
+ *
+ * Context: Any.
+ * Return: the device.
+ */
 struct dmsnap_device *dmsnap_core_snapshot_cow_device(struct dmsnap_snapshot *snapshot);
 
 /**
  * dmsnap_core_snapshot_discard_sectors() - granularity and limit of a discard:
  * the chunk size, in sectors; 0 when the snapshot takes no discards.  Before a handover
  * it is that of the store which is to come.
- * Context: Process context, may sleep.
+ * @snapshot: from dmsnap_core_snapshot_create()
+ *
+ * Context: Process context. May sleep.
+ * Return: sectors.
  */
 uint32_t dmsnap_core_snapshot_discard_sectors(struct dmsnap_snapshot *snapshot);
 
 /**
  * dmsnap_core_origin_create() - constructor of a snapshot-origin target.
  * Arguments as dmsnap_core_snapshot_create().
+ * @target: the target, as dm core handed it to the constructor
+ * @argc: number of words
+ * @argv: the words; not changed, not kept
+ * @origin: set on success
+ * @traits: filled on success
+ * @error: on failure set to a static string for the user
+ *
  * Context: Process context. May sleep.
+ * Return: 0, or a negative errno.
  */
 int dmsnap_core_origin_create(struct dmsnap_target *target, unsigned int argc, char **argv,
 			      struct dmsnap_origin **origin, struct dmsnap_target_traits *traits,
 			      const char **error);
 
-/** dmsnap_core_origin_destroy() - Context: Process context. Sleeps. */
+/**
+ * dmsnap_core_origin_destroy() - destructor.  No bio of the target is in flight.
+ * @origin: from dmsnap_core_origin_create()
+ *
+ * Context: Process context. Sleeps.
+ */
 void dmsnap_core_origin_destroy(struct dmsnap_origin *origin);
 
 /**
  * dmsnap_core_origin_map() - a bio for the origin.  A write is held until every
  * snapshot that needs the old content has it durably.
+ * @origin: from dmsnap_core_origin_create()
+ * @bio: from the map upcall
+ * @desc: what the bio asks for; read during the call only
+ * @io: the core's space in the bio, dmsnap_core_io_bytes() bytes
+ *
  * Context: Process context. Does not sleep.
+ * Return: what becomes of the bio.
  */
 enum dmsnap_map dmsnap_core_origin_map(struct dmsnap_origin *origin, struct dmsnap_bio *bio,
 				       const struct dmsnap_bio_desc *desc, void *io);
 
 /**
- * dmsnap_core_origin_let_go() - @now: all writes are to end soon, so none waits for a
- * larger COW device any more.  Else they have ended, or need not.
+ * dmsnap_core_origin_let_go() - do writes of the origin have to end soon?
+ * @origin: from dmsnap_core_origin_create()
+ * @now: they have to, so none waits for a larger COW device any more; else they have
+ *       ended, or may wait again
+ *
  * Context: Process context.
  */
 void dmsnap_core_origin_let_go(struct dmsnap_origin *origin, bool now);
 
-/** dmsnap_core_origin_status() - see dmsnap_core_snapshot_status(). */
+/**
+ * dmsnap_core_origin_status() - see dmsnap_core_snapshot_status().
+ * @origin: from dmsnap_core_origin_create()
+ * @type: which of the texts
+ * @buffer: where the text goes
+ * @bytes: size of @buffer
+ *
+ * Context: Process context. Sleeps for a lock.
+ * Return: as dmsnap_core_snapshot_status().
+ */
 size_t dmsnap_core_origin_status(struct dmsnap_origin *origin, enum dmsnap_status type,
 				 char *buffer, size_t bytes);
 
-/** The device under a snapshot-origin.  Context: Any. */
+/**
+ * dmsnap_core_origin_device() - the device under a snapshot-origin.
+ * @origin: from dmsnap_core_origin_create()
+ *
+ * Context: Any.
+ * Return: the device.
+ */
 struct dmsnap_device *dmsnap_core_origin_device(struct dmsnap_origin *origin);
 
 #ifdef __cplusplus

@@ -17,6 +17,8 @@ void dmsnap_bio_init(void);
 /**
  * dmsnap_bio_setup_target() - constructor: what every target of ours wants of dm
  * core for its bios.
+ * @ti: the target
+ * @traits: what the core has said of it
  */
 void dmsnap_bio_setup_target(struct dm_target *ti, const struct dmsnap_target_traits *traits);
 

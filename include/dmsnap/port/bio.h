@@ -22,17 +22,24 @@ struct dmsnap_bio;
 
 /**
  * dmsnap_port_bio_accept() - take only the first @sectors of the bio.
+ * @bio: from the map upcall
+ * @sectors: how many it takes
  *
  * dm sends the rest as a bio of its own.  Only inside the map upcall of that
  * bio, before anybody else can see it; reads and writes
  * only (never a flush, nor one of several duplicates: dm stops the machine);
  * 0 < @sectors <= the bio's length.
+ *
  * Context: Any. Does not sleep; a spinlock may be held.
  */
 void dmsnap_port_bio_accept(struct dmsnap_bio *bio, uint32_t sectors);
 
 /**
  * dmsnap_port_bio_remap() - set the bio's device and first sector.
+ * @bio: from the map upcall
+ * @device: where it goes
+ * @sector: first sector on @device
+ *
  * Context: Any.
  */
 void dmsnap_port_bio_remap(struct dmsnap_bio *bio, struct dmsnap_device *device, uint64_t sector);
@@ -40,14 +47,20 @@ void dmsnap_port_bio_remap(struct dmsnap_bio *bio, struct dmsnap_device *device,
 /**
  * dmsnap_port_bio_submit() - send a held bio where it was remapped to; it ends
  * by itself.  The bio's space (dmsnap_core_io_bytes()) may be gone on return.
+ * @bio: from the map upcall
+ *
  * Context: Process context. May sleep. No lock held.
  */
 void dmsnap_port_bio_submit(struct dmsnap_bio *bio);
 
 /**
  * dmsnap_port_bio_submit_watched() - send a held bio to @device, and get it back.
+ * @bio: from the map upcall
+ * @device: where it goes
+ * @sector: first sector on @device
  * @done: called once, with 0 or a negative errno, interrupt context, must not sleep;
  *        the bio is then held again and must be ended by dmsnap_port_bio_end()
+ * @ctx: handed to @done
  *
  * Context: Process context. May sleep. No lock held.
  */
@@ -56,6 +69,7 @@ void dmsnap_port_bio_submit_watched(struct dmsnap_bio *bio, struct dmsnap_device
 
 /**
  * dmsnap_port_bio_end() - complete a held bio.
+ * @bio: from the map upcall
  * @error: 0 or a negative errno
  *
  * Context: Any. No lock held.

@@ -35,6 +35,7 @@ enum dmsnap_device_mode {
  * @id: set to a number that is equal for equal devices
  *
  * Opens nothing.
+ *
  * Context: Process context. May sleep.
  * Return: 0, or a negative errno.
  */
@@ -42,7 +43,9 @@ int dmsnap_port_device_find(const char *path, uint64_t *id);
 
 /**
  * dmsnap_port_device_open() - open a device for a target.
+ * @target: that opens it
  * @path: a path or "major:minor"
+ * @mode: for reading, for writing, or as the table was loaded
  * @device: set on success; closed with dmsnap_port_device_close()
  *
  * Context: Process context. May sleep. Constructor only.
@@ -54,42 +57,70 @@ int dmsnap_port_device_open(struct dmsnap_target *target, const char *path,
 /**
  * dmsnap_port_device_close() - no I/O may be in flight, but for such with
  * %DMSNAP_IO_MAY_OUTLIVE.
+ * @target: that opened it; NULL after dmsnap_port_device_detach()
+ * @device: from dmsnap_port_device_open()
+ *
  * Context: Process context. May sleep. Destructor only.
  */
 void dmsnap_port_device_close(struct dmsnap_target *target, struct dmsnap_device *device);
 
 /**
  * dmsnap_port_device_detach() - the target is about to go, and leaves the device open.
+ * @target: that opened it
+ * @device: from dmsnap_port_device_open()
  *
  * I/O goes on as before, until dmsnap_port_device_close() with a target of NULL.  The
  * module cannot be unloaded meanwhile.
+ *
  * Context: Process context. May sleep. Destructor only.
  * Return: 0, or a negative errno when the device could not be kept open; nothing has
  * changed then.
  */
 int dmsnap_port_device_detach(struct dmsnap_target *target, struct dmsnap_device *device);
 
-/** dmsnap_port_device_id() - the number of dmsnap_port_device_find().  Context: Any. */
+/**
+ * dmsnap_port_device_id() - the number of dmsnap_port_device_find().
+ * @device: from dmsnap_port_device_open()
+ *
+ * Context: Any.
+ * Return: the number, equal for equal devices.
+ */
 uint64_t dmsnap_port_device_id(const struct dmsnap_device *device);
 
 /**
  * dmsnap_port_device_name() - "major:minor".
+ * @device: from dmsnap_port_device_open()
  * @name: at least %DMSNAP_DEVICE_NAME_BYTES
  *
  * Context: Any.
  */
 void dmsnap_port_device_name(const struct dmsnap_device *device, char *name);
 
-/** dmsnap_port_device_sectors() - size now; may grow and shrink.  Context: Any. */
+/**
+ * dmsnap_port_device_sectors() - size now; may grow and shrink.
+ * @device: from dmsnap_port_device_open()
+ *
+ * Context: Any.
+ * Return: sectors.
+ */
 uint64_t dmsnap_port_device_sectors(const struct dmsnap_device *device);
 
-/** dmsnap_port_device_block_sectors() - logical block size, in sectors.  Context: Any. */
+/**
+ * dmsnap_port_device_block_sectors() - logical block size, in sectors.
+ * @device: from dmsnap_port_device_open()
+ *
+ * Context: Any.
+ * Return: sectors.
+ */
 uint32_t dmsnap_port_device_block_sectors(const struct dmsnap_device *device);
 
 /**
  * dmsnap_port_device_write_protected() - was it opened for writing although it takes no
  * writes?  Opening such a device succeeds.
+ * @device: from dmsnap_port_device_open()
+ *
  * Context: Any.
+ * Return: true if it was.
  */
 bool dmsnap_port_device_write_protected(const struct dmsnap_device *device);
 
@@ -121,23 +152,28 @@ enum dmsnap_io_flags {
 };
 
 /**
- * dmsnap_io_done - completion of dmsnap_port_io_submit().
+ * typedef dmsnap_io_done - completion of dmsnap_port_io_submit().
+ * @ctx: as given to dmsnap_port_io_submit()
  * @error: 0 or a negative errno
  *
- * Context: interrupt or process context; must not sleep; called exactly once,
- * never from within dmsnap_port_io_submit()'s caller holding a lock (but it may
- * be called before dmsnap_port_io_submit() returns).
+ * Called exactly once, with no lock held, possibly before dmsnap_port_io_submit() returns.
+ *
+ * Context: Interrupt or process context. Must not sleep.
  */
 typedef void (*dmsnap_io_done)(void *ctx, int error);
 
 /**
  * dmsnap_port_io_submit() - start an I/O on pages.
+ * @device: from dmsnap_port_device_open()
+ * @op: what to do
+ * @flags: enum dmsnap_io_flags; %DMSNAP_IO_PREFLUSH and %DMSNAP_IO_FUA on writes only
  * @sector: first sector on @device
  * @sectors: length; > 0, but for %DMSNAP_IO_FLUSH
  * @pages: addresses of pages from dmsnap_port_page_alloc(); the list is copied,
- *         the pages stay the caller's and must live until @done
+ *        the pages stay the caller's and must live until @done
  * @offset: byte where the data begins in the first page, a multiple of 512
- * @flags: enum dmsnap_io_flags; %DMSNAP_IO_PREFLUSH and %DMSNAP_IO_FUA on writes only
+ * @done: called once, at the end
+ * @ctx: handed to @done
  *
  * A long I/O may become several on the device; @done is called once, for all,
  * with the first error.  A write with %DMSNAP_IO_PREFLUSH or %DMSNAP_IO_FUA that
@@ -146,9 +182,9 @@ typedef void (*dmsnap_io_done)(void *ctx, int error);
  * zeros itself; a device that does not discard makes %DMSNAP_IO_DISCARD succeed.
  * Out of the device's range: @done with -EIO, at once.
  *
- * Context: Process context. May sleep for memory (forward progress guaranteed).
- * No lock held. Not in a map upcall: what is submitted there is sent only when
- * the upcall has returned, and whoever waits for memory might wait for that.
+ * Context: Process context. May sleep for memory (forward progress guaranteed). No lock
+ * held. Not in a map upcall: what is submitted there is sent only when the upcall has
+ * returned, and whoever waits for memory might wait for that.
  */
 void dmsnap_port_io_submit(struct dmsnap_device *device, enum dmsnap_io_op op, unsigned int flags,
 			   uint64_t sector, uint64_t sectors, void *const *pages, uint32_t offset,
@@ -165,11 +201,18 @@ struct dmsnap_plug {
 /**
  * dmsnap_port_plug_begin() - gather I/O of this thread so that the device sees
  * neighbours together.  Ends by itself when the thread sleeps.
+ * @plug: storage of the plug
+ *
  * Context: Process context.
  */
 void dmsnap_port_plug_begin(struct dmsnap_plug *plug);
 
-/** dmsnap_port_plug_end() - send what was gathered.  Context: Process context. May sleep. */
+/**
+ * dmsnap_port_plug_end() - send what was gathered.
+ * @plug: from dmsnap_port_plug_begin()
+ *
+ * Context: Process context. May sleep.
+ */
 void dmsnap_port_plug_end(struct dmsnap_plug *plug);
 
 #ifdef __cplusplus

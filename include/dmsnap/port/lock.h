@@ -23,18 +23,19 @@ extern "C" {
  * checks the order at every acquisition.
  */
 enum dmsnap_lock_rank {
-	/** Mutex: which origins exist, which snapshots belong to them. */
+	/** @DMSNAP_LOCK_REGISTRY: Mutex: which origins exist, which snapshots belong to them. */
 	DMSNAP_LOCK_REGISTRY,
-	/** Spinlock: one origin's copy-outs, its snapshots' pending runs and allocation. */
+	/** @DMSNAP_LOCK_ORIGIN: Spinlock: one origin's copy-outs, its snapshots' pending runs and allocation. */
 	DMSNAP_LOCK_ORIGIN,
-	/** Spinlock: the pages of one origin's copied map. */
+	/** @DMSNAP_LOCK_COPIED_MAP: Spinlock: the pages of one origin's copied map. */
 	DMSNAP_LOCK_COPIED_MAP,
-	/** Spinlock: what one origin knows of streams of writes. */
+	/** @DMSNAP_LOCK_STREAMS: Spinlock: what one origin knows of streams of writes. */
 	DMSNAP_LOCK_STREAMS,
-	/** Spinlock: readers one snapshot waits for. */
+	/** @DMSNAP_LOCK_EPOCH: Spinlock: readers one snapshot waits for. */
 	DMSNAP_LOCK_EPOCH,
-	/** Spinlock: runnable tasks of one worker. */
+	/** @DMSNAP_LOCK_WORKER: Spinlock: runnable tasks of one worker. */
 	DMSNAP_LOCK_WORKER,
+	/** @DMSNAP_LOCK_RANKS: How many there are. */
 	DMSNAP_LOCK_RANKS,
 };
 
@@ -53,11 +54,18 @@ struct dmsnap_event {
 	unsigned long opaque[24];
 };
 
-/** dmsnap_port_spin_init() - make a spinlock of a rank.  Context: Any. */
+/**
+ * dmsnap_port_spin_init() - make a spinlock of a rank.
+ * @lock: storage of the lock
+ * @rank: its place in the lock order
+ *
+ * Context: Any.
+ */
 void dmsnap_port_spin_init(struct dmsnap_spinlock *lock, enum dmsnap_lock_rank rank);
 
 /**
  * dmsnap_port_spin_lock() - take the lock, local interrupts off.
+ * @lock: storage of the lock
  *
  * Completions come in interrupt context and take the same locks, so there is
  * no variant that leaves interrupts on.
@@ -67,40 +75,81 @@ void dmsnap_port_spin_init(struct dmsnap_spinlock *lock, enum dmsnap_lock_rank r
  */
 unsigned long dmsnap_port_spin_lock(struct dmsnap_spinlock *lock);
 
-/** dmsnap_port_spin_unlock() - undo dmsnap_port_spin_lock(). */
+/**
+ * dmsnap_port_spin_unlock() - undo dmsnap_port_spin_lock().
+ * @lock: storage of the lock
+ * @flags: what dmsnap_port_spin_lock() returned
+ *
+ * Context: Any.
+ */
 void dmsnap_port_spin_unlock(struct dmsnap_spinlock *lock, unsigned long flags);
 
-/** dmsnap_port_mutex_init() - make a mutex of a rank.  Context: Process. */
+/**
+ * dmsnap_port_mutex_init() - make a mutex of a rank.
+ * @lock: storage of the lock
+ * @rank: its place in the lock order
+ *
+ * Context: Process context.
+ */
 void dmsnap_port_mutex_init(struct dmsnap_mutex *lock, enum dmsnap_lock_rank rank);
 
-/** dmsnap_port_mutex_destroy() - end of a mutex nobody holds.  Context: Process. */
+/**
+ * dmsnap_port_mutex_destroy() - end of a mutex nobody holds.
+ * @lock: storage of the lock
+ *
+ * Context: Process context.
+ */
 void dmsnap_port_mutex_destroy(struct dmsnap_mutex *lock);
 
-/** dmsnap_port_mutex_lock() - Context: Process context. May sleep. */
+/**
+ * dmsnap_port_mutex_lock() - take a mutex.
+ * @lock: storage of the lock
+ *
+ * Context: Process context. May sleep.
+ */
 void dmsnap_port_mutex_lock(struct dmsnap_mutex *lock);
 
-/** dmsnap_port_mutex_unlock() - Context: Process context. */
+/**
+ * dmsnap_port_mutex_unlock() - release a mutex.
+ * @lock: storage of the lock
+ *
+ * Context: Process context.
+ */
 void dmsnap_port_mutex_unlock(struct dmsnap_mutex *lock);
 
-/** dmsnap_port_event_init() - make an event that is not set.  Context: Any. */
+/**
+ * dmsnap_port_event_init() - make an event that is not set.
+ * @event: storage of the event
+ *
+ * Context: Any.
+ */
 void dmsnap_port_event_init(struct dmsnap_event *event);
 
-/** dmsnap_port_event_set() - wake all waiters, now and later.  Context: Any. */
+/**
+ * dmsnap_port_event_set() - wake all waiters, now and later.
+ * @event: storage of the event
+ *
+ * Context: Any.
+ */
 void dmsnap_port_event_set(struct dmsnap_event *event);
 
 /**
  * dmsnap_port_event_wait() - sleep until the event is set.
+ * @event: from dmsnap_port_event_init()
  *
  * The event may be freed as soon as this returns.
+ *
  * Context: Process context. Sleeps, not interruptible. No spinlock held.
  */
 void dmsnap_port_event_wait(struct dmsnap_event *event);
 
 /**
  * dmsnap_port_event_wait_killable() - the same, until the process is killed.
+ * @event: from dmsnap_port_event_init()
  * @what: what is waited for; the log says so every some seconds
  *
  * Whatever sets the event may still do so after the process was killed.
+ *
  * Context: Process context. Sleeps. No spinlock held.
  * Return: 0, or -EINTR.
  */
@@ -111,17 +160,30 @@ int dmsnap_port_event_wait_killable(struct dmsnap_event *event, const char *what
  *
  * Objects unpublished before dmsnap_port_rcu_synchronize() was called are not
  * in use by anybody after it returned.
+ *
  * Context: Any. Must not sleep until dmsnap_port_rcu_read_unlock().
  */
 void dmsnap_port_rcu_read_lock(void);
 
-/** dmsnap_port_rcu_read_unlock() - end of a read section. */
+/**
+ * dmsnap_port_rcu_read_unlock() - end of a read section.
+ *
+ * Context: Any.
+ */
 void dmsnap_port_rcu_read_unlock(void);
 
-/** dmsnap_port_rcu_synchronize() - Context: Process context. Sleeps. */
+/**
+ * dmsnap_port_rcu_synchronize() - wait until every read section has ended that is open now.
+ *
+ * Context: Process context. Sleeps.
+ */
 void dmsnap_port_rcu_synchronize(void);
 
-/** dmsnap_port_cpu_relax() - inside a loop that waits for another CPU's store. */
+/**
+ * dmsnap_port_cpu_relax() - inside a loop that waits for another CPU's store.
+ *
+ * Context: Any.
+ */
 void dmsnap_port_cpu_relax(void);
 
 #ifdef __cplusplus

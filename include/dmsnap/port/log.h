@@ -21,7 +21,9 @@ enum dmsnap_log_level {
 
 /**
  * dmsnap_port_log() - one line to the kernel log, as "device-mapper: snapshots: ...".
+ * @level: how bad it is
  * @format: printf's; the arguments must be of C's own types (%llu, %u, %s, %d)
+ * @...: the arguments of @format
  *
  * Context: Any.
  */
@@ -31,6 +33,10 @@ void dmsnap_port_log(enum dmsnap_log_level level, const char *format, ...)
 /**
  * dmsnap_port_format() - like vsnprintf's scnprintf: writes at most @bytes,
  * the end zero included.
+ * @buffer: where the text goes
+ * @bytes: size of @buffer
+ * @format: as for printf()
+ * @...: the arguments of @format
  *
  * Context: Any.
  * Return: characters written, the end zero not counted; < @bytes (0 if @bytes is 0).
@@ -52,6 +58,7 @@ enum dmsnap_target_event {
 
 /**
  * dmsnap_port_target_event() - wake those who wait for an event of the target's device.
+ * @target: whose device it is
  * @event: what happened; dm passes on only that something did
  *
  * Context: Process context. May sleep.
@@ -60,28 +67,63 @@ void dmsnap_port_target_event(struct dmsnap_target *target, enum dmsnap_target_e
 
 /**
  * dmsnap_port_target_sectors() - length of the whole table of @target.
+ * @target: the target, as dm core handed it to the constructor
  *
  * In a constructor the table is still growing: what was loaded before this target.
+ *
  * Context: Any.
+ * Return: sectors.
  */
 uint64_t dmsnap_port_target_sectors(const struct dmsnap_target *target);
 
-/** dmsnap_port_target_end() - the sector behind the last one of @target in its table.  Context: Any. */
+/**
+ * dmsnap_port_target_end() - the sector behind the last one of @target in its table.
+ * @target: the target, as dm core handed it to the constructor
+ *
+ * Context: Any.
+ * Return: sector.
+ */
 uint64_t dmsnap_port_target_end(const struct dmsnap_target *target);
 
-/** dmsnap_port_target_suspended() - is the mapped device of @target suspended?  Context: Process. */
+/**
+ * dmsnap_port_target_suspended() - is the mapped device of @target suspended?
+ * @target: the target, as dm core handed it to the constructor
+ *
+ * Context: Process context.
+ * Return: true if it is.
+ */
 bool dmsnap_port_target_suspended(const struct dmsnap_target *target);
 
-/** dmsnap_port_cow_threshold() - module parameter snapshot_cow_threshold, chunks.  Context: Any. */
+/**
+ * dmsnap_port_cow_threshold() - module parameter snapshot_cow_threshold.
+ *
+ * Context: Any.
+ * Return: chunks.
+ */
 unsigned int dmsnap_port_cow_threshold(void);
 
-/** dmsnap_port_copy_throttle() - module parameter snapshot_copy_throttle, percent.  Context: Any. */
+/**
+ * dmsnap_port_copy_throttle() - module parameter snapshot_copy_throttle.
+ *
+ * Context: Any.
+ * Return: percent.
+ */
 unsigned int dmsnap_port_copy_throttle(void);
 
-/** dmsnap_port_copy_ahead() - module parameter copy_ahead, KiB; 0: nothing.  Context: Any. */
+/**
+ * dmsnap_port_copy_ahead() - module parameter copy_ahead; 0: nothing is copied ahead.
+ *
+ * Context: Any.
+ * Return: KiB.
+ */
 unsigned int dmsnap_port_copy_ahead(void);
 
-/** dmsnap_port_no_space_timeout() - module parameter no_space_timeout, s; 0: none.  Context: Any. */
+/**
+ * dmsnap_port_no_space_timeout() - module parameter no_space_timeout; 0: no limit.
+ *
+ * Context: Any.
+ * Return: seconds.
+ */
 unsigned int dmsnap_port_no_space_timeout(void);
 
 /**
@@ -95,13 +137,20 @@ unsigned int dmsnap_port_low_water(void);
 
 /**
  * dmsnap_port_refuse_bad_store() - module parameter refuse_bad_store: is a table with a
- * store that cannot be used refused?  Else its snapshot is invalid.  Context: Any.
+ * store that cannot be used refused?  Else its snapshot is invalid.
+ *
+ * Context: Any.
+ * Return: true if it is.
  */
 bool dmsnap_port_refuse_bad_store(void);
 
 /**
  * dmsnap_port_warn() - a promise of the core's own was broken: log @what with a
  * stack trace once per place.  The core goes on in a safe state.
+ * @what: the assertion, as text
+ * @file: where it is
+ * @line: where it is in @file
+ *
  * Context: Any.
  */
 void dmsnap_port_warn(const char *what, const char *file, int line);

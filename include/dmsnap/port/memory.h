@@ -50,6 +50,7 @@ void dmsnap_port_free(void *memory);
 
 /**
  * dmsnap_port_page_alloc() - one page of %DMSNAP_PAGE_SIZE bytes.
+ * @mode: may it sleep
  *
  * Content is undefined.  Aligned to its size; always has a kernel address.
  *
@@ -58,7 +59,12 @@ void dmsnap_port_free(void *memory);
  */
 void *dmsnap_port_page_alloc(enum dmsnap_alloc_mode mode);
 
-/** dmsnap_port_page_free() - give back a page.  Context: Any. */
+/**
+ * dmsnap_port_page_free() - give back a page.
+ * @page: from dmsnap_port_page_alloc()
+ *
+ * Context: Any.
+ */
 void dmsnap_port_page_free(void *page);
 
 /** A pool of equal objects with a reserve.  Opaque. */
@@ -77,6 +83,8 @@ struct dmsnap_pool *dmsnap_port_pool_create(const char *name, size_t bytes, unsi
 
 /**
  * dmsnap_port_pool_destroy() - free a pool.  All objects must be back.
+ * @pool: from dmsnap_port_pool_create()
+ *
  * Context: Process context. May sleep.
  */
 void dmsnap_port_pool_destroy(struct dmsnap_pool *pool);
@@ -84,13 +92,22 @@ void dmsnap_port_pool_destroy(struct dmsnap_pool *pool);
 /**
  * dmsnap_port_pool_get() - an object, or NULL when memory is short and the
  * reserve is out.  Content is undefined.
+ * @pool: from dmsnap_port_pool_create()
  *
  * With no object out, at least @reserve calls succeed.
+ *
  * Context: Any. Never sleeps.
+ * Return: the object, or NULL.
  */
 void *dmsnap_port_pool_get(struct dmsnap_pool *pool);
 
-/** dmsnap_port_pool_put() - give an object back.  Context: Any. */
+/**
+ * dmsnap_port_pool_put() - give an object back.
+ * @pool: from dmsnap_port_pool_create()
+ * @object: from dmsnap_port_pool_get() of the same pool
+ *
+ * Context: Any.
+ */
 void dmsnap_port_pool_put(struct dmsnap_pool *pool, void *object);
 
 #ifdef __cplusplus

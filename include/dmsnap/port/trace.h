@@ -40,7 +40,12 @@ struct dmsnap_trace {
 	bool failed;
 };
 
-/** dmsnap_port_trace() - Context: Any.  Costs next to nothing while nobody traces. */
+/**
+ * dmsnap_port_trace() - report an event.  Costs next to nothing while nobody traces.
+ * @trace: what happened; read during the call only
+ *
+ * Context: Any.
+ */
 void dmsnap_port_trace(const struct dmsnap_trace *trace);
 
 #ifdef __cplusplus

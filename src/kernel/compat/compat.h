@@ -29,9 +29,13 @@ typedef fmode_t dmsnap_open_mode_t;
 
 /**
  * dmsnap_compat_devt_from_path() - what dm_get_device() takes @path for.
+ * @path: a path or "major:minor"
+ * @dev: set on success
  *
  * 6.5: dm core offers that as one function.  Before, dm_get_dev_t() knew paths
  * only, and dm_get_device() looked for "major:minor" first.
+ *
+ * Return: 0, or a negative errno.
  */
 static inline int dmsnap_compat_devt_from_path(const char *path, dev_t *dev)
 {
