@@ -15,11 +15,11 @@
 static unsigned int snapshot_cow_threshold = 2048;
 module_param(snapshot_cow_threshold, uint, 0644);
 MODULE_PARM_DESC(snapshot_cow_threshold,
-		 "Chunks of one snapshot being copied above which writers to the origin wait");
+		 "Chunks being copied for one snapshot above which writes to the origin wait");
 
 static unsigned int snapshot_copy_throttle = 100;
 module_param(snapshot_copy_throttle, uint, 0644);
-MODULE_PARM_DESC(snapshot_copy_throttle, "Part of the time that may be spent copying, in percent");
+MODULE_PARM_DESC(snapshot_copy_throttle, "Share of time that may be spent on copying, in percent");
 
 static unsigned int copy_ahead = 1024;
 module_param(copy_ahead, uint, 0644);
@@ -28,8 +28,9 @@ MODULE_PARM_DESC(copy_ahead,
 
 static unsigned int no_space_timeout = 60;
 module_param(no_space_timeout, uint, 0644);
-MODULE_PARM_DESC(no_space_timeout,
-		 "Seconds that writes wait for a larger COW device where they are to; 0: for ever");
+MODULE_PARM_DESC(
+	no_space_timeout,
+	"Seconds a write waits for a full COW device to be extended, where stalling is enabled (0: no limit)");
 
 static bool stall_on_full;
 module_param(stall_on_full, bool, 0644);
@@ -56,7 +57,7 @@ MODULE_PARM_DESC(low_water,
 static bool refuse_bad_store;
 module_param(refuse_bad_store, bool, 0644);
 MODULE_PARM_DESC(refuse_bad_store,
-		 "Refuse a table whose store cannot be used, instead of an invalid snapshot");
+		 "Refuse a table whose store is unusable, instead of making an invalid snapshot");
 
 unsigned int dmsnap_port_cow_threshold(void)
 {
@@ -102,8 +103,7 @@ static int __init register_target(struct target_type *target)
 	int err = dm_register_target(target);
 
 	if (err == -EEXIST || err == -EBUSY) {
-		DMERR("the %s target is there already: unload the module that has it "
-		      "(the kernel's own dm_snapshot, most likely) and load this one again",
+		DMERR("the %s target is there already: unload the module that has it (the kernel's own dm_snapshot, most likely) and load this one again",
 		      target->name);
 		err = -EBUSY;
 	}

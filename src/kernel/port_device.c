@@ -36,7 +36,7 @@ static int open_dm_dev(struct dm_target *ti, const char *path, enum dmsnap_devic
 	}
 	/*
 	 * When another target of the table opens the device for writing later, dm
-	 * core opens it anew and frees the dm_dev that we hold.  It does not when
+	 * core opens it again and frees the dm_dev that we hold.  It does not when
 	 * we have it for writing already; and where that cannot be had, nobody
 	 * else gets it.
 	 */
@@ -94,7 +94,7 @@ static void keep_open(struct dmsnap_device *device)
 		return;
 	/* It is going already, and so its I/O ends. */
 	while (refcount_read(&device->users) > 1)
-		msleep(10);
+		msleep(20);
 }
 
 void dmsnap_device_put(struct dmsnap_device *device)

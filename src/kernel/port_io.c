@@ -5,8 +5,9 @@
  * One call takes one request from its device's reserve and then as many bios as
  * it needs, one after the other, each submitted before the next is asked for.  A
  * short first one comes with the request.
- * Who waits for a request holds nothing, who waits for a bio holds none that is
- * not on its way: so both always come back, whatever memory is like.
+ * A caller that waits for a request holds nothing, and one that waits for a bio
+ * holds only bios that are in flight.  So both always come back, however short
+ * memory is.
  */
 #include <linux/blkdev.h>
 #include <linux/device-mapper.h>

@@ -48,7 +48,7 @@ void dmsnap_port_spin_init(struct dmsnap_spinlock *lock, enum dmsnap_lock_rank r
 				   dmsnap_lock_names[rank]);
 }
 
-unsigned long dmsnap_port_spin_lock(struct dmsnap_spinlock *lock)
+unsigned long dmsnap_port_spin_lock(struct dmsnap_spinlock *lock) __acquires(lock)
 {
 	unsigned long flags;
 
@@ -56,7 +56,7 @@ unsigned long dmsnap_port_spin_lock(struct dmsnap_spinlock *lock)
 	return flags;
 }
 
-void dmsnap_port_spin_unlock(struct dmsnap_spinlock *lock, unsigned long flags)
+void dmsnap_port_spin_unlock(struct dmsnap_spinlock *lock, unsigned long flags) __releases(lock)
 {
 	spin_unlock_irqrestore(to_spinlock(lock), flags);
 }
@@ -115,12 +115,12 @@ int dmsnap_port_event_wait_killable(struct dmsnap_event *event, const char *what
 	}
 }
 
-void dmsnap_port_rcu_read_lock(void)
+void dmsnap_port_rcu_read_lock(void) __acquires(RCU)
 {
 	rcu_read_lock();
 }
 
-void dmsnap_port_rcu_read_unlock(void)
+void dmsnap_port_rcu_read_unlock(void) __releases(RCU)
 {
 	rcu_read_unlock();
 }

@@ -134,10 +134,9 @@ void dmsnap_port_free(void *memory)
 
 /*
  * The write that needs a page on the I/O path may be reclaim's own, a page on its way to
- * swap, in a context that is given every last page (PF_MEMALLOC).  Who asks here has a
- * reserve of its own for when there is none, and lives without; those who reclaim, and
- * the devices below, which have none, may not.  Pools need no such word: mempool_alloc()
- * says it by itself.
+ * swap, in a context that may use the last page there is (PF_MEMALLOC).  The callers here
+ * have a reserve of their own and can do without; reclaim and the devices below have none
+ * and cannot.  Pools need no such flag: mempool_alloc() sets it itself.
  */
 void *dmsnap_port_page_alloc(enum dmsnap_alloc_mode mode)
 {

@@ -21,8 +21,7 @@ static void transfer(struct dmsnap_test_disk *disk, struct bio *bio)
 		break;
 	case REQ_OP_READ:
 	case REQ_OP_WRITE:
-		bio_for_each_segment(vec, bio, iter)
-		{
+		bio_for_each_segment(vec, bio, iter) {
 			if (bio_op(bio) == REQ_OP_READ)
 				memcpy_to_bvec(&vec, at);
 			else

@@ -17,7 +17,7 @@ $(foreach object,$(dmsnap-c-objects),$(eval CFLAGS_$(object) += -include $(dmsna
 $(addprefix $(obj)/,$(dmsnap-c-objects)): $(dmsnap-config)
 
 # Warnings of the probes are not ours, and they have no dependency files: the
-# answers are made anew when the flags, the probes or the kernel's release change.
+# answers are made again when the flags, the probes or the kernel's release change.
 dmsnap-probe-flags = $(filter-out -Wp$(comma)-M% -Werror,$(c_flags))
 
 quiet_cmd_dmsnap_probe = PROBE $(quiet_modtag) $@
