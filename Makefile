@@ -90,8 +90,8 @@ fuzz fuzz-build: check-includes
 		$(MAKE) -f tools/build/fuzz.mk BUILD='$(BUILD)' $@
 
 ## make check            everything that needs no kernel: formatting, include lines, headers
-##                       on their own, freestanding and clang compiles, the gates' self test,
-##                       mutants that still fit, unit tests
+##                       on their own, freestanding and clang compiles, linters, the gates'
+##                       self test, mutants that still fit, unit tests
 .PHONY: check
 check: check-includes
 	+@mkdir -p '$(BUILD)' && flock '$(BUILD)/.check.lock' \
@@ -104,11 +104,19 @@ check-includes:
 	@tools/build/check-includes
 
 ## make check-KIND       one kind: check-format, check-headers, check-freestanding,
-##                       check-clang, check-selftest, check-mutants
-.PHONY: check-format check-headers check-freestanding check-clang check-selftest check-mutants tidy
-check-format check-headers check-freestanding check-clang check-selftest check-mutants tidy:
+##                       check-clang, check-selftest, check-mutants, and of the linters:
+##                       check-shell, check-checkpatch, check-kernel-doc, check-man,
+##                       check-spelling; check-sparse is for a built module
+checks := check-format check-headers check-freestanding check-clang check-selftest check-mutants \
+	check-shell check-checkpatch check-kernel-doc check-man check-spelling
+.PHONY: $(checks) tidy
+$(checks) tidy:
 	+@mkdir -p '$(BUILD)' && flock '$(BUILD)/.check.lock' \
 		$(MAKE) -f tools/build/check.mk BUILD='$(BUILD)' $@
+
+.PHONY: check-sparse
+check-sparse: check-includes
+	+@V='$(V)' tools/build/module --output '$(BUILD)' --sparse $(if $(KVER),--kver '$(KVER)')
 
 ## make format           let clang-format rewrite the sources
 .PHONY: format

@@ -40,7 +40,7 @@ check-format:
 check-mutants:
 	@tools/mutants --check
 
-gates := $(addprefix tools/build/,selftest check-ko check-includes)
+gates := $(addprefix tools/build/,selftest check-ko check-includes checkpatch spelling phrases.txt words.txt)
 
 check-selftest: $(out)/selftest.ok
 	@:
@@ -149,6 +149,8 @@ $(tidy-stamps): $(out)/tidy/%.ok: % .clang-tidy $(core-headers) $(user-headers) 
 	@mkdir -p $(@D)
 	@$(TIDY) --quiet $< -- -std=gnu++2b -Wno-macro-redefined -fno-rtti \
 		$(if $(filter src/core/%,$<),-fno-exceptions -ffreestanding) $(user-includes) && touch $@
+
+include tools/build/lint.mk
 
 # As in unit.mk: files that change when the flags, or the list of files, do.
 define keep

@@ -101,7 +101,7 @@ tools-test-build: $(out)/dmsnap $(out)/tool-tests $(out)/store-maker $(out)/top-
 # A bare word means "any test with this in its name".
 filter := $(if $(T),--gtest_filter='$(if $(findstring *,$(T))$(findstring :,$(T)),$(T),*$(T)*)')
 
-# The stack of a fiber is forgotten whole: that is quicker written than mapped anew
+# The stack of a fiber is forgotten whole: that is quicker written than mapped again
 run-env := UBSAN_OPTIONS=print_stacktrace=1 ASAN_OPTIONS=clear_shadow_mmap_threshold=1048576:$$ASAN_OPTIONS
 
 unit: $(out)/unit-tests
@@ -178,7 +178,7 @@ $(out)/top-fake: $(top-fake-objects) $(tool-parts) $(out)/libdmsnap-user.a $(out
 	@$(CXX) $(sanitizers) -pthread -o $@ $(top-fake-objects) $(tool-parts) -L$(out) \
 		-Wl,--start-group -ldmsnap-user -ldmsnap-core -Wl,--end-group $(tool-libraries)
 
-# "ar" adds and replaces but does not forget: start anew, so that a file that
+# "ar" adds and replaces but does not forget: start over, so that a file that
 # was removed is gone from the library as well.
 $(out)/libdmsnap-core.a: $(core-objects) $(out)/.files
 	@echo '  AR      $@'
@@ -204,7 +204,7 @@ $(out)/tools/dmsnap/command_line.o: VERSION
 $(out)/tools/dmsnap/installation.o: tools/lib/kernels.list
 
 # Files that change when their text does: other flags or another compiler
-# rebuild all, a file that comes or goes makes the libraries anew.
+# rebuild all, a file that comes or goes makes the libraries again.
 define keep
 $(shell mkdir -p $(out); printf '%s\n' '$(2)' | cmp -s - $(1) || printf '%s\n' '$(2)' > $(1))
 endef
