@@ -260,7 +260,7 @@ private:
 		command->add_flag("--force", options.force,
 				  "Mark the store valid, even if it lost data");
 		command->add_option("--chunk-size", options.chunk_sectors,
-				    "Make the header anew, with so many sectors a chunk")
+				    "Write a new header with this chunk size")
 			->check(CLI::NonNegativeNumber)
 			->type_name("SECTORS");
 		add_json(command, options.json);

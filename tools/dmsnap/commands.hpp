@@ -61,7 +61,7 @@ struct RepairOptions {
 	bool overwrite = false;
 	/* Mark a store valid that lost data. */
 	bool force = false;
-	/* A header that cannot be read is made anew with this; 0: not. */
+	/* An unreadable header is replaced by one with this chunk size; 0: it is not. */
 	uint32_t chunk_sectors = 0;
 	bool json = false;
 };

@@ -3,7 +3,7 @@
  * dmsnap repair: makes a store that loads of one that does not, and says first
  * what that costs.
  *
- * The list is written anew without the entries that cannot be; of two that name
+ * The list is rewritten without the entries that are impossible; of two that name
  * one chunk the first stays, as the second is a dead one that came back to life.
  * An entry moves towards the beginning only, and where it was is written over
  * later than where it goes: killed in between, the program leaves a store that
@@ -142,8 +142,8 @@ void print_plan(const RepairOptions &options, const StoreReport &report, const P
 	if (report.dead_entries)
 		fmt::print("{} dead entries behind the end are wiped\n", report.dead_entries);
 	if (plan.rewrite_header)
-		fmt::print("the header is written anew: {} sectors a chunk, {}\n",
-			   plan.chunk_sectors, plan.valid ? "valid" : "invalid");
+		fmt::print("the header is rewritten: {} sectors a chunk, {}\n", plan.chunk_sectors,
+			   plan.valid ? "valid" : "invalid");
 	if (!plan.valid)
 		fmt::print(
 			"the store {} marked invalid; --force marks it valid, whatever was lost\n",

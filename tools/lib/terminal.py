@@ -47,7 +47,7 @@ class Durations:
 
 
 class Wait:
-    """Something that takes its time.  Who does it may say more while it runs."""
+    """Something that takes its time.  Its caller may say more while it runs."""
 
     def __init__(self, what, expected, after):
         self.what = what

@@ -24,7 +24,7 @@ small()
 	fi
 }
 
-# write_on: its first 4 MB are written anew, in the background
+# write_on: its first 4 MB are written again, in the background
 write_on()
 {
 	dd if=/dev/urandom of="$(dm_path org)" bs=64k count=64 oflag=direct status=none &
