@@ -105,10 +105,10 @@ check-includes:
 
 ## make check-KIND       one kind: check-format, check-headers, check-freestanding,
 ##                       check-clang, check-selftest, check-mutants, and of the linters:
-##                       check-shell, check-checkpatch, check-kernel-doc, check-man,
-##                       check-spelling; check-sparse is for a built module
+##                       check-shell, check-checkpatch, check-kernel-doc, check-boundary,
+##                       check-man, check-spelling; check-sparse is for a built module
 checks := check-format check-headers check-freestanding check-clang check-selftest check-mutants \
-	check-shell check-checkpatch check-kernel-doc check-man check-spelling
+	check-shell check-checkpatch check-kernel-doc check-boundary check-man check-spelling
 .PHONY: $(checks) tidy
 $(checks) tidy:
 	+@mkdir -p '$(BUILD)' && flock '$(BUILD)/.check.lock' \

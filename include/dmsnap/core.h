@@ -72,7 +72,7 @@ struct dmsnap_origin;
 /**
  * dmsnap_core_init() - before anything else.
  *
- * Context: Process context. May sleep.
+ * Context: Loading of the module. Process context. May sleep.
  * Return: 0, or a negative errno.
  */
 int dmsnap_core_init(void);
@@ -80,14 +80,14 @@ int dmsnap_core_init(void);
 /**
  * dmsnap_core_exit() - after the last target has gone.
  *
- * Context: Process context. May sleep.
+ * Context: Unloading, no target left. Process context. May sleep.
  */
 void dmsnap_core_exit(void);
 
 /**
  * dmsnap_core_io_bytes() - space of its own that the core needs with each bio, 8-byte aligned.
  *
- * Context: Any.
+ * Context: Loading, once, after dmsnap_core_init(). Does not sleep.
  * Return: bytes.
  */
 size_t dmsnap_core_io_bytes(void);
@@ -105,7 +105,7 @@ size_t dmsnap_core_io_bytes(void);
  * Reads the store, or makes a new one, unless another snapshot holds it (then
  * this one gets it on its first resume).
  *
- * Context: Process context. Sleeps for I/O.
+ * Context: Table load; the origin may be suspended meanwhile. noio. Sleeps for I/O.
  * Return: 0, or a negative errno.
  */
 int dmsnap_core_snapshot_create(struct dmsnap_target *target, enum dmsnap_snapshot_kind kind,
@@ -119,7 +119,8 @@ int dmsnap_core_snapshot_create(struct dmsnap_target *target, enum dmsnap_snapsh
  * When the process is killed while I/O of the core's own is under way, that goes on
  * without the target.  The COW device cannot be used again before it has ended.
  *
- * Context: Process context. Sleeps until everything begun has ended.
+ * Context: End of the table; the device has no bio in flight. noio. Sleeps until
+ * everything begun has ended.
  */
 void dmsnap_core_snapshot_destroy(struct dmsnap_snapshot *snapshot);
 
@@ -130,7 +131,8 @@ void dmsnap_core_snapshot_destroy(struct dmsnap_snapshot *snapshot);
  * @desc: what the bio asks for; read during the call only
  * @io: dmsnap_core_io_bytes() bytes that live as long as the bio
  *
- * Context: Process context. Sleeps only in dmsnap_port_bio_submit_watched().
+ * Context: Submission of a bio, on many CPUs at a time. Allocates from reserves only.
+ * Sleeps only in dmsnap_port_bio_submit_watched().
  * Return: what becomes of the bio.
  */
 enum dmsnap_map dmsnap_core_snapshot_map(struct dmsnap_snapshot *snapshot, struct dmsnap_bio *bio,
@@ -141,7 +143,7 @@ enum dmsnap_map dmsnap_core_snapshot_map(struct dmsnap_snapshot *snapshot, struc
  * @snapshot: from dmsnap_core_snapshot_create()
  * @io: the core's space in the bio, dmsnap_core_io_bytes() bytes
  *
- * Context: Any. Does not sleep.
+ * Context: End of a bio, interrupt context included. Does not sleep.
  * Return: 0, or a negative errno that the bio is to end with although its device had
  * none: what it has read may not be the snapshot's.
  */
@@ -152,7 +154,8 @@ int dmsnap_core_snapshot_end_io(struct dmsnap_snapshot *snapshot, void *io);
  * larger COW device any more, and a merge stops.
  * @snapshot: from dmsnap_core_snapshot_create()
  *
- * Context: Process context. Sleeps for the batch in hand.
+ * Context: Suspend, suspend_lock held, bios still come. noio. Sleeps for the batch in
+ * hand.
  */
 void dmsnap_core_snapshot_presuspend(struct dmsnap_snapshot *snapshot);
 
@@ -160,7 +163,7 @@ void dmsnap_core_snapshot_presuspend(struct dmsnap_snapshot *snapshot);
  * dmsnap_core_snapshot_presuspend_undo() - it will not be suspended after all.
  * @snapshot: from dmsnap_core_snapshot_create()
  *
- * Context: Process context.
+ * Context: Suspend that failed, suspend_lock held. noio. May sleep.
  */
 void dmsnap_core_snapshot_presuspend_undo(struct dmsnap_snapshot *snapshot);
 
@@ -169,7 +172,7 @@ void dmsnap_core_snapshot_presuspend_undo(struct dmsnap_snapshot *snapshot);
  * wrong order of a handover with -EINVAL.
  * @snapshot: from dmsnap_core_snapshot_create()
  *
- * Context: Process context. May sleep.
+ * Context: Resume, suspend_lock held, the device is still suspended. noio. May sleep.
  * Return: 0, or a negative errno.
  */
 int dmsnap_core_snapshot_preresume(struct dmsnap_snapshot *snapshot);
@@ -179,7 +182,7 @@ int dmsnap_core_snapshot_preresume(struct dmsnap_snapshot *snapshot);
  * the snapshot that held it.  A merge begins, or goes on.
  * @snapshot: from dmsnap_core_snapshot_create()
  *
- * Context: Process context. Sleeps.
+ * Context: Resume, suspend_lock held, after preresume of all targets. noio. Sleeps.
  */
 void dmsnap_core_snapshot_resume(struct dmsnap_snapshot *snapshot);
 
@@ -187,7 +190,7 @@ void dmsnap_core_snapshot_resume(struct dmsnap_snapshot *snapshot);
  * dmsnap_core_snapshot_postsuspend() - no more I/O; makes everything durable.
  * @snapshot: from dmsnap_core_snapshot_create()
  *
- * Context: Process context. Sleeps.
+ * Context: Suspend, suspend_lock held, no bio in flight. noio. Sleeps.
  */
 void dmsnap_core_snapshot_postsuspend(struct dmsnap_snapshot *snapshot);
 
@@ -209,7 +212,8 @@ enum dmsnap_status {
  * @buffer: where the text goes
  * @bytes: size of @buffer
  *
- * Context: Process context. Sleeps for a lock.
+ * Context: Any time between constructor and destructor, also under I/O. Sleeps for a
+ * lock.
  * Return: characters written, the end zero not counted.
  */
 size_t dmsnap_core_snapshot_status(struct dmsnap_snapshot *snapshot, enum dmsnap_status type,
@@ -226,7 +230,8 @@ size_t dmsnap_core_snapshot_status(struct dmsnap_snapshot *snapshot, enum dmsnap
  *
  * What was wrong with a message goes to the log.
  *
- * Context: Process context. Sleeps; "commit" for I/O.
+ * Context: Any time between constructor and destructor, also under I/O. noio. Sleeps;
+ * "commit" for I/O.
  * Return: 0, or a negative errno.
  */
 int dmsnap_core_snapshot_message(struct dmsnap_snapshot *snapshot, unsigned int argc, char **argv,
@@ -236,7 +241,7 @@ int dmsnap_core_snapshot_message(struct dmsnap_snapshot *snapshot, unsigned int 
  * dmsnap_core_snapshot_origin_device() - the origin, for dm's iterate_devices.
  * @snapshot: from dmsnap_core_snapshot_create()
  *
- * Context: Any.
+ * Context: Table load and swap, and status of the queue's limits. Does not sleep.
  * Return: the device.
  */
 struct dmsnap_device *dmsnap_core_snapshot_origin_device(struct dmsnap_snapshot *snapshot);
@@ -245,7 +250,7 @@ struct dmsnap_device *dmsnap_core_snapshot_origin_device(struct dmsnap_snapshot 
  * dmsnap_core_snapshot_cow_device() - the COW device, for dm's iterate_devices.
  * @snapshot: from dmsnap_core_snapshot_create()
  *
- * Context: Any.
+ * Context: Table load and swap, and status of the queue's limits. Does not sleep.
  * Return: the device.
  */
 struct dmsnap_device *dmsnap_core_snapshot_cow_device(struct dmsnap_snapshot *snapshot);
@@ -256,7 +261,7 @@ struct dmsnap_device *dmsnap_core_snapshot_cow_device(struct dmsnap_snapshot *sn
  * it is that of the store which is to come.
  * @snapshot: from dmsnap_core_snapshot_create()
  *
- * Context: Process context. May sleep.
+ * Context: Table load and swap. Sleeps for a lock.
  * Return: sectors.
  */
 uint32_t dmsnap_core_snapshot_discard_sectors(struct dmsnap_snapshot *snapshot);
@@ -271,7 +276,7 @@ uint32_t dmsnap_core_snapshot_discard_sectors(struct dmsnap_snapshot *snapshot);
  * @traits: filled on success
  * @error: on failure set to a static string for the user
  *
- * Context: Process context. May sleep.
+ * Context: Table load. noio. May sleep.
  * Return: 0, or a negative errno.
  */
 int dmsnap_core_origin_create(struct dmsnap_target *target, unsigned int argc, char **argv,
@@ -282,7 +287,7 @@ int dmsnap_core_origin_create(struct dmsnap_target *target, unsigned int argc, c
  * dmsnap_core_origin_destroy() - destructor.  No bio of the target is in flight.
  * @origin: from dmsnap_core_origin_create()
  *
- * Context: Process context. Sleeps.
+ * Context: End of the table; the device has no bio in flight. noio. Sleeps.
  */
 void dmsnap_core_origin_destroy(struct dmsnap_origin *origin);
 
@@ -294,7 +299,7 @@ void dmsnap_core_origin_destroy(struct dmsnap_origin *origin);
  * @desc: what the bio asks for; read during the call only
  * @io: the core's space in the bio, dmsnap_core_io_bytes() bytes
  *
- * Context: Process context. Does not sleep.
+ * Context: Submission of a bio, on many CPUs at a time. Does not sleep.
  * Return: what becomes of the bio.
  */
 enum dmsnap_map dmsnap_core_origin_map(struct dmsnap_origin *origin, struct dmsnap_bio *bio,
@@ -306,7 +311,8 @@ enum dmsnap_map dmsnap_core_origin_map(struct dmsnap_origin *origin, struct dmsn
  * @now: they have to, so none waits for a larger COW device any more; else they have
  *       ended, or may wait again
  *
- * Context: Process context.
+ * Context: Suspend, resume, and a suspend that failed; suspend_lock held. Does not
+ * sleep.
  */
 void dmsnap_core_origin_let_go(struct dmsnap_origin *origin, bool now);
 
@@ -317,7 +323,8 @@ void dmsnap_core_origin_let_go(struct dmsnap_origin *origin, bool now);
  * @buffer: where the text goes
  * @bytes: size of @buffer
  *
- * Context: Process context. Sleeps for a lock.
+ * Context: Any time between constructor and destructor, also under I/O. Sleeps for a
+ * lock.
  * Return: as dmsnap_core_snapshot_status().
  */
 size_t dmsnap_core_origin_status(struct dmsnap_origin *origin, enum dmsnap_status type,
@@ -327,7 +334,7 @@ size_t dmsnap_core_origin_status(struct dmsnap_origin *origin, enum dmsnap_statu
  * dmsnap_core_origin_device() - the device under a snapshot-origin.
  * @origin: from dmsnap_core_origin_create()
  *
- * Context: Any.
+ * Context: Table load and swap, and status of the queue's limits. Does not sleep.
  * Return: the device.
  */
 struct dmsnap_device *dmsnap_core_origin_device(struct dmsnap_origin *origin);

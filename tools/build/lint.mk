@@ -2,8 +2,8 @@
 #
 # Checks of the sources with the linters of the field.  Included by check.mk.
 
-.PHONY: check-shell check-checkpatch check-kernel-doc check-man check-spelling
-check: check-shell check-checkpatch check-kernel-doc check-man check-spelling
+.PHONY: check-shell check-checkpatch check-kernel-doc check-boundary check-man check-spelling
+check: check-shell check-checkpatch check-kernel-doc check-boundary check-man check-spelling
 
 # lint NAME,PATH,TOOL,PACKAGE,STAMPS: the target check-NAME.  Without the tool, whose PATH is
 # empty then, it says so in words that tools/test counts as a failure.
@@ -49,6 +49,10 @@ $(out)/kernel-doc.ok: $(c-headers) $(call find,src/kernel,*.[ch])
 	@echo '  KERNEL-DOC'
 	@mkdir -p $(@D)
 	@$(kernel-doc) -none -Wall -Werror $^ && touch $@
+
+# And what is made from them.
+check-boundary:
+	@tools/build/boundary --check
 
 # The manual pages.  Their long lines are those of the text that they are made from.
 

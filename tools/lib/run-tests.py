@@ -92,6 +92,7 @@ PARTS = (
     Part("shell", "scripts, by shellcheck", make("check-shell"), 20, shows=Shows.CODE),
     Part("checkpatch", "the kernel's C, by checkpatch", make("check-checkpatch"), 15, shows=Shows.CODE),
     Part("kernel-doc", "the comments of the boundary, by kernel-doc", make("check-kernel-doc"), 1, shows=Shows.CODE),
+    Part("boundary", "boundary.rst says what the headers say", make("check-boundary"), 1, shows=Shows.CODE),
     Part("man", "the manual pages, by mandoc", make("check-man"), 5, shows=Shows.CODE),
     Part("spelling", "spelling, by codespell, and plain English", make("check-spelling"), 3, shows=Shows.CODE),
     Part("gates", "the gates of the build refuse what they should", make("check-selftest"), 10, shows=Shows.CODE),

@@ -30,7 +30,8 @@ struct dmsnap_bio;
  * only (never a flush, nor one of several duplicates: dm stops the machine);
  * 0 < @sectors <= the bio's length.
  *
- * Context: Any. Does not sleep; a spinlock may be held.
+ * Context: Any; only in the map upcall of that bio, before it is remapped. Does not
+ * sleep.
  */
 void dmsnap_port_bio_accept(struct dmsnap_bio *bio, uint32_t sectors);
 
@@ -49,7 +50,7 @@ void dmsnap_port_bio_remap(struct dmsnap_bio *bio, struct dmsnap_device *device,
  * by itself.  The bio's space (dmsnap_core_io_bytes()) may be gone on return.
  * @bio: from the map upcall
  *
- * Context: Process context. May sleep. No lock held.
+ * Context: Process context, no lock held. May sleep.
  */
 void dmsnap_port_bio_submit(struct dmsnap_bio *bio);
 
@@ -62,7 +63,7 @@ void dmsnap_port_bio_submit(struct dmsnap_bio *bio);
  *        the bio is then held again and must be ended by dmsnap_port_bio_end()
  * @ctx: handed to @done
  *
- * Context: Process context. May sleep. No lock held.
+ * Context: Process context, no lock held. May sleep.
  */
 void dmsnap_port_bio_submit_watched(struct dmsnap_bio *bio, struct dmsnap_device *device,
 				    uint64_t sector, dmsnap_io_done done, void *ctx);
@@ -72,7 +73,7 @@ void dmsnap_port_bio_submit_watched(struct dmsnap_bio *bio, struct dmsnap_device
  * @bio: from the map upcall
  * @error: 0 or a negative errno
  *
- * Context: Any. No lock held.
+ * Context: Any, no lock held.
  */
 void dmsnap_port_bio_end(struct dmsnap_bio *bio, int error);
 

@@ -36,7 +36,7 @@ enum dmsnap_device_mode {
  *
  * Opens nothing.
  *
- * Context: Process context. May sleep.
+ * Context: Process context, a mutex may be held. May sleep.
  * Return: 0, or a negative errno.
  */
 int dmsnap_port_device_find(const char *path, uint64_t *id);
@@ -48,7 +48,7 @@ int dmsnap_port_device_find(const char *path, uint64_t *id);
  * @mode: for reading, for writing, or as the table was loaded
  * @device: set on success; closed with dmsnap_port_device_close()
  *
- * Context: Process context. May sleep. Constructor only.
+ * Context: Process context, a mutex may be held. May sleep. Constructor only.
  * Return: 0, or the negative errno of dm core.
  */
 int dmsnap_port_device_open(struct dmsnap_target *target, const char *path,
@@ -60,7 +60,7 @@ int dmsnap_port_device_open(struct dmsnap_target *target, const char *path,
  * @target: that opened it; NULL after dmsnap_port_device_detach()
  * @device: from dmsnap_port_device_open()
  *
- * Context: Process context. May sleep. Destructor only.
+ * Context: Process context, a mutex may be held. May sleep. Destructor only.
  */
 void dmsnap_port_device_close(struct dmsnap_target *target, struct dmsnap_device *device);
 
@@ -72,7 +72,7 @@ void dmsnap_port_device_close(struct dmsnap_target *target, struct dmsnap_device
  * I/O goes on as before, until dmsnap_port_device_close() with a target of NULL.  The
  * module cannot be unloaded meanwhile.
  *
- * Context: Process context. May sleep. Destructor only.
+ * Context: Process context, a mutex may be held. May sleep. Destructor only.
  * Return: 0, or a negative errno when the device could not be kept open; nothing has
  * changed then.
  */
@@ -203,7 +203,7 @@ struct dmsnap_plug {
  * neighbours together.  Ends by itself when the thread sleeps.
  * @plug: storage of the plug
  *
- * Context: Process context.
+ * Context: Process context, no lock held.
  */
 void dmsnap_port_plug_begin(struct dmsnap_plug *plug);
 
@@ -211,7 +211,7 @@ void dmsnap_port_plug_begin(struct dmsnap_plug *plug);
  * dmsnap_port_plug_end() - send what was gathered.
  * @plug: from dmsnap_port_plug_begin()
  *
- * Context: Process context. May sleep.
+ * Context: Process context, no lock held. May sleep.
  */
 void dmsnap_port_plug_end(struct dmsnap_plug *plug);
 

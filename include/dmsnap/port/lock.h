@@ -70,7 +70,7 @@ void dmsnap_port_spin_init(struct dmsnap_spinlock *lock, enum dmsnap_lock_rank r
  * Completions come in interrupt context and take the same locks, so there is
  * no variant that leaves interrupts on.
  *
- * Context: Any. Does not sleep.
+ * Context: Any; locks held have a smaller rank. Does not sleep.
  * Return: what dmsnap_port_spin_unlock() must be given.
  */
 unsigned long dmsnap_port_spin_lock(struct dmsnap_spinlock *lock);
@@ -105,7 +105,7 @@ void dmsnap_port_mutex_destroy(struct dmsnap_mutex *lock);
  * dmsnap_port_mutex_lock() - take a mutex.
  * @lock: storage of the lock
  *
- * Context: Process context. May sleep.
+ * Context: Process context; locks held have a smaller rank. May sleep.
  */
 void dmsnap_port_mutex_lock(struct dmsnap_mutex *lock);
 
@@ -139,7 +139,8 @@ void dmsnap_port_event_set(struct dmsnap_event *event);
  *
  * The event may be freed as soon as this returns.
  *
- * Context: Process context. Sleeps, not interruptible. No spinlock held.
+ * Context: Process context, a mutex may be held that setting the event does not need.
+ * Sleeps, not interruptible.
  */
 void dmsnap_port_event_wait(struct dmsnap_event *event);
 
@@ -150,7 +151,8 @@ void dmsnap_port_event_wait(struct dmsnap_event *event);
  *
  * Whatever sets the event may still do so after the process was killed.
  *
- * Context: Process context. Sleeps. No spinlock held.
+ * Context: Process context, a mutex may be held that setting the event does not need.
+ * Sleeps.
  * Return: 0, or -EINTR.
  */
 int dmsnap_port_event_wait_killable(struct dmsnap_event *event, const char *what);
@@ -161,7 +163,7 @@ int dmsnap_port_event_wait_killable(struct dmsnap_event *event, const char *what
  * Objects unpublished before dmsnap_port_rcu_synchronize() was called are not
  * in use by anybody after it returned.
  *
- * Context: Any. Must not sleep until dmsnap_port_rcu_read_unlock().
+ * Context: Any. No sleep until dmsnap_port_rcu_read_unlock().
  */
 void dmsnap_port_rcu_read_lock(void);
 
@@ -175,7 +177,8 @@ void dmsnap_port_rcu_read_unlock(void);
 /**
  * dmsnap_port_rcu_synchronize() - wait until every read section has ended that is open now.
  *
- * Context: Process context. Sleeps.
+ * Context: Process context, a mutex may be held. Sleeps. Administration only: it
+ * disturbs all CPUs.
  */
 void dmsnap_port_rcu_synchronize(void);
 

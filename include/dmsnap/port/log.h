@@ -61,7 +61,7 @@ enum dmsnap_target_event {
  * @target: whose device it is
  * @event: what happened; dm passes on only that something did
  *
- * Context: Process context. May sleep.
+ * Context: Process context, a mutex may be held. May sleep.
  */
 void dmsnap_port_target_event(struct dmsnap_target *target, enum dmsnap_target_event event);
 
@@ -89,7 +89,7 @@ uint64_t dmsnap_port_target_end(const struct dmsnap_target *target);
  * dmsnap_port_target_suspended() - is the mapped device of @target suspended?
  * @target: the target, as dm core handed it to the constructor
  *
- * Context: Process context.
+ * Context: Process context, a mutex may be held.
  * Return: true if it is.
  */
 bool dmsnap_port_target_suspended(const struct dmsnap_target *target);

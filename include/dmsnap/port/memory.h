@@ -35,7 +35,7 @@ enum dmsnap_alloc_mode {
  * dmsnap_port_alloc() - zeroed memory of any size.
  * @bytes: > 0; large sizes are served too (from vmalloc space in the kernel)
  *
- * Context: Process context. May sleep. Construction only.
+ * Context: Process context, a mutex may be held. May sleep. Construction only.
  * Return: memory aligned to 16 bytes, or NULL.
  */
 void *dmsnap_port_alloc(size_t bytes);
@@ -44,7 +44,7 @@ void *dmsnap_port_alloc(size_t bytes);
  * dmsnap_port_free() - give back memory of dmsnap_port_alloc().
  * @memory: may be NULL
  *
- * Context: Process context. May sleep.
+ * Context: Process context, a mutex may be held. May sleep.
  */
 void dmsnap_port_free(void *memory);
 
@@ -54,7 +54,8 @@ void dmsnap_port_free(void *memory);
  *
  * Content is undefined.  Aligned to its size; always has a kernel address.
  *
- * Context: Any for %DMSNAP_ALLOC_NOWAIT, else process context, may sleep.
+ * Context: Any for %DMSNAP_ALLOC_NOWAIT. Else process context, a mutex may be held; may
+ * sleep.
  * Return: the page's address, or NULL.
  */
 void *dmsnap_port_page_alloc(enum dmsnap_alloc_mode mode);
@@ -76,7 +77,7 @@ struct dmsnap_pool;
  * @bytes: size of an object, the same for all pools of one name
  * @reserve: objects held back for when memory is short, > 0
  *
- * Context: Process context. May sleep. Construction only.
+ * Context: Process context, a mutex may be held. May sleep. Construction only.
  * Return: the pool, or NULL.
  */
 struct dmsnap_pool *dmsnap_port_pool_create(const char *name, size_t bytes, unsigned int reserve);
@@ -85,7 +86,7 @@ struct dmsnap_pool *dmsnap_port_pool_create(const char *name, size_t bytes, unsi
  * dmsnap_port_pool_destroy() - free a pool.  All objects must be back.
  * @pool: from dmsnap_port_pool_create()
  *
- * Context: Process context. May sleep.
+ * Context: Process context, a mutex may be held. May sleep.
  */
 void dmsnap_port_pool_destroy(struct dmsnap_pool *pool);
 
@@ -96,7 +97,7 @@ void dmsnap_port_pool_destroy(struct dmsnap_pool *pool);
  *
  * With no object out, at least @reserve calls succeed.
  *
- * Context: Any. Never sleeps.
+ * Context: Any. Does not sleep.
  * Return: the object, or NULL.
  */
 void *dmsnap_port_pool_get(struct dmsnap_pool *pool);

@@ -36,7 +36,7 @@ typedef void (*dmsnap_work_fn)(void *ctx);
  * dmsnap_port_work_queue_create() - own queue, so that a blocked one blocks no other.
  * @name: for the thread's name; copied, cut at 16 bytes
  *
- * Context: Process context. May sleep.
+ * Context: Process context, a mutex may be held. May sleep.
  * Return: the queue, or NULL.
  */
 struct dmsnap_work_queue *dmsnap_port_work_queue_create(const char *name);
@@ -46,7 +46,7 @@ struct dmsnap_work_queue *dmsnap_port_work_queue_create(const char *name);
  * No item of it may be queued or have its timer running.
  * @queue: from dmsnap_port_work_queue_create()
  *
- * Context: Process context. Sleeps.
+ * Context: Process context, no lock held that the work takes. Sleeps.
  */
 void dmsnap_port_work_queue_destroy(struct dmsnap_work_queue *queue);
 
@@ -90,7 +90,8 @@ void dmsnap_port_work_run_after(struct dmsnap_work_queue *queue, struct dmsnap_w
  * Nobody may queue it again meanwhile.
  * @work: from dmsnap_port_work_init()
  *
- * Context: Process context. Sleeps. Not from the item itself.
+ * Context: Process context, no lock held that the work takes. Sleeps. Not from the item
+ * itself.
  */
 void dmsnap_port_work_cancel(struct dmsnap_work *work);
 
