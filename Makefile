@@ -118,6 +118,12 @@ $(checks) tidy:
 check-sparse: check-includes
 	+@V='$(V)' tools/build/module --output '$(BUILD)' --sparse $(if $(KVER),--kver '$(KVER)')
 
+## make hooks            have git check the messages of new commits in this clone
+.PHONY: hooks
+hooks:
+	@git config core.hooksPath tools/hooks
+	@echo 'git runs the hooks in tools/hooks now'
+
 ## make format           let clang-format rewrite the sources
 .PHONY: format
 format:

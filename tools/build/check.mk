@@ -40,7 +40,7 @@ check-format:
 check-mutants:
 	@tools/mutants --check
 
-gates := $(addprefix tools/build/,selftest check-ko check-includes boundary checkpatch spelling phrases.txt words.txt)
+gates := $(addprefix tools/build/,selftest check-ko check-includes boundary checkpatch commit-message areas.txt spelling phrases.txt words.txt)
 
 check-selftest: $(out)/selftest.ok
 	@:
