@@ -60,7 +60,21 @@ tools-test:
 ##                       make uninstall removes them
 include tools/build/install.mk
 
-## make package          build the Debian packages dmsnap-dkms and dmsnap-tools, in
+## make doc              the documentation as HTML, in build/doc/html
+.PHONY: doc
+doc:
+	@command -v sphinx-build > /dev/null || { \
+		echo 'Sphinx is not installed. On Debian: apt install python3-sphinx python3-myst-parser' >&2; exit 1; }
+	@mkdir -p '$(BUILD)/doc'
+	@sphinx-build -q -W --keep-going -b html -d '$(BUILD)/doc/trees' Documentation '$(BUILD)/doc/html'
+	@echo 'made $(BUILD)/doc/html/index.html'
+
+## make dist             the source as a tarball, in build/dist
+.PHONY: dist
+dist:
+	@tools/package/dist
+
+## make package          build the Debian packages dmsnap-dkms, dmsnap-tools and dmsnap-doc, in
 ##                       build/package
 .PHONY: package
 package:

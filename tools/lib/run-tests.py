@@ -95,6 +95,8 @@ PARTS = (
     Part("boundary", "boundary.rst says what the headers say", make("check-boundary"), 1, shows=Shows.CODE),
     Part("man", "the manual pages, by mandoc", make("check-man"), 5, shows=Shows.CODE),
     Part("spelling", "spelling, by codespell, and plain English", make("check-spelling"), 3, shows=Shows.CODE),
+    Part("doc", "the documentation as HTML, without a warning of Sphinx", make("doc"), 8, shows=Shows.CODE),
+    Part("dist", "the same tarball under another umask", ("tools/package/selftest",), 15),
     Part("gates", "the gates of the build refuse what they should", make("check-selftest"), 10, shows=Shows.CODE),
     Part("runner-selftest", "what the parts show is counted, what the set-up prints is kept", ("tools/lib/selftest",), 2),
     *map(module, guests.STOCK_KERNELS),

@@ -23,6 +23,6 @@ check "cache: with what was half made" [ ! -e "$cache/.new.root.abcdef" ]
 mkdir "$work/bin"
 printf '#!/bin/sh\nexit %s\n' 1 > "$work/bin/update-initramfs"
 chmod +x "$work/bin/update-initramfs"
-postrm() { PATH=$work/bin:$PATH sh "$top/tools/package/debian/dmsnap-dkms.postrm" remove; }
+postrm() { PATH=$work/bin:$PATH sh "$top/debian/dmsnap-dkms.postrm" remove; }
 check "postrm: an initramfs that cannot be made does not keep the package" exits 0 postrm
 check "postrm: and it says so" says 'update-initramfs -u -k all'
