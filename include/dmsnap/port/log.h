@@ -127,12 +127,20 @@ unsigned int dmsnap_port_copy_ahead(void);
 unsigned int dmsnap_port_no_space_timeout(void);
 
 /**
- * dmsnap_port_stall_on_full() - module parameter stall_on_full: do writes without room wait
- * for a larger COW device where nobody said whether they are to?  Context: Any.
+ * dmsnap_port_stall_on_full() - module parameter stall_on_full: the default of all snapshots.
+ *
+ * Context: Any.
+ * Return: do writes without room wait for a larger COW device where nobody has said whether
+ * they are to?
  */
 bool dmsnap_port_stall_on_full(void);
 
-/** dmsnap_port_low_water() - module parameter low_water, percent; 0: none.  Context: Any. */
+/**
+ * dmsnap_port_low_water() - module parameter low_water; 0: none.
+ *
+ * Context: Any.
+ * Return: percent.
+ */
 unsigned int dmsnap_port_low_water(void);
 
 /**
