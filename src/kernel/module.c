@@ -26,6 +26,11 @@ module_param(copy_ahead, uint, 0644);
 MODULE_PARM_DESC(copy_ahead,
 		 "KiB copied ahead of a stream of small writes to an origin at a time; 0: nothing");
 
+static bool origin_discards = true;
+module_param(origin_discards, bool, 0644);
+MODULE_PARM_DESC(origin_discards,
+		 "Offer discards of an origin; what a snapshot still needs is left alone");
+
 static unsigned int no_space_timeout = 60;
 module_param(no_space_timeout, uint, 0644);
 MODULE_PARM_DESC(
@@ -72,6 +77,11 @@ unsigned int dmsnap_port_copy_throttle(void)
 unsigned int dmsnap_port_copy_ahead(void)
 {
 	return READ_ONCE(copy_ahead);
+}
+
+bool dmsnap_port_origin_discards(void)
+{
+	return READ_ONCE(origin_discards);
 }
 
 unsigned int dmsnap_port_no_space_timeout(void)

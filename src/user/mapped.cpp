@@ -375,8 +375,9 @@ void Mapped::process(const Handle &request)
 				       .fua = false,
 				       .nr = static_cast<uint8_t>(n)});
 	} else if (request->op == DMSNAP_BIO_DISCARD) {
-		uint32_t limit = active_->discard_sectors;
-		if (!limit || !active_->traits.discard_bios)
+		/* A target that says nothing has those of its device. */
+		uint32_t limit = active_->discard_sectors ? active_->discard_sectors : 1u << 20;
+		if (!active_->traits.discard_bios)
 			error = -EOPNOTSUPP;
 		for (uint64_t done = 0; !error && done < request->sectors;) {
 			uint64_t at = request->sector + done;

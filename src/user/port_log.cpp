@@ -59,6 +59,12 @@ unsigned int dmsnap_port_copy_ahead()
 	return world ? world->copy_ahead : 0;
 }
 
+bool dmsnap_port_origin_discards()
+{
+	World *world = World::find();
+	return !world || world->origin_discards;
+}
+
 unsigned int dmsnap_port_no_space_timeout()
 {
 	World *world = World::find();

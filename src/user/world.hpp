@@ -126,6 +126,7 @@ public:
 	unsigned int low_water = 0;
 	unsigned int copy_throttle = 100;
 	unsigned int copy_ahead = 0;
+	bool origin_discards = true;
 	/* A device that is closed with I/O of its opener's in flight is a failure. */
 	bool check_close = true;
 	bool refuse_bad_store = false;

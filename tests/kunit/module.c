@@ -33,6 +33,11 @@ unsigned int dmsnap_port_copy_throttle(void)
 	return 100;
 }
 
+bool dmsnap_port_origin_discards(void)
+{
+	return true;
+}
+
 unsigned int dmsnap_port_copy_ahead(void)
 {
 	return 0;

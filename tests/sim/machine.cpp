@@ -314,6 +314,9 @@ void Machine::do_step(const Step &step)
 		if (plan_.trouble & short_memory)
 			write_alone(random, snap);
 		break;
+	case Action::discard_origin:
+		discard(random, nullptr);
+		break;
 	case Action::write_stream:
 		write_stream(random);
 		break;

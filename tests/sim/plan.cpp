@@ -68,6 +68,7 @@ constexpr Kind kinds[action_count] = {
 	[static_cast<int>(Action::neighbour_acts)] = {"neighbour acts", 16, 16, neighbour},
 	[static_cast<int>(Action::write_many)] = {"write many", 3, 3, short_memory},
 	[static_cast<int>(Action::write_stream)] = {"write in sequence", 16, 6, streams},
+	[static_cast<int>(Action::discard_origin)] = {"discard origin", 4, 2, 0},
 };
 
 constexpr struct {

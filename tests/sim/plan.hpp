@@ -57,8 +57,9 @@ enum class Action : uint8_t {
 	neighbour_acts,
 	write_many,
 	write_stream,
+	discard_origin,
 };
-constexpr unsigned int action_count = static_cast<unsigned int>(Action::write_stream) + 1;
+constexpr unsigned int action_count = static_cast<unsigned int>(Action::discard_origin) + 1;
 const char *to_text(Action action);
 
 struct Step {

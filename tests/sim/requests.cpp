@@ -94,7 +94,7 @@ void Machine::flush(const SnapHandle &snap)
 void Machine::discard(Random &random, const SnapHandle &snap)
 {
 	/* A new snapshot would see the origin change that is suspended for it. */
-	if (snap->away || !snap->discards || (snap->passdown && origin_busy_))
+	if (snap && (snap->away || !snap->discards || (snap->passdown && origin_busy_)))
 		return;
 	uint64_t sector, sectors;
 	choose_range(random, snap, sector, sectors);
@@ -102,12 +102,15 @@ void Machine::discard(Random &random, const SnapHandle &snap)
 	note("discard", snap, sector, sectors);
 	for (History *history : changed_by_discard(snap))
 		history->begin(0, sector, sectors, now_);
-	asked_.push_back({snap->mapped->start_discard(sector, sectors), snap, 0, now_, merging_,
+	asked_.push_back({mapped_of(snap).start_discard(sector, sectors), snap, 0, now_, merging_,
 			  false, disk_.failures()});
 }
 
 std::vector<test::History *> Machine::changed_by_discard(const SnapHandle &snap)
 {
+	/* Whatever it does to the origin, no snapshot shows it. */
+	if (!snap)
+		return {&history_};
 	std::vector<History *> changed{&snap->view};
 	if (!snap->passdown)
 		return changed;

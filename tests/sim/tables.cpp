@@ -106,7 +106,8 @@ test::History Machine::disk_history(uint64_t sectors) const
 {
 	History history(test::stamps_of(disk_.peek(0, sectors)));
 	for (const Asked &asked : asked_) {
-		if (asked.request->op != DMSNAP_BIO_DISCARD || !asked.snap->passdown)
+		if (asked.request->op != DMSNAP_BIO_DISCARD ||
+		    (asked.snap && !asked.snap->passdown))
 			continue;
 		uint64_t begin = asked.request->sector, count = asked.request->sectors;
 		history.begin(0, begin, count, asked.begin);

@@ -119,6 +119,14 @@ unsigned int dmsnap_port_copy_throttle(void);
 unsigned int dmsnap_port_copy_ahead(void);
 
 /**
+ * dmsnap_port_origin_discards() - module parameter origin_discards.
+ *
+ * Context: Any.
+ * Return: does a new table offer discards of its origin?
+ */
+bool dmsnap_port_origin_discards(void);
+
+/**
  * dmsnap_port_no_space_timeout() - module parameter no_space_timeout; 0: no limit.
  *
  * Context: Any.

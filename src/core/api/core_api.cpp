@@ -6,6 +6,7 @@
 #include <dmsnap/core.h>
 
 #include "handover/handover.hpp"
+#include "origin/origin_discard.hpp"
 #include "origin/origin_target.hpp"
 #include "origin/registry.hpp"
 #include "snapshot/discard_walk.hpp"
@@ -45,7 +46,9 @@ size_t dmsnap_core_io_bytes(void)
 {
 	constexpr size_t io = sizeof(dmsnap::Io);
 	constexpr size_t walk = sizeof(dmsnap::DiscardWalk);
-	return io > walk ? io : walk;
+	constexpr size_t discard = sizeof(dmsnap::OriginDiscard);
+	static_assert(discard >= io && discard >= walk);
+	return discard;
 }
 
 int dmsnap_core_snapshot_create(dmsnap_target *target, dmsnap_snapshot_kind kind, unsigned int argc,
@@ -140,7 +143,7 @@ int dmsnap_core_origin_create(dmsnap_target *target, unsigned int argc, char **a
 	int result = OriginTarget::create(target, argc, argv, made, *error);
 	if (result)
 		return result;
-	*traits = {.flush_bios = 1, .discard_bios = 0};
+	*traits = {.flush_bios = 1, .discard_bios = dmsnap_port_origin_discards()};
 	*origin = reinterpret_cast<dmsnap_origin *>(made.release());
 	return 0;
 }

@@ -8,11 +8,14 @@
  *   in the batch                COW device      COW device, and copied again
  *   in the batch, blocked       COW device      waits, then is looked at anew
  *
+ * Discards are of the origin, but for what is in the snapshot still: see OriginDiscard.
+ *
  * The snapshot gets no new chunks: it is not to be seen any more.
  */
 #include <new>
 
 #include "merge/merger.hpp"
+#include "origin/origin_discard.hpp"
 #include "snapshot/snapshot.hpp"
 
 namespace dmsnap {
@@ -28,8 +31,8 @@ dmsnap_map Merger::map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *space
 				      desc.sector);
 		return DMSNAP_MAP_REMAPPED;
 	case DMSNAP_BIO_DISCARD:
-		/* There is nothing left that it could be good for. */
-		dmsnap_port_bio_end(bio, 0);
+		(new (space) OriginDiscard(origin(), origin_device(), &snapshot_, bio, desc))
+			->start();
 		return DMSNAP_MAP_HELD;
 	case DMSNAP_BIO_READ:
 		return map_read(io);

@@ -88,6 +88,25 @@ public:
 	/* A write that is not being mapped; passes it, perhaps at once.  Worker. */
 	void claim(Io &io) { retry(io); }
 
+	/* Is [@sector, until) of no use to any snapshot?  Ends at @end.  Context: any, no lock held. */
+	struct Stretch {
+		uint64_t until;
+		bool safe;
+	};
+	/* @merges: of this one nothing may be left to be merged; nullptr: nobody merges. */
+	Stretch discardable(uint64_t sector, uint64_t end, const Snapshot *merges);
+	/* Sectors that were discarded, and that were left alone.  Worker. */
+	struct Discards {
+		uint64_t passed = 0;
+		uint64_t left = 0;
+	};
+	Discards &discards() { return discards_; }
+	void count_discard(uint64_t passed, uint64_t left)
+	{
+		discards_.passed += passed;
+		discards_.left += left;
+	}
+
 	/*
 	 * Puts the write at the end of @writes; examined again when something has ended, and
 	 * now and then: what has the memory may hang, while there is some again.  lock.
@@ -185,6 +204,8 @@ private:
 	/* In existence. */
 	size_t operations_ = 0;
 
+	/* Worker. */
+	Discards discards_;
 	/* Targets that are to be suspended. */
 	unsigned int letting_go_ = 0;
 	/* Worker. */

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "origin/origin_target.hpp"
 
+#include <new>
+
 #include <dmsnap/port/log.h>
+
+#include "origin/origin_discard.hpp"
 
 namespace dmsnap {
 
@@ -40,6 +44,10 @@ OriginTarget::~OriginTarget()
 
 dmsnap_map OriginTarget::map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *space)
 {
+	if (desc.op == DMSNAP_BIO_DISCARD) {
+		(new (space) OriginDiscard(*origin_, device_, nullptr, bio, desc))->start();
+		return DMSNAP_MAP_HELD;
+	}
 	dmsnap_port_bio_remap(bio, device_, desc.sector);
 	if (desc.op == DMSNAP_BIO_READ || desc.op == DMSNAP_BIO_FLUSH)
 		return DMSNAP_MAP_REMAPPED;

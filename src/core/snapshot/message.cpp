@@ -96,8 +96,7 @@ bool Snapshot::stalls_on_full() const
 
 uint32_t Snapshot::low_water() const
 {
-	return knobs_.low_water == Knobs::as_module ? dmsnap_port_low_water()
-							  : knobs_.low_water;
+	return knobs_.low_water == Knobs::as_module ? dmsnap_port_low_water() : knobs_.low_water;
 }
 
 Status Snapshot::turn_knob(const Message &message)
@@ -149,6 +148,7 @@ void Snapshot::begin_statistics()
 		merger_->statistics() = {};
 	origin_->copier().statistics() = {};
 	origin_->held_us() = {};
+	origin_->discards() = {};
 }
 
 void Snapshot::report(std::span<char> answer)
@@ -194,6 +194,8 @@ void Snapshot::report(std::span<char> answer)
 	const Streams::Count ahead = origin_->streams().count();
 	text.line("origin_ahead_sectors", ahead.copied);
 	text.line("origin_ahead_unwritten_sectors", ahead.waiting + ahead.wasted);
+	text.line("origin_discarded_sectors", origin_->discards().passed);
+	text.line("origin_discards_left_sectors", origin_->discards().left);
 	text.line("origin_held_us", origin_->held_us());
 	text.line("origin_page_wait_us", copies.page_wait_us);
 	text.line("origin_read_sectors", copies.read_sectors);

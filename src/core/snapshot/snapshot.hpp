@@ -127,6 +127,11 @@ public:
 	uint64_t safe_until(uint64_t sector, uint64_t end) const;
 	/* The same for sure; begin_copies() need not ask again.  lock. */
 	OriginFate fate_at(uint64_t sector, uint64_t end);
+	/* As fate_at(), for nobody who is going to write.  lock. */
+	OriginFate fate_unasked(uint64_t sector, uint64_t end) const
+	{
+		return look_up_fate(sector, end);
+	}
 	/* Would a copy of these sectors be one too many in flight?  lock. */
 	bool over_threshold() const;
 	/* The same, or has it bios that a newcomer would overtake?  lock. */
@@ -230,6 +235,7 @@ public:
 	/* Only of a snapshot that merges, and has its store. */
 	PersistentStore *persistent() { return persistent_.get(); }
 	ExceptionTable &exception_table() { return *table_; }
+	const ExceptionTable &exception_table() const { return *table_; }
 
 	ExceptionStore &store() { return *store_; }
 	CommitQueue &commits() { return *commits_; }

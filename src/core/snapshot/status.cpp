@@ -11,7 +11,9 @@ namespace dmsnap {
 dmsnap_target_traits Snapshot::traits() const
 {
 	uint32_t discards = 0;
-	if (features_.discard_zeroes_cow)
+	if (merges())
+		discards = features_.discard_zeroes_cow || dmsnap_port_origin_discards();
+	else if (features_.discard_zeroes_cow)
 		discards = features_.discard_passdown_origin ? 2 : 1;
 	/* What is merged is on the origin, what is not yet on the COW device. */
 	return {.flush_bios = merges() ? 2u : 1u, .discard_bios = discards};

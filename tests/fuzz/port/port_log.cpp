@@ -66,6 +66,11 @@ bool dmsnap_port_stall_on_full()
 	return false;
 }
 
+bool dmsnap_port_origin_discards()
+{
+	return true;
+}
+
 unsigned int dmsnap_port_copy_ahead()
 {
 	return 1024;

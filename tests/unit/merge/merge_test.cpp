@@ -819,15 +819,37 @@ TEST_F(MergeTest, a_flush_reaches_both_devices)
 	EXPECT_EQ(snap.cow.counters().flushes, 1u);
 }
 
-TEST_F(MergeTest, discards_do_nothing)
+TEST_F(MergeTest, discards_leave_what_is_to_be_merged)
 {
-	Bench::Snap &snap = bench_.add("P 8 1 discard_zeroes_cow", cow_sectors);
-	write_random(snap, 100);
-	ASSERT_EQ(begin(snap), 0);
-	EXPECT_EQ(merging_.discard(0, 4000), 0);
-	bench_.world.run_until_idle();
-	EXPECT_EQ(snap.cow.counters().zeroes + snap.cow.counters().discards, 0u);
-	EXPECT_TRUE(merged(snap));
+	for (const char *store : {"P 8", "P 8 1 discard_zeroes_cow"}) {
+		Bench::Snap &snap = bench_.add(store, cow_sectors);
+		const std::vector<uint8_t> before = bench_.disk.peek(0, disk_sectors);
+		write_random(snap, 100);
+		/* Nothing is merged before the discard. */
+		bench_.disk.hold(Op::write);
+		ASSERT_EQ(begin(snap), 0);
+		EXPECT_EQ(merging_.discard(0, 4000), 0);
+		bench_.disk.release();
+		bench_.world.run_until_idle();
+		EXPECT_EQ(snap.cow.counters().zeroes + snap.cow.counters().discards, 0u);
+		const std::vector<uint8_t> zeros(8 * 512);
+		unsigned int discarded = 0;
+		for (uint64_t at = 0; at < disk_sectors; at += 8) {
+			const std::vector<uint8_t> found = bench_.disk.peek(at, 8);
+			const std::vector<uint8_t> expected = snap.frozen.expected(at, 8);
+			if (found == expected)
+				continue;
+			discarded++;
+			EXPECT_LT(at, 4000u);
+			EXPECT_EQ(found, zeros);
+			EXPECT_TRUE(std::equal(expected.begin(), expected.end(),
+					       before.begin() + static_cast<ptrdiff_t>(at * 512)));
+		}
+		EXPECT_GT(discarded, 300u);
+		merging_.remove();
+		bench_.disk.poke(0, before);
+		ASSERT_EQ(bench_.origin.create(TargetType::origin, disk_sectors, "disk"), 0);
+	}
 }
 
 /* What fails, on which device, and what the log then says. */

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "origin/origin_discard.hpp"
+
+#include "base/smaller.hpp"
+#include "origin/origin.hpp"
+
+namespace dmsnap {
+
+namespace {
+
+/* One I/O: 1 GiB. */
+constexpr uint64_t piece_sectors = 1u << 21;
+/* Answers asked for in one go; others on the worker have their turn then. */
+constexpr unsigned int answers_max = 256;
+
+} // namespace
+
+void OriginDiscard::start()
+{
+	io_.origin.worker().post(step_task_);
+}
+
+void OriginDiscard::step()
+{
+	Origin &origin = io_.origin;
+	uint64_t end = at_;
+
+	for (unsigned int n = 0; !io_.error && at_ < io_.end() && n < answers_max; n++) {
+		const uint64_t limit = smaller(io_.end(), at_ + piece_sectors);
+		if (end >= limit)
+			break;
+		const Origin::Stretch stretch = origin.discardable(end, limit, merges_);
+		if (stretch.safe) {
+			end = stretch.until;
+			continue;
+		}
+		if (end > at_)
+			break;
+		origin.count_discard(0, stretch.until - at_);
+		at_ = end = stretch.until;
+	}
+	if (end > at_)
+		submit(end);
+	else if (io_.error || at_ >= io_.end())
+		dmsnap_port_bio_end(io_.bio, io_.error);
+	else
+		origin.worker().post(step_task_);
+}
+
+void OriginDiscard::submit(uint64_t end)
+{
+	const uint64_t begin = std::exchange(at_, end);
+
+	io_.origin.count_discard(end - begin, 0);
+	dmsnap_port_io_submit(
+		device_, DMSNAP_IO_DISCARD, 0, begin, end - begin, nullptr, 0,
+		[](void *ctx, int error) {
+			auto *discard = static_cast<OriginDiscard *>(ctx);
+			discard->io_.error = error;
+			discard->io_.origin.worker().post(discard->step_task_);
+		},
+		this);
+}
+
+} // namespace dmsnap

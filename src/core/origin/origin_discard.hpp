@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * OriginDiscard: a discard of an origin that has snapshots.
+ *
+ * A discard is a hint.  What every snapshot calls safe is discarded on the origin's device,
+ * piece by piece; the rest is left as it is.  So no discard copies anything, no COW space is
+ * spent on it, and nothing that a snapshot shows is lost:
+ *
+ *   - A piece is asked for under the origin's lock, by the rule that lets writes pass.  Safe is
+ *     a stable answer but for a snapshot that comes later.
+ *   - A snapshot that comes while the discard is under way may show its sectors as they were
+ *     before or after, as with a write that is under way.  dm suspends the origin first, which
+ *     waits for both.
+ *   - On a device that merges a snapshot, chunks that are still to be merged are left alone.
+ *
+ * A crash leaves each sector discarded or not, which is all that a discard promises.
+ *
+ * Lives in the space beside the bio, with the Io first, as for any bio.
+ */
+#pragma once
+
+#include "base/worker.hpp"
+#include "origin/io.hpp"
+
+namespace dmsnap {
+
+class OriginDiscard {
+public:
+	/* @merges: the snapshot that is merged by the device that got the bio, or nullptr. */
+	OriginDiscard(Origin &origin, dmsnap_device *device, const Snapshot *merges,
+		      dmsnap_bio *bio, const dmsnap_bio_desc &desc)
+	    : io_(bio, desc, origin), device_(device), merges_(merges), at_(desc.sector)
+	{
+	}
+
+	/* Ends the bio some time. */
+	void start();
+
+private:
+	/* Begins the next piece, or ends the bio.  The origin's worker. */
+	void step();
+	void submit(uint64_t end);
+
+	Io io_;
+	dmsnap_device *device_;
+	const Snapshot *merges_;
+	/* What is in front of it is done. */
+	uint64_t at_;
+	MethodTask<OriginDiscard, &OriginDiscard::step> step_task_{*this};
+};
+
+} // namespace dmsnap

@@ -1,0 +1,98 @@
+# summary: fstrim and -o discard on an origin: what no snapshot needs is discarded, snapshots keep what they show
+# kernels: stock um smp
+# default: 6.1
+# timeout: 240
+
+. /job/vm/lib-io.sh
+. /job/vm/lib-fs.sh
+
+# allocated NAME: sectors of its COW device
+allocated()
+{
+	local status
+	status=$(dmsetup status "$1")
+	[[ $status =~ \ ([0-9]+)/[0-9]+\ [0-9]+$ ]] || fail "status of $1: $status"
+	echo "${BASH_REMATCH[1]}"
+}
+
+# stat_of NAME WHAT
+stat_of()
+{
+	dmsetup message "$1" 0 stats | awk -v what="$2" '$1 == what { print $2 }'
+}
+
+frozen=()
+# freeze NAME CHUNK: a snapshot, and what it shows
+freeze()
+{
+	take "$1" "$2"
+	frozen+=("$1 $(sum_of "$(dm_path "$1")")")
+}
+
+# Each shows to the byte what it showed first
+check_frozen()
+{
+	local name sum
+	echo 3 > /proc/sys/vm/drop_caches
+	while read -r name sum; do
+		expect_eq "$(sum_of "$(dm_path "$name")")" "$sum" "$name has changed: $1"
+	done < <(printf '%s\n' "${frozen[@]}")
+}
+
+make_device base 48
+for n in 1 2 3 4; do
+	make_device "cow-s$n" 52
+done
+SIZE=$(sectors "$(dm_path base)")
+org_load
+fs_make ext4 "$(dm_path org)"
+org=$(mount_at "$(dm_path org)")
+
+note "without a snapshot all free space is discarded"
+expect_ok fstrim -v "$org"
+[ "$(< "/sys/block/dm-$(dmsetup info -c --noheadings -o minor org)/queue/discard_max_bytes")" -gt 0 ]
+
+note "with one, a file that it shows stays, one that it has copies of goes"
+make_files "$org" 1
+freeze s1 8
+make_files "$org" 2
+rm "$org"/file-[1-6] "$org/huge"
+sync
+before=$(allocated s1)
+passed=$(stat_of s1 origin_discarded_sectors)
+expect_ok fstrim -v "$org"
+note "$OUTPUT"
+expect_eq "$(allocated s1)" "$before" "COW space was spent on a discard"
+[ "$(stat_of s1 origin_discarded_sectors)" -gt "$passed" ] || fail "nothing was discarded"
+[ "$(stat_of s1 origin_discards_left_sectors)" -gt 0 ] || fail "nothing was left alone"
+check_frozen "after fstrim"
+
+note "with four, of all chunk sizes, the file system discards as it deletes"
+make_files "$org" 3
+freeze s2 16
+freeze s3 64
+make_files "$org" 4
+freeze s4 128
+mount -o remount,discard "$org"
+make_files "$org" 5
+for round in 6 7; do
+	rm "$org"/file-* "$org/big"
+	sync
+	make_files "$org" "$round"
+	sync
+	expect_ok fstrim -v "$org"
+	check_frozen "in round $round"
+done
+sums "$org" > "$TMP/last"
+umount "$org"
+fs_check ext4 "$(dm_path org)"
+
+note "and all of it opened again"
+dm_remove org s1 s2 s3 s4
+for n in 1 2 3 4; do
+	chunks=(0 8 16 64 128)
+	dm_create "s$n" "$(snap_table "s$n" P "${chunks[n]}")"
+done
+org_load
+check_frozen "opened again"
+check_files "$(mount_at "$(dm_path org)" ro)" last
