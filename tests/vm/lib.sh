@@ -26,6 +26,8 @@
 #     # append: slab_nomerge    more kernel arguments
 #     # fresh: yes              a guest of its own, not shared with other cases
 #     # tools: dmsnap           this program is /job/vm/dmsnap (only in a full guest)
+#     # keeps: NAME             its result of that name is /job/vm/kept/NAME the next time, as
+#                               long as kernel, guest, case and libraries are the same (kept.py)
 #
 #     dev=$(make_ram origin 64)
 #     dm_create base "0 $(sectors "$dev") linear $dev 0"
