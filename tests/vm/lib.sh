@@ -20,7 +20,7 @@
 #     # disks: 256M 512M        virtio disks, empty at the start (default: none)
 #     # timeout: 60             seconds (default 60), for each boot
 #     # mem: 1024               MB of memory (default)
-#     # smp: 2                  processors (default)
+#     # smp: 2                  processors (default); the debug kernel smp has 2 always
 #     # boots: 2                several boots on the same disks (default 1)
 #     # modules: ours in-tree   with boots: the module of each boot
 #     # append: slab_nomerge    more kernel arguments

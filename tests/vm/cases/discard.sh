@@ -1,4 +1,5 @@
 # summary: discards of a snapshot: limits are in bytes, written chunks read as zeros, neighbours and the origin stay
+# smp: 1
 
 . /job/vm/lib-io.sh
 

@@ -2,6 +2,7 @@
 # kernels: stock um smp
 # default: 6.12
 # timeout: 240
+# smp: 1
 
 . /job/vm/lib-io.sh
 

@@ -1,6 +1,7 @@
 # summary: a store written by the in-tree module goes on with ours, and back again
 # default: 6.1
 # timeout: 240
+# smp: 1
 
 . /job/vm/lib-io.sh
 . /job/vm/lib-interchange.sh

@@ -2,6 +2,7 @@
 # default: 6.1
 # mem: 2048
 # timeout: 300
+# smp: 1
 
 . /job/vm/lib-io.sh
 

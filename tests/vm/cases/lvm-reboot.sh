@@ -4,6 +4,7 @@
 # boots: 2
 # disks: 128M 128M
 # timeout: 240
+# smp: 1
 
 . /job/vm/lib-lvm.sh
 

@@ -3,6 +3,7 @@
 # guest: full
 # disks: 256M
 # timeout: 180
+# smp: 1
 
 . /job/vm/lib-lvm.sh
 

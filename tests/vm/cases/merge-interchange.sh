@@ -1,6 +1,7 @@
 # summary: what one driver has half merged, the other shows, goes on to use, and merges to the end
 # default: 6.12
 # timeout: 240
+# smp: 1
 
 . /job/vm/lib-io.sh
 . /job/vm/lib-merge.sh

@@ -2,7 +2,7 @@
 # default: 6.1
 # append: slab_nomerge slub_debug=U,kmalloc-*
 # fresh: yes
-# timeout: 180
+# timeout: 240
 
 # Not for the debug kernels: with slub_debug their KASAN takes the kernel's own first objects
 # for overflows, and what leaks there is found by kmemleak (debug-leaks)

@@ -3,6 +3,7 @@
 # module: in-tree
 # boots: 2
 # disks: 32M 32M
+# smp: 1
 
 size=$(sectors "$(disk 0)")
 

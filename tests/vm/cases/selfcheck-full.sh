@@ -4,6 +4,7 @@
 # module: in-tree
 # disks: 128M 128M
 # timeout: 240
+# smp: 1
 
 vgcreate -q vg "$(disk 0)" "$(disk 1)"
 lvcreate -q -n origin -L 64M vg

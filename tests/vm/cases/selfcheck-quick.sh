@@ -1,6 +1,7 @@
 # summary: quick guest: an in-tree snapshot keeps what the origin had
 # default: 6.12
 # module: in-tree
+# smp: 1
 
 origin=$(make_ram origin 16)
 cow=$(make_ram cow 16)

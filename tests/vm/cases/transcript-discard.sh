@@ -2,6 +2,7 @@
 # kernels: stock um smp
 # default: 6.12 um smp
 # timeout: 360
+# smp: 1
 # keeps: discard.in-tree
 
 . /job/vm/transcripts/runner.sh

@@ -2,6 +2,7 @@
 # kernels: stock um smp
 # default: 6.1 um smp
 # timeout: 360
+# smp: 1
 # keeps: order.in-tree
 
 . /job/vm/transcripts/runner.sh

@@ -2,6 +2,7 @@
 # kernels: stock um smp
 # default: 6.12
 # timeout: 600
+# smp: 1
 # keeps: orders.in-tree
 
 . /job/vm/transcripts/runner.sh

@@ -1,5 +1,6 @@
 # summary: passes
 # module: in-tree
+# smp: 1
 
 dev=$(make_ram disk 8)
 dm_create linear "0 $(sectors "$dev") linear $dev 0"

@@ -1,5 +1,6 @@
 # summary: fails by a check of its own; leaves things behind that can be removed
 # module: in-tree
+# smp: 1
 
 dev=$(make_ram disk 16)
 dm_create below "0 $(sectors "$dev") linear $dev 0"

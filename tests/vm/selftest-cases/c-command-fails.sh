@@ -1,5 +1,6 @@
 # summary: fails by a command in a function
 # module: in-tree
+# smp: 1
 
 inner()
 {

@@ -1,5 +1,6 @@
 # summary: passes, but leaves a device that is in use
 # module: in-tree
+# smp: 1
 
 dev=$(make_ram disk 8)
 dm_create held "0 $(sectors "$dev") linear $dev 0"

@@ -1,5 +1,6 @@
 # summary: finds nothing of the cases before it
 # module: in-tree
+# smp: 1
 
 expect_eq "$(dmsetup ls)" "No devices found"
 [ ! -e /sys/kernel/config/nullb/disk ] || fail "there is still a RAM disk"

@@ -2,6 +2,7 @@
 # module: in-tree
 # boots: 2
 # disks: 8M
+# smp: 1
 
 if [ "$STAGE" -eq 1 ]; then
 	echo kept | dd of="$(disk 0)" bs=512 conv=sync oflag=direct status=none
