@@ -102,6 +102,11 @@ def tsc_khz():
     return round((last[1] - first[1]) * 1e6 / (last[0] - first[0]))
 
 
+def busy():
+    """How many times longer than on an idle machine everything may take, as far as that can be told."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 class GuestError(Exception):
     """The guest could not be started at all; the text says what to do."""
 
@@ -407,7 +412,7 @@ class Guest:
 
     def _watch(self, output_fd, log, watcher, timeout):
         started = time.monotonic()
-        limit = BOOT_LIMIT * SLOWNESS.get(self.spec.kernel, 1.0)
+        limit = BOOT_LIMIT * SLOWNESS.get(self.spec.kernel, 1.0) * busy()
         self.set_time_limit(limit, f"did not come up within {limit:.0f} s")
         selector = selectors.DefaultSelector()
         console_fd = self._process.stdout.fileno()
