@@ -8,7 +8,7 @@
  *   in the batch                COW device      COW device, and copied again
  *   in the batch, blocked       COW device      waits, then is looked at anew
  *
- * Discards are of the origin, but for what is in the snapshot still: see OriginDiscard.
+ * Discards are of the origin: see OriginDiscard.
  *
  * The snapshot gets no new chunks: it is not to be seen any more.
  */
@@ -31,8 +31,7 @@ dmsnap_map Merger::map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *space
 				      desc.sector);
 		return DMSNAP_MAP_REMAPPED;
 	case DMSNAP_BIO_DISCARD:
-		(new (space) OriginDiscard(origin(), origin_device(), &snapshot_, bio, desc))
-			->start();
+		(new (space) OriginDiscard(origin(), origin_device(), bio, desc))->start();
 		return DMSNAP_MAP_HELD;
 	case DMSNAP_BIO_READ:
 		return map_read(io);

@@ -156,13 +156,9 @@ Origin::Survey Origin::survey(uint64_t sector, uint64_t end)
 	return all;
 }
 
-Origin::Stretch Origin::discardable(uint64_t sector, uint64_t end, const Snapshot *merges)
+Origin::Stretch Origin::discardable(uint64_t sector, uint64_t end)
 {
 	Stretch stretch{end, true};
-	auto limit = [&](uint64_t until, bool safe) {
-		stretch.until = smaller(stretch.until, until);
-		stretch.safe = stretch.safe && safe;
-	};
 	RcuGuard rcu;
 	SpinGuard guard(lock_);
 
@@ -170,15 +166,9 @@ Origin::Stretch Origin::discardable(uint64_t sector, uint64_t end, const Snapsho
 		if (!snapshot.watches(sector))
 			return;
 		const OriginFate fate = snapshot.fate_unasked(sector, end);
-		limit(fate.until, fate.kind == OriginFate::Kind::safe);
+		stretch.until = smaller(stretch.until, fate.until);
+		stretch.safe = stretch.safe && fate.kind == OriginFate::Kind::safe;
 	});
-	if (merges && merges->healthy()) {
-		const ChunkSize chunk_size = merges->chunk_size();
-		const OldChunk chunk{chunk_size.chunk_of(sector)};
-		const Fate fate = merges->exception_table().find(
-			chunk, chunk_size.chunk_of(end - 1) - chunk.value + 1);
-		limit(chunk_size.first_sector(chunk.value + fate.count), !fate.mapped);
-	}
 	return stretch;
 }
 

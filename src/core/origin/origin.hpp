@@ -93,8 +93,7 @@ public:
 		uint64_t until;
 		bool safe;
 	};
-	/* @merges: of this one nothing may be left to be merged; nullptr: nobody merges. */
-	Stretch discardable(uint64_t sector, uint64_t end, const Snapshot *merges);
+	Stretch discardable(uint64_t sector, uint64_t end);
 	/* Sectors that were discarded, and that were left alone.  Worker. */
 	struct Discards {
 		uint64_t passed = 0;

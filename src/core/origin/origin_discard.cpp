@@ -29,7 +29,7 @@ void OriginDiscard::step()
 		const uint64_t limit = smaller(io_.end(), at_ + piece_sectors);
 		if (end >= limit)
 			break;
-		const Origin::Stretch stretch = origin.discardable(end, limit, merges_);
+		const Origin::Stretch stretch = origin.discardable(end, limit);
 		if (stretch.safe) {
 			end = stretch.until;
 			continue;

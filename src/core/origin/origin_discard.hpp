@@ -11,7 +11,8 @@
  *   - A snapshot that comes while the discard is under way may show its sectors as they were
  *     before or after, as with a write that is under way.  dm suspends the origin first, which
  *     waits for both.
- *   - On a device that merges a snapshot, chunks that are still to be merged are left alone.
+ *   - On a device that merges a snapshot, a chunk that is still to be merged may be discarded
+ *     and is merged after that: it reads as it did, which a discard permits.
  *
  * A crash leaves each sector discarded or not, which is all that a discard promises.
  *
@@ -26,10 +27,10 @@ namespace dmsnap {
 
 class OriginDiscard {
 public:
-	/* @merges: the snapshot that is merged by the device that got the bio, or nullptr. */
-	OriginDiscard(Origin &origin, dmsnap_device *device, const Snapshot *merges,
-		      dmsnap_bio *bio, const dmsnap_bio_desc &desc)
-	    : io_(bio, desc, origin), device_(device), merges_(merges), at_(desc.sector)
+	/* @device: the origin's, as the target has it open. */
+	OriginDiscard(Origin &origin, dmsnap_device *device, dmsnap_bio *bio,
+		      const dmsnap_bio_desc &desc)
+	    : io_(bio, desc, origin), device_(device), at_(desc.sector)
 	{
 	}
 
@@ -43,7 +44,6 @@ private:
 
 	Io io_;
 	dmsnap_device *device_;
-	const Snapshot *merges_;
 	/* What is in front of it is done. */
 	uint64_t at_;
 	MethodTask<OriginDiscard, &OriginDiscard::step> step_task_{*this};

@@ -45,7 +45,7 @@ OriginTarget::~OriginTarget()
 dmsnap_map OriginTarget::map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *space)
 {
 	if (desc.op == DMSNAP_BIO_DISCARD) {
-		(new (space) OriginDiscard(*origin_, device_, nullptr, bio, desc))->start();
+		(new (space) OriginDiscard(*origin_, device_, bio, desc))->start();
 		return DMSNAP_MAP_HELD;
 	}
 	dmsnap_port_bio_remap(bio, device_, desc.sector);

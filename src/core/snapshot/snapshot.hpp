@@ -235,7 +235,6 @@ public:
 	/* Only of a snapshot that merges, and has its store. */
 	PersistentStore *persistent() { return persistent_.get(); }
 	ExceptionTable &exception_table() { return *table_; }
-	const ExceptionTable &exception_table() const { return *table_; }
 
 	ExceptionStore &store() { return *store_; }
 	CommitQueue &commits() { return *commits_; }

@@ -819,7 +819,7 @@ TEST_F(MergeTest, a_flush_reaches_both_devices)
 	EXPECT_EQ(snap.cow.counters().flushes, 1u);
 }
 
-TEST_F(MergeTest, discards_leave_what_is_to_be_merged)
+TEST_F(MergeTest, a_discard_loses_nothing_that_is_to_be_merged)
 {
 	for (const char *store : {"P 8", "P 8 1 discard_zeroes_cow"}) {
 		Bench::Snap &snap = bench_.add(store, cow_sectors);
