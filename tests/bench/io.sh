@@ -13,11 +13,12 @@
 
 # Of touch-open, a second, by latency and cache
 declare -rA RATE=(["100000 0"]=8000 ["1000000 0"]=3600 ["100000 64"]=6000 ["1000000 64"]=2100)
-readonly ORIGIN_MB=256 COW_MB=64
+readonly ORIGIN_MB=256
 TIMES=${TIMES:-1} SYMBOLS=${SYMBOLS:-} PEAK=${PEAK:-}
 readonly SIZE=$((ORIGIN_MB * 2048))
 origin=''                   # set by make_device
 LATENCY='' CACHE_MB='' COUNT=0
+BESIDE=()                   # see beside()
 BEFORE=''                   # the kernel's memory before the snapshots were made
 
 # snapshots COUNT TYPE CHUNK: s1 ..., on devices c1 ...
@@ -44,8 +45,9 @@ io()
 {
 	local device=$1
 	shift
-	fio --name=io --filename="/dev/mapper/$device" --ioengine=libaio --direct=1 --randrepeat=1 \
-		--output-format=json --output=/tmp/fio.json "$@"
+	local where=--filename=/dev/mapper/$device
+	[ -z "${FILES:-}" ] || where=--directory=$FILES
+	fio --name=io "$where" --ioengine=libaio --direct=1 --randrepeat=1 --output-format=json --output=/tmp/fio.json "$@"
 }
 
 # counters DEVICE...: reads, sectors read, writes, sectors written and flushes, of all together
@@ -108,10 +110,29 @@ peak()
 	figure peak_kib $(($(< /tmp/peak) - BEFORE))
 }
 
+# What was in their caches before does not count
+flush_devices()
+{
+	local device
+	for device; do
+		dd if=/dev/zero of="/dev/$device" bs=4k seek=$((COW_MB * 256 - 1)) count=1 oflag=direct conv=fsync status=none
+	done
+}
+
+# beside NAME DEVICE FIO_OPTIONS...: the words of another job, which ends with the one that is measured
+beside()
+{
+	local name=$1 device=$2
+	shift 2
+	BESIDE+=("--name=$name" "--filename=/dev/mapper/$device" --ioengine=libaio --direct=1 --randrepeat=1
+		--time_based --runtime=1h "$@")
+}
+
 # measure DEVICE FIO_OPTIONS...: $TIMES times as much as they say; $SYMBOLS: where the kernel's symbols go
 measure()
 {
-	local options=() loops=$TIMES option
+	local device=$1 options=() loops=$TIMES option
+	shift
 	for option; do
 		if [[ $option =~ ^--io_size=([0-9]+)(.)$ ]]; then
 			option=--io_size=$((BASH_REMATCH[1] * TIMES))${BASH_REMATCH[2]}
@@ -119,13 +140,17 @@ measure()
 		fi
 		options+=("$option")
 	done
-	set -- "${options[@]}" --loops="$loops"
+	set -- "$device" "${options[@]}" --loops="$loops"
+	if [ ${#BESIDE[@]} -gt 0 ]; then
+		set -- "$@" --exitall "${BESIDE[@]}"
+	fi
 
 	local cows=() n cow name before_origin before_cow after_origin after_cow busy
 	for ((n = 1; n <= COUNT; n++)); do
 		cow=c$n
 		cows+=("${!cow}")
 	done
+	[ "$CACHE_MB" = 0 ] || flush_devices "$origin" "${cows[@]}"
 	read -r -a before_origin < <(counters "$origin")
 	read -r -a before_cow < <(counters "${cows[@]}")
 	busy=$(busy_ns)
@@ -151,7 +176,7 @@ clean()
 	for ((n = 1; n <= COUNT; n++)); do
 		dmsetup remove "s$n"
 	done
-	COUNT=0 BEFORE=''
+	COUNT=0 BEFORE='' BESIDE=()
 	case $SCENARIO in
 	thin-*) dmsetup remove s1 org pool ;;
 	*) dmsetup remove org ;;
@@ -210,6 +235,36 @@ workload()
 	streams-n*) snapshots "${1#streams-n}" P 8 && measure org --bs=4k --rw=write --size=2m --numjobs=4 --offset_increment=64m --group_reporting ;;
 	# Each ends after 64 KiB
 	stream-ends) snapshots 1 P 8 && measure org --bs=4k --rw=randwrite:16 --rw_sequencer=sequential --norandommap --io_size=24m ;;
+	# 2000 files of 8 KiB, with fsync after each
+	files-sync)
+		mke2fs -q -t ext4 -E lazy_itable_init=0,lazy_journal_init=0,nodiscard /dev/mapper/org
+		mount /dev/mapper/org /mnt
+		snapshots 1 P 8
+		FILES=/mnt measure org --ioengine=psync --rw=write --bs=8k --filesize=8k --nrfiles=2000 --openfiles=1 \
+			--file_service_type=sequential --create_on_open=1 --fsync_on_close=1
+		umount /mnt
+		;;
+	# A log that is appended to with fdatasync, a checkpoint of random pages, and again
+	wal) snapshots 1 P 8 && measure org --bs=4k --rw=write --size=4m --fdatasync=1 \
+		--name=checkpoint1 --stonewall --filename=/dev/mapper/org --direct=1 --bs=4k --rw=randwrite --offset=64m --size=64m --io_size=256k --end_fsync=1 \
+		--name=wal2 --stonewall --filename=/dev/mapper/org --direct=1 --bs=4k --rw=write --offset=4m --size=4m --fdatasync=1 \
+		--name=checkpoint2 --stonewall --filename=/dev/mapper/org --direct=1 --bs=4k --rw=randwrite --offset=128m --size=64m --io_size=256k --end_fsync=1 ;;
+	touch-beside-backup | slow-touch-beside-backup)
+		snapshots 1 P 8
+		beside backup s1 --rw=read --bs=1m --iodepth=16
+		rand org --rw=randwrite --io_size=1m
+		;;
+	touch-beside-all)
+		snapshots 1 P 8
+		touch_first 32
+		beside rewrites org --rw=randwrite --bs=4k --size=32m --iodepth=16
+		beside reads s1 --rw=randread --bs=4k --iodepth=8
+		rand org --rw=randwrite --offset=32m --io_size=3m --iodepth=64 --rate_iops=1500
+		;;
+	free-linear-write) rand org --rw=randwrite --io_size=24m --iodepth=32 ;;
+	free-touch-n*) snapshots "${1#free-touch-n}" P 8 && rand org --rw=randwrite --io_size=4m --iodepth=32 ;;
+	free-rewrite-n*) snapshots "${1#free-rewrite-n}" P 8 && touch_first 128 && rand org --rw=randwrite --size=128m --io_size=64m --iodepth=32 ;;
+	free-read) snapshots 1 P 8 && rand s1 --rw=randread --io_size=24m --iodepth=32 ;;
 	touch-seq) snapshots 1 P 8 && measure org --rw=write --bs=1m --io_size=32m --iodepth=4 ;;
 	touch-sync) snapshots 1 P 8 && rand org --rw=randwrite --io_size=1m --fsync=1 ;;
 	# At 60 % of what in-tree does at its best on 6.1
@@ -236,7 +291,10 @@ workload()
 need_target snapshot
 for SCENARIO; do
 	echo "begin $SCENARIO"
-	LATENCY=100000 CACHE_MB=0
+	LATENCY=100000 CACHE_MB=0 BACKED=1 MBPS=0 COW_MB=64
+	# Devices that cost nothing, and keep nothing
+	[[ $SCENARIO != free-* ]] || LATENCY=20000 BACKED=0 COW_MB=192
+	[[ $SCENARIO != slow-* ]] || MBPS=200
 	[[ $SCENARIO != *@20us* ]] || LATENCY=20000
 	[[ $SCENARIO != *@1ms* ]] || LATENCY=1000000
 	[[ $SCENARIO != *+cache ]] || CACHE_MB=64
@@ -247,7 +305,7 @@ for SCENARIO; do
 	make_device origin "$origin_mb" "$LATENCY" "$CACHE_MB"
 	fill "$origin" "$origin_mb"
 	case $SCENARIO in
-	linear-*) dmsetup create org --table "0 $SIZE linear /dev/$origin 0" ;;
+	linear-* | free-linear-*) dmsetup create org --table "0 $SIZE linear /dev/$origin 0" ;;
 	thin-*) ;;
 	*) dmsetup create org --table "0 $SIZE snapshot-origin /dev/$origin" ;;
 	esac

@@ -17,12 +17,14 @@ pause()
 	read -r -t "$1" -u 9 || true
 }
 
-# make_device NAME MB LATENCY_NS CACHE_MB: sets the variable NAME to its name in /sys/block
+# make_device NAME MB LATENCY_NS CACHE_MB: sets the variable NAME to its name in /sys/block.  It keeps
+# what is written unless $BACKED is 0, and carries $MBPS MB a second, 0: any number
+BACKED=1 MBPS=0
 make_device()
 {
 	local dir=/sys/kernel/config/nullb/$1 setting
 	mkdir "$dir"
-	for setting in "max_sectors 2560" "size $2" "completion_nsec $3" "cache_size $4" "memory_backed 1" "queue_mode 2" "irqmode 2" \
+	for setting in "max_sectors 2560" "size $2" "completion_nsec $3" "cache_size $4" "memory_backed $BACKED" "mbps $MBPS" "queue_mode 2" "irqmode 2" \
 		"submit_queues 2" "hw_queue_depth 256" "power 1"; do
 		echo "${setting#* }" > "$dir/${setting% *}"
 	done
