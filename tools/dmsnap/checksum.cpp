@@ -4,6 +4,8 @@
 #include <cstring>
 #include <new>
 
+#include <fmt/format.h>
+
 namespace dmsnap::tool {
 namespace {
 
@@ -22,6 +24,14 @@ Checksum in_stream_order(XXH128_hash_t hash)
 Checksum checksum_of(std::span<const std::byte> bytes)
 {
 	return in_stream_order(XXH3_128bits(bytes.data(), bytes.size()));
+}
+
+std::string hexadecimal(const Checksum &checksum)
+{
+	std::string text;
+	for (std::byte byte : checksum)
+		text += fmt::format("{:02x}", static_cast<unsigned int>(byte));
+	return text;
 }
 
 uint64_t short_checksum_of(std::span<const std::byte> bytes)

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include <xxhash.h>
 
@@ -15,6 +16,7 @@ namespace dmsnap::tool {
 using Checksum = std::array<std::byte, 16>;
 
 Checksum checksum_of(std::span<const std::byte> bytes);
+std::string hexadecimal(const Checksum &checksum);
 uint64_t short_checksum_of(std::span<const std::byte> bytes);
 
 /* Of bytes that come one after the other. */

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -16,19 +15,12 @@
 #include "failure.hpp"
 #include "json_output.hpp"
 #include "new_file.hpp"
+#include "state_folder.hpp"
 
 namespace dmsnap::tool {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string hex(const Checksum &checksum)
-{
-	std::string text;
-	for (std::byte byte : checksum)
-		text += fmt::format("{:02x}", static_cast<unsigned int>(byte));
-	return text;
-}
 
 std::string path_for(const Volume &target)
 {
@@ -47,16 +39,7 @@ std::string path_for(const Volume &target)
 	if (std::getline(file, mapped))
 		name = mapped;
 	std::ranges::replace(name, '/', '!');
-	const char *folder = std::getenv("STATE_DIRECTORY");
-	return fmt::format("{}/{}.half-applied", folder ? folder : "/var/lib/dmsnap", name);
-}
-
-void make_folder_of(const std::string &path)
-{
-	std::error_code error;
-	std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
-	if (error)
-		throw Failure(fmt::format("{}: cannot be made: {}", path, error.message()));
+	return fmt::format("{}/{}.half-applied", state_folder(), name);
 }
 
 } // namespace
@@ -91,9 +74,9 @@ void HalfApplied::saw(const Record &record)
 		const Attempt &one = attempts_[i];
 		if (one.offset != record.offset || one.length != record.length)
 			continue;
-		if (one.content == hex(record.content))
+		if (one.content == hexadecimal(record.content))
 			again_ = true;
-		else if (one.content == hex(record.base) && !undone_)
+		else if (one.content == hexadecimal(record.base) && !undone_)
 			undone_ = i;
 	}
 }
@@ -103,7 +86,7 @@ void HalfApplied::mark(const Record &record)
 	/* On the way back nothing begins: what is undone stays marked until the end. */
 	if (undone_)
 		return;
-	attempts_.push_back({record.offset, record.length, hex(record.content)});
+	attempts_.push_back({record.offset, record.length, hexadecimal(record.content)});
 	again_ = true;
 	write();
 }
@@ -115,19 +98,7 @@ void HalfApplied::write() const
 		list.push_back(
 			{{"offset", one.offset}, {"length", one.length}, {"content", one.content}});
 	std::string text = Json({{"schema", json_schema}, {"attempts", list}}).dump(2) + "\n";
-
-	make_folder_of(path_);
-	NewFile file = is_there(path_) ? NewFile::in_place_of(path_) : NewFile(path_);
-	int descriptor = file.take_descriptor();
-	bool written = ::write(descriptor, text.data(), text.size()) ==
-		       static_cast<ssize_t>(text.size());
-	if (!written) {
-		int error = errno;
-		close(descriptor);
-		throw Failure(fmt::format("{}: writing failed: {}", path_, std::strerror(error)));
-	}
-	file.appear(descriptor);
-	close(descriptor);
+	write_whole(path_, text);
 }
 
 void HalfApplied::end()
