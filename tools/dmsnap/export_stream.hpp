@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * StreamExport: a volume, or what changed on it since a snapshot was made, written as a
+ * stream (change_stream.hpp).
+ *
+ * The origin is read, and holds what is new; while it is in use, a younger snapshot of
+ * it holds that.  What a chunk held when the snapshot
+ * was made is in the COW device, if nobody wrote to the snapshot; its checksum
+ * goes with the data, so that apply can tell whether a copy is the right one.
+ */
+#pragma once
+
+#include <cstdio>
+#include <optional>
+
+#include "change_source.hpp"
+#include "store_reader.hpp"
+#include "volume.hpp"
+
+namespace dmsnap::tool {
+
+class StreamExport {
+public:
+	struct Figures {
+		uint64_t bytes = 0;
+		uint64_t records = 0;
+	};
+
+	/* All of @options.origin, if no store is named; throws a Failure for what cannot be. */
+	explicit StreamExport(const StoreOptions &options);
+
+	uint64_t volume_bytes();
+	Figures write(FILE *file);
+
+private:
+	std::optional<Volume> whole_;
+	std::optional<ChangeSource> changes_;
+	StoreReport report_;
+};
+
+} // namespace dmsnap::tool
