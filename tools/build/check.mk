@@ -26,7 +26,7 @@ core-sources := $(call find,src/core,*.cpp)
 user-sources := $(call find,src/user,*.cpp)
 
 core-includes := -Iinclude -Isrc/core
-user-includes := $(core-includes) -Isrc -Itests
+user-includes := $(core-includes) -Isrc -Itests -Itools/dmsnap
 
 deps = -MMD -MP -MF $(@:.ok=.d) -MT $@
 

@@ -48,9 +48,9 @@ port-objects := $(call objects,$(call find,tests/fuzz/port,*.cpp) src/user/port_
 simulator-objects := $(call objects,$(call find,src/user,*.cpp) \
 	$(filter-out %/main.cpp %/sweep.cpp,$(call find,tests/sim,*.cpp)))
 # All but its command line, and what only that needs.
-tool-objects := $(call objects,$(filter-out %/main.cpp %/command_line.cpp %/completion.cpp \
-	%/nearest_word.cpp,$(call find,tools/dmsnap,*.cpp)) tests/fuzz/tool/files.cpp)
-tool-libraries := -lfmt -lkmod -lxxhash -ldevmapper -lncursesw -ltinfo -lsmartcols -lblkid -lroaring
+tool-objects := $(call objects,$(filter-out %/main.cpp %/command_line.cpp %/completion.cpp, \
+	$(call find,tools/dmsnap,*.cpp)) tests/fuzz/tool/files.cpp)
+tool-libraries := -lfmt -lkmod -lxxhash -ldevmapper -lncursesw -ltinfo -lsmartcols -lblkid -lroaring -lsystemd -lzstd
 own-objects = $(call objects,$(call find,tests/fuzz/$(1),*.cpp))
 objects-of = $(own-objects) \
 	$(if $(filter sim,$(1)),$(simulator-objects),$(if $(filter $(tool-fuzzers),$(1)),$(tool-objects),$(port-objects)))

@@ -87,7 +87,7 @@ $(core-objects): cxxflags := $(dmsnap-cxx-dialect) $(flags) $(of-core) $(core-in
 $(user-objects) $(counting-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(user-includes)
 $(test-objects) $(tool-test-objects): \
 	cxxflags = -std=gnu++23 -fno-rtti $(flags) $(test-includes) -Itools/dmsnap $(if $(filter %_test.o,$@),$(of-tests))
-$(tool-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(core-includes) -DDMSNAP_VERSION='"$(version)"' \
+$(tool-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(core-includes) -Itools/dmsnap -DDMSNAP_VERSION='"$(version)"' \
 	-DDMSNAP_TESTED_KERNELS='"$(tested)"'
 $(sim-objects) $(store-maker-objects) $(top-fake-objects): \
 	cxxflags := -std=gnu++23 -fno-rtti $(flags) $(test-includes) -Itools/dmsnap
@@ -130,7 +130,7 @@ $(out)/sim: $(sim-objects) $(progress) $(counting-objects) $(out)/libdmsnap-user
 		$(sim-objects) $(progress) -L$(out) -Wl,--start-group -ldmsnap-user -ldmsnap-core -Wl,--end-group -lfmt
 
 # Of the core, the codec alone.
-tool-libraries := -lfmt -lkmod -lxxhash -ldevmapper -lncursesw -ltinfo -lsmartcols -lblkid -lroaring
+tool-libraries := -lfmt -lkmod -lxxhash -ldevmapper -lncursesw -ltinfo -lsmartcols -lblkid -lroaring -lsystemd -lzstd
 
 $(out)/dmsnap: $(tool-objects) $(out)/libdmsnap-core.a $(out)/.flags
 	@echo '  LINK    $@'

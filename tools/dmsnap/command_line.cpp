@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "backup/schedule.hpp"
 #include "commands.hpp"
 #include "completion.hpp"
 #include "nearest_word.hpp"
@@ -46,6 +47,9 @@ public:
 		add_top();
 		add_wait();
 		add_doctor();
+		schedule_.add([this](const char *name, const char *what, const Run &run) {
+			return add(name, what, run);
+		});
 		add_completion();
 	}
 
@@ -504,6 +508,7 @@ private:
 	TopOptions top_;
 	WaitOptions wait_;
 	DoctorOptions doctor_;
+	ScheduleCommands schedule_;
 	std::string shell_;
 };
 

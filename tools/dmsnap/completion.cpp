@@ -6,7 +6,9 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include "backup/config.hpp"
 #include "device_mapper.hpp"
 #include "failure.hpp"
 
@@ -14,7 +16,7 @@ namespace dmsnap::tool {
 namespace {
 
 /* What may stand where an argument goes, by the name that the help has for it. */
-enum class Kind { nothing, snapshot, volume, file, folder, words };
+enum class Kind { nothing, snapshot, volume, config, file, folder, words };
 
 struct Argument {
 	Kind kind = Kind::nothing;
@@ -33,6 +35,7 @@ Argument argument_of(const CLI::Option &option)
 {
 	static const std::map<std::string, Argument> known = {
 		{"NAME", {Kind::snapshot}},
+		{"CONFIG", {Kind::config}},
 		{"STORE", {Kind::volume}},
 		{"ORIGIN", {Kind::volume}},
 		{"TARGET", {Kind::file}},
@@ -47,6 +50,7 @@ Argument argument_of(const CLI::Option &option)
 }
 
 constexpr const char *list_snapshots = "dmsnap completion snapshots 2>/dev/null";
+constexpr const char *list_configs = "dmsnap completion configs 2>/dev/null";
 
 std::string words_of(const CLI::Option &option)
 {
@@ -87,6 +91,8 @@ std::string bash_action(const Argument &argument)
 		return fmt::format("words=$({})", list_snapshots);
 	case Kind::volume:
 		return fmt::format("words=$({}) files=-f", list_snapshots);
+	case Kind::config:
+		return fmt::format("words=$({})", list_configs);
 	case Kind::file:
 		return "files=-f";
 	case Kind::folder:
@@ -170,6 +176,8 @@ std::string zsh_action(const Argument &argument)
 		return "_dmsnap_snapshots";
 	case Kind::volume:
 		return "_dmsnap_volumes";
+	case Kind::config:
+		return "_dmsnap_configs";
 	case Kind::file:
 		return "_files";
 	case Kind::folder:
@@ -210,6 +218,11 @@ std::string zsh_script(const CLI::App &app)
 		"\tlocal -a names=(${{(f)\"$({})\"}})\n"
 		"\tcompadd -M 'r:|/=*' -- $names\n"
 		"}}\n"
+		"_dmsnap_configs()\n"
+		"{{\n"
+		"\tlocal -a names=(${{(f)\"$({})\"}})\n"
+		"\tcompadd -- $names\n"
+		"}}\n"
 		"_dmsnap_volumes()\n"
 		"{{\n"
 		"\t_dmsnap_snapshots\n"
@@ -234,7 +247,7 @@ std::string zsh_script(const CLI::App &app)
 		"}}\n"
 		"if [ \"$funcstack[1]\" = _dmsnap ]; then _dmsnap \"$@\"; else compdef _dmsnap dmsnap; "
 		"fi\n",
-		list_snapshots, names, cases);
+		list_snapshots, list_configs, names, cases);
 }
 
 std::string fish_action(const Argument &argument)
@@ -246,6 +259,8 @@ std::string fish_action(const Argument &argument)
 		return fmt::format("-f -a '({})'", list_snapshots);
 	case Kind::volume:
 		return fmt::format("-F -a '({})'", list_snapshots);
+	case Kind::config:
+		return fmt::format("-f -a '({})'", list_configs);
 	case Kind::file:
 		return "-F";
 	case Kind::folder:
@@ -295,6 +310,8 @@ std::string completion_script(const CLI::App &app, const std::string &shell)
 {
 	if (shell == "snapshots")
 		return snapshot_names();
+	if (shell == "configs")
+		return fmt::format("{}\n", fmt::join(config_names(), "\n"));
 	if (shell == "bash")
 		return bash_script(app);
 	if (shell == "zsh")

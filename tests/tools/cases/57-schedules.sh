@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# shellcheck shell=bash disable=SC2154 # sourced by ../run
+#
+# Snapshots by schedule, with what stands in for LVM2 (tests/tools/lvm2); guests have the real
+# one: tests/vm/cases/dmsnap-schedule.sh.
+
+export LVM_FOLDER=$work/lvm
+config=$work/data.conf
+# with_lvm COMMAND...: as the tool finds LVM2, and with a state of its own
+with_lvm() { PATH=$top/tests/tools/lvm2:$PATH STATE_DIRECTORY=$work/state "$@"; }
+schedule() { with_lvm "$dmsnap" "$1" data --config "$config" "${@:2}"; }
+# row NAME TAGS [ATTRIBUTES [ORIGIN]]: a volume more
+row()
+{
+	cp "$work/origin" "$LVM_FOLDER/$1"
+	python3 - "$LVM_FOLDER" "$1" "$2" "${3:-swi-a-s---}" "${4-data}" <<-'END'
+		import json, sys, uuid
+		folder, name, tags, attr, origin = sys.argv[1:]
+		with open(folder + "/lvm.json") as file:
+		    volumes = json.load(file)
+		volumes.append({"lv_name": name, "lv_uuid": str(uuid.uuid4()), "lv_path": folder + "/" + name,
+		                "lv_size": "8388608", "lv_attr": attr, "lv_tags": tags, "origin": origin})
+		with open(folder + "/lvm.json", "w") as file:
+		    json.dump(volumes, file, indent=1)
+	END
+}
+new_lvm()
+{
+	rm -rf "$LVM_FOLDER" "$work/state"
+	mkdir "$LVM_FOLDER"
+	echo '[]' > "$LVM_FOLDER/lvm.json"
+	row data '' owi-aos--- ''
+}
+# volumes PATTERN: the names of those, by lvs' order
+volumes() { python3 -c 'import json, re, sys; print(*[v["lv_name"] for v in json.load(open(sys.argv[1])) if re.search(sys.argv[2], v["lv_name"])], sep="\n")' "$LVM_FOLDER/lvm.json" "$1"; }
+has_volume() { volumes "^$1\$" | grep -q .; }
+lacks_volume() { ! has_volume "$1"; }
+# set_volume NAME FIELD VALUE
+set_volume()
+{
+	python3 - "$LVM_FOLDER/lvm.json" "$@" <<-'END'
+		import json, sys
+		path, name, field, value = sys.argv[1:]
+		with open(path) as file:
+		    volumes = json.load(file)
+		for volume in volumes:
+		    if volume["lv_name"] == name:
+		        volume[field] = value
+		with open(path, "w") as file:
+		    json.dump(volumes, file, indent=1)
+	END
+}
+configure() { printf '%s\n' "$@" > "$config" && chmod 600 "$config"; }
+
+hooks=$work/hooks
+new_lvm
+configure '# of a database' 'volume = vg/data' 'size = 20%' 'keep-hourly = 2' '' 'keep-daily=3' 'keep-weekly = 2' \
+	"before = echo before \$DMSNAP_NAME \$DMSNAP_VOLUME \$DMSNAP_SNAPSHOT \$(ls $LVM_FOLDER | wc -l) >> $hooks" \
+	"after = echo after \$(ls $LVM_FOLDER | wc -l) >> $hooks"
+check "rotate: makes a snapshot" exits 0 schedule rotate
+check "rotate: and says so" says '^created vg/data\.[0-9]{8}T[0-9]{6}Z$'
+first=$(volumes '^data\.')
+check "rotate: of that size, and to be written to" grep -qE "^lvcreate -q -y -s -n $first --addtag dmsnap --addtag dmsnap:data -l 20%ORIGIN vg/data$" "$LVM_FOLDER/calls"
+check "rotate: hooks around it" [ "$(cat "$hooks")" = "before data vg/data $first 3
+after 4" ]
+
+# Long ago; two of a day; of another hour of the same day
+row data.20250101T100000Z dmsnap,dmsnap:data
+row data.20250303T100000Z dmsnap,dmsnap:data
+row data.20250304T100000Z dmsnap,dmsnap:data
+row data.20250304T110000Z dmsnap,dmsnap:data
+row data.20250304T113000Z dmsnap,dmsnap:data
+row data.20250305T000000Z dmsnap,dmsnap:data
+# Not dmsnap's, not this schedule's, not of this volume, merging, a name without a time
+row data.20240101T000000Z ''
+row data.20240102T000000Z dmsnap
+row data.20240103T000000Z dmsnap:data
+row data.20240104T000000Z dmsnap,dmsnap:other
+row data.20240105T000000Z dmsnap,dmsnap:data swi-a-s--- other
+row data.20240106T000000Z dmsnap,dmsnap:data Swi-a-s---
+row data.20240107T000000Z dmsnap,dmsnap-backup:data
+row data.20241301T000000Z dmsnap,dmsnap:data
+row data.mine dmsnap,dmsnap:data
+row mine.20240101T000000Z dmsnap,dmsnap:data
+# Of those that are to go, one is mounted
+row data.20240201T000000Z dmsnap,dmsnap:data swi-aos---
+row data.20250305T110000Z dmsnap,dmsnap:data swi-I-s---
+others=$(volumes '2024|mine')
+check "prune --dry-run" unchanged "$LVM_FOLDER/lvm.json" exits 0 schedule prune --dry-run
+cp "$work/out" "$work/plan"
+plan_is()
+{
+	diff - "$work/plan" <<-END
+		in use vg/data.20240201T000000Z: its time is over
+		would remove vg/data.20250101T100000Z: its time is over
+		would remove vg/data.20250303T100000Z: its time is over
+		would remove vg/data.20250304T100000Z: its time is over
+		would remove vg/data.20250304T110000Z: its time is over
+		kept vg/data.20250304T113000Z: daily
+		kept vg/data.20250305T000000Z: hourly, daily, weekly
+		would remove vg/data.20250305T110000Z: is invalid
+		kept vg/$first: hourly, daily, weekly
+	END
+}
+check "prune --dry-run: what goes and what stays, and why" plan_is
+check "prune --dry-run --json" unchanged "$LVM_FOLDER/lvm.json" exits 0 schedule prune --dry-run --json
+check "prune --dry-run: is JSON" json 'd["dry_run"] and [s["action"] for s in d["snapshots"]].count("removed") == 5 and d["snapshots"][0]["action"] == "in use"'
+check "prune" exits 0 schedule prune
+check "prune: says what went" says '^removed vg/data\.20250305T110000Z: is invalid$'
+check "prune: and what would, but is in use" complains 'vg/data\.20240201T000000Z would be removed .*, but is in use'
+check "prune: leaves what it should" [ "$(volumes '^data\.2025')" = $'data.20250304T113000Z\ndata.20250305T000000Z' ]
+check "prune: touches nothing else" [ "$(volumes '2024|mine')" = "$others" ]
+check "prune: again removes nothing" unchanged "$LVM_FOLDER/lvm.json" exits 0 schedule prune
+# LVM2 knows best: it became mounted between the two
+row data.20230101T000000Z dmsnap,dmsnap:data
+echo 'lvremove 5' > "$LVM_FOLDER/fail"
+check "prune: what LVM2 refuses" exits 2 schedule prune
+check "prune: is told" complains 'lvremove: exit code 5'
+rm "$LVM_FOLDER/fail"
+
+new_lvm
+true > "$hooks"
+check "rotate --json" exits 0 schedule rotate --json
+check "rotate: is JSON" json 'd["created"].startswith("vg/data.") and d["removed"] == []'
+# hooks_are CONFIG_LINE... : with these; the volumes are made anew
+hooked() { new_lvm && configure 'volume = vg/data' 'size = 1G' 'keep-daily = 3' "$@" && rm -f "$hooks"; }
+hooked 'before = exit 3' "after = touch $hooks"
+check "rotate: not when \"before\" fails" exits 2 schedule rotate
+check "rotate: and says so" complains 'the command "before": exit code 3'
+check "rotate: no snapshot then" lacks_volume 'data\..*'
+check "rotate: \"after\" comes after that too" [ -e "$hooks" ]
+hooked "after = touch $hooks"
+echo 'lvcreate 5' > "$LVM_FOLDER/fail"
+check "rotate: without room" exits 2 schedule rotate
+check "rotate: says what failed" complains 'no snapshot of vg/data: lvcreate: exit code 5'
+check "rotate: \"after\" comes then, too" [ -e "$hooks" ]
+hooked 'after = kill -9 $$'
+check "rotate: \"after\" fails" exits 2 schedule rotate
+check "rotate: which is told" complains 'the command "after": ended by signal 9'
+check "rotate: the snapshot is there" has_volume 'data\..*'
+hooked "before = echo out; echo '{}'"
+check "rotate: hooks print to standard error" exits 0 schedule rotate --json
+check "rotate: not into JSON" is_json
+both_at_once()
+{
+	hooked "before = echo begin >> $hooks; sleep 0.3; echo end >> $hooks"
+	schedule rotate > /dev/null 2>&1 &
+	# In the same second LVM2 refuses the second one: it has the same name
+	schedule rotate > /dev/null 2>&1
+	wait $!
+	[ "$(cat "$hooks")" = $'begin\nend\nbegin\nend' ]
+}
+check "rotate: one at a time" both_at_once
+check "its lock is nobody else's" [ "$(stat -c %a "$work/state/data.lock")" = 600 ]
+
+# refused REGEX LINE...: a file with these lines
+refused_config()
+{
+	configure "${@:2}"
+	unchanged "$LVM_FOLDER/lvm.json" exits 2 schedule rotate && complains "$1"
+}
+new_lvm
+good=('volume = vg/data' 'size = 1G' 'keep-daily = 3')
+check "config: no volume" refused_config 'volume is not given' 'size = 1G'
+check "config: no size" refused_config 'size is not given' 'volume = vg/data'
+check "config: nothing is to be kept" refused_config 'none of keep-hourly' 'volume = vg/data' 'size = 1G'
+check "config: no such volume" refused_config 'there is no logical volume vg/none' 'volume = vg/none' "${good[@]:1}"
+check "config: an unknown key" refused_config 'line 4: "keep-dayly" is no key; "keep-daily" is' "${good[@]}" 'keep-dayly = 4'
+check "config: one that is there twice" refused_config 'line 4: size is there twice' "${good[@]}" 'size = 2G'
+check "config: no value" refused_config 'line 4: after has no value' "${good[@]}" 'after ='
+check "config: no key" refused_config 'line 4: is not "key = value"' "${good[@]}" 'after'
+check "config: a volume that is none" refused_config 'line 1: volume: "data" is no logical volume' 'volume = data' "${good[@]:1}"
+check "config: an option in its place" refused_config 'is no logical volume' 'volume = vg/--force' "${good[@]:1}"
+for size in 0 x 101% 0% -1G; do
+	check "config: size $size" refused_config 'line 2: size: ' 'volume = vg/data' "size = $size" 'keep-daily = 3'
+done
+check "config: a number that is none" refused_config 'line 3: keep-daily: "x" is no number' "${good[@]:0:2}" 'keep-daily = x'
+check "config: half of a pair" refused_config 'low-water and extend-by go together' "${good[@]}" 'low-water = 80%'
+check "config: two destinations" refused_config 'only one of' "${good[@]}" 'backup-directory = /x' 'backup-command = cat'
+check "config: an option of ssh" refused_config 'is not HOST:DIRECTORY' "${good[@]}" 'backup-ssh = -oProxyCommand=x:/y'
+writable() { configure "${good[@]}" && chmod "$1" "$config" && exits 2 schedule rotate && complains 'others may write to it'; }
+check "config: that the group may write" writable 660
+check "config: that all may write" writable 602
+rm -f "$config" && mkfifo -m 600 "$config"
+check "config: a FIFO" exits 2 timeout 10 env PATH="$top/tests/tools/lvm2:$PATH" "$dmsnap" rotate data --config "$config"
+rm -f "$config"
+check "config: none" exits 2 schedule rotate
+check "config: and it says which" complains 'data\.conf: cannot be read: No such file'
+check "config: of nobody" exits 2 "$dmsnap" rotate unheard-of
+check "config: is in /etc" complains '^dmsnap: /etc/dmsnap/unheard-of\.conf: '
+for name in ../data .data 'a b' ''; do
+	check "not a name: \"$name\"" exits 2 "$dmsnap" rotate "$name"
+done
+configure "${good[@]}"
+check "no LVM2" exits 2 env PATH=/nonexistent STATE_DIRECTORY="$work/state" "$dmsnap" rotate data --config "$config"
+check "no LVM2: is told" complains 'lvs: cannot be run: No such file'
+check "extend: needs a mark" exits 2 schedule extend
+check "extend: and says so" complains 'low-water and extend-by are not given'
+
+# --- the journal ------------------------------------------------------------------
+
+# with_journal COMMAND...: what it logs is in $work/journal, a line a field
+with_journal()
+{
+	# shellcheck disable=SC2016 # for the other shell
+	unshare -m bash -c 'mkdir -p /run/systemd && mount -t tmpfs none /run/systemd && mkdir /run/systemd/journal || exit 9
+		python3 - "$1" <<-"END" &
+			import socket, sys
+			journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+			journal.bind("/run/systemd/journal/socket")
+			journal.settimeout(20)
+			with open(sys.argv[1], "wb") as file:
+			    while (entry := journal.recv(65536)) != b"end":
+			        file.write(entry + b"\n")
+		END
+		shift
+		for ((try = 0; try < 100; try++)); do
+			if [ -S /run/systemd/journal/socket ]; then break; fi
+			sleep 0.1
+		done
+		"$@"
+		code=$?
+		python3 -c "import socket; socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b\"end\", \"/run/systemd/journal/socket\")"
+		wait
+		exit $code' - "$work/journal" "$@"
+}
+if unshare -m true 2> /dev/null; then
+	new_lvm
+	row data.20240201T000000Z dmsnap,dmsnap:data
+	check "the journal is told" exits 0 with_lvm with_journal "$dmsnap" rotate data --config "$config"
+	check "journal: of the schedule" grep -qx 'DMSNAP_NAME=data' "$work/journal"
+	check "journal: what came" grep -qE '^DMSNAP_OBJECT=vg/data\.2[0-9]{7}T[0-9]{6}Z$' "$work/journal"
+	echo 'lvs 5' > "$LVM_FOLDER/fail"
+	check "the journal is told of what fails" exits 2 with_lvm with_journal "$dmsnap" prune data --config "$config"
+	check "journal: with its priority" grep -qx 'PRIORITY=3' "$work/journal"
+	check "journal: as that" grep -qx 'DMSNAP_ACTION=failed' "$work/journal"
+	check "journal: and what it was" grep -qx 'MESSAGE=lvs: exit code 5' "$work/journal"
+	rm "$LVM_FOLDER/fail"
+else
+	echo "1 skipped"
+fi

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * BackupState: what is known of the backups of a volume, /var/lib/dmsnap/NAME.json.
+ *
+ * It is replaced as a whole, and durable before what it says is relied on:
+ *
+ *	step                                        if it ends here, the next run
+ *	1. the file to come is put on "unfinished"  removes the file, if there is one
+ *	2. the snapshot is made                     removes the snapshot, too
+ *	3. the file is written                      the same
+ *	4. the file goes to "files", the snapshot   removes the snapshot that was "base"
+ *	   becomes the base
+ *	5. the old base is removed
+ */
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backup/config.hpp"
+
+namespace dmsnap::tool {
+
+struct BackupFile {
+	std::string file;
+	uint64_t number = 0;
+	bool full = false;
+	/* Of its snapshot. */
+	int64_t time = 0;
+	uint64_t volume_bytes = 0;
+	/* As they are stored; the checksum in hexadecimal. */
+	uint64_t bytes = 0;
+	std::string checksum;
+
+	const char *kind() const { return full ? "full" : "increment"; }
+};
+
+struct BackupState {
+	/* Empty, if there is none; throws a Failure if it cannot be read. */
+	static BackupState load(const Config &config);
+	void save(const Config &config) const;
+
+	/* Of the files. */
+	std::string destination;
+	/* The last one that was given. */
+	uint64_t number = 0;
+	/* The snapshot that the last file shows; its LVM2 UUID. */
+	std::string base, base_uuid;
+	/* The oldest first; a full one, its increments, and so on. */
+	std::vector<BackupFile> files;
+	/* Are to be removed from where they are. */
+	std::vector<std::string> unfinished;
+	std::string unfinished_at;
+
+	/* Where the last chain begins: in files. */
+	size_t last_full() const;
+};
+
+std::string backup_lock_path(const Config &config);
+
+} // namespace dmsnap::tool

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Config: what /etc/dmsnap/NAME.conf says of the snapshots and backups of one volume.
+ * Lines "key = value", and comments that begin with #; the keys are those of
+ * dmsnap.conf(5).
+ */
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backup/retention.hpp"
+
+namespace dmsnap::tool {
+
+/* A size in bytes, or a part of the origin's. */
+struct Amount {
+	uint64_t bytes = 0;
+	unsigned int percent = 0;
+};
+
+struct Config {
+	std::string name;
+	/* Of the origin. */
+	std::string vg, lv;
+	Amount size;
+	Retention keep;
+	/* Commands for the shell; empty: none. */
+	std::string before, after;
+	std::optional<unsigned int> low_water;
+	std::optional<Amount> extend_by;
+
+	/* At most one of the three: a folder, "host:folder", a command. */
+	std::string backup_directory, backup_ssh, backup_command;
+	/* Writes to standard output what backup_command was given. */
+	std::string restore_command;
+	/* Of zstd; 0: not at all. */
+	int compress = 3;
+	/* A full backup after so many; none: only when there is no other way. */
+	std::optional<unsigned int> full_every;
+	/* None: all. */
+	std::optional<unsigned int> keep_fulls;
+
+	std::string volume() const { return vg + "/" + lv; }
+};
+
+/*
+ * @path: of another file than /etc/dmsnap/NAME.conf; empty: that.  Throws a Failure that names
+ * the line, also if others than the owner might write to the file: it has commands.
+ */
+Config read_config(const std::string &name, const std::string &path);
+
+/* Those that have a file in /etc/dmsnap. */
+std::vector<std::string> config_names();
+
+} // namespace dmsnap::tool

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Where the files of a backup go, and come from: a folder, one on another machine through ssh,
+ * or a command, as a Config says.
+ */
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "backup/config.hpp"
+#include "child.hpp"
+#include "new_file.hpp"
+
+namespace dmsnap::tool {
+
+/* "ssh backup:/srv"; a backup that goes elsewhere begins with all of the volume. */
+std::string destination_text(const Config &config);
+
+/* A file on its way there.  Without end() it does not get its name, or the command is killed. */
+class Upload {
+public:
+	/* All of these throw a Failure. */
+	Upload(const Config &config, const std::string &file, const char *kind);
+	~Upload();
+	Upload(const Upload &) = delete;
+	Upload &operator=(const Upload &) = delete;
+
+	int descriptor() const { return child_ ? child_->descriptor() : descriptor_; }
+	/* Writing has failed: throws what the command ended with, if it did. */
+	void explain();
+	/* It is durable there, and has its name; or the command has taken it. */
+	void end();
+
+private:
+	const Config &config_;
+	const std::string file_;
+	std::optional<NewFile> new_;
+	int descriptor_ = -1;
+	std::optional<Child> child_;
+};
+
+/* A file on its way back. */
+class Download {
+public:
+	Download(const Config &config, const std::string &file, const char *kind);
+	~Download();
+	Download(const Download &) = delete;
+	Download &operator=(const Download &) = delete;
+
+	int descriptor() const { return child_ ? child_->descriptor() : descriptor_; }
+	void end();
+
+private:
+	const std::string file_;
+	int descriptor_ = -1;
+	std::optional<Child> child_;
+};
+
+/* It is not there afterwards; what a command has taken stays. */
+void remove_file(const Config &config, const std::string &file);
+
+} // namespace dmsnap::tool

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * EventLog: what happened to the snapshots and backups of a volume, for people on the
+ * terminal, and for the journal with fields by which it is found again:
+ *
+ *	journalctl DMSNAP_NAME=data DMSNAP_ACTION=removed
+ */
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "backup/config.hpp"
+#include "failure.hpp"
+
+namespace dmsnap::tool {
+
+struct Event {
+	/* "created", "removed", "in use", "extended", "backed up", "failed" */
+	const char *action;
+	/* Of device or file; may be empty. */
+	std::string object;
+	std::string message;
+};
+
+class EventLog {
+public:
+	/* @is_quiet: nothing but JSON goes to standard output. */
+	EventLog(const Config &config, bool is_quiet);
+
+	void info(const Event &event) const;
+	void warning(const Event &event) const;
+
+	/* What it throws is in the journal as well. */
+	ExitCode watch(const std::function<ExitCode()> &work) const;
+
+private:
+	void send(const Event &event, int priority) const;
+
+	const Config &config_;
+	const bool is_quiet_;
+};
+
+} // namespace dmsnap::tool

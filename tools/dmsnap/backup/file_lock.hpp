@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * FileLock: one program at a time, as long as it is there.  The file is one that only
+ * root can open, or anybody could hold the lock.
+ */
+#pragma once
+
+#include <string>
+
+namespace dmsnap::tool {
+
+class FileLock {
+public:
+	enum class Busy { wait, refuse };
+
+	/* Throws a Failure if it is held and not waited for: "@who is at work". */
+	FileLock(const std::string &path, Busy busy, const std::string &who);
+	~FileLock();
+	FileLock(const FileLock &) = delete;
+	FileLock &operator=(const FileLock &) = delete;
+
+private:
+	int file_;
+};
+
+} // namespace dmsnap::tool

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Which snapshots of a schedule go, and their removal. */
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "backup/event_log.hpp"
+#include "backup/logical_volumes.hpp"
+
+namespace dmsnap::tool {
+
+struct Pruned {
+	OwnSnapshot snapshot;
+	/* "kept", "removed", "in use" */
+	const char *action;
+	/* "hourly, weekly", "is invalid" */
+	std::string why;
+};
+
+/* What is to become of each of them. */
+std::vector<Pruned> plan_pruning(const Config &config, std::vector<OwnSnapshot> snapshots);
+/* Throws a Failure if one that is to go is still there then. */
+void remove_pruned(const Config &config, const std::vector<Pruned> &plan, const EventLog &log);
+
+/* Of the lock on making and removing snapshots of this volume. */
+std::string schedule_lock_path(const Config &config);
+
+} // namespace dmsnap::tool

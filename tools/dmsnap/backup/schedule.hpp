@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The commands for the snapshots and backups of a volume that /etc/dmsnap/NAME.conf is about:
+ * what each is told by the command line, and the function that does it.
+ */
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "failure.hpp"
+
+namespace dmsnap::tool {
+
+struct ScheduleOptions {
+	std::string name;
+	/* Another file than /etc/dmsnap/NAME.conf. */
+	std::string config;
+	/* Of prune: only tell. */
+	bool dry_run = false;
+	bool json = false;
+};
+/* Makes a snapshot, and removes those whose time is over. */
+ExitCode rotate(const ScheduleOptions &options);
+/* Only removes them. */
+ExitCode prune(const ScheduleOptions &options);
+/* Until a signal comes: makes those larger that get full. */
+ExitCode extend(const ScheduleOptions &options);
+
+struct BackupOptions {
+	ScheduleOptions schedule;
+	/* Not an increment. */
+	bool full = false;
+	/* Instead of a backup: read all that was written; list it; bring it back to a target. */
+	bool verify = false;
+	bool list = false;
+	std::string restore;
+	/* Not the last one: "20261129T221000Z", or its number. */
+	std::string at;
+	/* What the target holds may be lost. */
+	bool overwrite = false;
+};
+ExitCode backup(const BackupOptions &options);
+
+/* As the command line has them. */
+class ScheduleCommands {
+public:
+	using Add = std::function<CLI::App *(const char *name, const char *what,
+					     const std::function<ExitCode()> &run)>;
+
+	void add(const Add &add);
+
+private:
+	CLI::App *add_one(const Add &add, const char *name, const char *what,
+			  ScheduleOptions &options, const std::function<ExitCode()> &run);
+
+	ScheduleOptions rotate_, prune_, extend_;
+	BackupOptions backup_;
+};
+
+} // namespace dmsnap::tool
