@@ -291,9 +291,12 @@ workload()
 need_target snapshot
 for SCENARIO; do
 	echo "begin $SCENARIO"
+	# shellcheck disable=SC2034 # BACKED and MBPS are read by make_device
 	LATENCY=100000 CACHE_MB=0 BACKED=1 MBPS=0 COW_MB=64
 	# Devices that cost nothing, and keep nothing
+	# shellcheck disable=SC2034
 	[[ $SCENARIO != free-* ]] || LATENCY=20000 BACKED=0 COW_MB=192
+	# shellcheck disable=SC2034
 	[[ $SCENARIO != slow-* ]] || MBPS=200
 	[[ $SCENARIO != *@20us* ]] || LATENCY=20000
 	[[ $SCENARIO != *@1ms* ]] || LATENCY=1000000

@@ -43,6 +43,7 @@ make_device base 48
 for n in 1 2 3 4; do
 	make_device "cow-s$n" 52
 done
+# shellcheck disable=SC2034 # read by org_load
 SIZE=$(sectors "$(dm_path base)")
 org_load
 fs_make ext4 "$(dm_path org)"
