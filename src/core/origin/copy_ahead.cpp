@@ -11,6 +11,8 @@ namespace {
 
 /* A copy ahead is settled as a whole, so it is made of what the copier takes at a time. */
 constexpr uint64_t piece_sectors = 512;
+/* Of one guess, under the lock: where copied chunks lie between, pieces are short. */
+constexpr unsigned int steps_max = 16;
 
 } // namespace
 
@@ -44,7 +46,7 @@ void Origin::copy_ahead()
 		guess.end = smaller(guess.end, guess.begin + ahead_window());
 		uint64_t copied = 0;
 		uint64_t at = guess.begin;
-		while (at < guess.end) {
+		for (unsigned int step = 0; at < guess.end && step < steps_max; step++) {
 			Survey here = survey(at, guess.end);
 			uint64_t until = here.until;
 			if (here.kind == OriginFate::Kind::missing) {

@@ -267,6 +267,31 @@ TEST(CopyAhead, without_memory_there_is_none_and_nothing_fails)
 	EXPECT_TRUE(bench.all_right());
 }
 
+/* Each gap is a copy of its own: not all of them at once, under the lock. */
+TEST(CopyAhead, takes_a_few_gaps_at_a_time)
+{
+	AheadBench bench;
+	auto &snap = bench.add_large();
+	bench.write_stream(0, 1024);
+	for (uint64_t at = 2048; at < 16384; at += 16)
+		ASSERT_EQ(bench.write(snap, at, 8), 0);
+	const uint64_t before = bench.stat(snap, "ahead_chunks");
+	bench.disk.hold(Op::read);
+	uint64_t at = 1024;
+	size_t most = 0;
+	for (size_t reads = 0; most <= 4 && at < 1900; at += 8) {
+		ASSERT_EQ(bench.write(at, 8), 0);
+		bench.world.run_until_idle();
+		most = std::max(most, bench.disk.held() - std::exchange(reads, bench.disk.held()));
+	}
+	EXPECT_GT(most, 4u);
+	EXPECT_LE(most, 16u);
+	bench.disk.release();
+	bench.write_stream(at, 16384 - at);
+	EXPECT_GT(bench.stat(snap, "ahead_chunks"), before + 500);
+	EXPECT_TRUE(bench.all_right());
+}
+
 TEST(CopyAhead, goes_on_behind_a_handover)
 {
 	AheadBench bench;
