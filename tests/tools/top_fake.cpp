@@ -65,6 +65,7 @@ public:
 		if (device.minor != 1)
 			return {};
 		return parse_stats("stats 1\nstalled 0\ncopies 40\ncopied_chunks 90\n"
+				   "ahead_chunks 12\norigin_ahead_unwritten_sectors 16\n"
 				   "copy_us 64:10 128:29 4096:1\nwrite_us\n"
 				   "commit_us 0:1 512:2\nreaders_us\norigin_held_us 8:3\n");
 	}

@@ -38,6 +38,7 @@ constexpr Statistic gauges[] = {
 constexpr Statistic counters[] = {
 	{"copies", "copies_total", "Copies for origin writes."},
 	{"copied_chunks", "copied_chunks_total", "Chunks in copies for origin writes."},
+	{"ahead_chunks", "ahead_chunks_total", "Chunks copied ahead of streams of writes."},
 	{"writes", "writes_total", "First writes of the snapshot's user."},
 	{"written_chunks", "written_chunks_total", "Chunks in first writes."},
 	{"merged_chunks", "merged_chunks_total", "Chunks that were merged."},

@@ -245,6 +245,13 @@ std::vector<std::string> detail_lines(const TrendRow &row,
 				   "answer now.");
 		return lines;
 	}
+	auto ahead = stats->counters.find("ahead_chunks");
+	auto unwritten = stats->counters.find("origin_ahead_unwritten_sectors");
+	if (ahead != stats->counters.end() && unwritten != stats->counters.end())
+		lines.push_back(fmt::format(
+			"ahead      {} chunks copied ahead of streams; not written yet: {} of the origin",
+			ahead->second,
+			size_text(static_cast<double>(unwritten->second) * sector_bytes)));
 	static constexpr std::pair<const char *, const char *> times[] = {
 		{"copy_us", "copies for origin writes"},
 		{"write_us", "first writes to chunks"},

@@ -91,6 +91,7 @@ if command -v tmux > /dev/null; then
 	terminal send-keys -N 8 k
 	check "top: up, with the arrow" types Up ' 1 to 9 of 23 snapshots'
 	check "top: all that is known of one" types Enter '^state +active'
+	check "top: what was copied ahead" shows '^ahead +12 chunks copied ahead of streams; not written yet: 8(\.0)? KiB of the origin$'
 	check "top: with the times of its driver" shows '^copies for origin writes +40 +256 us +8\.2 ms +8\.2 ms$'
 	terminal resize-window -x 120 -y 8
 	check "top: of a page that is too long, the beginning" shows '^state +active'

@@ -24,6 +24,7 @@ lost_has_no_sizes() { ! grep -q '^dmsnap_cow.*vg-lost' "$work/metrics"; }
 check "metrics: none of what is lost" lost_has_no_sizes
 check "metrics: of a merge" metric 'dmsnap_merge_left_bytes{name="vg-merges"} 10485760'
 check "metrics: a counter" metric 'dmsnap_copied_chunks_total{name="vg-fills"} 90'
+check "metrics: chunks copied ahead" metric 'dmsnap_ahead_chunks_total{name="vg-fills"} 12'
 check "metrics: a histogram adds up" metric 'dmsnap_copy_duration_seconds_bucket{name="vg-fills",le="0.000128"} 10'
 check "metrics: from one size to the next" metric 'dmsnap_copy_duration_seconds_bucket{name="vg-fills",le="0.000256"} 39'
 check "metrics: to its end" metric 'dmsnap_copy_duration_seconds_bucket{name="vg-fills",le="+Inf"} 40'
