@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdarg>
 #include <functional>
 #include <map>
 #include <memory>
@@ -12,34 +11,15 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <libdevmapper.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "device_name.hpp"
+#include "dm_request.hpp"
 #include "failure.hpp"
 #include "lvm2.hpp"
 
 namespace dmsnap::tool {
 namespace {
-
-/* What the library had to complain about first, in the call that was last begun. */
-std::string complaint;
-
-__attribute__((format(printf, 5, 6))) void keep_complaint(int level, const char *, int, int,
-							  const char *format, ...)
-{
-	/* As syslog's levels; the bits above tell where to write it. */
-	constexpr int level_mask = 7, level_error = 3;
-	char text[512];
-	va_list arguments;
-
-	if ((level & level_mask) > level_error || !complaint.empty())
-		return;
-	va_start(arguments, format);
-	std::vsnprintf(text, sizeof(text), format, arguments);
-	va_end(arguments);
-	complaint = text;
-}
 
 /* Looked for without the library, which would make the file that is looked for. */
 bool is_in_kernel()
@@ -50,74 +30,6 @@ bool is_in_kernel()
 	close(control);
 	return true;
 }
-
-Failure cannot_ask()
-{
-	if (geteuid() != 0)
-		return Failure("must be root to ask device mapper");
-	return Failure(fmt::format("device mapper cannot be asked: {}", complaint));
-}
-
-/* One request of device mapper. */
-class Request {
-public:
-	explicit Request(int type)
-	{
-		complaint.clear();
-		task_.reset(dm_task_create(type));
-		if (!task_)
-			throw cannot_ask();
-		dm_task_no_flush(task_.get());
-		dm_task_no_open_count(task_.get());
-	}
-
-	Request(int type, DeviceNumber device) : Request(type)
-	{
-		dm_task_set_major_minor(task_.get(), static_cast<int>(device.major),
-					static_cast<int>(device.minor), 0);
-	}
-
-	dm_task *get() const { return task_.get(); }
-
-	/* False: there is no such device. */
-	bool run()
-	{
-		if (try_run())
-			return info().exists;
-		if (error() == ENXIO)
-			return false;
-		throw cannot_ask();
-	}
-
-	bool try_run() { return dm_task_run(task_.get()); }
-	int error() const { return dm_task_get_errno(task_.get()); }
-
-	dm_info info() const
-	{
-		dm_info info = {};
-		dm_task_get_info(task_.get(), &info);
-		return info;
-	}
-
-	/* Target and words of the first line, if there is one. */
-	bool first_line(std::string &target, std::string &words) const
-	{
-		uint64_t start = 0, length = 0;
-		char *type = nullptr, *params = nullptr;
-		dm_get_next_target(task_.get(), nullptr, &start, &length, &type, &params);
-		if (!type || !params)
-			return false;
-		target = type;
-		words = params;
-		return true;
-	}
-
-private:
-	struct Destroy {
-		void operator()(dm_task *task) const { dm_task_destroy(task); }
-	};
-	std::unique_ptr<dm_task, Destroy> task_;
-};
 
 /* "vg" and "lv", or nothing, if it is no logical volume that people see. */
 void take_lvm_name(LiveSnapshot &snapshot, const char *uuid)
@@ -146,31 +58,13 @@ std::string name_of(DeviceNumber device)
 	return name;
 }
 
-std::vector<DeviceNumber> all_devices()
-{
-	std::vector<DeviceNumber> devices;
-	Request request(DM_DEVICE_LIST);
-	if (!request.try_run())
-		throw cannot_ask();
-	const dm_names *names = dm_task_get_names(request.get());
-	/* Of none, there is one without a number. */
-	while (names && names->dev) {
-		devices.push_back({major(names->dev), minor(names->dev)});
-		if (!names->next)
-			break;
-		names = reinterpret_cast<const dm_names *>(reinterpret_cast<const char *>(names) +
-							   names->next);
-	}
-	return devices;
-}
-
 std::optional<LiveSnapshot> look(DeviceNumber device, const std::string &target,
 				 const std::string &table)
 {
 	LiveSnapshot snapshot;
 	if (!take_target(snapshot, target) || !take_table(snapshot, table))
 		return {};
-	Request request(DM_DEVICE_STATUS, device);
+	DmRequest request(DM_DEVICE_STATUS, device);
 	std::string target_now, words;
 	/* The table may have been replaced since. */
 	if (!request.run() || !request.first_line(target_now, words) || target_now != target)
@@ -186,11 +80,6 @@ std::optional<LiveSnapshot> look(DeviceNumber device, const std::string &target,
 }
 
 } // namespace
-
-DeviceMapper::DeviceMapper()
-{
-	dm_log_with_errno_init(keep_complaint);
-}
 
 std::optional<LiveSnapshot> DeviceMapper::snapshot_on(const std::string &path)
 {
@@ -210,8 +99,8 @@ std::vector<LiveSnapshot> DeviceMapper::snapshots()
 	/* What an origin is called where it is used. */
 	std::map<DeviceNumber, DeviceNumber> volumes;
 
-	for (DeviceNumber device : all_devices()) {
-		Request request(DM_DEVICE_TABLE, device);
+	for (DeviceNumber device : all_mapped_devices()) {
+		DmRequest request(DM_DEVICE_TABLE, device);
 		std::string target, table;
 		if (!request.run() || !request.first_line(target, table))
 			continue;
@@ -249,7 +138,7 @@ DeviceNumber DeviceMapper::find(const std::string &name)
 			throw Failure(fmt::format("there is no device {}", path));
 		return *device;
 	}
-	Request request(DM_DEVICE_INFO);
+	DmRequest request(DM_DEVICE_INFO);
 	dm_task_set_name(request.get(), name.c_str());
 	if (!request.run())
 		throw Failure(fmt::format("device mapper has no device {}", name));
@@ -268,7 +157,7 @@ try {
 
 std::optional<LiveSnapshot> DeviceMapper::snapshot(DeviceNumber device)
 {
-	Request request(DM_DEVICE_TABLE, device);
+	DmRequest request(DM_DEVICE_TABLE, device);
 	std::string target, table;
 	if (!request.run() || !request.first_line(target, table))
 		return {};
@@ -277,7 +166,7 @@ std::optional<LiveSnapshot> DeviceMapper::snapshot(DeviceNumber device)
 
 std::string DeviceMapper::target_of(DeviceNumber device)
 {
-	Request request(DM_DEVICE_TABLE, device);
+	DmRequest request(DM_DEVICE_TABLE, device);
 	std::string target, table;
 	if (!request.run() || !request.first_line(target, table))
 		return {};
@@ -286,7 +175,7 @@ std::string DeviceMapper::target_of(DeviceNumber device)
 
 bool DeviceMapper::is_to_be_merged(DeviceNumber device)
 {
-	Request request(DM_DEVICE_INFO, device);
+	DmRequest request(DM_DEVICE_INFO, device);
 	if (!request.run())
 		return false;
 	const char *uuid = dm_task_get_uuid(request.get());
@@ -298,7 +187,7 @@ bool DeviceMapper::is_to_be_merged(DeviceNumber device)
 std::optional<std::string> DeviceMapper::send_message(DeviceNumber device,
 						      const std::string &message)
 {
-	Request request(DM_DEVICE_TARGET_MSG, device);
+	DmRequest request(DM_DEVICE_TARGET_MSG, device);
 	dm_task_set_sector(request.get(), 0);
 	dm_task_set_message(request.get(), message.c_str());
 	if (request.try_run()) {
@@ -308,7 +197,8 @@ std::optional<std::string> DeviceMapper::send_message(DeviceNumber device,
 	/* What a target says to a word it does not know, or one that knows no words. */
 	if (request.error() == EINVAL)
 		return {};
-	throw Failure(fmt::format("the message \"{}\" cannot be sent: {}", message, complaint));
+	throw Failure(fmt::format("the message \"{}\" cannot be sent: {}", message,
+				  DmRequest::complaint()));
 }
 
 } // namespace dmsnap::tool

@@ -13,8 +13,6 @@ namespace dmsnap::tool {
 
 class DeviceMapper final : public SnapshotSource {
 public:
-	DeviceMapper();
-
 	std::vector<LiveSnapshot> snapshots() override;
 	DeviceNumber find(const std::string &name) override;
 	std::optional<SnapshotStats> stats(DeviceNumber device) override;
