@@ -78,7 +78,7 @@ void dmsnap_port_warn(const char *what, const char *file, int line)
 	unsigned int bit = hash_64((unsigned long)file + line, 8);
 
 	if (test_and_set_bit(bit, warned))
-		pr_err_ratelimited(DM_FMT("broken promise: %s, %s:%d"), what, file, line);
+		pr_err_ratelimited(DM_FMT("assertion failed: %s, %s:%d"), what, file, line);
 	else
-		WARN(1, DM_FMT("broken promise: %s, %s:%d"), what, file, line);
+		WARN(1, DM_FMT("assertion failed: %s, %s:%d"), what, file, line);
 }

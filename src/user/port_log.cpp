@@ -91,5 +91,5 @@ bool dmsnap_port_refuse_bad_store()
 
 void dmsnap_port_warn(const char *what, const char *file, int line)
 {
-	report_failure("%s:%d: broken promise: %s", file, line, what);
+	report_failure("%s:%d: assertion failed: %s", file, line, what);
 }

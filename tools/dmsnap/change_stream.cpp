@@ -115,19 +115,19 @@ StreamReader::StreamReader(FILE *file) : file_(file)
 	StreamHead head;
 	get(std::as_writable_bytes(std::span(&head, 1)));
 	if (head.magic.get() != stream_magic)
-		throw Failure("the input is no stream of \"dmsnap export\"", ExitCode::findings);
+		throw Failure("the input is not a stream of \"dmsnap export\"", ExitCode::findings);
 	if (head.version.get() != stream_version)
 		throw Failure(fmt::format("the stream has version {}, and this program knows {}",
 					  head.version.get(), stream_version),
 			      ExitCode::findings);
 	if (head.checksum.get() != checksum_of_head(head))
-		damaged("its head has another checksum");
+		damaged("the checksum of its head is wrong");
 	if ((head.flags.get() & ~flag_full) != 0 || head.reserved.get() != 0)
 		throw Failure("a newer program made the stream: its head says what this one does "
 			      "not know",
 			      ExitCode::findings);
 	if (head.volume_bytes.get() > INT64_MAX)
-		damaged("there is no volume so large");
+		damaged("no volume is that large");
 	info_ = {
 		.full = (head.flags.get() & flag_full) != 0,
 		.volume_bytes = head.volume_bytes.get(),
@@ -138,7 +138,7 @@ StreamReader::StreamReader(FILE *file) : file_(file)
 
 void StreamReader::damaged(const std::string &what) const
 {
-	throw Failure(fmt::format("the stream is damaged behind record {}: {}", records_, what),
+	throw Failure(fmt::format("the stream is damaged after record {}: {}", records_, what),
 		      ExitCode::findings);
 }
 
@@ -156,14 +156,14 @@ bool StreamReader::next(Record &record)
 	RecordHead head;
 	get(std::as_writable_bytes(std::span(&head, 1)));
 	if (head.checksum.get() != checksum_of_head(head))
-		damaged("a record has another checksum");
+		damaged("the checksum of a record is wrong");
 
 	uint32_t kind = head.kind.get(), length = head.length.get();
 	if (kind == kind_end) {
 		if (head.offset.get() != records_ || head.content != heads_.value())
 			damaged("records are missing");
 		if (info_.full && full_end_ != info_.volume_bytes)
-			damaged("it is not all of the volume");
+			damaged("it is not the whole volume");
 		return false;
 	}
 	record = {.offset = head.offset.get(),
@@ -175,7 +175,7 @@ bool StreamReader::next(Record &record)
 	    record.offset > info_.volume_bytes || length > info_.volume_bytes - record.offset)
 		damaged("a record makes no sense");
 	if (info_.full && record.offset != full_end_)
-		damaged("it is not all of the volume");
+		damaged("it is not the whole volume");
 	full_end_ = record.offset + length;
 	heads_.add(std::as_bytes(std::span(&head, 1)));
 	records_++;
@@ -183,7 +183,7 @@ bool StreamReader::next(Record &record)
 		auto data = std::span(data_).first(length);
 		get(data);
 		if (checksum_of(data) != record.content)
-			damaged("data has another checksum");
+			damaged("the checksum of the data is wrong");
 		record.data = data;
 	}
 	return true;

@@ -89,7 +89,7 @@ void print_header(const StoreReport &report, const std::string &contents)
 	fmt::print("the header says: magic {:#010x}, version {}, {} sectors a chunk\n",
 		   report.magic, report.version, report.chunk_sectors);
 	if (report.kind == format::DecodedHeader::Kind::magic_unknown)
-		fmt::print("this is no store, but holds {}\n", printable(contents));
+		fmt::print("this is not a store, but holds {}\n", printable(contents));
 }
 
 void print_summary(const StoreReport &report)
@@ -106,7 +106,7 @@ void print_summary(const StoreReport &report)
 			   report.device_chunks, report.unused_chunks());
 	}
 	if (!report.not_looked_at.empty())
-		fmt::print("not everything was looked at: {}\n", report.not_looked_at);
+		fmt::print("not everything was checked: {}\n", report.not_looked_at);
 	fmt::print("{} found wrong, {} noted\n", report.findings, report.notes);
 }
 

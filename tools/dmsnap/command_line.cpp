@@ -19,11 +19,10 @@ namespace dmsnap::tool {
 namespace {
 
 constexpr const char *exit_codes =
-	"Exit codes: 0 fine, 1 something is wrong with what was looked at, 2 it could not be done.\n"
+	"Exit codes: 0 fine, 1 something is wrong with what was examined, 2 the command failed.\n"
 	"More: man dmsnap";
 
-constexpr const char *store_or_snapshot =
-	"COW device, an image of one, or a snapshot that is in use";
+constexpr const char *store_or_snapshot = "COW device, an image of one, or an active snapshot";
 
 using Run = std::function<ExitCode()>;
 
@@ -127,8 +126,8 @@ private:
 		auto *style = command->add_option_function<std::string>(
 			"--progress",
 			[](const std::string &name) { Progress::set_style(styles.at(name)); },
-			"Show it so: bar, json or none (default: a bar on a terminal, a line now "
-			"and then elsewhere)");
+			"How to report progress: bar, json or none (default: a bar on a terminal, a "
+			"line now and then elsewhere)");
 		style->check(CLI::IsMember(&styles))->type_name("STYLE");
 		command->add_flag_callback(
 			       "--quiet", [] { Progress::set_style(Progress::Style::none); },
@@ -159,8 +158,7 @@ private:
 
 	static void add_memory(CLI::App *command, size_t &bytes)
 	{
-		add_size(command, "--memory",
-			 "Use no more memory for sets of chunks (default 256M)",
+		add_size(command, "--memory", "Limit the memory for sets of chunks (default 256M)",
 			 [&bytes](uint64_t size) { bytes = size; });
 	}
 
@@ -202,7 +200,7 @@ private:
 		add_store(command, options.store);
 		add_origin(command, options.store);
 		command->add_option("--max", options.findings_max,
-				    "List at most so many findings of a kind, count the others "
+				    "List at most this many findings of a kind, count the others "
 				    "(default 1000)")
 			->check(CLI::NonNegativeNumber)
 			->type_name("N");
@@ -217,29 +215,30 @@ private:
 		add_store(command, options.store);
 		auto *json = command->add_flag("--json", options.json, "Print JSON");
 		auto *form = command->add_flag("--for-restore", options.for_restore,
-					       "Print the form that \"dmsnap restore\" reads")
+					       "Print the format that \"dmsnap restore\" reads")
 				     ->excludes(json);
 		command->add_flag("--with-data", options.with_data,
-				  "For restore: also what the chunks hold")
+				  "For restore: also the data of the chunks")
 			->needs(form);
 	}
 
 	void add_restore()
 	{
 		RestoreOptions &options = restore_;
-		CLI::App *command = add("restore",
-					"Make a store of what \"dmsnap dump --for-restore\" wrote",
-					[&options] { return restore(options); });
+		CLI::App *command = add(
+			"restore", "Make a store from the output of \"dmsnap dump --for-restore\"",
+			[&options] { return restore(options); });
 		command->add_option("target", options.target,
-				    "Device, or image file (made if it is not there)")
+				    "Device, or image file (created if it does not exist)")
 			->required()
 			->check(not_empty)
 			->type_name("TARGET");
-		command->add_option("--input", options.input, "Read this file, not standard input")
+		command->add_option("--input", options.input,
+				    "Read this file instead of standard input")
 			->check(not_empty)
 			->type_name("FILE");
 		command->add_flag("--overwrite", options.overwrite,
-				  "Also where the target holds something");
+				  "Also if the target is not empty");
 		add_json(command, options.json);
 	}
 
@@ -247,7 +246,7 @@ private:
 	{
 		RepairOptions &options = repair_;
 		CLI::App *command = add("repair",
-					"Tell what a repair of a store would cost, or do it",
+					"Report what a repair of a store would lose, or do it",
 					[&options] { return repair(options); });
 		add_store(command, options.store);
 		add_origin(command, options.store);
@@ -259,7 +258,7 @@ private:
 		command->add_flag("--in-place", options.in_place, "Repair the store itself")
 			->excludes(output);
 		command->add_flag("--overwrite", options.overwrite,
-				  "Also over what the device of the copy holds")
+				  "Also if the device for the copy is not empty")
 			->needs(output);
 		command->add_flag("--force", options.force,
 				  "Mark the store valid, even if it lost data");
@@ -296,9 +295,10 @@ private:
 			->required()
 			->check(not_empty)
 			->type_name("ORIGIN");
-		command->add_flag("--full", options.full, "All of the origin; there is no store");
+		command->add_flag("--full", options.full,
+				  "Export all of the origin; there is no store");
 		command->add_option("--output", options.output,
-				    "Write to this new file, not to standard output")
+				    "Write to this new file instead of standard output")
 			->check(not_empty)
 			->type_name("FILE");
 		add_json(command, options.json);
@@ -307,42 +307,44 @@ private:
 	void add_apply()
 	{
 		ApplyOptions &options = apply_;
-		CLI::App *command = add("apply", "Put what export wrote onto a copy",
+		CLI::App *command = add("apply", "Apply a stream of export to a copy",
 					[&options] { return apply(options); });
 		command->add_option("target", options.target,
 				    "Copy: a device or an image file; a full stream makes one")
 			->required()
 			->check(not_empty)
 			->type_name("TARGET");
-		command->add_option("--input", options.input, "Read this file, not standard input")
+		command->add_option("--input", options.input,
+				    "Read this file instead of standard input")
 			->check(not_empty)
 			->type_name("FILE");
 		auto *dry_run = command->add_flag("--dry-run", options.dry_run,
-						  "Check stream and copy, write nothing");
+						  "Check the stream and the copy, write nothing");
 		auto *undo = command->add_option("--undo", options.undo,
-						 "Keep what is overwritten in this new file, as a "
-						 "stream for the way back")
+						 "Save what is overwritten in this new file, as a "
+						 "stream that undoes the change")
 				     ->check(not_empty)
 				     ->type_name("FILE")
 				     ->excludes(dry_run);
 		command->add_flag("--atomic", options.atomic,
-				  "Change a copy of the image file, which takes its place at the "
+				  "Change a copy of the image file, which replaces it at the "
 				  "end")
 			->excludes(undo);
 		command->add_flag("--any-base", options.any_base,
-				  "Do not ask whether the copy holds what the snapshot held");
+				  "Do not check whether the copy holds what the snapshot held");
 		add_json(command, options.json);
 	}
 
 	void add_estimate()
 	{
 		EstimateOptions &options = estimate_;
-		CLI::App *command = add("estimate",
-					"Tell how large a COW device must be, or when it is full",
-					[&options] { return estimate(options); });
+		CLI::App *command =
+			add("estimate",
+			    "Compute how large a COW device must be, or when it will be full",
+			    [&options] { return estimate(options); });
 		command->add_option(
 			"--rate", options.rate,
-			"Writes to the volume: bytes or a part of it, like 10M/s or 2%/d");
+			"Writes to the volume: bytes or a share of it, like 10M/s or 2%/d");
 		add_size(command, "--volume", "Size of the volume",
 			 [&options](uint64_t size) { options.volume_bytes = size; });
 		command->add_option_function<std::string>(
@@ -350,14 +352,13 @@ private:
 			       [&options](const std::string &text) {
 				       options.seconds = parse_seconds(text);
 			       },
-			       "How long the snapshot lives; or the time between the two --status")
+			       "Life of the snapshot, or the time between the two --status")
 			->type_name("TIME");
-		add_size(command, "--write-size", "Of one write (default 4K)",
+		add_size(command, "--write-size", "Size of a write (default 4K)",
 			 [&options](uint64_t size) { options.write_bytes = size; });
-		command->add_option(
-			       "--fio-log", options.fio_log,
-			       "What fio wrote: its iolog, or a log with --log_offset=1; - for "
-			       "standard input")
+		command->add_option("--fio-log", options.fio_log,
+				    "Log of fio: its iolog, or one with --log_offset=1; - for "
+				    "standard input")
 			->check(not_empty)
 			->type_name("FILE");
 		command->add_option("--status", options.statuses,
@@ -371,7 +372,7 @@ private:
 				       for (const std::string &text : texts)
 					       options.chunk_bytes.push_back(parse_size(text));
 			       },
-			       "For chunks of this size; may be repeated")
+			       "Compute for chunks of this size; may be repeated")
 			->expected(1)
 			->take_all()
 			->type_name("SIZE");
@@ -383,7 +384,7 @@ private:
 	{
 		StatusOptions &options = status_;
 		CLI::App *command = add("status",
-					"Show the snapshots of this machine, and if all is well",
+					"Show the snapshots of this machine and their state",
 					[&options] { return status(options); });
 		add_names(command, options.names);
 		command->add_option("--warn", options.warn_percent,
@@ -393,7 +394,7 @@ private:
 		auto *critical =
 			command->add_option(
 				       "--critical", options.critical_percent,
-				       "Answer as a plugin of Nagios and Icinga does: critical "
+				       "Answer as a plugin of Nagios and Icinga: critical "
 				       "if a COW device is fuller than this, or a snapshot bad")
 				->check(CLI::Range(0.0, 100.0))
 				->type_name("PERCENT");
@@ -401,7 +402,7 @@ private:
 						     "Print metrics in Prometheus' text format")
 					   ->excludes(critical);
 		command->add_option("--output", options.output,
-				    "Write the metrics to this file, in the place of what is there")
+				    "Write the metrics to this file, atomically")
 			->check(not_empty)
 			->type_name("FILE")
 			->needs(prometheus);
@@ -411,7 +412,7 @@ private:
 	void add_top()
 	{
 		TopOptions &options = top_;
-		CLI::App *command = add("top", "Watch the snapshots of this machine, live",
+		CLI::App *command = add("top", "Watch the snapshots of this machine live",
 					[&options] { return top(options); });
 		add_names(command, options.names);
 		command->add_option_function<std::string>(
@@ -419,11 +420,11 @@ private:
 			       [&options](const std::string &text) {
 				       options.interval_seconds = parse_seconds(text);
 			       },
-			       "Look again after this (default 2s)")
+			       "Sampling interval (default 2s)")
 			->type_name("TIME");
 		command->add_option(
 			       "--count", options.count,
-			       "End after so many views; 0: never (default: never, but 1 where "
+			       "End after this many views; 0: never (default: never, but 1 where "
 			       "lines are printed)")
 			->check(CLI::NonNegativeNumber)
 			->type_name("N");
@@ -434,24 +435,24 @@ private:
 	void add_wait()
 	{
 		WaitOptions &options = wait_;
-		CLI::App *command = add("wait", "Wait until a snapshot is merged, so full, or bad",
-					[&options] { return wait(options); });
-		command->footer(
-			"Exit codes: 0 it has come, 1 it cannot come any more, 2 it could "
-			"not be waited for,\n3 it has not come in time, 4 there is no merge, "
-			"5 LVM2 has put it off.  More: man dmsnap-wait");
+		CLI::App *command =
+			add("wait", "Wait until a snapshot is merged, filled to a level, or bad",
+			    [&options] { return wait(options); });
+		command->footer("Exit codes: 0 the condition holds, 1 it can no longer hold, 2 the "
+				"command failed,\n3 the timeout expired, 4 there is no merge, "
+				"5 LVM2 has postponed it.  More: man dmsnap-wait");
 		command->add_option("name", options.name,
 				    "Snapshot, or volume that one is merged into")
 			->required()
 			->check(not_empty)
 			->type_name("NAME");
-		auto *merged =
-			command->add_flag("--merged", options.merged, "Until the merge is over");
+		auto *merged = command->add_flag("--merged", options.merged,
+						 "Until the merge is complete");
 		command->add_flag("--or-none", options.or_none,
-				  "It is fine, too, if nothing is merged there, or to be merged")
+				  "Succeed also if there is no merge, and none is postponed")
 			->needs(merged);
 		command->add_option("--fill", options.fill_percent,
-				    "Until the COW device is so full; not with the kernel's own "
+				    "Until the COW device is this full; not with the kernel's own "
 				    "driver")
 			->type_name("PERCENT");
 		command->add_flag("--invalid", options.invalid,
@@ -461,7 +462,7 @@ private:
 			       [&options](const std::string &text) {
 				       options.timeout_seconds = parse_seconds(text);
 			       },
-			       "Wait no longer")
+			       "Wait at most this long")
 			->type_name("TIME");
 		add_json(command, options.json);
 	}
@@ -472,10 +473,10 @@ private:
 		CLI::App *command = add(
 			"doctor", "Tell whether the driver is installed and loaded, and what to do",
 			[&options] { return doctor(options); });
-		command->add_option("--kernel", options.release, "Not for the running kernel")
+		command->add_option("--kernel", options.release,
+				    "Check this kernel instead of the running one")
 			->type_name("RELEASE");
-		command->add_option("--root", options.root,
-				    "Look at the system that is mounted here")
+		command->add_option("--root", options.root, "Check the system that is mounted here")
 			->type_name("DIR");
 		add_json(command, options.json);
 	}
@@ -492,8 +493,8 @@ private:
 			->type_name("SHELL");
 	}
 
-	CLI::App app_{"dmsnap watches snapshots of device mapper, looks at their stores, repairs "
-		      "them, and copies volumes by what changed in them.",
+	CLI::App app_{"dmsnap watches device-mapper snapshots, checks and repairs their stores, "
+		      "and copies volumes by what changed in them.",
 		      "dmsnap"};
 	Run run_;
 	CheckOptions check_;

@@ -135,7 +135,7 @@ struct TopOptions {
 	/* None: all, those to come too. */
 	std::vector<std::string> names;
 	double interval_seconds = 2;
-	/* End after so many views; 0: never. */
+	/* End after this many views; 0: never. */
 	std::optional<uint64_t> count;
 	/* Do not take the whole terminal. */
 	bool lines = false;

@@ -46,7 +46,7 @@ std::string known_contents(Volume &volume)
 	if (!probe)
 		throw std::bad_alloc();
 	if (blkid_probe_set_device(probe.get(), volume.descriptor(), 0, 0) != 0)
-		throw Failure(volume.path() + ": what is on it cannot be looked at");
+		throw Failure(volume.path() + ": its contents cannot be examined");
 	blkid_probe_enable_superblocks(probe.get(), 1);
 	blkid_probe_set_superblocks_flags(probe.get(), BLKID_SUBLKS_TYPE | BLKID_SUBLKS_LABEL |
 							       BLKID_SUBLKS_BADCSUM);
@@ -55,7 +55,7 @@ std::string known_contents(Volume &volume)
 	while ((found = blkid_do_probe(probe.get())) == 0)
 		known += (known.empty() ? "" : ", ") + to_text(probe.get());
 	if (found < 0)
-		throw Failure(volume.path() + ": what is on it cannot be read");
+		throw Failure(volume.path() + ": its contents cannot be read");
 	return known;
 }
 

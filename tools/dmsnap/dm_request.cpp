@@ -40,8 +40,8 @@ const std::string &DmRequest::complaint()
 Failure DmRequest::cannot_ask()
 {
 	if (geteuid() != 0)
-		return Failure("must be root to ask device mapper");
-	return Failure(fmt::format("device mapper cannot be asked: {}", first_complaint));
+		return Failure("must be root to query device mapper");
+	return Failure(fmt::format("cannot query device mapper: {}", first_complaint));
 }
 
 DmRequest::DmRequest(int type)

@@ -43,7 +43,7 @@ std::vector<uint64_t> chunk_sizes(const EstimateOptions &options)
 uint64_t checked(double chunks)
 {
 	if (!(chunks < exceptions_max))
-		throw Failure("there is no COW device for so much");
+		throw Failure("no COW device is that large");
 	return static_cast<uint64_t>(chunks);
 }
 
@@ -51,7 +51,7 @@ ExitCode estimate_load(const EstimateOptions &options)
 {
 	if (!options.volume_bytes || *options.volume_bytes == 0 || !options.seconds ||
 	    options.write_bytes == 0)
-		throw Failure("with --rate, tell --volume and --for, too");
+		throw Failure("--rate needs --volume and --for");
 	Rate rate = parse_rate(options.rate);
 	auto volume = static_cast<double>(*options.volume_bytes);
 	Load load{
@@ -167,7 +167,7 @@ ExitCode estimate_fio(const EstimateOptions &options)
 ExitCode estimate_end(const EstimateOptions &options)
 {
 	if (options.statuses.size() != 2 || !options.seconds || *options.seconds <= 0)
-		throw Failure("tell two times --status, and with --for the time between them");
+		throw Failure("give --status twice, and the time between the two with --for");
 	CowUsage first = parse_status(options.statuses[0]);
 	CowUsage second = parse_status(options.statuses[1]);
 	double grown = static_cast<double>(second.used) - static_cast<double>(first.used);
@@ -197,7 +197,7 @@ ExitCode estimate(const EstimateOptions &options)
 {
 	int ways = !options.rate.empty() + !options.fio_log.empty() + !options.statuses.empty();
 	if (ways != 1)
-		throw Failure("tell one of --rate, --fio-log and --status");
+		throw Failure("give one of --rate, --fio-log and --status");
 	if (!options.rate.empty())
 		return estimate_load(options);
 	if (!options.fio_log.empty())

@@ -33,9 +33,9 @@ void report_export(const ExportOptions &options, const StreamExport::Figures &fi
 ExitCode export_changes(const ExportOptions &options)
 {
 	if (options.store.origin.empty())
-		throw Failure("tell the origin");
+		throw Failure("--origin is missing");
 	if (options.full != options.store.store.empty())
-		throw Failure("tell either a store or --full");
+		throw Failure("give either a store or --full");
 	StreamExport stream(options.store);
 	OutputFile output(options.output);
 	StreamExport::Figures figures = stream.write(output.get());

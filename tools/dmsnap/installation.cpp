@@ -127,7 +127,7 @@ bool is_tested(const std::string &release)
 std::optional<LoadedModule> look_at_loaded(const Root &root)
 {
 	if (!root.has("/sys/module"))
-		throw Failure("what is loaded cannot be told: /sys is not mounted");
+		throw Failure("cannot tell which driver is loaded: /sys is not mounted");
 	if (!root.has("/sys/module/dm_snapshot"))
 		return {};
 	LoadedModule loaded{.version = root.word("/sys/module/dm_snapshot/version")};
@@ -228,8 +228,7 @@ Installation look_at_installation(const std::string &path, const std::string &re
 	installation.running = installation.release == running_release() ||
 			       installation.release == root.word("/proc/sys/kernel/osrelease");
 	if (!is_release(installation.release))
-		throw Failure(
-			fmt::format("\"{}\" is no release of a kernel", installation.release));
+		throw Failure(fmt::format("\"{}\" is not a kernel release", installation.release));
 	installation.tested = is_tested(installation.release);
 	std::string modules = "/lib/modules/" + installation.release;
 	if (!root.has(modules))

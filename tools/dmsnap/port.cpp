@@ -7,6 +7,6 @@
 
 void dmsnap_port_warn(const char *what, const char *file, int line)
 {
-	fmt::print(stderr, "dmsnap: {}:{}: broken promise: {}\n", file, line, what);
+	fmt::print(stderr, "dmsnap: {}:{}: assertion failed: {}\n", file, line, what);
 	std::abort();
 }

@@ -140,7 +140,7 @@ void print_plan(const RepairOptions &options, const StoreReport &report, const P
 	if (plan.cut_tail)
 		fmt::print("the list gets an end\n");
 	if (report.dead_entries)
-		fmt::print("{} dead entries behind the end are wiped\n", report.dead_entries);
+		fmt::print("{} dead entries after the end are wiped\n", report.dead_entries);
 	if (plan.rewrite_header)
 		fmt::print("the header is rewritten: {} sectors a chunk, {}\n", plan.chunk_sectors,
 			   plan.valid ? "valid" : "invalid");
@@ -257,7 +257,7 @@ void require_repairable(const RepairOptions &options, const StoreReport &report,
 					  store, report.version),
 			      ExitCode::findings);
 	if (!report.has_list && report.not_looked_at.empty())
-		throw Failure(store + ": the header does not say how large a chunk is; tell with "
+		throw Failure(store + ": the header has no usable chunk size; give it with "
 				      "--chunk-size",
 			      ExitCode::findings);
 	require_list(report, cow);

@@ -37,7 +37,7 @@ public:
 	void run()
 	{
 		if (!next_line() || line_ != dump_first_line)
-			refuse("the input is no output of \"dmsnap dump --for-restore\"");
+			refuse("the input is not output of \"dmsnap dump --for-restore\"");
 		while (next_line()) {
 			if (line_ == dump_last_line) {
 				finish();

@@ -36,7 +36,7 @@ private:
 WaitFor wanted_of(const WaitOptions &options)
 {
 	if (options.merged + options.invalid + options.fill_percent.has_value() != 1)
-		throw Failure("tell one of --merged, --fill and --invalid");
+		throw Failure("give one of --merged, --fill and --invalid");
 	if (options.or_none && !options.merged)
 		throw Failure("--or-none is for --merged");
 	if (options.merged)

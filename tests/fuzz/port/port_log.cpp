@@ -88,5 +88,5 @@ bool dmsnap_port_refuse_bad_store()
 
 void dmsnap_port_warn(const char *what, const char *file, int line)
 {
-	die("%s:%d: broken promise: %s", file, line, what);
+	die("%s:%d: assertion failed: %s", file, line, what);
 }

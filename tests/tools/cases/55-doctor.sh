@@ -126,8 +126,8 @@ beside_tree() { (cd "$work" && exits "$1" "$dmsnap" doctor --root system --kerne
 check "doctor: a root that is not absolute" beside_tree 0
 check "doctor: has the same names" says "^modprobe +/lib/modules/$release/$ours, this driver"
 for bad in '6.1; reboot' '../6.1' '-rf' $'6.1\n'; do
-	check "doctor: no release of a kernel" exits 2 "$dmsnap" doctor --root "$system" --kernel "$bad"
-	check "doctor: and so it is called" complains 'no release of a kernel'
+	check "doctor: not a kernel release" exits 2 "$dmsnap" doctor --root "$system" --kernel "$bad"
+	check "doctor: and so it is called" complains 'not a kernel release'
 done
 config=$system/usr/src/headers/include/config/auto.conf
 mv "$config" "$config.good"

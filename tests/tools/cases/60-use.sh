@@ -219,6 +219,6 @@ truncate -s 8M "$work/ext4"
 PATH=$PATH:/usr/sbin:/sbin mke2fs -q -t ext4 "$work/ext4"
 put "$work/ext4" 0 deadbeef
 check "check: a file system" exits 1 "$dmsnap" check "$work/ext4"
-check "check: by its name" says 'this is no store, but holds ext4'
+check "check: by its name" says 'this is not a store, but holds ext4'
 script -qec "'$dmsnap' apply '$work/good' --dry-run" "$work/out" < /dev/null > "$work/err" || true
 check "apply: on a terminal it says that it waits" says 'waits for its input'
