@@ -48,7 +48,7 @@ port-objects := $(call objects,$(call find,tests/fuzz/port,*.cpp) src/user/port_
 simulator-objects := $(call objects,$(call find,src/user,*.cpp) \
 	$(filter-out %/main.cpp %/sweep.cpp,$(call find,tests/sim,*.cpp)))
 # All but its command line, and what only that needs.
-tool-objects := $(call objects,$(filter-out %/main.cpp %/command_line.cpp %/completion.cpp, \
+tool-objects := $(call objects,$(filter-out %/main.cpp %/command_line.cpp %/completion.cpp %/nbdkit_plugin.cpp, \
 	$(call find,tools/dmsnap,*.cpp)) tests/fuzz/tool/files.cpp)
 tool-libraries := -lfmt -lkmod -lxxhash -ldevmapper -lncursesw -ltinfo -lsmartcols -lblkid -lroaring -lsystemd -lzstd
 own-objects = $(call objects,$(call find,tests/fuzz/$(1),*.cpp))

@@ -25,8 +25,13 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 units := $(patsubst tools/dmsnap/systemd/%,%,$(wildcard tools/dmsnap/systemd/*))
 monitoring := alerts.yml grafana-dashboard.json
 
+# Where nbdkit looks for plugins.
+PLUGINDIR ?= $(or $(shell pkg-config --variable=plugindir nbdkit 2>/dev/null),$(PREFIX)/lib/nbdkit/plugins)
+plugin := nbdkit-dmsnap-plugin.so
+
 install-tools: tools man
 	@install -D -m 755 '$(BUILD)/unit/dmsnap' '$(DESTDIR)$(PREFIX)/sbin/dmsnap'
+	@install -D -m 644 '$(BUILD)/unit/$(plugin)' '$(DESTDIR)$(PLUGINDIR)/$(plugin)'
 	@for page in $(pages); do \
 		install -D -m 644 "$(BUILD)/unit/man/$$page" "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page"; \
 	done
@@ -45,7 +50,7 @@ install-tools: tools man
 
 uninstall:
 	+@tools/build/install-module --uninstall --destdir '$(DESTDIR)' $(if $(KVER),--kver '$(KVER)')
-	@rm -f '$(DESTDIR)$(PREFIX)/sbin/dmsnap' \
+	@rm -f '$(DESTDIR)$(PREFIX)/sbin/dmsnap' '$(DESTDIR)$(PLUGINDIR)/$(plugin)' \
 		$(foreach page,$(pages),'$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(page)') \
 		$(shell-files:%='$(DESTDIR)%') $(units:%='$(DESTDIR)$(UNITDIR)/%') \
 		$(monitoring:%='$(DESTDIR)$(PREFIX)/share/dmsnap/%')

@@ -37,7 +37,12 @@ core-objects := $(call objects,$(core-sources))
 user-objects := $(call objects,$(user-sources))
 test-objects := $(call objects,$(test-sources))
 sim-objects := $(call objects,$(call find,tests/sim,*.cpp))
-tool-objects := $(call objects,$(call find,tools/dmsnap,*.cpp))
+tool-objects := $(call objects,$(filter-out %/nbdkit_plugin.cpp,$(call find,tools/dmsnap,*.cpp)))
+# What a plugin of nbdkit needs of the program and the core, as code for a library.
+plugin-objects := $(patsubst %.cpp,$(out)/plugin/%.o,$(call find,src/core/format,*.cpp) \
+	$(addprefix tools/dmsnap/,serve/nbdkit_plugin.cpp serve/snapshot_view.cpp store_source.cpp \
+		store_reader.cpp chunk_set.cpp volume.cpp new_file.cpp image_lock.cpp device_name.cpp \
+		live_snapshot.cpp half_applied.cpp state_folder.cpp checksum.cpp progress.cpp port.cpp))
 tool-test-objects := $(call objects,$(call find,tests/tools,*_test.cpp))
 store-maker-objects := $(call objects,tests/tools/store_maker.cpp)
 top-fake-objects := $(call objects,tests/tools/top_fake.cpp)
@@ -89,14 +94,16 @@ $(test-objects) $(tool-test-objects): \
 	cxxflags = -std=gnu++23 -fno-rtti $(flags) $(test-includes) -Itools/dmsnap $(if $(filter %_test.o,$@),$(of-tests))
 $(tool-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(core-includes) -Itools/dmsnap -DDMSNAP_VERSION='"$(version)"' \
 	-DDMSNAP_TESTED_KERNELS='"$(tested)"'
+$(plugin-objects): cxxflags := -std=gnu++23 -fno-rtti -fPIC -fvisibility=hidden $(flags) $(core-includes) \
+	-Itools/dmsnap -DDMSNAP_VERSION='"$(version)"'
 $(sim-objects) $(store-maker-objects) $(top-fake-objects): \
 	cxxflags := -std=gnu++23 -fno-rtti $(flags) $(test-includes) -Itools/dmsnap
 
 .PHONY: unit unit-build sim-build tools tools-test-build man
 unit-build: $(out)/unit-tests
 sim-build: $(out)/sim
-tools: $(out)/dmsnap
-tools-test-build: $(out)/dmsnap $(out)/tool-tests $(out)/store-maker $(out)/top-fake
+tools: $(out)/dmsnap $(out)/nbdkit-dmsnap-plugin.so
+tools-test-build: tools $(out)/tool-tests $(out)/store-maker $(out)/top-fake
 
 # A bare word means "any test with this in its name".
 filter := $(if $(T),--gtest_filter='$(if $(findstring *,$(T))$(findstring :,$(T)),$(T),*$(T)*)')
@@ -135,6 +142,10 @@ tool-libraries := -lfmt -lkmod -lxxhash -ldevmapper -lncursesw -ltinfo -lsmartco
 $(out)/dmsnap: $(tool-objects) $(out)/libdmsnap-core.a $(out)/.flags
 	@echo '  LINK    $@'
 	@$(CXX) $(sanitizers) $(LDFLAGS) -pthread -o $@ $(tool-objects) -L$(out) -ldmsnap-core $(tool-libraries)
+
+$(out)/nbdkit-dmsnap-plugin.so: $(plugin-objects) $(out)/.flags
+	@echo '  LINK    $@'
+	@$(CXX) $(sanitizers) $(LDFLAGS) -shared -pthread -o $@ $(plugin-objects) -lfmt -lxxhash -lroaring -ldevmapper
 
 man-pages := $(patsubst Documentation/man/%.rst,$(out)/man/%,$(call find,Documentation/man,*.rst))
 
@@ -194,6 +205,11 @@ $(tool-test-objects) $(store-maker-objects) $(top-fake-objects): $(out)/%.o: %.c
 	@mkdir -p $(@D)
 	@$(CXX) $(cxxflags) -c -o $@ $<
 
+$(plugin-objects): $(out)/plugin/%.o: %.cpp $(out)/.flags
+	@echo '  CXX     $@'
+	@mkdir -p $(@D)
+	@$(CXX) $(cxxflags) -c -o $@ $<
+
 $(filter %_test.o,$(test-objects) $(tool-test-objects)): $(precompiled).gch
 
 $(precompiled).gch: tests/support/precompiled.hpp $(out)/.flags
@@ -213,7 +229,7 @@ $(call keep,$(out)/.files,$(core-sources) $(user-sources) $(test-sources))
 $(out)/.flags $(out)/.files: ;
 
 -include $(patsubst %.o,%.d,$(core-objects) $(user-objects) $(test-objects) $(sim-objects) $(tool-objects) \
-	$(tool-test-objects) $(store-maker-objects) $(top-fake-objects)) $(precompiled).d
+	$(plugin-objects) $(tool-test-objects) $(store-maker-objects) $(top-fake-objects)) $(precompiled).d
 
 .DELETE_ON_ERROR:
 MAKEFLAGS += -r

@@ -13,6 +13,7 @@
 #include "completion.hpp"
 #include "nearest_word.hpp"
 #include "progress.hpp"
+#include "serve/serve.hpp"
 #include "units.hpp"
 
 namespace dmsnap::tool {
@@ -46,6 +47,7 @@ public:
 		add_top();
 		add_wait();
 		add_doctor();
+		add_serve();
 		schedule_.add([this](const char *name, const char *what, const Run &run) {
 			return add(name, what, run);
 		});
@@ -481,6 +483,24 @@ private:
 		add_json(command, options.json);
 	}
 
+	void add_serve()
+	{
+		ServeOptions &options = serve_;
+		CLI::App *command =
+			add("serve", "Show a snapshot without a driver: as a read-only NBD export",
+			    [&options] { return serve(options); });
+		add_store(command, options.store);
+		command->add_option("--origin", options.store.origin,
+				    "Its origin, or an image of it")
+			->required()
+			->check(not_empty)
+			->type_name("ORIGIN");
+		command->add_option("--nbd", options.socket, "Make this socket for NBD clients")
+			->required()
+			->check(not_empty)
+			->type_name("FILE");
+	}
+
 	void add_completion()
 	{
 		CLI::App *command = add("completion",
@@ -509,6 +529,7 @@ private:
 	TopOptions top_;
 	WaitOptions wait_;
 	DoctorOptions doctor_;
+	ServeOptions serve_;
 	ScheduleCommands schedule_;
 	std::string shell_;
 };

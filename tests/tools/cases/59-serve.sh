@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# shellcheck shell=bash disable=SC2154 # sourced by ../run
+#
+# A snapshot without a driver: what clients of NBD see of it.
+
+socket=$work/nbd
+uri="nbd+unix:///?socket=$socket"
+# served STORE ORIGIN COMMAND...: while it is
+served()
+{
+	local server try code=0
+	"$dmsnap" serve "$1" --origin "$2" --nbd "$socket" > "$work/served" 2>&1 &
+	server=$!
+	for ((try = 0; try < 200; try++)); do
+		if nbdinfo --size "$uri" > "$work/size-of-it" 2> /dev/null; then break; fi
+		sleep 0.05
+	done
+	"${@:3}" || code=$?
+	kill "$server"
+	wait "$server" || true
+	return "$code"
+}
+is_what_was() { nbdcopy "$uri" - | cmp - "$1"; }
+# Pieces that begin and end anywhere
+pieces_are()
+{
+	local seed
+	for seed in 1 2 3 4 5 6 7 8; do
+		local at=$((seed * 700001 % 4000000)) length=$((seed * 31337 % 90000 + 1))
+		if [ $((at + length)) -gt 4098048 ]; then length=$((4098048 - at)); fi
+		qemu-io -r -f raw -c "read -v $at $length" "$uri" | grep -E '^[0-9a-f]{8}:' | cut -c 10-58 | xxd -r -p |
+			cmp - <(tail -c "+$((at + 1))" "$work/before" | head -c "$length") || return 1
+	done
+}
+# Exits with 0 if it cannot be written to
+refuses_writes() { ! qemu-io -f raw -c 'write 0 4k' "$uri" > "$work/out" 2>&1; }
+
+if command -v nbdkit > /dev/null && command -v qemu-io > /dev/null && command -v nbdcopy > /dev/null; then
+	check "serve: is what the origin was" served "$work/good" "$work/origin" is_what_was "$work/before"
+	check "serve: of the size of the origin" [ "$(cat "$work/size-of-it")" = "$(stat -c %s "$work/origin")" ]
+	check "serve: as QEMU compares it" served "$work/good" "$work/origin" qemu-img compare -q -f raw -F raw "$uri" "$work/before"
+	check "serve: of one to which nothing happened" served "$work/empty" "$work/quiet" is_what_was "$work/before"
+	if command -v xxd > /dev/null; then
+		check "serve: pieces from anywhere" served "$work/good" "$work/origin" pieces_are
+	fi
+	check "serve: read-only" served "$work/good" "$work/origin" refuses_writes
+	check "serve: as qcow2" served "$work/good" "$work/origin" qemu-img convert -q -f raw -O qcow2 "$uri" "$work/served.qcow2"
+	check "serve: which is right" qemu-img compare -q -f qcow2 -F raw "$work/served.qcow2" "$work/before"
+	check "serve: nothing else is served meanwhile" served "$work/good" "$work/origin" exits 2 "$dmsnap" serve "$work/empty" --origin "$work/quiet" --nbd "$socket"
+	check "serve: nor written to" served "$work/good" "$work/origin" exits 2 "$dmsnap" repair "$work/good" --in-place
+	# With chunks larger than a record, and of one sector
+	for chunk in 1 4096; do
+		cp "$work/before" "$work/served-origin"
+		rm -f "$work/served-store"
+		truncate -s 40M "$work/served-store"
+		"$maker" snapshot "$work/served-origin" "$work/served-store" "$chunk" 40 81
+		check "serve: chunks of $chunk sectors" served "$work/served-store" "$work/served-origin" is_what_was "$work/before"
+	done
+else
+	echo "FAIL: nbdkit, nbdcopy and qemu-io are not installed. On Debian: apt install nbdkit libnbd-bin qemu-utils"
+	failed=$((failed + 1))
+fi
+for store in "${refused[@]}" blank; do
+	check "serve: not of $store" exits 1 "$dmsnap" serve "$work/$store" --origin "$work/origin" --nbd "$work/none"
+done
+check "serve: an origin that is not there" exits 2 "$dmsnap" serve "$work/good" --origin "$work/none" --nbd "$work/socket"
+check "serve: a socket that is something else" exits 2 "$dmsnap" serve "$work/good" --origin "$work/origin" --nbd "$work/before"
+check "serve: and that stays" [ -s "$work/before" ]
+check "serve: a name too long for a socket" exits 2 "$dmsnap" serve "$work/good" --origin "$work/origin" --nbd "$work/$(printf 'x%.0s' {1..120})"
+check "serve: no nbdkit" exits 2 env PATH=/nonexistent "$dmsnap" serve "$work/good" --origin "$work/origin" --nbd "$work/none"
+check "serve: which is told" complains 'apt install nbdkit'

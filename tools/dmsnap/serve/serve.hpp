@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* dmsnap serve: what it is told by the command line. */
+#pragma once
+
+#include <string>
+
+#include "commands.hpp"
+
+namespace dmsnap::tool {
+
+struct ServeOptions {
+	StoreOptions store;
+	/* Path of the socket that it makes. */
+	std::string socket;
+};
+ExitCode serve(const ServeOptions &options);
+
+} // namespace dmsnap::tool
