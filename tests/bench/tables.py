@@ -58,6 +58,18 @@ IO = (
     ("origin reads for a chunk, 8 snapshots", "touch-n8", "origin_reads", "{:.2f}", "1 at most"),
     ("COW KiB for a chunk of 64 KiB", "touch-64k-qd1", "cow_written_kib", "{:.2f}", "68 at most"),
 )
+STREAMS = (
+    ("4 KiB in sequence, one at a time, 20 us", "stream@20us", "iops", "{:,.0f}", "3.5"),
+    ("the same, bare linear target", "linear-stream@20us", "iops", "{:,.0f}", ""),
+    ("4 KiB in sequence, one at a time, 100 us", "stream", "iops", "{:,.0f}", "3.5"),
+    ("the same, bare linear target", "linear-stream", "iops", "{:,.0f}", ""),
+    ("8 KiB with fdatasync, 20 us, cache", "stream-sync@20us+cache", "iops", "{:,.0f}", "3"),
+    ("the same, bare linear target", "linear-stream-sync@20us+cache", "iops", "{:,.0f}", ""),
+    ("flushes of the COW device for each", "stream-sync@20us+cache", "cow_flushes", "{:.2f}", ""),
+    ("four streams, 4 snapshots", "streams-n4", "iops", "{:,.0f}", "3"),
+    ("ext4, files of 8 KiB with fsync, cache", "files-sync@100us+cache", "iops", "{:,.0f}", "2"),
+    ("log with fdatasync, checkpoints, cache", "wal@100us+cache", "iops", "{:,.0f}", "2"),
+)
 PEAKS = tuple((what, scenario, "peak_kib", "{:,.0f}", "") for what, scenario in (
     ("first touch", "touch"), ("first touch, chunks of 64 KiB", "touch-64k"), ("first touch, 16 snapshots", "touch-n16"),
     ("first touch, 32 snapshots", "touch-n32"), ("first touch, 1 MiB in sequence", "touch-seq"),
@@ -109,7 +121,8 @@ class Tables:
 
     def all(self):
         return {"merge": self.compared("merge", "scenario", MERGE), "exceptions": self.compared("exceptions", "exceptions", EXCEPTIONS),
-                "io": self.compared("io", "scenario", IO), "thin": self.thin(), "peaks": self.compared("io", "scenario", PEAKS)}
+                "io": self.compared("io", "scenario", IO), "thin": self.thin(),
+                "streams": self.compared("io", "scenario", STREAMS), "peaks": self.compared("io", "scenario", PEAKS)}
 
 
 def with_tables(text, tables):
