@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <gtest/gtest.h>
 
+#include <string>
+
 #include "base/guard.hpp"
 #include "user/context.hpp"
 #include "user/failure.hpp"
@@ -26,7 +28,8 @@ TEST(PortLock, a_lock_of_smaller_rank_inside_is_reported)
 	FailureCapture capture;
 	SpinGuard inner(epoch);
 	SpinGuard outer(origin);
-	EXPECT_TRUE(capture.saw("of rank 1 is taken with one of rank 3"));
+	EXPECT_TRUE(capture.saw("of rank " + std::to_string(DMSNAP_LOCK_ORIGIN) +
+				" is taken with one of rank " + std::to_string(DMSNAP_LOCK_EPOCH)));
 }
 
 TEST(PortLock, two_locks_of_the_same_rank_are_reported)
