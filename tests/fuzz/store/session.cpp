@@ -185,8 +185,13 @@ void Session::discard()
 {
 	Extent at = extent(setup_.sectors);
 	int error = table_->discard(at.sector, at.sectors);
-	if (error == -EOPNOTSUPP || type_ == TargetType::merge)
+	if (error == -EOPNOTSUPP)
 		return;
+	if (type_ == TargetType::merge) {
+		/* The origin's: discarded, or as it was, or merged since. */
+		model_.snapshot_unknown(at.sector, at.sectors);
+		return;
+	}
 	FUZZ_CHECK(!error || trouble_ || health_ != Health::good);
 	if (health_ != Health::good) {
 		FUZZ_CHECK(error == -EIO);
