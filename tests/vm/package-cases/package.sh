@@ -11,7 +11,9 @@
 . /job/vm/lib-lvm.sh
 
 export DEBIAN_FRONTEND=noninteractive
+# Without the revision of the package
 version=$(dpkg-query -W -f '${Version}' dmsnap-dkms)
+version=${version%-*}
 
 # loads WHO COMMAND...: afterwards that module is loaded
 loads()
