@@ -47,8 +47,8 @@ size_t dmsnap_core_io_bytes(void)
 	constexpr size_t io = sizeof(dmsnap::Io);
 	constexpr size_t walk = sizeof(dmsnap::DiscardWalk);
 	constexpr size_t discard = sizeof(dmsnap::OriginDiscard);
-	static_assert(walk >= io && walk >= discard);
-	return walk;
+	static_assert(discard >= io && discard >= walk);
+	return discard;
 }
 
 int dmsnap_core_snapshot_create(dmsnap_target *target, dmsnap_snapshot_kind kind, unsigned int argc,

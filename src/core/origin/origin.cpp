@@ -23,6 +23,7 @@ Result<Owned<Origin>> Origin::create(uint64_t id, const char *name)
 {
 	auto worker = DMSNAP_TRY(Worker::create(name));
 	auto origin = DMSNAP_TRY(make_owned<Origin>(id, std::move(worker)));
+	origin->discard_worker_ = DMSNAP_TRY(Worker::create(name));
 
 	DMSNAP_CHECK(origin->copied_map_.allocate());
 	origin->copier_ = DMSNAP_TRY(Copier::create(*origin->worker_));
@@ -162,6 +163,9 @@ Origin::Stretch Origin::discardable(uint64_t sector, uint64_t end)
 	RcuGuard rcu;
 	SpinGuard guard(lock_);
 
+	/* Whoever suspends waits for the discard, which is a hint: the rest is left alone. */
+	if (letting_go())
+		return {end, false};
 	snapshots_.for_each([&](const Snapshot &snapshot) {
 		if (!snapshot.watches(sector))
 			return;

@@ -76,6 +76,8 @@ public:
 	uint64_t id() const { return id_; }
 	SpinLock &lock() { return lock_; }
 	Worker &worker() { return *worker_; }
+	/* Submits discards: the block layer holds those back beside other I/O. */
+	Worker &discard_worker() { return *discard_worker_; }
 	Copier &copier() { return *copier_; }
 	const Streams &streams() const { return streams_; }
 	/* How long writes were held that were.  Worker. */
@@ -192,6 +194,7 @@ private:
 	uint64_t id_;
 	SpinLock lock_{DMSNAP_LOCK_ORIGIN};
 	Owned<Worker> worker_;
+	Owned<Worker> discard_worker_;
 	Owned<Copier> copier_;
 	SnapshotSet snapshots_;
 	CopiedMap copied_map_;

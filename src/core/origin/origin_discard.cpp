@@ -39,21 +39,23 @@ void OriginDiscard::step()
 		origin.count_discard(0, stretch.until - at_);
 		at_ = end = stretch.until;
 	}
-	if (end > at_)
-		submit(end);
-	else if (io_.error || at_ >= io_.end())
+	if (end > at_) {
+		end_ = end;
+		origin.count_discard(end_ - at_, 0);
+		origin.discard_worker().post(submit_task_);
+	} else if (io_.error || at_ >= io_.end()) {
 		dmsnap_port_bio_end(io_.bio, io_.error);
-	else
+	} else {
 		origin.worker().post(step_task_);
+	}
 }
 
-void OriginDiscard::submit(uint64_t end)
+void OriginDiscard::submit()
 {
-	const uint64_t begin = std::exchange(at_, end);
+	const uint64_t begin = std::exchange(at_, end_);
 
-	io_.origin.count_discard(end - begin, 0);
 	dmsnap_port_io_submit(
-		device_, DMSNAP_IO_DISCARD, 0, begin, end - begin, nullptr, 0,
+		device_, DMSNAP_IO_DISCARD, 0, begin, end_ - begin, nullptr, 0,
 		[](void *ctx, int error) {
 			auto *discard = static_cast<OriginDiscard *>(ctx);
 			discard->io_.error = error;

@@ -14,6 +14,9 @@
  *   - On a device that merges a snapshot, a chunk that is still to be merged may be discarded
  *     and is merged after that: it reads as it did, which a discard permits.
  *
+ * Pieces are submitted by a worker of their own: writeback throttling makes a submitter of
+ * discards sleep, and copies must not wait for that.  During a suspend the rest is left alone.
+ *
  * A crash leaves each sector discarded or not, which is all that a discard promises.
  *
  * Lives in the space beside the bio, with the Io first, as for any bio.
@@ -40,13 +43,17 @@ public:
 private:
 	/* Begins the next piece, or ends the bio.  The origin's worker. */
 	void step();
-	void submit(uint64_t end);
+	/* The worker for discards. */
+	void submit();
 
 	Io io_;
 	dmsnap_device *device_;
 	/* What is in front of it is done. */
 	uint64_t at_;
+	/* The piece that is to be discarded ends here. */
+	uint64_t end_ = 0;
 	MethodTask<OriginDiscard, &OriginDiscard::step> step_task_{*this};
+	MethodTask<OriginDiscard, &OriginDiscard::submit> submit_task_{*this};
 };
 
 } // namespace dmsnap

@@ -157,6 +157,28 @@ TEST(OriginDiscard, of_many_pieces_lets_others_have_their_turn)
 	EXPECT_TRUE(bench.right(snap));
 }
 
+TEST(OriginDiscard, leaves_the_rest_alone_during_a_suspend)
+{
+	Bench bench;
+	auto &snap = bench.add("P 1");
+	for (uint64_t at = 0; at < 64; at += 2)
+		ASSERT_EQ(bench.write(at, 1), 0);
+	bench.disk.reset_log();
+	bench.disk.hold(Op::discard);
+	auto discard = bench.origin.start_discard(0, bench.sectors);
+	bench.world.run_until_idle();
+	ASSERT_FALSE(discard->done);
+	bench.origin.presuspend();
+	bench.disk.release();
+	EXPECT_EQ(bench.origin.wait(discard), 0);
+	EXPECT_EQ(bench.disk.counters().discards, 1u);
+	ASSERT_EQ(bench.origin.suspend(), 0);
+	ASSERT_EQ(bench.origin.resume(), 0);
+	ASSERT_EQ(bench.origin.discard(0, bench.sectors), 0);
+	EXPECT_EQ(bench.disk.counters().discards, 33u);
+	EXPECT_TRUE(bench.right(snap));
+}
+
 TEST(OriginDiscard, is_offered_unless_a_parameter_says_no)
 {
 	Bench bench;
