@@ -159,7 +159,7 @@ void Copier::hurry(CopyJob &job)
 bool Copier::has_spare(uint64_t sectors) const
 {
 	return jobs_.empty() && background_jobs_.empty() && stalled_.empty() &&
-	       pages_.out() + pages_for(sectors) <= PageReserve::pages_max / 4;
+	       pages_.out() + sectors / sectors_per_page <= PageReserve::pages_max / 4;
 }
 
 void Copier::pump()

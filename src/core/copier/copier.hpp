@@ -61,7 +61,7 @@ public:
 	void hurry(CopyJob &job);
 
 	/*
-	 * Could it read @sectors at once, without holding up others?  Nothing waits for pages or
+	 * Could it copy @sectors at once, without holding up others?  Nothing waits for pages or
 	 * for its turn, and most pages are free.
 	 */
 	bool has_spare(uint64_t sectors) const;

@@ -2,6 +2,8 @@
 /*
  * Origin: copies ahead of streams of first touches.
  */
+#include <utility>
+
 #include "base/smaller.hpp"
 #include "origin/survey.hpp"
 
@@ -42,63 +44,67 @@ void Origin::copy_ahead()
 	RcuGuard rcu;
 	SpinGuard guard(lock_);
 
-	for (Streams::Guess guess; streams_.take(guess);) {
-		guess.end = smaller(guess.end, guess.begin + ahead_window());
-		uint64_t copied = 0;
-		uint64_t at = guess.begin;
-		for (unsigned int step = 0; at < guess.end && step < steps_max; step++) {
-			Survey here = survey(at, guess.end);
-			uint64_t until = here.until;
-			if (here.kind == OriginFate::Kind::missing) {
-				until = begin_copy_ahead(at, guess.end, here, copied);
-				copied += until - at;
-			} else if (here.kind != OriginFate::Kind::safe) {
-				break;
-			}
-			if (until == at)
-				break;
-			at = until;
+	Streams::Guess guess;
+	if (!streams_.take(guess))
+		return;
+	guess.end = smaller(guess.end, guess.begin + ahead_window(guess.begin));
+	ahead_begun_ = 0;
+	uint64_t at = guess.begin;
+	for (unsigned int step = 0; at < guess.end && step < steps_max; step++) {
+		Survey here = survey(at, guess.end);
+		uint64_t until = here.until;
+		if (here.kind == OriginFate::Kind::missing) {
+			until = begin_copy_ahead(at, guess.end, here);
+			ahead_begun_ += until - at;
+		} else if (here.kind != OriginFate::Kind::safe) {
+			break;
 		}
-		streams_.made(guess, at, copied);
+		if (until == at)
+			break;
+		at = until;
 	}
+	streams_.made(guess, at, std::exchange(ahead_begun_, 0));
+	/* The next one when the lock was free, and the copier has begun with these. */
+	worker_->post(ahead_task_);
 }
 
-/* What all snapshots have agreed to. */
-uint64_t Origin::ahead_window()
+Streams::Count Origin::ahead_spent() const
+{
+	Streams::Count spent = streams_.count();
+	spent.waiting += ahead_begun_;
+	return spent;
+}
+
+/* What all snapshots that watch @sector have agreed to. */
+uint64_t Origin::ahead_window(uint64_t sector)
 {
 	uint64_t window = Streams::window_max;
 	snapshots_.for_each([&](const Snapshot &snapshot) {
-		if (snapshot.active())
+		if (snapshot.watches(sector))
 			window = smaller(window, snapshot.ahead_window());
 	});
 	return window;
 }
 
-/*
- * What may be copied ahead now from @begin on, where some snapshot lacks a chunk, behind
- * @copied sectors that streams_ does not know of yet; 0: nothing.
- */
-uint64_t Origin::ahead_room(uint64_t begin, uint64_t copied)
+/* What may be copied ahead now from @begin on, where some snapshot lacks a chunk; 0: nothing. */
+uint64_t Origin::ahead_room(uint64_t begin)
 {
 	/* All others first: those that wait for memory, and what the copier has to do. */
 	if (letting_go() || !holders_.empty() || dmsnap_port_copy_throttle() < 100 ||
-	    busy_snapshot(begin, true) || !copier_->has_spare(piece_sectors))
+	    busy_snapshot(begin, true) || !copier_->has_spare(ahead_begun_ + piece_sectors))
 		return 0;
-	Streams::Count spent = streams_.count();
-	spent.waiting += copied;
 	uint64_t room = piece_sectors;
 	snapshots_.for_each([&](const Snapshot &snapshot) {
 		if (snapshot.watches(begin) && snapshot.lacks(begin))
-			room = smaller(room, snapshot.ahead_room(spent));
+			room = smaller(room, snapshot.ahead_room());
 	});
 	return room;
 }
 
 /* Returns how far it has begun to copy: @begin, or the end of a chunk. */
-uint64_t Origin::begin_copy_ahead(uint64_t begin, uint64_t end, const Survey &first,
-				  uint64_t copied)
+uint64_t Origin::begin_copy_ahead(uint64_t begin, uint64_t end, const Survey &first)
 {
-	const uint64_t room = ahead_room(begin, copied);
+	const uint64_t room = ahead_room(begin);
 	CopyOut *made = room ? copy_outs_.get(*this) : nullptr;
 	if (!made)
 		return begin;

@@ -434,6 +434,8 @@ void Origin::let_go(bool now)
 	SpinGuard guard(lock_);
 
 	letting_go_ += now ? 1 : -1u;
+	/* What was wanted before is not to be begun behind the suspend. */
+	streams_.forget_guesses();
 	if (now)
 		snapshots_.for_each([](Snapshot &snapshot) { snapshot.stall().look(); });
 }

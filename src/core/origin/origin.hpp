@@ -80,6 +80,8 @@ public:
 	Worker &discard_worker() { return *discard_worker_; }
 	Copier &copier() { return *copier_; }
 	const Streams &streams() const { return streams_; }
+	/* What copies ahead have cost, those included that are being begun.  lock. */
+	Streams::Count ahead_spent() const;
 	/* How long writes were held that were.  Worker. */
 	Histogram &held_us() { return held_us_; }
 	/* Changed only under the Registry's mutex. */
@@ -183,10 +185,9 @@ private:
 	/* A write of [@begin, @end) needs no copy.  Context: any. */
 	void follow_stream(uint64_t begin, uint64_t end);
 	void copy_ahead();
-	uint64_t ahead_window();
-	uint64_t ahead_room(uint64_t begin, uint64_t copied);
-	uint64_t begin_copy_ahead(uint64_t begin, uint64_t end, const Survey &first,
-				  uint64_t copied);
+	uint64_t ahead_window(uint64_t sector);
+	uint64_t ahead_room(uint64_t begin);
+	uint64_t begin_copy_ahead(uint64_t begin, uint64_t end, const Survey &first);
 
 	/* As often held writes look for memory. */
 	static constexpr unsigned int memory_check_ms = 100;
@@ -199,6 +200,8 @@ private:
 	SnapshotSet snapshots_;
 	CopiedMap copied_map_;
 	Streams streams_;
+	/* Sectors of a guess that are begun, and that streams_ does not know of yet. */
+	uint64_t ahead_begun_ = 0;
 
 	Pool<PendingRun> runs_;
 	Pool<CopyOut> copy_outs_;

@@ -135,15 +135,24 @@ void Streams::made(const Guess &guess, uint64_t end, uint64_t copied)
 
 	copied_ += copied;
 	/* It may have ended meanwhile, or be beyond that. */
-	if (stream.id != guess.id || stream.ahead_end != guess.begin || end <= stream.pos) {
+	if (stream.id != guess.id || end <= stream.ahead_end) {
 		wasted_ += copied;
 		return;
 	}
 	if (stream.ahead_end == stream.pos)
 		ahead_.add(1);
+	const uint64_t passed = smaller(stream.ahead_end - guess.begin, copied);
+	stream.used += passed;
+	stream.unused += copied - passed;
 	stream.ahead_end = end;
 	stream.window = end - guess.begin;
-	stream.unused += copied;
+}
+
+void Streams::forget_guesses()
+{
+	SpinGuard guard(lock_);
+	for (Stream &stream : streams_)
+		stream.wants = false;
 }
 
 Streams::Count Streams::count() const

@@ -67,6 +67,8 @@ public:
 
 	/* Takes one of the guesses that are wanted.  False: there is none. */
 	bool take(Guess &guess);
+	/* Those that are wanted are wanted no longer. */
+	void forget_guesses();
 	/* [begin, @end) of it is copied, or will be; @copied sectors of that were not before. */
 	void made(const Guess &guess, uint64_t end, uint64_t copied);
 

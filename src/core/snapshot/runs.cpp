@@ -5,6 +5,7 @@
 #include <dmsnap/port/log.h>
 #include <dmsnap/port/trace.h>
 
+#include "base/smaller.hpp"
 #include "snapshot/snapshot.hpp"
 
 namespace dmsnap {
@@ -145,6 +146,13 @@ void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 		OldChunk chunk{chunk_size_.chunk_of(at)};
 		uint64_t last_sector = (fate.until < end ? fate.until : end) - 1;
 		uint64_t count = chunk_size_.chunk_of(last_sector) - chunk.value + 1;
+		if (copy_out.ahead) {
+			/* What others have room for need not suit this one. */
+			count = busy(true) ? 0
+					   : smaller(count, ahead_room() >> chunk_size_.shift());
+			if (count == 0)
+				return;
+		}
 
 		PendingRun *run = origin_->new_run(*this, copy_out, {chunk, {}, 0});
 		if (!run || !table_->reserve(DMSNAP_ALLOC_NOWAIT)) {

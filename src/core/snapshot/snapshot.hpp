@@ -155,11 +155,8 @@ public:
 	void begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end);
 	/* Sectors that its user wants to have copied ahead of a stream.  lock. */
 	uint64_t ahead_window() const;
-	/*
-	 * How many it has room for now, when copies ahead on the origin have cost @spent.
-	 * lock.
-	 */
-	uint64_t ahead_room(const Streams::Count &spent) const;
+	/* How many it has room for now.  lock. */
+	uint64_t ahead_room() const;
 	/* Gives back what was kept for runs to come.  lock. */
 	void trim();
 	/* Has @run something of the sectors [@begin, @end)? */

@@ -123,6 +123,38 @@ TEST(CopyAhead, spends_nothing_of_a_small_device)
 	EXPECT_TRUE(bench.all_right());
 }
 
+/* It has the chunk where the guess begins, and lacks others. */
+TEST(CopyAhead, takes_no_chunk_of_a_snapshot_that_has_no_room_for_it)
+{
+	AheadBench bench;
+	auto &small = bench.add("P 8", 65536);
+	for (uint64_t at = 32; at < 2048; at += 64)
+		ASSERT_EQ(bench.write(at, 8), 0);
+	auto &large = bench.add_large();
+	bench.write_stream(0, 32);
+	bench.world.run_until_idle();
+	EXPECT_GT(bench.stat(large, "ahead_chunks"), 0u);
+	EXPECT_EQ(bench.stat(small, "ahead_chunks"), 0u);
+	bench.write_stream(32, 1024);
+	EXPECT_EQ(bench.stat(small, "ahead_chunks"), 0u);
+	EXPECT_TRUE(bench.all_right());
+}
+
+TEST(CopyAhead, one_that_is_invalid_has_no_say)
+{
+	AheadBench bench;
+	auto &snap = bench.add_large();
+	auto &lost = bench.add_large();
+	ASSERT_EQ(lost.mapped.message({"copy_ahead", "off"}), 0);
+	lost.cow.fail_range(Op::write, 0, cow_sectors);
+	bench.write_stream(0, 8);
+	bench.world.run_until_idle();
+	ASSERT_EQ(lost.mapped.status(), "Invalid");
+	bench.write_stream(8, 256);
+	EXPECT_GT(bench.stat(snap, "ahead_chunks"), 0u);
+	EXPECT_TRUE(bench.right(snap));
+}
+
 TEST(CopyAhead, leaves_the_last_quarter_of_a_device_to_what_is_written)
 {
 	AheadBench bench(131072);

@@ -160,6 +160,34 @@ TEST_F(StreamsTest, a_guess_that_is_not_made_is_wanted_again)
 	EXPECT_EQ(take()->begin, 40u);
 }
 
+TEST_F(StreamsTest, a_stream_that_waits_for_a_guess_is_not_forgotten)
+{
+	write_stream(0, 64);
+	/* Nothing can be made of the next one. */
+	uint64_t pos = 64;
+	for (; pos < copied_until_; pos += 8) {
+		streams_.passed(pos, pos + 8);
+		if (auto guess = take())
+			streams_.made(*guess, guess->begin, 0);
+	}
+	/* It is wanted again, and goes on behind the gap. */
+	EXPECT_TRUE(streams_.touched(pos + 8, pos + 16));
+	EXPECT_TRUE(take());
+}
+
+TEST_F(StreamsTest, a_guess_that_is_overtaken_is_followed)
+{
+	for (uint64_t at = 0; at < 32; at += 8)
+		streams_.touched(at, at + 8);
+	auto guess = take();
+	ASSERT_TRUE(guess);
+	streams_.touched(32, 40);
+	streams_.made(*guess, guess->end, guess->end - guess->begin);
+	EXPECT_TRUE(streams_.any_ahead());
+	EXPECT_EQ(streams_.count().wasted, 0u);
+	EXPECT_EQ(streams_.count().waiting, guess->end - 40);
+}
+
 TEST_F(StreamsTest, a_guess_made_for_a_stream_that_has_ended_is_waste)
 {
 	for (uint64_t at = 0; at < 32; at += 8)
