@@ -19,6 +19,7 @@ readonly SIZE=$((ORIGIN_MB * 2048))
 origin=''                   # set by make_device
 LATENCY='' CACHE_MB='' COUNT=0
 BESIDE=()                   # see beside()
+FLUSHED=''                  # caches are, before it is measured
 BEFORE=''                   # the kernel's memory before the snapshots were made
 
 # snapshots COUNT TYPE CHUNK: s1 ..., on devices c1 ...
@@ -150,7 +151,7 @@ measure()
 		cow=c$n
 		cows+=("${!cow}")
 	done
-	[ "$CACHE_MB" = 0 ] || flush_devices "$origin" "${cows[@]}"
+	[ -z "$FLUSHED" ] || flush_devices "$origin" "${cows[@]}"
 	read -r -a before_origin < <(counters "$origin")
 	read -r -a before_cow < <(counters "${cows[@]}")
 	busy=$(busy_ns)
@@ -176,7 +177,7 @@ clean()
 	for ((n = 1; n <= COUNT; n++)); do
 		dmsetup remove "s$n"
 	done
-	COUNT=0 BEFORE='' BESIDE=()
+	COUNT=0 BEFORE='' BESIDE=() FLUSHED=''
 	case $SCENARIO in
 	thin-*) dmsetup remove s1 org pool ;;
 	*) dmsetup remove org ;;
@@ -228,9 +229,9 @@ workload()
 	touch-transient) snapshots 1 N 8 && rand org --rw=randwrite --io_size=8m --iodepth=32 ;;
 	touch-n*) snapshots "${1#touch-n}" P 8 && rand org --rw=randwrite --io_size=2m --iodepth=32 ;;
 	linear-stream) measure org --bs=4k --rw=write --io_size=8m ;;
-	linear-stream-sync) measure org --bs=8k --rw=write --io_size=4m --fdatasync=1 ;;
+	linear-stream-sync) FLUSHED=yes measure org --bs=8k --rw=write --io_size=4m --fdatasync=1 ;;
 	stream) snapshots 1 P 8 && measure org --bs=4k --rw=write --io_size=8m ;;
-	stream-sync) snapshots 1 P 8 && measure org --bs=8k --rw=write --io_size=4m --fdatasync=1 ;;
+	stream-sync) snapshots 1 P 8 && FLUSHED=yes measure org --bs=8k --rw=write --io_size=4m --fdatasync=1 ;;
 	# Four at once
 	streams-n*) snapshots "${1#streams-n}" P 8 && measure org --bs=4k --rw=write --size=2m --numjobs=4 --offset_increment=64m --group_reporting ;;
 	# Each ends after 64 KiB
@@ -240,12 +241,12 @@ workload()
 		mke2fs -q -t ext4 -E lazy_itable_init=0,lazy_journal_init=0,nodiscard /dev/mapper/org
 		mount /dev/mapper/org /mnt
 		snapshots 1 P 8
-		FILES=/mnt measure org --ioengine=psync --rw=write --bs=8k --filesize=8k --nrfiles=2000 --openfiles=1 \
+		FLUSHED=yes FILES=/mnt measure org --ioengine=psync --rw=write --bs=8k --filesize=8k --nrfiles=2000 --openfiles=1 \
 			--file_service_type=sequential --create_on_open=1 --fsync_on_close=1
 		umount /mnt
 		;;
 	# A log that is appended to with fdatasync, a checkpoint of random pages, and again
-	wal) snapshots 1 P 8 && measure org --bs=4k --rw=write --size=4m --fdatasync=1 \
+	wal) snapshots 1 P 8 && FLUSHED=yes measure org --bs=4k --rw=write --size=4m --fdatasync=1 \
 		--name=checkpoint1 --stonewall --filename=/dev/mapper/org --direct=1 --bs=4k --rw=randwrite --offset=64m --size=64m --io_size=256k --end_fsync=1 \
 		--name=wal2 --stonewall --filename=/dev/mapper/org --direct=1 --bs=4k --rw=write --offset=4m --size=4m --fdatasync=1 \
 		--name=checkpoint2 --stonewall --filename=/dev/mapper/org --direct=1 --bs=4k --rw=randwrite --offset=128m --size=64m --io_size=256k --end_fsync=1 ;;
