@@ -49,6 +49,7 @@ lvs "vg/$kept" > /dev/null || fail "LVM2 does not look at the tag"
 lvchange -q --addtag dmsnap:data "vg/$kept"
 
 note "extend: sleeps until the event, and nothing is lost"
+# shellcheck disable=SC2154 # dmsnap is set by lib-dmsnap.sh
 "$dmsnap" extend data --config "$TMP/data.conf" > "$TMP/extended" 2>&1 &
 extender=$!
 wait_until 30 grep -q "^watches vg/$kept, up to 60 % of 8.0 MiB$" "$TMP/extended"
