@@ -115,9 +115,15 @@ std::vector<test::History *> Machine::changed_by_discard(const SnapHandle &snap)
 	if (!snap->passdown)
 		return changed;
 	changed.push_back(&history_);
-	for (const SnapHandle &other : snaps_)
-		if (other != snap)
+	auto add = [&](const SnapHandle &other) {
+		if (other && other != snap &&
+		    std::find(changed.begin(), changed.end(), &other->view) == changed.end())
 			changed.push_back(&other->view);
+	};
+	std::for_each(snaps_.begin(), snaps_.end(), add);
+	/* One that is being removed may have reads under way. */
+	for (const Asked &asked : asked_)
+		add(asked.snap);
 	return changed;
 }
 
