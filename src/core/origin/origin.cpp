@@ -169,7 +169,7 @@ Origin::Stretch Origin::discardable(uint64_t sector, uint64_t end)
 	snapshots_.for_each([&](const Snapshot &snapshot) {
 		if (!snapshot.watches(sector))
 			return;
-		const OriginFate fate = snapshot.fate_unasked(sector, end);
+		const OriginFate fate = snapshot.look_up_fate(sector, end);
 		stretch.until = smaller(stretch.until, fate.until);
 		stretch.safe = stretch.safe && fate.kind == OriginFate::Kind::safe;
 	});

@@ -104,11 +104,6 @@ public:
 		uint64_t left = 0;
 	};
 	Discards &discards() { return discards_; }
-	void count_discard(uint64_t passed, uint64_t left)
-	{
-		discards_.passed += passed;
-		discards_.left += left;
-	}
 
 	/*
 	 * Puts the write at the end of @writes; examined again when something has ended, and

@@ -36,12 +36,12 @@ void OriginDiscard::step()
 		}
 		if (end > at_)
 			break;
-		origin.count_discard(0, stretch.until - at_);
+		origin.discards().left += stretch.until - at_;
 		at_ = end = stretch.until;
 	}
 	if (end > at_) {
 		end_ = end;
-		origin.count_discard(end_ - at_, 0);
+		origin.discards().passed += end_ - at_;
 		origin.discard_worker().post(submit_task_);
 	} else if (io_.error || at_ >= io_.end()) {
 		dmsnap_port_bio_end(io_.bio, io_.error);

@@ -127,11 +127,8 @@ public:
 	uint64_t safe_until(uint64_t sector, uint64_t end) const;
 	/* The same for sure; begin_copies() need not ask again.  lock. */
 	OriginFate fate_at(uint64_t sector, uint64_t end);
-	/* As fate_at(), for nobody who is going to write.  lock. */
-	OriginFate fate_unasked(uint64_t sector, uint64_t end) const
-	{
-		return look_up_fate(sector, end);
-	}
+	/* The same where nothing is about to be written.  lock. */
+	OriginFate look_up_fate(uint64_t sector, uint64_t end) const;
 	/* Would a copy of these sectors be one too many in flight?  lock. */
 	bool over_threshold() const;
 	/* The same, or has it bios that a newcomer would overtake?  lock. */
@@ -341,7 +338,6 @@ private:
 	};
 	Pending pending_around(OldChunk chunk) const;
 	Fate fate_with_lock(OldChunk chunk, uint64_t max) const;
-	OriginFate look_up_fate(uint64_t sector, uint64_t end) const;
 	PendingRun *run_to_extend(CopyOut &copy_out, OldChunk chunk, NewChunk new_chunk) const;
 	void make_visible(PendingRun &run);
 	/* Its first sector on the origin. */
