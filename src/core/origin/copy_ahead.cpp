@@ -48,7 +48,6 @@ void Origin::copy_ahead()
 	if (!streams_.take(guess))
 		return;
 	guess.end = smaller(guess.end, guess.begin + ahead_window(guess.begin));
-	ahead_begun_ = 0;
 	uint64_t at = guess.begin;
 	for (unsigned int step = 0; at < guess.end && step < steps_max; step++) {
 		Survey here = survey(at, guess.end);
@@ -105,18 +104,13 @@ uint64_t Origin::ahead_room(uint64_t begin)
 uint64_t Origin::begin_copy_ahead(uint64_t begin, uint64_t end, const Survey &first)
 {
 	const uint64_t room = ahead_room(begin);
-	CopyOut *made = room ? copy_outs_.get(*this) : nullptr;
+	CopyOut *made = room ? new_copy_out(begin) : nullptr;
 	if (!made)
 		return begin;
-	operations_++;
 	made->ahead = true;
 	made->begun = true;
-	made->begin_sector = begin;
 	made->end_sector = copy_extent(begin, smaller(end, begin + room), first);
-	snapshots_.for_each([&](Snapshot &snapshot) {
-		if (snapshot.watches(begin))
-			snapshot.begin_copies(*made, begin, made->end_sector);
-	});
+	begin_copies(*made, begin, made->end_sector);
 	if (made->runs.empty()) {
 		free_operation(*made);
 		return begin;

@@ -219,10 +219,7 @@ Held Origin::copy_out(Io &io, uint64_t begin, const Survey &here, bool may_cut)
 		hold(writes_, io);
 		return Held::on_list;
 	}
-	snapshots_.for_each([&](Snapshot &snapshot) {
-		if (snapshot.watches(begin))
-			snapshot.begin_copies(*made, begin, end);
-	});
+	begin_copies(*made, begin, end);
 	if (made->runs.empty()) {
 		close(*made);
 		free_operation(*made);
@@ -269,14 +266,29 @@ CopyOut *Origin::copy_out_for(uint64_t begin)
 	if (open_ && open_->end_sector == begin && begin - open_->begin_sector < copy_sectors_max)
 		return open_;
 
+	CopyOut *made = new_copy_out(begin);
+	if (made)
+		open_ = made;
+	return made;
+}
+
+CopyOut *Origin::new_copy_out(uint64_t begin)
+{
 	CopyOut *made = copy_outs_.get(*this);
 	if (!made)
 		return nullptr;
 	operations_++;
 	made->begin_sector = begin;
 	made->end_sector = begin;
-	open_ = made;
 	return made;
+}
+
+void Origin::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
+{
+	snapshots_.for_each([&](Snapshot &snapshot) {
+		if (snapshot.watches(begin))
+			snapshot.begin_copies(copy_out, begin, end);
+	});
 }
 
 void Origin::close(CopyOut &copy_out)

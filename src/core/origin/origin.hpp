@@ -168,6 +168,10 @@ private:
 	Held copy_out(Io &io, uint64_t begin, const Survey &survey, bool may_cut);
 	uint64_t copy_extent(uint64_t begin, uint64_t end, const Survey &first);
 	CopyOut *copy_out_for(uint64_t begin);
+	/* Of nothing yet; nullptr: no memory. */
+	CopyOut *new_copy_out(uint64_t begin);
+	/* In all snapshots that lack something of it. */
+	void begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end);
 	Snapshot *busy_snapshot(uint64_t begin, bool newcomer);
 	Held retry(Io &io);
 	void free_operation(Operation &operation);
