@@ -198,7 +198,9 @@ private:
 		/* Memory::failures() when it began. */
 		uint64_t memory_failures_;
 	};
-	/* Suspends it as a process of its own does, which may be killed: 0 or -EINTR. */
+	/* Makes @change in a process of its own, of that name, which may be killed. */
+	int killably(const char *name, const std::function<int()> &change);
+	/* 0 or -EINTR. */
 	int suspend_killably(user::Mapped &mapped);
 	/* In a process. */
 	void sleep_for(uint64_t ns);

@@ -98,7 +98,7 @@ enum Trouble : unsigned int {
 	overlaps = 1u << 15,
 	/* Tables are refused, or never resumed, or resumed before they may be. */
 	bad_tables = 1u << 16,
-	/* Whoever suspends or removes is killed while it waits. */
+	/* Suspends, resumes and removals are killed while they wait. */
 	kills = 1u << 17,
 	/* There is another origin with a snapshot. */
 	neighbour = 1u << 18,

@@ -60,23 +60,29 @@ bool Machine::Excuse::holds() const
 	       (snap_ && (snap_->cut || snap_->cow->vanished()));
 }
 
-int Machine::suspend_killably(user::Mapped &mapped)
+int Machine::killably(const char *name, const std::function<int()> &change)
 {
 	bool ended = false;
 	int error = 0;
-	world_.spawn("dmsetup suspend", [&] {
-		error = mapped.suspend();
+	world_.spawn(name, [&] {
+		error = change();
 		ended = true;
 		world_.wake(&ended);
 	});
-	world_.wait(&ended, "a suspend", [&] { return ended; });
+	world_.wait(&ended, name, [&] { return ended; });
 	return error;
+}
+
+int Machine::suspend_killably(user::Mapped &mapped)
+{
+	return killably("dmsetup suspend", [&] { return mapped.suspend(); });
 }
 
 void Machine::kill_changes()
 {
-	note("--- killed: who suspends or removes");
+	note("--- killed: suspends, resumes and removals");
 	world_.kill("dmsetup suspend");
+	world_.kill("dmsetup resume");
 	world_.kill("dmsetup remove");
 }
 
@@ -297,7 +303,17 @@ void Machine::reload_snapshot(Random &random, const SnapHandle &snap)
 		/* Killed: dm keeps the table that was loaded, and its user thinks better of it. */
 		if (suspend_killably(*snap->mapped))
 			snap->mapped->clear();
-		error = snap->mapped->resume();
+		error = killably("dmsetup resume", [&] { return snap->mapped->resume(); });
+		if (error == -EINTR) {
+			/* The table of before is gone, and the one that is there has no store. */
+			require(snap->mapped->status() == "Invalid",
+				snap->name() + " was not taken over, and says " +
+					snap->mapped->status());
+			snap->may_fail = true;
+			std::erase(snaps_, snap);
+			snap->mapped->remove();
+			return;
+		}
 		require(!error || excuse.holds(), "resuming the reloaded " + snap->name());
 	});
 }

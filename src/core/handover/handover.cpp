@@ -35,6 +35,12 @@
  *   4. the mark goes; what waited is         it finds the destination
  *      examined again
  *
+ * The COW device may hang, or be suspended.  A preresume may fail, a resume may not.  So
+ * preresume does steps 1, 2 and 4, and fails when its process is killed in step 2: nothing
+ * has changed hands then.  The mark goes, because a preresume of another target may still
+ * fail and no resume follow.  The resume goes through all steps, and waits in step 2 only
+ * for what has come since.
+ *
  * Nothing is written to the COW device on the way, so a crash at any point finds the
  * store of before, or after: it is the same.
  *
@@ -126,6 +132,20 @@ bool any_merges(Origin &origin)
 	return any;
 }
 
+/* False: the process was killed. */
+bool await_quiet(Snapshot &source)
+{
+	bool quiet = source.quiesce_for_handover_killable();
+
+	MutexGuard guard(registry().mutex());
+	source.end_handover();
+	if (!quiet)
+		dmsnap_port_log(
+			DMSNAP_LOG_WARNING,
+			"resuming a snapshot was interrupted: its store stays where it was");
+	return quiet;
+}
+
 void take_over(Snapshot &destination, Snapshot &source)
 {
 	source.quiesce_for_handover();
@@ -163,21 +183,30 @@ std::expected<NewRole, const char *> role_of_new(const Snapshot &snapshot)
 
 int preresume(Snapshot &snapshot)
 {
-	MutexGuard guard(registry().mutex());
 	Snapshot *other;
-
-	switch (action(Event::preresume, state_of(snapshot, other))) {
-	case Action::other_first:
-		dmsnap_port_log(DMSNAP_LOG_ERROR,
+	{
+		MutexGuard guard(registry().mutex());
+		State state = state_of(snapshot, other);
+		switch (action(Event::preresume, state)) {
+		case Action::other_first:
+			dmsnap_port_log(
+				DMSNAP_LOG_ERROR,
 				"Unable to resume snapshot source until handover completes.");
-		return to_errno(Error::handover_order);
-	case Action::not_suspended:
-		dmsnap_port_log(DMSNAP_LOG_ERROR,
+			return to_errno(Error::handover_order);
+		case Action::not_suspended:
+			dmsnap_port_log(
+				DMSNAP_LOG_ERROR,
 				"Unable to perform snapshot handover until source is suspended.");
-		return to_errno(Error::handover_order);
-	default:
-		return 0;
+			return to_errno(Error::handover_order);
+		default:
+			break;
+		}
+		if (state != State::suspended)
+			return 0;
+		other->begin_handover();
 	}
+	/* It stays: see leaving(). */
+	return await_quiet(*other) ? 0 : to_errno(Error::handover_interrupted);
 }
 
 void resume(Snapshot &snapshot)

@@ -384,6 +384,12 @@ void Snapshot::quiesce_for_handover()
 		store_->quiesce();
 }
 
+bool Snapshot::quiesce_for_handover_killable()
+{
+	dmsnap_port_rcu_synchronize();
+	return drain_killable("a snapshot whose store is handed over");
+}
+
 void Snapshot::end_handover()
 {
 	/*

@@ -60,22 +60,15 @@ void Snapshot::leave()
 /* False: the process was killed before. */
 bool Snapshot::wait_until_unused()
 {
-	char cow[DMSNAP_DEVICE_NAME_BYTES];
-	char what[DMSNAP_DEVICE_NAME_BYTES + 64];
-
-	if (!commits_)
+	if (!commits_ || drain_killable("a removed snapshot"))
 		return true;
+	char cow[DMSNAP_DEVICE_NAME_BYTES];
 	dmsnap_port_device_name(cow_device_, cow);
-	dmsnap_port_format(what, sizeof(what), "I/O of a removed snapshot on COW device %s", cow);
-	bool killed = tell_when_unused(removal_unused_) && removal_unused_.wait_killable(what);
-	if (killed || (store_ && store_->quiesce_killable(what))) {
-		dmsnap_port_log(
-			DMSNAP_LOG_WARNING,
-			"the removal of a snapshot was interrupted: COW device %s stays in use until I/O under way there has ended",
-			cow);
-		return false;
-	}
-	return true;
+	dmsnap_port_log(
+		DMSNAP_LOG_WARNING,
+		"the removal of a snapshot was interrupted: COW device %s stays in use until I/O under way there has ended",
+		cow);
+	return false;
 }
 
 /* Makes it independent of the target.  False: it cannot be. */
@@ -168,6 +161,23 @@ void Snapshot::drain()
 	Event unused;
 	if (tell_when_unused(unused))
 		unused.wait();
+}
+
+bool Snapshot::drain_killable(const char *whose)
+{
+	char cow[DMSNAP_DEVICE_NAME_BYTES];
+	char what[DMSNAP_DEVICE_NAME_BYTES + 64];
+	dmsnap_port_device_name(cow_device_, cow);
+	dmsnap_port_format(what, sizeof(what), "I/O of %s on COW device %s", whose, cow);
+
+	Event unused;
+	if (tell_when_unused(unused) && unused.wait_killable(what)) {
+		/* It may be set at this moment, under the lock. */
+		SpinGuard guard(origin_->lock());
+		unused_ = nullptr;
+		return false;
+	}
+	return !store_ || !store_->quiesce_killable(what);
 }
 
 /* @event is set when nothing of the snapshot is pending.  False: nothing is. */

@@ -276,7 +276,9 @@ public:
 	void begin_handover();
 	/* Sleeps until nothing of it is under way, I/O on its COW device included.  No lock. */
 	void quiesce_for_handover();
-	/* It has given it away; what was held back goes on.  Registry's mutex. */
+	/* The same, until the process is killed: false. */
+	bool quiesce_for_handover_killable();
+	/* It has given it away, or keeps it; what was held back goes on.  Registry's mutex. */
 	void end_handover();
 	/* @event is set by end_handover().  False: no handover is under way.  Registry's mutex. */
 	bool tell_of_handover(Event &event);
@@ -369,6 +371,11 @@ private:
 	void tell(dmsnap_target_event event);
 	/* Sleeps until nothing of the snapshot is pending.  No origin write may begin anything. */
 	void drain();
+	/*
+	 * The same, and until the store is quiet.  False: the process was killed before.
+	 * @whose I/O is waited for, for the log.
+	 */
+	bool drain_killable(const char *whose);
 
 	Atomic<dmsnap_target *> target_;
 	dmsnap_snapshot_kind kind_;
@@ -462,7 +469,6 @@ private:
 	/* For waits that may be given up, and end some time later. */
 	SyncCommit suspend_commit_;
 	bool suspend_commit_asked_ = false;
-	Event removal_unused_;
 	bool left_ = false;
 	struct Remains : Orphan {
 		explicit Remains(Snapshot &of);

@@ -339,6 +339,49 @@ TEST_F(HandoverTest, waits_for_the_next_area_to_be_zeroed)
 	EXPECT_TRUE(destination_right());
 }
 
+/* What waited for the preresume may go on before the resume marks the source again. */
+TEST(Handover, waits_for_what_has_come_since_the_preresume)
+{
+	unsigned int zeroed = 0;
+	for_seeds(200, [&](uint64_t seed) {
+		Bench bench(4096, {.order = user::Order::random, .seed = seed});
+		Bench::Snap &source = bench.add("P 8");
+		Mapped destination("destination");
+		ASSERT_EQ(bench.write(source, 0, 120 * 8), 0);
+		ASSERT_EQ(source.mapped.flush(), 0);
+		source.cow.hold(user::Op::zero);
+		ASSERT_EQ(destination.load(TargetType::snapshot, 4096, source.words), 0);
+		source.mapped.suspend();
+		bench.disk.hold(user::Op::read);
+		auto before = bench.start_write(1000, 8);
+		bench.world.settle();
+		bool resumed = false;
+		bench.world.spawn("resume", [&] {
+			EXPECT_EQ(destination.resume(), 0);
+			EXPECT_EQ(source.cow.held(), 0u);
+			source.mapped.remove();
+			resumed = true;
+		});
+		bench.world.settle();
+		auto meanwhile = bench.start_write(2000, 160);
+		bench.world.settle();
+		EXPECT_FALSE(meanwhile->done);
+		bench.disk.release();
+		bench.world.settle();
+		zeroed += !resumed;
+		source.cow.release();
+		bench.world.settle();
+		EXPECT_TRUE(resumed);
+		EXPECT_EQ(bench.origin.wait(before), 0);
+		EXPECT_EQ(bench.origin.wait(meanwhile), 0);
+		EXPECT_TRUE(source.frozen.matches_all([&](uint64_t sector, uint64_t count) {
+			return destination.read(sector, count);
+		}));
+	});
+	/* In some of the runs an area was being zeroed. */
+	EXPECT_GT(zeroed, 0u);
+}
+
 /* Its COW device does not answer, and a copy of both is under way. */
 class HungNeighbourTest : public HandoverTest {
 protected:
@@ -569,6 +612,75 @@ TEST_F(KilledRemovalTest, a_suspend_that_is_killed_can_be_done_again)
 	source_.mapped.suspend();
 	source_.mapped.remove();
 	answer();
+}
+
+/* The process that resumes the new table is killed while the store's I/O does not end. */
+class KilledResumeTest : public KilledRemovalTest {
+protected:
+	void resume_and_kill(Mapped &mapped)
+	{
+		int error = 0;
+		bool ended = false;
+		bench_.world.spawn("resume", [&] {
+			error = mapped.resume();
+			ended = true;
+		});
+		bench_.world.run_for(3'000'000'000);
+		EXPECT_FALSE(ended);
+		bench_.world.kill("resume");
+		bench_.world.settle();
+		ASSERT_TRUE(ended);
+		EXPECT_EQ(error, -EINTR);
+	}
+};
+
+TEST_F(KilledResumeTest, ends_although_unflushed_writes_cannot_be_recorded)
+{
+	ASSERT_EQ(bench_.write(source_, 0, 64), 0);
+	source_.cow.hold_all();
+	ASSERT_EQ(source_.mapped.load(TargetType::snapshot, 4096, source_.words), 0);
+	resume_and_kill(source_.mapped);
+	EXPECT_TRUE(bench_.world.log_holds("resuming a snapshot was interrupted"));
+	/* The source went with the table of before. */
+	EXPECT_EQ(source_.mapped.status(), "Invalid");
+	source_.mapped.remove();
+	EXPECT_EQ(load_again(), -22);
+	answer();
+}
+
+TEST_F(KilledResumeTest, leaves_the_store_with_a_source_on_another_device)
+{
+	ASSERT_EQ(load(), 0);
+	source_.mapped.suspend();
+	source_.cow.hold_all();
+	auto copied = bench_.start_write(0, 8);
+	bench_.world.settle();
+	resume_and_kill(destination_);
+	/* What came meanwhile and needs a copy is the source's to make. */
+	auto waits = bench_.start_write(512, 8);
+	bench_.world.settle();
+	EXPECT_FALSE(copied->done);
+	EXPECT_FALSE(waits->done);
+	source_.cow.release();
+	EXPECT_EQ(bench_.origin.wait(copied), 0);
+	EXPECT_EQ(bench_.origin.wait(waits), 0);
+	EXPECT_EQ(destination_.resume(), 0);
+	EXPECT_TRUE(destination_right());
+}
+
+TEST_F(KilledResumeTest, lets_the_source_go_on)
+{
+	ASSERT_EQ(load(), 0);
+	source_.mapped.suspend();
+	source_.cow.hold_all();
+	auto copied = bench_.start_write(0, 8);
+	bench_.world.settle();
+	resume_and_kill(destination_);
+	destination_.remove();
+	source_.cow.release();
+	EXPECT_EQ(bench_.origin.wait(copied), 0);
+	EXPECT_EQ(source_.mapped.resume(), 0);
+	EXPECT_TRUE(bench_.right(source_));
 }
 
 /* Its suspend wants a commit beside the one under way, and nobody waits for that any more. */

@@ -4,14 +4,10 @@
 
 . /job/vm/lib-io.sh
 
-# attempt COMMAND...: may wait for the suspended device, but not against a kill.  A resume that
-# takes over a store is the exception: it waits for its source's I/O, until the device is back.
+# attempt COMMAND...: may wait for the suspended device, but not against a kill
 attempt()
 {
 	local rc=0 pid try
-	if [ -n "$STUCK" ]; then
-		return # what comes now would wait for that one
-	fi
 	"$@" > "$TMP/attempt" 2>&1 &
 	pid=$!
 	for ((try = 0; try < 15; try++)); do
@@ -31,11 +27,6 @@ attempt()
 		fi
 		sleep 0.1
 	done
-	if [ "$*" = "dmsetup resume snap" ] && grep -q quiesce_for_handover "/proc/$pid/stack"; then
-		STUCK=$pid
-		TOLD+=" [$*: waits]"
-		return
-	fi
 	fail "suspended: $left, then:$TOLD, and not to be killed: $*
 $(cat "/proc/$pid/stack")"
 }
@@ -91,7 +82,7 @@ ram=$(make_ram ram-snap 12)
 dm_create cow-snap "0 24576 linear $ram 0"
 for left in "cow-snap" "base" "snap" "cow-snap base" "org snap"; do
 	for order in "refresh remove-snap remove-org" "remove-org refresh-origin refresh" "refresh-origin remove-snap remove-org"; do
-		TOLD='' STUCK=''
+		TOLD=''
 		dd if=/dev/zero of="$(dm_path cow-snap)" bs=4k count=1 oflag=direct status=none
 		snap_take snap P 16
 		dd if=/dev/urandom of="$(dm_path org)" bs=64k count=4 oflag=direct status=none
@@ -109,10 +100,6 @@ for left in "cow-snap" "base" "snap" "cow-snap base" "org snap"; do
 		for name in base cow-snap snap org; do
 			dmsetup resume "$name" 2> /dev/null || true
 		done
-		if [ -n "$STUCK" ]; then
-			wait_until 20 is_gone "$STUCK"
-			dmsetup resume snap 2> /dev/null || true
-		fi
 		wait_until 20 are_gone snap org
 		wait_until 20 nobody_has_it
 		org_load
