@@ -50,7 +50,7 @@ struct Device::Flight {
 	DeviceIo io;
 	uint64_t sector = 0;
 	uint64_t sectors = 0;
-	/* Of a write: as it was at submission; empty stands for zeros. */
+	/* What is put there, of a write as it was at submission; empty stands for zeros. */
 	std::vector<uint8_t> data;
 	uint64_t life = 0;
 	/* Its flush phase covers what completed before this. */
@@ -153,6 +153,8 @@ void Device::begin(std::shared_ptr<Flight> flight)
 	flight->flush_up_to = next_completion_;
 	if (asked.op == Op::write)
 		flight->data = gather(asked);
+	if (asked.op == Op::discard && options_.discarded_byte)
+		flight->data.assign(flight->sectors * sector_bytes, options_.discarded_byte);
 	world_.count_io(asked.flags & DMSNAP_IO_META && changed_sectors(*flight) > 1);
 	count(asked);
 	if (asked.op == Op::flush || asked.flags & DMSNAP_IO_PREFLUSH)

@@ -78,6 +78,8 @@ struct DeviceOptions {
 	/* What it cannot do ends with -EOPNOTSUPP. */
 	bool zeroes = true;
 	bool discards = true;
+	/* What the bytes of a discarded sector read as. */
+	uint8_t discarded_byte = 0;
 	/* It can be opened for writing all the same; writes fail. */
 	bool write_protected = false;
 };

@@ -358,6 +358,8 @@ Device &Machine::add_device(const std::string &name, uint64_t sectors, unsigned 
 		options.sector_ns = more_random_.below(4000);
 		options.zeroes = more_random_.one_in(2);
 		options.discards = more_random_.one_in(2);
+		if (more_random_.one_in(2))
+			options.discarded_byte = test::discarded_byte;
 	}
 	if (plan_.trouble & few_tags)
 		options.tags = static_cast<unsigned int>(1 + more_random_.below(4));

@@ -261,6 +261,7 @@ private:
 	void read(const SnapHandle &snap, uint64_t sector, uint64_t sectors);
 	void flush(const SnapHandle &snap);
 	void discard(user::Random &random, const SnapHandle &snap);
+	void begin_discard(History &history, uint64_t sector, uint64_t sectors, uint64_t now) const;
 	/* Those that a discard of @snap may change. */
 	std::vector<History *> changed_by_discard(const SnapHandle &snap);
 	/* What the disk holds from now on, discards under way included. */

@@ -90,7 +90,7 @@ void Machine::flush(const SnapHandle &snap)
 		{mapped_of(snap).start_flush(), snap, 0, now_, merging_, lost, disk_.failures()});
 }
 
-/* What it does is nobody's promise: from now on zeros may be there. */
+/* What it does is nobody's promise: from now on other data may be there. */
 void Machine::discard(Random &random, const SnapHandle &snap)
 {
 	/* A new snapshot would see the origin change that is suspended for it. */
@@ -101,9 +101,14 @@ void Machine::discard(Random &random, const SnapHandle &snap)
 	now_++;
 	note("discard", snap, sector, sectors);
 	for (History *history : changed_by_discard(snap))
-		history->begin(0, sector, sectors, now_);
+		begin_discard(*history, sector, sectors, now_);
 	asked_.push_back({mapped_of(snap).start_discard(sector, sectors), snap, 0, now_, merging_,
 			  false, disk_.failures()});
+}
+
+void Machine::begin_discard(History &history, uint64_t sector, uint64_t sectors, uint64_t now) const
+{
+	history.begin_discard(sector, sectors, now, plan_.trouble & poor_devices);
 }
 
 std::vector<test::History *> Machine::changed_by_discard(const SnapHandle &snap)

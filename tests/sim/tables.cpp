@@ -116,8 +116,8 @@ test::History Machine::disk_history(uint64_t sectors) const
 		    (asked.snap && !asked.snap->passdown))
 			continue;
 		uint64_t begin = asked.request->sector, count = asked.request->sectors;
-		history.begin(0, begin, count, asked.begin);
-		/* Its zeros may be seen already, and a crash still bring back what was there. */
+		begin_discard(history, begin, count, asked.begin);
+		/* What it leaves may be seen already, and a crash still bring back what was there. */
 		std::vector<Stamp> left = test::stamps_of(disk_.durable().read(0, begin + count));
 		for (uint64_t at = begin; at < begin + count; at++)
 			history.begin(left[at], at, 1, asked.begin);

@@ -21,6 +21,9 @@ namespace dmsnap::test {
 /* 0: a sector of zeros. */
 using Stamp = uint32_t;
 constexpr Stamp not_a_stamp = UINT32_MAX;
+/* Of a sector that a device has filled with discarded_byte; far above those of writes. */
+constexpr Stamp discarded_stamp = 1u << 31;
+constexpr uint8_t discarded_byte = 0xd5;
 
 constexpr size_t sector_words = 64;
 
@@ -51,6 +54,9 @@ inline Stamp stamp_of(uint64_t sector, const uint8_t *data)
 {
 	uint64_t words[sector_words];
 	std::memcpy(words, data, sizeof(words));
+	if (std::all_of(data, data + sizeof(words),
+			[](uint8_t byte) { return byte == discarded_byte; }))
+		return discarded_stamp;
 	auto stamp = static_cast<Stamp>(words[0] >> 32);
 	uint64_t wanted = first_word(stamp, sector), step = step_of(wanted), wrong = 0;
 	for (uint64_t word : words) {
@@ -115,12 +121,20 @@ public:
 					write.durable = durable;
 				}
 	}
-	/* A discard that was asked for at @begin has ended: what was there, or zeros. */
+	/* A discard of a device that may fill what it discards begins: see discarded(). */
+	void begin_discard(uint64_t sector, uint64_t sectors, Tick now, bool fills)
+	{
+		begin(0, sector, sectors, now);
+		if (fills)
+			begin(discarded_stamp, sector, sectors, now);
+	}
+	/* One that was asked for at @begin has ended: what was there, zeros, or the filling. */
 	void discarded(Tick begin, uint64_t sector, uint64_t sectors, Tick now)
 	{
 		for (uint64_t at = sector; at < end_of(sector, sectors); at++)
 			for (Write &write : sectors_[at])
-				if (write.begin == begin && !write.stamp) {
+				if (write.begin == begin &&
+				    (!write.stamp || write.stamp == discarded_stamp)) {
 					write.end = now;
 					write.ended = true;
 					write.certain = false;
