@@ -5,7 +5,8 @@ A write has a begin and, once it was answered, an end; each is a place in the lo
 It is durable when it said so itself (FUA), or when a flush that began after its end
 was answered.  It is over when a write of the same sector that began after its end is
 durable: then it must not be seen again.  Every other one may be, and what was there
-at first as long as nothing durable has followed it.
+at first as long as nothing durable has followed it.  A discard is a write that may do
+nothing, or a part of its work: nothing is over because of it.
 """
 
 import dataclasses
@@ -19,6 +20,7 @@ class Write:
     begin: int
     end: int | None = None
     durable: bool = False
+    certain: bool = True        # once it has ended; a discard is not
 
 
 class History:
@@ -43,8 +45,15 @@ class History:
             self.writes.setdefault(i, []).append(write)
         return write
 
+    def discard(self, stamp, sector, count, place):
+        write = self.begin(stamp, sector, count, place)
+        write.certain = False
+        return write
+
     def end(self, write, place, fua):
         write.end = place
+        if not write.certain:
+            return
         if fua:
             write.durable = True
         else:
@@ -72,7 +81,7 @@ class History:
 
     def read_at(self, sector, begin):
         """By a read that began there, in the power cycle of all the writes."""
-        return self._allowed(sector, lambda write: write.end is not None and write.end < begin)
+        return self._allowed(sector, lambda write: write.certain and write.end is not None and write.end < begin)
 
     def seen(self, stamps):
         """After a cut it has these.  Returns what is wrong: (sector, stamp, allowed)."""

@@ -7,18 +7,22 @@
  *   load work LOG SEED FIRST_STAMP MILLISECONDS DEPTH RATE DURABLE NAME=DEVICE...
  *
  * work: for so long (0: for ever), at most DEPTH operations at a time and RATE in a
- * second, of which DURABLE in 100 make something durable.  Each sector written holds its number and the stamp of the write, so a
- * sector that holds anything else is found out.  Numbers in the log are hexadecimal:
+ * second, of which DURABLE in 100 make something durable.  The first device takes discards.
+ * Each sector written holds its number and the stamp of the write, so a sector that holds
+ * anything else is found out; what a discard has left has the stamp 0.  Numbers in the log
+ * are hexadecimal:
  *
  *   show NAME STAMP[*COUNT]...       the sectors of a device; "bad" for what is no stamp
  *   write STAMP NAME SECTOR COUNT    write that needs no durability
  *   fua STAMP NAME SECTOR COUNT      write that is durable when it ends
+ *   discard STAMP NAME SECTOR COUNT  the origin's alone
  *   flush STAMP NAME
  *   read STAMP NAME SECTOR COUNT
  *   end STAMP [STAMP[*COUNT]...]     the operation has ended well; what was read
  *   error STAMP ERRNO
  */
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -62,8 +66,18 @@ void stamp_sectors(void *data, uint64_t sector, uint32_t count, uint64_t stamp)
 		half = std::fill_n(half, halves, Half{stamp, sector + i});
 }
 
+/* Zeros, or the FILLING of volatile_disk.py. */
+bool discarded(const Half *half)
+{
+	const auto *byte = reinterpret_cast<const uint8_t *>(half);
+	return (*byte == 0 || *byte == 0xd5) &&
+	       std::all_of(byte, byte + sector_size, [&](uint8_t one) { return one == *byte; });
+}
+
 uint64_t stamp_of(const Half *half, uint64_t sector)
 {
+	if (discarded(half))
+		return 0;
 	for (size_t i = 0; i < halves; i++)
 		if (half[i].stamp != half[0].stamp || half[i].sector != sector)
 			return bad_stamp;
@@ -229,7 +243,9 @@ private:
 	void begin(std::chrono::steady_clock::time_point now)
 	{
 		std::vector<iocb *> controls;
+		bool discards = false;
 		while (!idle_.empty() && next_ <= now) {
+			discards = discards || below(32) == 0;
 			Operation *operation = idle_.back();
 			idle_.pop_back();
 			choose(*operation);
@@ -246,6 +262,24 @@ private:
 				die("io_submit");
 			done += n;
 		}
+		/* Beside those that have just been submitted, for this one is waited for. */
+		if (discards)
+			discard(devices_[0]);
+	}
+
+	void discard(const Device &device)
+	{
+		uint64_t count = 8 * (1 + below(256));
+		uint64_t sector = below(device.sectors - count) / 8 * 8;
+		auto stamp = static_cast<unsigned long long>(stamp_++);
+		log_.add("discard %llx %s %llx %x\n", stamp, device.name.c_str(),
+			 static_cast<unsigned long long>(sector), static_cast<uint32_t>(count));
+		log_.write_out();
+		uint64_t range[] = {sector * sector_size, count * sector_size};
+		if (ioctl(device.fd, BLKDISCARD, range) != 0)
+			log_.add("error %llx %x\n", stamp, static_cast<uint32_t>(errno));
+		else
+			log_.add("end %llx\n", stamp);
 	}
 
 	void choose(Operation &operation)

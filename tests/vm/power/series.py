@@ -28,6 +28,7 @@ COW_SECTORS = 40 * 1024
 SNAPSHOTS = ("a", "b", "c")
 CHUNKS = (8, 8, 16, 32, 128, 512)
 FIRST_STAMP = 1
+DISCARDED = 0                       # stamp of what a discard has left
 STAMPS_IN_BOOT = 1 << 20            # the second half for what comes after a merge has begun
 BAD = 2 ** 64 - 1
 # Cuts come after the guest has said one of these; how many of 100 after each
@@ -65,12 +66,13 @@ class Cut:
     merging: bool = False
     operations: int = 0
     flushes: int = 0
+    discards: int = 0
     disks: str = ""
 
     def __str__(self):
         state = f"merging, {self.merge_left} left" if self.merging else "writing" if self.operations else "idle"
-        return (f"{state:<19} {self.operations:5} operations {self.flushes:4} flushes,"
-                f" kept/lost/torn {self.disks}")
+        return (f"{state:<19} {self.operations:5} operations {self.flushes:4} flushes"
+                f" {self.discards:3} discards, kept/lost/torn {self.disks}")
 
 
 class PowerCut(guests.Watcher):
@@ -202,11 +204,16 @@ class Series:
         for line in lines[:-1]:
             self.place += 1
             word, *words = line.split()
-            if word in ("write", "fua", "flush", "read"):
+            if word in ("write", "fua", "flush", "read", "discard"):
                 stamp = int(words[0], 16)
                 history = self.histories[words[1]]
                 sector, count = (int(words[2], 16), int(words[3], 16)) if len(words) > 2 else (0, 0)
-                write = history.begin(stamp, sector, count, self.place) if word in ("write", "fua") else None
+                write = None
+                if word in ("write", "fua"):
+                    write = history.begin(stamp, sector, count, self.place)
+                elif word == "discard":
+                    write = history.discard(DISCARDED, sector, count, self.place)
+                    cut.discards += 1
                 running[stamp] = (word, history, sector, self.place, write)
                 cut.operations += 1
             elif word == "end":

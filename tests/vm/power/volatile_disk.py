@@ -26,13 +26,15 @@ OPTION_REPLY_MAGIC = 0x3e889045565a9
 OPTION_ABORT, OPTION_GO = 2, 7
 REPLY_ACK, REPLY_INFO, REPLY_UNSUPPORTED = 1, 3, 0x80000001
 INFO_EXPORT, INFO_BLOCK_SIZE = 0, 3
-HAS_FLAGS, SEND_FLUSH, SEND_FUA = 1, 4, 8
+HAS_FLAGS, SEND_FLUSH, SEND_FUA, SEND_TRIM = 1, 4, 8, 32
 REQUEST = struct.Struct(">IHHQQI")              # magic, flags, type, cookie, offset, length
-READ, WRITE, DISCONNECT, FLUSH = 0, 1, 2, 3
+READ, WRITE, DISCONNECT, FLUSH, TRIM = 0, 1, 2, 3, 4
 FLAG_FUA = 1
 REPLY = struct.Struct(">IIQ")                   # magic, error, cookie
 REPLY_MAGIC = 0x67446698
 EINVAL = 22
+
+FILLING = b"\xd5"                               # of what was trimmed, unless it reads as zeros
 
 BATCH = 32                                      # requests answered in any order
 
@@ -53,6 +55,7 @@ class VolatileDisk:
         self.delay = 0.0            # seconds before each batch
         self._chance = chance       # random.Random
         self._lies = lies           # keeps nothing that it says it keeps
+        self._trimmed = chance.choice((b"\0", FILLING))
         self._durable = bytearray(contents)
         self._seen = bytearray(contents)
         self._cache = []            # Writes since the last flush, in their order
@@ -145,7 +148,7 @@ class VolatileDisk:
                 peer.sendall(OPTION_REPLY.pack(OPTION_REPLY_MAGIC, option, kind, len(data)) + data)
 
             if option == OPTION_GO:
-                reply(REPLY_INFO, struct.pack(">HQH", INFO_EXPORT, len(self._seen), HAS_FLAGS | SEND_FLUSH | SEND_FUA))
+                reply(REPLY_INFO, struct.pack(">HQH", INFO_EXPORT, len(self._seen), HAS_FLAGS | SEND_FLUSH | SEND_FUA | SEND_TRIM))
                 reply(REPLY_INFO, struct.pack(">HIII", INFO_BLOCK_SIZE, SECTOR, 4096, 1 << 25))
                 reply(REPLY_ACK)
                 return True
@@ -170,6 +173,8 @@ class VolatileDisk:
                     answer = self._seen[offset:offset + length]
                 elif kind == WRITE:
                     self._write(Write(offset, data, bool(flags & FLAG_FUA) and not self._lies))
+                elif kind == TRIM:
+                    self._write(Write(offset, self._trimmed * length, False))
                 elif kind == FLUSH:
                     self._flush(answered)
                     answered = 0
