@@ -44,7 +44,7 @@ void dmsnap_core_exit(void)
 
 size_t dmsnap_core_io_bytes(void)
 {
-	constexpr size_t io = sizeof(dmsnap::Io);
+	constexpr size_t io = sizeof(dmsnap::SnapshotIo);
 	constexpr size_t walk = sizeof(dmsnap::DiscardWalk);
 	constexpr size_t discard = sizeof(dmsnap::OriginDiscard);
 	static_assert(discard >= io && discard >= walk);

@@ -7,7 +7,7 @@ namespace dmsnap {
 
 MergeClaims::Claim::Claim(MergeClaims &of)
     : Io(nullptr, {.sector = 0, .sectors = 0, .op = DMSNAP_BIO_WRITE, .fua = false, .nr = 0},
-	 of.merger_.origin()),
+	 of.merger_.origin().writes()),
       claims(of)
 {
 	pass = [](Io &io) {
@@ -46,7 +46,7 @@ void MergeClaims::go_on(Claim &claim)
 	while (take_next(claim)) {
 		claim.passed = false;
 		claim.calling = true;
-		claim.origin.claim(claim);
+		merger_.origin().claim(claim);
 		claim.calling = false;
 		if (!claim.passed)
 			return;

@@ -13,7 +13,7 @@
 #pragma once
 
 #include "base/own.hpp"
-#include "origin/io.hpp"
+#include "io/io.hpp"
 
 namespace dmsnap {
 

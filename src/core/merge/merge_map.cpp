@@ -22,7 +22,7 @@ namespace dmsnap {
 
 dmsnap_map Merger::map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *space)
 {
-	Io &io = *new (space) Io(bio, desc, origin());
+	Io &io = *new (space) Io(bio, desc, origin().writes());
 
 	switch (desc.op) {
 	case DMSNAP_BIO_FLUSH:

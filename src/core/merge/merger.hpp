@@ -64,11 +64,11 @@
 #include "base/atomic.hpp"
 #include "base/own.hpp"
 #include "base/worker.hpp"
+#include "io/io.hpp"
+#include "io/regions.hpp"
 #include "merge/merge_batch.hpp"
 #include "merge/merge_claims.hpp"
-#include "origin/io.hpp"
 #include "origin/origin.hpp"
-#include "snapshot/regions.hpp"
 #include "snapshot/statistics.hpp"
 #include "store/list_tail.hpp"
 

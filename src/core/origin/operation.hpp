@@ -14,8 +14,9 @@
 
 #include "base/atomic.hpp"
 #include "base/list.hpp"
-#include "origin/io.hpp"
+#include "io/io.hpp"
 #include "snapshot/pending_run.hpp"
+#include "snapshot/snapshot_io.hpp"
 
 namespace dmsnap {
 
@@ -66,7 +67,7 @@ struct CopyOut : Operation {
  * chunk is copied there from the origin beside it, each sector once.
  */
 struct SnapshotWrite : Operation {
-	SnapshotWrite(Origin &on, Snapshot &of, Io &io)
+	SnapshotWrite(Origin &on, Snapshot &of, SnapshotIo &io)
 	    : Operation(on, Kind::snapshot_write), snapshot(of), writer(&io)
 	{
 	}
@@ -89,7 +90,7 @@ struct SnapshotWrite : Operation {
 
 	Snapshot &snapshot;
 	/* nullptr when it has been ended. */
-	Io *writer;
+	SnapshotIo *writer;
 	PendingRun *run = nullptr;
 	Rest head{*this};
 	Rest tail{*this};

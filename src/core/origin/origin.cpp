@@ -307,7 +307,7 @@ PendingRun *Origin::new_run(Snapshot &snapshot, Operation &operation, const Run 
 	return pending;
 }
 
-SnapshotWrite *Origin::new_snapshot_write(Snapshot &snapshot, Io &io)
+SnapshotWrite *Origin::new_snapshot_write(Snapshot &snapshot, SnapshotIo &io)
 {
 	SnapshotWrite *write = snapshot_writes_.get(*this, snapshot, io);
 	if (write)
@@ -398,7 +398,7 @@ void Origin::release_held()
 
 void Origin::look_again(Io &io)
 {
-	HeldWrites &writes = io.snapshot ? io.snapshot->writes() : writes_;
+	HeldWrites &writes = io.writes;
 
 	writes.add_due(io);
 	if (gathering_ == 0)

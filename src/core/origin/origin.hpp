@@ -50,9 +50,9 @@
 #include "base/own.hpp"
 #include "base/worker.hpp"
 #include "copier/copier.hpp"
+#include "io/held_writes.hpp"
+#include "io/io.hpp"
 #include "origin/copied_map.hpp"
-#include "origin/held_writes.hpp"
-#include "origin/io.hpp"
 #include "origin/operation.hpp"
 #include "origin/snapshot_set.hpp"
 #include "origin/streams.hpp"
@@ -110,6 +110,8 @@ public:
 	 * now and then: what has the memory may hang, while there is some again.  lock.
 	 */
 	void hold(HeldWrites &writes, Io &io);
+	/* Writes to the origin. */
+	HeldWrites &writes() { return writes_; }
 	bool any_held() const { return writes_.any_held(); }
 	/* Something has ended that held writes may wait for, here and of the snapshots.  lock. */
 	void release_held();
@@ -140,7 +142,7 @@ public:
 
 	/* The origin's lock is held for these. */
 	PendingRun *new_run(Snapshot &snapshot, Operation &operation, const Run &run);
-	SnapshotWrite *new_snapshot_write(Snapshot &snapshot, Io &io);
+	SnapshotWrite *new_snapshot_write(Snapshot &snapshot, SnapshotIo &io);
 	/* Nobody else has seen them. */
 	void forget(PendingRun &run);
 	void forget(SnapshotWrite *write) { free_operation(*write); }
@@ -214,7 +216,7 @@ private:
 	unsigned int letting_go_ = 0;
 	/* Worker. */
 	Histogram held_us_;
-	HeldWrites writes_{lock_, *worker_, [](Io &io) { return io.origin.retry(io); }};
+	MethodHeldWrites<Origin, &Origin::retry> writes_{*this, lock_, *worker_};
 	/* That hold something. */
 	List<HeldWrites, &HeldWrites::holder_link> holders_;
 	/* That have something due, and were not told yet. */

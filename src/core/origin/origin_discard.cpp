@@ -2,7 +2,6 @@
 #include "origin/origin_discard.hpp"
 
 #include "base/smaller.hpp"
-#include "origin/origin.hpp"
 
 namespace dmsnap {
 
@@ -17,36 +16,35 @@ constexpr unsigned int answers_max = 256;
 
 void OriginDiscard::start()
 {
-	io_.origin.worker().post(step_task_);
+	origin_.worker().post(step_task_);
 }
 
 void OriginDiscard::step()
 {
-	Origin &origin = io_.origin;
 	uint64_t end = at_;
 
 	for (unsigned int n = 0; !io_.error && at_ < io_.end() && n < answers_max; n++) {
 		const uint64_t limit = smaller(io_.end(), at_ + piece_sectors);
 		if (end >= limit)
 			break;
-		const Origin::Stretch stretch = origin.discardable(end, limit);
+		const Origin::Stretch stretch = origin_.discardable(end, limit);
 		if (stretch.safe) {
 			end = stretch.until;
 			continue;
 		}
 		if (end > at_)
 			break;
-		origin.discards().left += stretch.until - at_;
+		origin_.discards().left += stretch.until - at_;
 		at_ = end = stretch.until;
 	}
 	if (end > at_) {
 		end_ = end;
-		origin.discards().passed += end_ - at_;
-		origin.discard_worker().post(submit_task_);
+		origin_.discards().passed += end_ - at_;
+		origin_.discard_worker().post(submit_task_);
 	} else if (io_.error || at_ >= io_.end()) {
 		dmsnap_port_bio_end(io_.bio, io_.error);
 	} else {
-		origin.worker().post(step_task_);
+		origin_.worker().post(step_task_);
 	}
 }
 
@@ -59,7 +57,7 @@ void OriginDiscard::submit()
 		[](void *ctx, int error) {
 			auto *discard = static_cast<OriginDiscard *>(ctx);
 			discard->io_.error = error;
-			discard->io_.origin.worker().post(discard->step_task_);
+			discard->origin_.worker().post(discard->step_task_);
 		},
 		this);
 }

@@ -24,7 +24,7 @@
 #pragma once
 
 #include "base/worker.hpp"
-#include "origin/io.hpp"
+#include "origin/origin.hpp"
 
 namespace dmsnap {
 
@@ -33,7 +33,7 @@ public:
 	/* @device: the origin's, as the target has it open. */
 	OriginDiscard(Origin &origin, dmsnap_device *device, dmsnap_bio *bio,
 		      const dmsnap_bio_desc &desc)
-	    : io_(bio, desc, origin), device_(device), at_(desc.sector)
+	    : io_(bio, desc, origin.writes()), origin_(origin), device_(device), at_(desc.sector)
 	{
 	}
 
@@ -47,6 +47,7 @@ private:
 	void submit();
 
 	Io io_;
+	Origin &origin_;
 	dmsnap_device *device_;
 	/* What is in front of it is done. */
 	uint64_t at_;

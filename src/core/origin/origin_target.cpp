@@ -53,7 +53,7 @@ dmsnap_map OriginTarget::map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void 
 		return DMSNAP_MAP_REMAPPED;
 	if (desc.op != DMSNAP_BIO_WRITE)
 		return DMSNAP_MAP_KILL;
-	return origin_->write(*new (space) Io(bio, desc, *origin_));
+	return origin_->write(*new (space) Io(bio, desc, origin_->writes()));
 }
 
 void OriginTarget::let_go(bool now)

@@ -150,8 +150,7 @@ int Snapshot::join_origin(const char *&error)
 	worker_ = std::move(*worker);
 	/* The Merger runs on the origin's worker, and what it waits for ends there. */
 	auto regions = make_owned<Regions>(merges() ? origin_->worker() : *worker_);
-	auto writes = make_owned<HeldWrites>(origin_->lock(), *worker_,
-					     [](Io &io) { return io.snapshot->retry(io); });
+	auto writes = make_owned<Writes>(*this, origin_->lock(), *worker_);
 	auto commits = make_owned<CommitQueue>(*this, origin_->lock(), *worker_);
 	auto stall = make_owned<Stall>(*this);
 	if (!regions || !writes || !commits || !stall) {

@@ -6,7 +6,7 @@
 namespace dmsnap {
 
 DiscardWalk::DiscardWalk(Snapshot &of, dmsnap_bio *bio, const dmsnap_bio_desc &desc)
-    : io(bio, desc, of.origin()), snapshot(of), at(desc.sector)
+    : io(bio, desc, of.writes()), snapshot(of), at(desc.sector)
 {
 }
 

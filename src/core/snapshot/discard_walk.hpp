@@ -10,7 +10,7 @@
 #pragma once
 
 #include "base/worker.hpp"
-#include "origin/io.hpp"
+#include "io/io.hpp"
 
 namespace dmsnap {
 

@@ -43,8 +43,7 @@ dmsnap_map Snapshot::map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *spa
 	if (desc.op == DMSNAP_BIO_DISCARD)
 		return map_discard(bio, desc, space);
 
-	Io &io = *new (space) Io(bio, desc, *origin_);
-	io.snapshot = this;
+	SnapshotIo &io = *new (space) SnapshotIo(bio, desc, *this);
 	if (desc.op == DMSNAP_BIO_FLUSH)
 		return map_flush(io);
 	if (!healthy())
@@ -122,7 +121,7 @@ dmsnap_map Snapshot::map_read(Io &io)
 	return DMSNAP_MAP_REMAPPED;
 }
 
-dmsnap_map Snapshot::map_write(Io &io)
+dmsnap_map Snapshot::map_write(SnapshotIo &io)
 {
 	if (overflowed_.load_relaxed())
 		return DMSNAP_MAP_KILL;
@@ -131,8 +130,9 @@ dmsnap_map Snapshot::map_write(Io &io)
 	return carry_out(io, judge_write(io, true), true);
 }
 
-Held Snapshot::retry(Io &io)
+Held Snapshot::retry(Io &held)
 {
+	auto &io = static_cast<SnapshotIo &>(held);
 	Verdict verdict = judge_write(io, false);
 	carry_out(io, verdict, false);
 	return verdict.kind == Verdict::Kind::held_on_list ? Held::on_list : Held::elsewhere;
@@ -143,7 +143,7 @@ Held Snapshot::retry(Io &io)
  * one fate for ever: the chunks of one pending run, which will lie together, or
  * one chunk.
  */
-Snapshot::Verdict Snapshot::judge_write(Io &io, bool may_cut)
+Snapshot::Verdict Snapshot::judge_write(SnapshotIo &io, bool may_cut)
 {
 	SpinGuard guard(origin_->lock());
 	using Kind = Verdict::Kind;
@@ -172,7 +172,8 @@ Snapshot::Verdict Snapshot::judge_write(Io &io, bool may_cut)
 }
 
 /* @count chunks from @chunk on, or more, are neither mapped nor pending.  lock. */
-Snapshot::Verdict Snapshot::begin_write(Io &io, OldChunk chunk, uint64_t count, bool may_cut)
+Snapshot::Verdict Snapshot::begin_write(SnapshotIo &io, OldChunk chunk, uint64_t count,
+					bool may_cut)
 {
 	using Kind = Verdict::Kind;
 	uint64_t whole_chunks = io.sectors >> chunk_size_.shift();
@@ -237,7 +238,7 @@ Snapshot::Verdict Snapshot::begin_write(Io &io, OldChunk chunk, uint64_t count, 
 	return {Kind::start, taken->begin, write};
 }
 
-dmsnap_map Snapshot::carry_out(Io &io, const Verdict &verdict, bool in_map)
+dmsnap_map Snapshot::carry_out(SnapshotIo &io, const Verdict &verdict, bool in_map)
 {
 	switch (verdict.kind) {
 	case Verdict::Kind::go:
@@ -251,8 +252,8 @@ dmsnap_map Snapshot::carry_out(Io &io, const Verdict &verdict, bool in_map)
 			chunk_size_.first_sector(verdict.chunk.value) +
 				chunk_size_.offset_in_chunk(io.sector),
 			[](void *ctx, int error) {
-				Io &sent = *static_cast<Io *>(ctx);
-				sent.snapshot->sent_durable(sent, error);
+				auto &sent = *static_cast<SnapshotIo *>(ctx);
+				sent.snapshot.sent_durable(sent, error);
 			},
 			&io);
 		break;
@@ -272,7 +273,7 @@ dmsnap_map Snapshot::carry_out(Io &io, const Verdict &verdict, bool in_map)
 }
 
 /* The data is durable; its exception, and with it the way to find it, is not yet. */
-void Snapshot::sent_durable(Io &io, int error)
+void Snapshot::sent_durable(SnapshotIo &io, int error)
 {
 	if (error) {
 		dmsnap_port_bio_end(io.bio, error);
@@ -282,7 +283,7 @@ void Snapshot::sent_durable(Io &io, int error)
 	commits_->wait(io.durable);
 }
 
-dmsnap_map Snapshot::map_flush(Io &io)
+dmsnap_map Snapshot::map_flush(SnapshotIo &io)
 {
 	if (commits_->undurable()) {
 		SpinGuard guard(origin_->lock());
@@ -299,13 +300,18 @@ dmsnap_map Snapshot::map_flush(Io &io)
 	return DMSNAP_MAP_REMAPPED;
 }
 
-Io::Durable::Durable(Io &of)
+SnapshotIo::SnapshotIo(dmsnap_bio *of_dm, const dmsnap_bio_desc &desc, Snapshot &of)
+    : Io(of_dm, desc, of.writes()), snapshot(of)
+{
+}
+
+SnapshotIo::Durable::Durable(SnapshotIo &of)
     : CommitWaiter([](CommitWaiter &waiter, Status status, bool flushed) {
-	      Io &waiting = static_cast<Durable &>(waiter).io;
+	      SnapshotIo &waiting = static_cast<Durable &>(waiter).io;
 	      bool flush = waiting.sectors == 0;
 	      if (status && flush && !flushed) {
 		      /* Its entries were durable already, its data may not be. */
-		      dmsnap_port_bio_remap(waiting.bio, waiting.snapshot->cow_device(),
+		      dmsnap_port_bio_remap(waiting.bio, waiting.snapshot.cow_device(),
 					    waiting.sector);
 		      dmsnap_port_bio_submit(waiting.bio);
 		      return;

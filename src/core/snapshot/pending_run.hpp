@@ -14,8 +14,8 @@
 
 #include "base/ordered_tree.hpp"
 #include "copier/copy_job.hpp"
-#include "origin/io.hpp"
-#include "snapshot/regions.hpp"
+#include "io/io.hpp"
+#include "io/regions.hpp"
 #include "store/exception_store.hpp"
 
 namespace dmsnap {

@@ -294,7 +294,7 @@ void Snapshot::count_written(const PendingRun &run)
 bool Snapshot::written_whole(PendingRun &run)
 {
 	auto &write = static_cast<SnapshotWrite &>(run.operation);
-	Io *io;
+	SnapshotIo *io;
 	{
 		SpinGuard guard(origin_->lock());
 		/* Who is held may wait for one that counts as a copy: the origin's last chunk. */
@@ -315,7 +315,7 @@ bool Snapshot::written_whole(PendingRun &run)
 void Snapshot::written(PendingRun &run)
 {
 	auto &write = static_cast<SnapshotWrite &>(run.operation);
-	Io &io = *std::exchange(write.writer, nullptr);
+	SnapshotIo &io = *std::exchange(write.writer, nullptr);
 	bool visible = false;
 	bool fua = io.fua;
 

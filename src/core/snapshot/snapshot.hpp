@@ -41,11 +41,13 @@
 #include "base/atomic.hpp"
 #include "base/own.hpp"
 #include "exception/exception_table.hpp"
+#include "io/held_writes.hpp"
+#include "io/regions.hpp"
 #include "merge/merger.hpp"
 #include "origin/registry.hpp"
 #include "snapshot/commit_queue.hpp"
 #include "snapshot/pending_run.hpp"
-#include "snapshot/regions.hpp"
+#include "snapshot/snapshot_io.hpp"
 #include "snapshot/stall.hpp"
 #include "snapshot/statistics.hpp"
 #include "store/persistent_store.hpp"
@@ -314,17 +316,17 @@ private:
 
 	/* Mapping. */
 	dmsnap_map map_read(Io &io);
-	dmsnap_map map_write(Io &io);
-	dmsnap_map map_flush(Io &io);
+	dmsnap_map map_write(SnapshotIo &io);
+	dmsnap_map map_flush(SnapshotIo &io);
 	dmsnap_map map_discard(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *space);
 	/* Not if a commit must follow. */
 	bool remap_if_mapped(Io &io);
 	struct Verdict;
-	Verdict judge_write(Io &io, bool may_cut);
-	Verdict begin_write(Io &io, OldChunk chunk, uint64_t count, bool may_cut);
-	dmsnap_map carry_out(Io &io, const Verdict &verdict, bool in_map);
-	Held retry(Io &io);
-	void sent_durable(Io &io, int error);
+	Verdict judge_write(SnapshotIo &io, bool may_cut);
+	Verdict begin_write(SnapshotIo &io, OldChunk chunk, uint64_t count, bool may_cut);
+	dmsnap_map carry_out(SnapshotIo &io, const Verdict &verdict, bool in_map);
+	Held retry(Io &held);
+	void sent_durable(SnapshotIo &io, int error);
 	void let_go(bool now);
 	void overflow();
 	uint64_t chunks_to(const Io &io) const;
@@ -389,7 +391,8 @@ private:
 
 	OriginRef origin_;
 	Owned<Worker> worker_;
-	Owned<HeldWrites> writes_;
+	using Writes = MethodHeldWrites<Snapshot, &Snapshot::retry>;
+	Owned<Writes> writes_;
 	CopyShare copy_share_;
 	Owned<ExceptionTable> table_;
 	Owned<PersistentStore> persistent_;

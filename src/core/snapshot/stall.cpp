@@ -113,13 +113,14 @@ void Stall::release()
  */
 void Stall::release_paced()
 {
+	auto is_own = [this](const Io &io) { return &io.writes == &snapshot_.writes(); };
 	bool any_own = false;
 	Ios later;
 
-	ios_.for_each([&any_own](const Io &io) { any_own |= io.snapshot != nullptr; });
+	ios_.for_each([&](const Io &io) { any_own |= is_own(io); });
 	if (letting_go_ && any_own) {
-		ios_.for_each([&later](Io &io) {
-			if (io.snapshot)
+		ios_.for_each([&](Io &io) {
+			if (is_own(io))
 				return;
 			io.link.unlink();
 			later.push_back(io);

@@ -28,7 +28,7 @@
 #pragma once
 
 #include "base/worker.hpp"
-#include "origin/io.hpp"
+#include "io/io.hpp"
 #include "table/status_line.hpp"
 
 namespace dmsnap {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "snapshot/regions.hpp"
+#include "io/regions.hpp"
 
 namespace dmsnap {
 

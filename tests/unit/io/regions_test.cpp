@@ -8,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-#include "snapshot/regions.hpp"
+#include "io/regions.hpp"
 #include "support/seed.hpp"
 #include "user/random.hpp"
 #include "user/world.hpp"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * HeldWrites: writes that are to be examined again, on the worker that may send them on.
- * The origin has one for what goes to its device, each snapshot one for its own writes.
+ * The origin has one for what goes to its device, each snapshot one for its own writes; an Io
+ * says to which it belongs (Io::writes).
  *
  *   due    what they waited for has ended: each is examined, whatever becomes of the others
  *   held   they wait for memory, which any operation gives back when it ends.  They are
@@ -14,14 +15,14 @@
 
 #include "base/guard.hpp"
 #include "base/worker.hpp"
-#include "origin/io.hpp"
+#include "io/io.hpp"
 
 namespace dmsnap {
 
 class HeldWrites {
 public:
-	/* Examines a write; the worker, no lock held. */
-	using Examine = Held (*)(Io &);
+	/* Examines one of its writes; the worker, no lock held. */
+	using Examine = Held (*)(HeldWrites &, Io &);
 
 	HeldWrites(SpinLock &lock, Worker &worker, Examine examine)
 	    : lock_(lock), worker_(worker), examine_(examine)
@@ -58,6 +59,21 @@ private:
 	Ios held_;
 	MethodTask<HeldWrites, &HeldWrites::examine_due> due_task_{*this};
 	MethodTask<HeldWrites, &HeldWrites::examine_held> held_task_{*this};
+};
+
+/* Whose writes a member function of what they belong to examines. */
+template <typename Owner, Held (Owner::*examine)(Io &)> struct MethodHeldWrites : HeldWrites {
+	MethodHeldWrites(Owner &of, SpinLock &lock, Worker &worker)
+	    : HeldWrites(lock, worker,
+			 [](HeldWrites &writes, Io &io) {
+				 auto &self = static_cast<MethodHeldWrites &>(writes);
+				 return (self.owner.*examine)(io);
+			 }),
+	      owner(of)
+	{
+	}
+
+	Owner &owner;
 };
 
 } // namespace dmsnap

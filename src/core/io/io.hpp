@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Io: what the core knows of a bio of dm while it lasts.  It lies in the space
- * that dm keeps beside the bio, and has no destructor to run.
+ * that dm keeps beside the bio, and has no destructor to run.  What a target has to know
+ * besides is in what derives from it.
  *
  * The merge writes to the origin without a bio: it has Ios of its own, with
  * another pass().
@@ -11,13 +12,11 @@
 #include <dmsnap/core.h>
 
 #include "base/list.hpp"
-#include "snapshot/commit_waiter.hpp"
-#include "snapshot/regions.hpp"
+#include "io/regions.hpp"
 
 namespace dmsnap {
 
-class Snapshot;
-class Origin;
+class HeldWrites;
 
 /* What became of a write that was examined. */
 enum class Held : uint8_t {
@@ -30,8 +29,8 @@ enum class Held : uint8_t {
 };
 
 struct Io {
-	Io(dmsnap_bio *of, const dmsnap_bio_desc &desc, Origin &on)
-	    : bio(of), origin(on), sector(desc.sector), sectors(desc.sectors), fua(desc.fua)
+	Io(dmsnap_bio *of, const dmsnap_bio_desc &desc, HeldWrites &home)
+	    : bio(of), writes(home), sector(desc.sector), sectors(desc.sectors), fua(desc.fua)
 	{
 	}
 
@@ -51,9 +50,8 @@ struct Io {
 	Pass pass = [](Io &io) { dmsnap_port_bio_submit(io.bio); };
 
 	dmsnap_bio *bio;
-	Origin &origin;
-	/* nullptr: a write to the origin. */
-	Snapshot *snapshot = nullptr;
+	/* Where it is examined again, if it has to wait: the origin's, or a snapshot's. */
+	HeldWrites &writes;
 	uint64_t sector;
 	uint32_t sectors;
 	bool fua;
@@ -67,12 +65,6 @@ struct Io {
 
 	/* On one list of bios that wait for the same thing. */
 	ListHook link;
-
-	/* Waits until the snapshot's entries are durable, then ends the bio. */
-	struct Durable : CommitWaiter {
-		explicit Durable(Io &of);
-		Io &io;
-	} durable{*this};
 };
 
 using Ios = List<Io, &Io::link>;

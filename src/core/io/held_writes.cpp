@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "origin/held_writes.hpp"
+#include "io/held_writes.hpp"
 
 namespace dmsnap {
 
@@ -18,13 +18,13 @@ void HeldWrites::examine_due()
 		due.take_all(due_);
 	}
 	while (Io *io = pop(due))
-		examine_(*io);
+		examine_(*this, *io);
 }
 
 void HeldWrites::examine_held()
 {
 	while (Io *io = pop(held_)) {
-		if (examine_(*io) != Held::on_list)
+		if (examine_(*this, *io) != Held::on_list)
 			continue;
 		/* It is at the end of the list now, behind those that came later. */
 		SpinGuard guard(lock_);
