@@ -67,13 +67,6 @@ void Origin::copy_ahead()
 	worker_->post(ahead_task_);
 }
 
-Streams::Count Origin::ahead_spent() const
-{
-	Streams::Count spent = streams_.count();
-	spent.waiting += ahead_begun_;
-	return spent;
-}
-
 /* What all snapshots that watch @sector have agreed to. */
 uint64_t Origin::ahead_window(uint64_t sector)
 {
@@ -89,7 +82,7 @@ uint64_t Origin::ahead_window(uint64_t sector)
 uint64_t Origin::ahead_room(uint64_t begin)
 {
 	/* All others first: those that wait for memory, and what the copier has to do. */
-	if (letting_go() || !holders_.empty() || dmsnap_port_copy_throttle() < 100 ||
+	if (letting_go() || any_holder() || dmsnap_port_copy_throttle() < 100 ||
 	    busy_snapshot(begin, true) || !copier_->has_spare(ahead_begun_ + piece_sectors))
 		return 0;
 	uint64_t room = piece_sectors;

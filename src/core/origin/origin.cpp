@@ -6,47 +6,26 @@
 
 namespace dmsnap {
 
-namespace {
-
-/* In existence at a time when memory is short. */
-constexpr unsigned int runs_reserved = 64;
-constexpr unsigned int operations_reserved = 16;
-
-/* Kept until nothing has been in existence for a while. */
-constexpr unsigned int runs_kept = 512;
-constexpr unsigned int operations_kept = 64;
-constexpr unsigned int idle_ms = 1000;
-
-} // namespace
-
 Result<Owned<Origin>> Origin::create(uint64_t id, const char *name)
 {
 	auto worker = DMSNAP_TRY(Worker::create(name));
 	auto origin = DMSNAP_TRY(make_owned<Origin>(id, std::move(worker)));
 	origin->discard_worker_ = DMSNAP_TRY(Worker::create(name));
 
-	DMSNAP_CHECK(origin->copied_map_.allocate());
-	origin->copier_ = DMSNAP_TRY(Copier::create(*origin->worker_));
-	origin->runs_ =
-		DMSNAP_TRY(Pool<PendingRun>::create("dmsnap_run", runs_reserved, runs_kept));
-	origin->copy_outs_ = DMSNAP_TRY(
-		Pool<CopyOut>::create("dmsnap_copy_out", operations_reserved, operations_kept));
-	origin->snapshot_writes_ = DMSNAP_TRY(Pool<SnapshotWrite>::create(
-		"dmsnap_snapshot_write", operations_reserved, operations_kept));
+	DMSNAP_CHECK(origin->allocate());
 	return origin;
 }
 
-Origin::Origin(uint64_t id, Owned<Worker> worker) : id_(id), worker_(std::move(worker))
+Origin::Origin(uint64_t id, Owned<Worker> worker)
+    : OriginBase(std::move(worker), writes_, idle_task_), id_(id)
 {
 }
 
 Origin::~Origin()
 {
-	memory_timer_.cancel();
-	worker_->stop(memory_task_);
+	stop_timers();
 	writes_.stop();
 	worker_->stop(ahead_task_);
-	idle_timer_.cancel();
 	worker_->stop(idle_task_);
 	copier_.reset();
 }
@@ -244,22 +223,6 @@ Held Origin::copy_out(Io &io, uint64_t begin, const Survey &here, bool may_cut)
 	return Held::elsewhere;
 }
 
-void Origin::wait_for(PendingRun &run, Io &io)
-{
-	PendingRun *needed = &run;
-	bool all = true;
-
-	run.operation.runs.for_each([&](PendingRun &other) {
-		if (other.ended)
-			return;
-		if (other.snapshot.covers(other.run, io.sector, io.end()))
-			needed = &other;
-		else
-			all = false;
-	});
-	(all ? run.operation.waiters : needed->waiters).push_back(io);
-}
-
 /* The one before, if it has not begun and ends where this begins; else a new one. */
 CopyOut *Origin::copy_out_for(uint64_t begin)
 {
@@ -272,17 +235,6 @@ CopyOut *Origin::copy_out_for(uint64_t begin)
 	return made;
 }
 
-CopyOut *Origin::new_copy_out(uint64_t begin)
-{
-	CopyOut *made = copy_outs_.get(*this);
-	if (!made)
-		return nullptr;
-	operations_++;
-	made->begin_sector = begin;
-	made->end_sector = begin;
-	return made;
-}
-
 void Origin::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 {
 	snapshots_.for_each([&](Snapshot &snapshot) {
@@ -291,134 +243,14 @@ void Origin::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 	});
 }
 
-void Origin::close(CopyOut &copy_out)
-{
-	if (open_ == &copy_out)
-		open_ = nullptr;
-}
-
-PendingRun *Origin::new_run(Snapshot &snapshot, Operation &operation, const Run &run)
-{
-	PendingRun *pending = runs_.get(snapshot, operation, run);
-	if (!pending)
-		return nullptr;
-	operation.runs.push_back(*pending);
-	snapshot.hold();
-	return pending;
-}
-
-SnapshotWrite *Origin::new_snapshot_write(Snapshot &snapshot, SnapshotIo &io)
-{
-	SnapshotWrite *write = snapshot_writes_.get(*this, snapshot, io);
-	if (write)
-		operations_++;
-	return write;
-}
-
-void Origin::forget(PendingRun &run)
-{
-	Snapshot &snapshot = run.snapshot;
-	run.operation_link.unlink();
-	runs_.put(&run);
-	snapshot.drop();
-}
-
-/* lock. */
-void Origin::free_operation(Operation &operation)
-{
-	while (PendingRun *run = operation.runs.front()) {
-		if (run->ended) {
-			run->operation_link.unlink();
-			runs_.put(run);
-		} else {
-			forget(*run);
-		}
-	}
-	operations_--;
-	switch (operation.kind) {
-	case Operation::Kind::copy_out:
-		copy_outs_.put(static_cast<CopyOut *>(&operation));
-		break;
-	case Operation::Kind::snapshot_write:
-		snapshot_writes_.put(static_cast<SnapshotWrite *>(&operation));
-		break;
-	}
-	if (operations_ == 0)
-		idle_timer_.start(idle_ms);
-}
-
 void Origin::idle()
 {
 	RcuGuard rcu;
 	SpinGuard guard(lock_);
-	if (operations_ > 0)
+	if (any_operation())
 		return;
-	runs_.trim();
-	copy_outs_.trim();
-	snapshot_writes_.trim();
+	trim();
 	snapshots_.for_each([](Snapshot &snapshot) { snapshot.trim(); });
-}
-
-void Origin::part_finished(Operation &operation)
-{
-	if (--operation.unfinished > 0)
-		return;
-	look_again(operation.waiters);
-	free_operation(operation);
-	release_held();
-}
-
-void Origin::wake(SnapshotWrite &write)
-{
-	look_again(write.waiters);
-	look_again(write.run->waiters);
-	release_held();
-}
-
-void Origin::hold(HeldWrites &writes, Io &io)
-{
-	writes.hold(io);
-	if (!writes.holder_link.linked())
-		holders_.push_back(writes);
-	memory_timer_.start(memory_check_ms);
-}
-
-void Origin::look_for_memory()
-{
-	SpinGuard guard(lock_);
-	release_held();
-}
-
-/* Those that have to go on waiting come back with hold(). */
-void Origin::release_held()
-{
-	while (HeldWrites *writes = holders_.pop_front())
-		writes->release();
-}
-
-void Origin::look_again(Io &io)
-{
-	HeldWrites &writes = io.writes;
-
-	writes.add_due(io);
-	if (gathering_ == 0)
-		writes.examine_due_soon();
-	else if (!writes.due_link.linked())
-		due_.push_back(writes);
-}
-
-/* Also what others have gathered, whose end may be far off. */
-void Origin::end_gathering()
-{
-	gathering_--;
-	while (HeldWrites *writes = due_.pop_front())
-		writes->examine_due_soon();
-}
-
-void Origin::look_again(Ios &ios)
-{
-	while (Io *io = ios.pop_front())
-		look_again(*io);
 }
 
 Held Origin::retry(Io &io)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "origin/operation.hpp"
+#include "snapshot/operation.hpp"
 
 #include <utility>
 
-#include "origin/origin.hpp"
+#include "snapshot/origin_base.hpp"
 #include "snapshot/snapshot.hpp"
 
 namespace dmsnap {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "origin/copied_map.hpp"
+#include "io/copied_map.hpp"
 
 #include <new>
 

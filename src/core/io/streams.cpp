@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "origin/streams.hpp"
+#include "io/streams.hpp"
 
 #include <utility>
 

@@ -20,14 +20,14 @@
 
 namespace dmsnap {
 
-class Origin;
+class OriginBase;
 
 struct Operation {
 	enum class Kind : uint8_t { copy_out, snapshot_write };
 
-	Operation(Origin &on, Kind what) : origin(on), kind(what) {}
+	Operation(OriginBase &on, Kind what) : origin(on), kind(what) {}
 
-	Origin &origin;
+	OriginBase &origin;
 	Kind kind;
 	/* One look at the clock for all its runs. */
 	const uint64_t since_ns = dmsnap_port_now_ns();
@@ -40,7 +40,7 @@ struct Operation {
 
 /* Writes to the origin wait for it: one read there, a write to each snapshot. */
 struct CopyOut : Operation {
-	explicit CopyOut(Origin &on) : Operation(on, Kind::copy_out), job(*this) {}
+	explicit CopyOut(OriginBase &on) : Operation(on, Kind::copy_out), job(*this) {}
 
 	void start();
 	MethodTask<CopyOut, &CopyOut::start> start_task{*this};
@@ -67,7 +67,7 @@ struct CopyOut : Operation {
  * chunk is copied there from the origin beside it, each sector once.
  */
 struct SnapshotWrite : Operation {
-	SnapshotWrite(Origin &on, Snapshot &of, SnapshotIo &io)
+	SnapshotWrite(OriginBase &on, Snapshot &of, SnapshotIo &io)
 	    : Operation(on, Kind::snapshot_write), snapshot(of), writer(&io)
 	{
 	}

@@ -3,7 +3,7 @@
  * CopiedMap: believes what was put in this generation, and nothing else; and an
  * origin asks a snapshot that came later.
  */
-#include "origin/copied_map.hpp"
+#include "io/copied_map.hpp"
 
 #include <gtest/gtest.h>
 

@@ -2,7 +2,7 @@
 /*
  * Streams: which writes it takes for a stream, and how much it guesses.
  */
-#include "origin/streams.hpp"
+#include "io/streams.hpp"
 
 #include <gtest/gtest.h>
 
