@@ -5,23 +5,24 @@
  */
 #include <dmsnap/core.h>
 
-#include "handover/handover.hpp"
 #include "origin/origin_discard.hpp"
-#include "origin/origin_target.hpp"
-#include "origin/registry.hpp"
 #include "snapshot/discard_walk.hpp"
-#include "snapshot/snapshot.hpp"
+#include "snapshot/snapshot_io.hpp"
+#include "target/handover.hpp"
+#include "target/origin_target.hpp"
+#include "target/registry.hpp"
+#include "target/snapshot_target.hpp"
 
 using dmsnap::OriginTarget;
 using dmsnap::Owned;
-using dmsnap::Snapshot;
+using dmsnap::SnapshotTarget;
 
 namespace {
 
 /* SAFETY: a handle is the address of the object it was made from, nothing else. */
-Snapshot *object_of(dmsnap_snapshot *handle)
+SnapshotTarget *object_of(dmsnap_snapshot *handle)
 {
-	return reinterpret_cast<Snapshot *>(handle);
+	return reinterpret_cast<SnapshotTarget *>(handle);
 }
 
 OriginTarget *object_of(dmsnap_origin *handle)
@@ -55,8 +56,8 @@ int dmsnap_core_snapshot_create(dmsnap_target *target, dmsnap_snapshot_kind kind
 				char **argv, dmsnap_snapshot **snapshot,
 				dmsnap_target_traits *traits, const char **error)
 {
-	Owned<Snapshot> made;
-	int result = Snapshot::create(target, kind, argc, argv, made, *error);
+	Owned<SnapshotTarget> made;
+	int result = SnapshotTarget::create(target, kind, argc, argv, made, *error);
 	if (result)
 		return result;
 	*traits = made->traits();
@@ -66,7 +67,7 @@ int dmsnap_core_snapshot_create(dmsnap_target *target, dmsnap_snapshot_kind kind
 
 void dmsnap_core_snapshot_destroy(dmsnap_snapshot *snapshot)
 {
-	Snapshot::destroy(Owned<Snapshot>(object_of(snapshot)));
+	SnapshotTarget::destroy(Owned<SnapshotTarget>(object_of(snapshot)));
 }
 
 dmsnap_map dmsnap_core_snapshot_map(dmsnap_snapshot *snapshot, dmsnap_bio *bio,
@@ -77,7 +78,7 @@ dmsnap_map dmsnap_core_snapshot_map(dmsnap_snapshot *snapshot, dmsnap_bio *bio,
 
 int dmsnap_core_snapshot_end_io(dmsnap_snapshot *snapshot, void *io)
 {
-	return object_of(snapshot)->end_io(*static_cast<dmsnap::Io *>(io));
+	return object_of(snapshot)->snapshot().end_io(*static_cast<dmsnap::Io *>(io));
 }
 
 void dmsnap_core_snapshot_presuspend(dmsnap_snapshot *snapshot)

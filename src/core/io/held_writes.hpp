@@ -31,10 +31,10 @@ public:
 
 	/* lock, for all: */
 
-	/* See Origin::look_again(). */
+	/* Examined again soon. */
 	void add_due(Io &io) { due_.push_back(io); }
 	void examine_due_soon() { worker_.post(due_task_); }
-	/* At the end.  See Origin::hold(). */
+	/* At the end, until release(). */
 	void hold(Io &io) { held_.push_back(io); }
 	bool any_held() const { return !held_.empty(); }
 	/* Something has ended that held writes may wait for. */

@@ -23,18 +23,18 @@ constexpr const char *list_corrupt = "Exception store and table do not agree: sh
 
 } // namespace
 
-Result<Owned<Merger>> Merger::create(Snapshot &snapshot)
+Result<Owned<Merger>> Merger::create(Snapshot &snapshot, Origin &origin)
 {
-	auto merger = DMSNAP_TRY(make_owned<Merger>(snapshot));
+	auto merger = DMSNAP_TRY(make_owned<Merger>(snapshot, origin));
 	merger->claims_ = DMSNAP_TRY(MergeClaims::create(*merger));
 	DMSNAP_CHECK(merger->tail_.allocate());
 	DMSNAP_CHECK(merger->batch_.allocate(ListTail::exceptions_max));
 	return merger;
 }
 
-Merger::Merger(Snapshot &snapshot)
-    : snapshot_(snapshot), memory_timer_(snapshot.origin().worker(), retire_task_),
-      pace_timer_(snapshot.origin().worker(), look_task_)
+Merger::Merger(Snapshot &snapshot, Origin &origin)
+    : snapshot_(snapshot), origin_(origin), memory_timer_(origin.worker(), retire_task_),
+      pace_timer_(origin.worker(), look_task_)
 {
 }
 
@@ -47,11 +47,6 @@ Merger::~Merger()
 	cow_worker().stop(send_task_);
 	/* A batch may be left of which the list's state is uncertain. */
 	batch_.clear();
-}
-
-Origin &Merger::origin()
-{
-	return snapshot_.origin();
 }
 
 Copier &Merger::copier()

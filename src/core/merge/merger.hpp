@@ -68,8 +68,8 @@
 #include "io/regions.hpp"
 #include "merge/merge_batch.hpp"
 #include "merge/merge_claims.hpp"
+#include "merge/merge_statistics.hpp"
 #include "origin/origin.hpp"
-#include "snapshot/statistics.hpp"
 #include "store/list_tail.hpp"
 
 namespace dmsnap {
@@ -80,9 +80,9 @@ class Snapshot;
 class Merger {
 public:
 	/* May sleep. */
-	static Result<Owned<Merger>> create(Snapshot &snapshot);
+	static Result<Owned<Merger>> create(Snapshot &snapshot, Origin &origin);
 	/* Private to create(). */
-	explicit Merger(Snapshot &snapshot);
+	Merger(Snapshot &snapshot, Origin &origin);
 	/* It must have been stopped. */
 	~Merger();
 
@@ -140,7 +140,7 @@ public:
 	void copy_failed(const MergeTarget &target);
 	void job_ended();
 	/* For the claims. */
-	Origin &origin();
+	Origin &origin() { return origin_; }
 	const MergeBatch &batch() const { return batch_; }
 	void claimed();
 
@@ -212,6 +212,7 @@ private:
 	void send_to_cow();
 
 	Snapshot &snapshot_;
+	Origin &origin_;
 	Atomic<bool> failed_;
 	/* Somebody outside has used the device since the batch began. */
 	Atomic<bool> used_;

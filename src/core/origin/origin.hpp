@@ -36,7 +36,7 @@
  * Without anything to copy a write takes no lock: under RCU each snapshot's
  * table is asked, and the write is cut where the answer changes.  What all of them
  * have called safe is remembered (copied_map.hpp).  A snapshot whose store changes
- * hands is asked under the lock alone (handover/handover.cpp).
+ * hands is asked under the lock alone (target/handover.cpp).
  *
  * Locking: lock() is a spinlock; the snapshots' lists and trees are under it
  * too.  Which snapshots there are changes only under the Registry's mutex.
@@ -142,28 +142,6 @@ private:
 	MethodHeldWrites<Origin, &Origin::retry> writes_{*this, lock_, *worker_};
 	MethodTask<Origin, &Origin::copy_ahead> ahead_task_{*this};
 	MethodTask<Origin, &Origin::idle> idle_task_{*this};
-};
-
-/*
- * The Registry knows the origin of each device as long as a target refers to it.
- */
-class OriginRef {
-public:
-	OriginRef() = default;
-	~OriginRef() { reset(); }
-	OriginRef(const OriginRef &) = delete;
-	OriginRef &operator=(const OriginRef &) = delete;
-
-	/* The origin over @device, made if it is not there.  May sleep. */
-	Status get(dmsnap_device *device);
-	void reset();
-
-	Origin *operator->() const { return origin_; }
-	Origin &operator*() const { return *origin_; }
-	explicit operator bool() const { return origin_ != nullptr; }
-
-private:
-	Origin *origin_ = nullptr;
 };
 
 } // namespace dmsnap

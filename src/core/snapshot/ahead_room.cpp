@@ -31,7 +31,7 @@ uint64_t Snapshot::ahead_window() const
 
 uint64_t Snapshot::ahead_room() const
 {
-	const Streams::Count spent = origin_->ahead_spent();
+	const Streams::Count spent = origin_.ahead_spent();
 	const StoreUsage usage = store_->usage();
 	if (usage.total_sectors < device_min || too_full(usage))
 		return 0;

@@ -38,8 +38,6 @@ struct Snapshot::Verdict {
 
 dmsnap_map Snapshot::map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *space)
 {
-	if (merger_)
-		return merger_->map(bio, desc, space);
 	if (desc.op == DMSNAP_BIO_DISCARD)
 		return map_discard(bio, desc, space);
 
@@ -145,7 +143,7 @@ Held Snapshot::retry(Io &held)
  */
 Snapshot::Verdict Snapshot::judge_write(SnapshotIo &io, bool may_cut)
 {
-	SpinGuard guard(origin_->lock());
+	SpinGuard guard(origin_.lock());
 	using Kind = Verdict::Kind;
 
 	if (!healthy() || overflowed_.load_relaxed())
@@ -183,7 +181,7 @@ Snapshot::Verdict Snapshot::begin_write(SnapshotIo &io, OldChunk chunk, uint64_t
 	auto wait_for_room = [&]() -> Verdict {
 		if (may_cut)
 			io.cut(chunk_size_.first_sector(chunk.value + 1));
-		origin_->hold(*writes_, io);
+		origin_.hold(*writes_, io);
 		return {Kind::held_on_list};
 	};
 	auto wait_for_device = [&]() -> Verdict {
@@ -194,7 +192,7 @@ Snapshot::Verdict Snapshot::begin_write(SnapshotIo &io, OldChunk chunk, uint64_t
 	};
 	if (stall_->active())
 		return wait_for_device();
-	if (may_cut && (origin_->any_held() || writes_->any_held()))
+	if (may_cut && (origin_.any_held() || writes_->any_held()))
 		return wait_for_room();
 	if (partial && busy(may_cut)) {
 		if (may_cut)
@@ -203,13 +201,13 @@ Snapshot::Verdict Snapshot::begin_write(SnapshotIo &io, OldChunk chunk, uint64_t
 		return {Kind::held};
 	}
 
-	bool alone = !origin_->any_operation();
-	SnapshotWrite *write = origin_->new_snapshot_write(*this, io);
-	PendingRun *run = write ? origin_->new_run(*this, *write, {chunk, {}, 0}) : nullptr;
+	bool alone = !origin_.any_operation();
+	SnapshotWrite *write = origin_.new_snapshot_write(*this, io);
+	PendingRun *run = write ? origin_.new_run(*this, *write, {chunk, {}, 0}) : nullptr;
 	bool reserved = run && table_->reserve(DMSNAP_ALLOC_NOWAIT);
 	if (!reserved) {
 		if (write)
-			origin_->forget(write);
+			origin_.forget(write);
 		if (!alone)
 			return wait_for_room();
 		/* Nothing will end, so nothing would wake it. */
@@ -219,7 +217,7 @@ Snapshot::Verdict Snapshot::begin_write(SnapshotIo &io, OldChunk chunk, uint64_t
 	auto taken = take_chunks(wanted);
 	if (!taken) {
 		table_->unreserve();
-		origin_->forget(write);
+		origin_.forget(write);
 		if (stall_->begin())
 			return wait_for_device();
 		overflow();
@@ -279,14 +277,14 @@ void Snapshot::sent_durable(SnapshotIo &io, int error)
 		dmsnap_port_bio_end(io.bio, error);
 		return;
 	}
-	SpinGuard guard(origin_->lock());
+	SpinGuard guard(origin_.lock());
 	commits_->wait(io.durable);
 }
 
 dmsnap_map Snapshot::map_flush(SnapshotIo &io)
 {
 	if (commits_->undurable()) {
-		SpinGuard guard(origin_->lock());
+		SpinGuard guard(origin_.lock());
 		commits_->wait(io.durable);
 		return DMSNAP_MAP_HELD;
 	}
@@ -335,60 +333,6 @@ dmsnap_map Snapshot::map_discard(dmsnap_bio *bio, const dmsnap_bio_desc &desc, v
 	}
 	worker_->post(walk.step_task);
 	return DMSNAP_MAP_HELD;
-}
-
-/* I/O still comes, and what waits for the merge or for a larger device ends with it. */
-void Snapshot::presuspend()
-{
-	let_go(true);
-	if (merger_)
-		merger_->stop();
-}
-
-void Snapshot::presuspend_undo()
-{
-	let_go(false);
-	if (merger_)
-		merger_->start();
-}
-
-/* Who merges is the origin to its user. */
-void Snapshot::let_go(bool now)
-{
-	if (now == letting_go_)
-		return;
-	letting_go_ = now;
-	if (merges()) {
-		origin_->let_go(now);
-		return;
-	}
-	SpinGuard guard(origin_->lock());
-	stall_->let_go(now);
-}
-
-void Snapshot::resumed()
-{
-	if (merger_)
-		merger_->start();
-}
-
-void Snapshot::postsuspend()
-{
-	let_go(false);
-	if (!commits_->undurable() && !suspend_commit_asked_)
-		return;
-	if (!suspend_commit_asked_) {
-		suspend_commit_asked_ = true;
-		new (&suspend_commit_.durable) Event;
-		SpinGuard guard(origin_->lock());
-		commits_->wait(suspend_commit_);
-	}
-	/*
-	 * The COW device may be suspended itself, or hang.  Whoever gives up loses nothing:
-	 * what was flushed is durable, the rest follows when the device answers.
-	 */
-	suspend_commit_asked_ =
-		suspend_commit_.durable.wait_killable("recording a suspended snapshot's writes");
 }
 
 } // namespace dmsnap

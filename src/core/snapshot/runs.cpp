@@ -74,7 +74,7 @@ Snapshot::Pending Snapshot::pending_around(OldChunk chunk) const
 /* Waits for the writer that was at work whenever the table was looked at. */
 Fate Snapshot::fate_with_lock(OldChunk chunk, uint64_t max) const
 {
-	SpinGuard guard(origin_->lock());
+	SpinGuard guard(origin_.lock());
 	return table_->find(chunk, max);
 }
 
@@ -154,12 +154,12 @@ void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 				return;
 		}
 
-		PendingRun *run = origin_->new_run(*this, copy_out, {chunk, {}, 0});
+		PendingRun *run = origin_.new_run(*this, copy_out, {chunk, {}, 0});
 		if (!run || !table_->reserve(DMSNAP_ALLOC_NOWAIT)) {
 			if (run)
-				origin_->forget(*run);
+				origin_.forget(*run);
 			/* The write is examined again when an operation has ended. */
-			if (!copy_out.ahead && !origin_->any_other_operation(copy_out))
+			if (!copy_out.ahead && !origin_.any_other_operation(copy_out))
 				fail_locked(Failure::no_memory);
 			return;
 		}
@@ -167,7 +167,7 @@ void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 		PendingRun *before = taken ? run_to_extend(copy_out, chunk, taken->begin) : nullptr;
 		if (!taken || before) {
 			table_->unreserve();
-			origin_->forget(*run);
+			origin_.forget(*run);
 		}
 		if (!taken) {
 			if (!copy_out.ahead && !stall_->begin())
@@ -260,7 +260,7 @@ void Snapshot::copied(PendingRun &run, int error)
 	if (error)
 		fail(Failure::io);
 	{
-		SpinGuard guard(origin_->lock());
+		SpinGuard guard(origin_.lock());
 		if (ahead)
 			statistics_.ahead_chunks += run.run.count;
 		statistics_.copies++;
@@ -296,7 +296,7 @@ bool Snapshot::written_whole(PendingRun &run)
 	auto &write = static_cast<SnapshotWrite &>(run.operation);
 	SnapshotIo *io;
 	{
-		SpinGuard guard(origin_->lock());
+		SpinGuard guard(origin_.lock());
 		/* Who is held may wait for one that counts as a copy: the origin's last chunk. */
 		if (!healthy() || write.writer->fua || !write.waiters.empty() ||
 		    !run.waiters.empty() || run.copying)
@@ -323,7 +323,7 @@ void Snapshot::written(PendingRun &run)
 	if (error)
 		fail(Failure::io);
 	{
-		SpinGuard guard(origin_->lock());
+		SpinGuard guard(origin_.lock());
 		count_written(run);
 		if (run.copying) {
 			run.copying = false;
@@ -343,7 +343,7 @@ void Snapshot::written(PendingRun &run)
 			 * Writes to the snapshot can go on; those to the origin will wait
 			 * again.  Behind the lock the run may have ended, and the write gone.
 			 */
-			origin_->wake(write);
+			origin_.wake(write);
 		}
 	}
 	if (!visible) {
@@ -365,7 +365,7 @@ void Snapshot::run_recorded(PendingRun &run, const Status &status)
 		return;
 	}
 	if (!run.visible) {
-		SpinGuard guard(origin_->lock());
+		SpinGuard guard(origin_.lock());
 		make_visible(run);
 	}
 	if (regions_->wait(run.readers, begin_of(run.run), end_of(run.run)))
@@ -377,7 +377,7 @@ void Snapshot::run_recorded(PendingRun &run, const Status &status)
 void Snapshot::run_settled(PendingRun &run, uint64_t us)
 {
 	trace(DMSNAP_TRACE_COPY_SETTLED, run, us, false);
-	SpinGuard guard(origin_->lock());
+	SpinGuard guard(origin_.lock());
 	statistics_.readers_us.add(us);
 	regions_->drop_unsettled(begin_of(run.run), end_of(run.run));
 	end_run(run);
@@ -385,22 +385,22 @@ void Snapshot::run_settled(PendingRun &run, uint64_t us)
 
 /*
  * It was settled or lost, and keeps its snapshot no longer; its operation may go with it.
- * Whoever destroys the snapshot now still waits for the task that calls this: ~Snapshot()
- * flushes both workers.  lock.
+ * Whoever destroys the snapshot now still waits for the task that calls this: stop() flushes
+ * the origin's worker, ~Snapshot() its own.  lock.
  */
 void Snapshot::end_run(PendingRun &run)
 {
 	pending_.remove(run);
 	run.ended = true;
-	origin_->look_again(run.waiters);
-	origin_->part_finished(run.operation);
+	origin_.look_again(run.waiters);
+	origin_.part_finished(run.operation);
 	drop();
 }
 
 /* The snapshot has failed, and nobody needs the run any more; or a copy ahead has. */
 void Snapshot::run_lost(PendingRun &run)
 {
-	SpinGuard guard(origin_->lock());
+	SpinGuard guard(origin_.lock());
 	/* A visible one never settles: see fate_at(). */
 	if (!run.visible)
 		table_->unreserve();
@@ -424,7 +424,7 @@ void Snapshot::overflow()
 
 void Snapshot::fail(Failure failure)
 {
-	SpinGuard guard(origin_->lock());
+	SpinGuard guard(origin_.lock());
 	fail_locked(failure);
 }
 
@@ -473,7 +473,7 @@ void Snapshot::marked_invalid(const Status &status)
 	health_.store_seq_cst(Health::invalid);
 	tell(DMSNAP_EVENT_INVALID);
 
-	SpinGuard guard(origin_->lock());
+	SpinGuard guard(origin_.lock());
 	release_waiters();
 	drop();
 }
@@ -484,7 +484,7 @@ void Snapshot::copies_ended(uint64_t chunks)
 	copying_chunks_ -= chunks;
 	if (copy_waiters_.empty() || over_threshold())
 		return;
-	origin_->look_again(copy_waiters_);
+	origin_.look_again(copy_waiters_);
 }
 
 /*
@@ -494,15 +494,15 @@ void Snapshot::copies_ended(uint64_t chunks)
  */
 void Snapshot::release_waiters()
 {
-	origin_->look_again(stuck_writes_);
-	origin_->look_again(copy_waiters_);
+	origin_.look_again(stuck_writes_);
+	origin_.look_again(copy_waiters_);
 	for (PendingRun *run = pending_.first(); run;
 	     run = pending_.find_around(run->run.old_begin.value).behind) {
-		origin_->look_again(run->waiters);
-		origin_->look_again(run->operation.waiters);
+		origin_.look_again(run->waiters);
+		origin_.look_again(run->operation.waiters);
 	}
 	/* Held writes may have waited to copy something for it. */
-	origin_->release_held();
+	origin_.release_held();
 }
 
 /* Events wait for memory and for locks of dm's. */
@@ -520,12 +520,12 @@ void Snapshot::raise_event()
 {
 	dmsnap_target_event event;
 	{
-		SpinGuard guard(origin_->lock());
+		SpinGuard guard(origin_.lock());
 		event_posted_ = false;
 		event = event_;
 	}
 	tell(event);
-	SpinGuard guard(origin_->lock());
+	SpinGuard guard(origin_.lock());
 	drop();
 }
 

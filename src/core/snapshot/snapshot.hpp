@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Snapshot: one instance of the snapshot target, or of snapshot-merge.  It answers
- * what its user reads and writes, and tells its Origin which chunks it still lacks.
- * With a Merger it is the other way round: nobody looks at the snapshot any more,
- * its user is the origin's, and it lacks nothing.
+ * Snapshot: what one snapshot has and does.  It answers what its user reads and writes, and
+ * tells its Origin which chunks it still lacks.  One that nobody sees any more, because it is
+ * merged, lacks nothing.  Its target, dm's side, is above it (target/snapshot_target.hpp).
  *
  * The origin comes first: whatever goes wrong here makes the snapshot invalid,
  * and is never an error, or a wait without end, for a write to the origin.
@@ -27,7 +26,7 @@
  * device may also make those sleep who submit to it, and only what needs it may wait for
  * that.  "Worker" in comments is this one; the origin's is named so.
  *
- * Locking: "lock" in comments is the origin's, Origin::lock().  It guards the
+ * Locking: "lock" in comments is the origin's, OriginBase::lock().  It guards the
  * pending runs, the store's allocation, all changes of the exception table and
  * of the flags.  Reads of the snapshot, and writes to chunks it has, take no
  * lock: they use the table's lockless find_soon(), and the atomic flags.
@@ -40,12 +39,13 @@
 
 #include "base/atomic.hpp"
 #include "base/own.hpp"
+#include "base/text_writer.hpp"
 #include "exception/exception_table.hpp"
 #include "io/held_writes.hpp"
 #include "io/regions.hpp"
-#include "merge/merger.hpp"
-#include "origin/registry.hpp"
 #include "snapshot/commit_queue.hpp"
+#include "snapshot/knobs.hpp"
+#include "snapshot/origin_base.hpp"
 #include "snapshot/pending_run.hpp"
 #include "snapshot/snapshot_io.hpp"
 #include "snapshot/stall.hpp"
@@ -53,8 +53,6 @@
 #include "store/persistent_store.hpp"
 #include "store/transient_store.hpp"
 #include "store/unusable_store.hpp"
-#include "table/message.hpp"
-#include "table/status_line.hpp"
 #include "table/table_line.hpp"
 
 namespace dmsnap {
@@ -84,43 +82,39 @@ class Snapshot {
 public:
 	enum class Failure : uint8_t { io, no_space, no_memory };
 
-	/* Constructor of the target; see dmsnap_core_snapshot_create(). */
-	static int create(dmsnap_target *target, dmsnap_snapshot_kind kind, unsigned int argc,
-			  char **argv, Owned<Snapshot> &snapshot, const char *&error);
-	/* Private to create(). */
-	Snapshot(dmsnap_target *target, dmsnap_snapshot_kind kind, const Features &features);
-	~Snapshot();
-	/*
-	 * Destructor of the target; see dmsnap_core_snapshot_destroy().  When the process is
-	 * killed while something is under way, the snapshot becomes an Orphan.
-	 */
-	static void destroy(Owned<Snapshot> snapshot);
+	/* Of its target, which has the devices open. */
+	struct Args {
+		dmsnap_target *target;
+		dmsnap_device *origin_device;
+		dmsnap_device *cow_device;
+		const Features &features;
+		const StoreArgs &store;
+		/* Somebody reads and writes it: it is not merged. */
+		bool seen;
+	};
 
-	/* dm's side: see <dmsnap/core.h>. */
-	dmsnap_target_traits traits() const;
+	/* One that has no store yet.  May sleep. */
+	static Result<Owned<Snapshot>> create(OriginBase &origin, const Args &args);
+	/* Private to create(). */
+	Snapshot(OriginBase &origin, const Args &args, Owned<Worker> worker);
+	~Snapshot();
+	/* Opens its store; nobody else may have it.  Context: process, may sleep. */
+	Status load();
+
+	/* Its user's side: see <dmsnap/core.h>. */
 	dmsnap_map map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *space);
 	int end_io(Io &io);
-	void presuspend();
-	void presuspend_undo();
-	void resumed();
-	void postsuspend();
-	size_t status(dmsnap_status type, const char *name, const char *version,
-		      std::span<char> buffer);
-	int message(unsigned int argc, const char *const *argv, std::span<char> answer);
-	dmsnap_device *origin_device() const { return origin_device_; }
-	dmsnap_device *cow_device() const { return cow_device_; }
-	uint32_t discard_sectors() const;
 
 	/* The origin's side. */
 
 	/*
-	 * Is a write at @sector any business of this snapshot?  One that merges is not
-	 * seen by anybody, but its store must be marked like any other.  No lock.
+	 * Is a write at @sector any business of this snapshot?  One that nobody sees lacks
+	 * nothing, but its store must be marked like any other.  No lock.
 	 */
 	bool watches(uint64_t sector) const
 	{
 		return active_.load_acquire() && health_.load_acquire() != Health::invalid &&
-		       sector < sectors_ && (!merges() || !healthy());
+		       sector < sectors_ && (seen_ || !healthy());
 	}
 	/*
 	 * How far, from @sector, the origin may be overwritten as far as can be told
@@ -131,9 +125,10 @@ public:
 	OriginFate fate_at(uint64_t sector, uint64_t end);
 	/* The same where nothing is about to be written.  lock. */
 	OriginFate look_up_fate(uint64_t sector, uint64_t end) const;
-	/* Would a copy of these sectors be one too many in flight?  lock. */
-	bool over_threshold() const;
-	/* The same, or has it bios that a newcomer would overtake?  lock. */
+	/*
+	 * Would a copy of these sectors be one too many in flight, or has it bios that a newcomer
+	 * would overtake?  lock.
+	 */
 	bool busy(bool newcomer) const
 	{
 		return over_threshold() || (newcomer && !copy_waiters_.empty());
@@ -196,9 +191,8 @@ public:
 	void run_recorded(PendingRun &run, const Status &status);
 	/* Its readers were waited for @us microseconds. */
 	void run_settled(PendingRun &run, uint64_t us);
-	/* Either worker. */
-	void run_lost(PendingRun &run);
 
+	bool overflowed() const { return overflowed_.load_relaxed(); }
 	bool healthy() const { return health_.load_acquire() == Health::good; }
 	/* Takes no lock / needs the lock. */
 	void fail(Failure failure);
@@ -228,7 +222,7 @@ public:
 	/* The bio begins in a chunk that lies in @chunk of the COW device. */
 	void remap_to_cow(Io &io, NewChunk chunk);
 
-	/* Only of a snapshot that merges, and has its store. */
+	/* nullptr: the store is another one, or there is none. */
 	PersistentStore *persistent() { return persistent_.get(); }
 	ExceptionTable &exception_table() { return *table_; }
 
@@ -239,7 +233,14 @@ public:
 	SnapshotStatistics &statistics() { return statistics_; }
 	/* lock. */
 	bool stalls_on_full() const;
-	Origin &origin() const { return *origin_; }
+	Knobs &knobs() { return knobs_; }
+	void set_low_water(uint32_t percent);
+	StoreUsage usage() const;
+	/* Its lines in the answer to "stats".  No lock. */
+	void report(TextWriter &text);
+	const Features &features() const { return features_; }
+	const StoreArgs &store_args() const { return store_args_; }
+	OriginBase &origin() const { return origin_; }
 	Worker &worker() const { return *worker_; }
 	/* The copier's worker. */
 	CopyShare &copy_share() { return copy_share_; }
@@ -262,13 +263,12 @@ public:
 	dmsnap_target *target() const { return target_.load_acquire(); }
 	uint64_t cow_id() const { return dmsnap_port_device_id(cow_device_); }
 
-	/* Handover (handover/handover.cpp). */
-	bool merges() const { return kind_ == DMSNAP_SNAPSHOT_MERGE; }
-	/* Can its store be merged? */
-	bool mergeable() const { return store_args_.type == StoreType::persistent; }
+	/* Its target's devices. */
+	dmsnap_device *origin_device() const { return origin_device_; }
+	dmsnap_device *cow_device() const { return cow_device_; }
+
+	/* Handover (target/handover.cpp). */
 	bool active() const { return active_.load_acquire(); }
-	/* Is it the only one that can use what is on the COW device, or will be?  Registry's mutex. */
-	bool claims_store() const { return !no_store_; }
 	/*
 	 * Its store is on its way to another snapshot: until end_handover() nothing is
 	 * begun for it, and its table is looked at under the lock alone.  No lock.
@@ -282,37 +282,36 @@ public:
 	bool quiesce_for_handover_killable();
 	/* It has given it away, or keeps it; what was held back goes on.  Registry's mutex. */
 	void end_handover();
-	/* @event is set by end_handover().  False: no handover is under way.  Registry's mutex. */
-	bool tell_of_handover(Event &event);
 	/* The first resume, or a later one.  Registry's mutex. */
 	void activate();
-	/* The source of a handover that is to come has gone.  Registry's mutex. */
-	void cancel_handover();
-	/* Of one that merged, and is stopped: see Merger. */
-	bool make_list_certain() { return !merger_ || merger_->make_list_certain(); }
+	/* The store that it waited for has gone.  Registry's mutex. */
+	void lose_store();
 	/* Takes everything over from @source, which is quiet.  lock. */
 	void take_over(Snapshot &source);
+
+	/* Removal, in this order; the first step may be done before the others. */
+
+	/* Nobody can find it any more, and nothing new is begun.  Sleeps. */
+	void leave();
+	/* Sleeps until nothing of it is pending.  No origin write may begin anything. */
+	void drain();
+	/*
+	 * The same, and until the store is quiet.  False: the process was killed before.
+	 * @whose I/O is waited for, for the log.
+	 */
+	bool drain_killable(const char *whose);
+	/* Its target goes before it does, and is told of nothing any more.  Sleeps. */
+	void forget_target();
+	/* Nothing is pending: stops the rest.  Sleeps. */
+	void stop();
 
 private:
 	enum class Health : uint8_t { good, unusable, failing, invalid };
 	struct Load;
 
-	/* Construction. */
-	int open_devices(char **argv, const char *&error);
-	int open_store(char **argv, const char *&error);
-	int join_origin(const char *&error);
-	void warn_of_large_blocks() const;
-	Status load_store();
 	Status load_persistent();
 	Status make_unusable();
 	Status make_table(ChunkSize chunk_size);
-
-	/* Messages: snapshot/message.cpp. */
-	Status obey(const Message &message, std::span<char> answer);
-	Status turn_knob(const Message &message);
-	Status commit_now(std::span<char> answer);
-	void report(std::span<char> answer);
-	void begin_statistics();
 
 	/* Mapping. */
 	dmsnap_map map_read(Io &io);
@@ -327,7 +326,6 @@ private:
 	dmsnap_map carry_out(SnapshotIo &io, const Verdict &verdict, bool in_map);
 	Held retry(Io &held);
 	void sent_durable(SnapshotIo &io, int error);
-	void let_go(bool now);
 	void overflow();
 	uint64_t chunks_to(const Io &io) const;
 
@@ -362,34 +360,26 @@ private:
 	static void marked(InvalidMark &mark);
 	void marked_invalid(const Status &status);
 	void release_waiters();
+	bool over_threshold() const;
 	void copies_ended(uint64_t chunks);
+	/* Either worker. */
+	void run_lost(PendingRun &run);
 	void end_run(PendingRun &run);
 
-	/* Removal: snapshot/removal.cpp. */
-	void leave();
-	bool wait_until_unused();
-	bool tell_when_unused(Event &event);
-	bool detach();
 	void tell(dmsnap_target_event event);
-	/* Sleeps until nothing of the snapshot is pending.  No origin write may begin anything. */
-	void drain();
-	/*
-	 * The same, and until the store is quiet.  False: the process was killed before.
-	 * @whose I/O is waited for, for the log.
-	 */
-	bool drain_killable(const char *whose);
+	bool tell_when_unused(Event &event);
 
 	Atomic<dmsnap_target *> target_;
-	dmsnap_snapshot_kind kind_;
-	Features features_;
+	const bool seen_;
+	const Features features_;
 	StoreArgs store_args_;
-	dmsnap_device *origin_device_ = nullptr;
-	dmsnap_device *cow_device_ = nullptr;
+	dmsnap_device *const origin_device_;
+	dmsnap_device *const cow_device_;
 	/* Length of the table; the origin may be longer.  Known since the first resume. */
 	uint64_t sectors_ = 0;
 	ChunkSize chunk_size_;
 
-	OriginRef origin_;
+	OriginBase &origin_;
 	Owned<Worker> worker_;
 	using Writes = MethodHeldWrites<Snapshot, &Snapshot::retry>;
 	Owned<Writes> writes_;
@@ -402,8 +392,6 @@ private:
 	Owned<Regions> regions_;
 	Owned<CommitQueue> commits_;
 	Owned<Stall> stall_;
-	/* nullptr: of the snapshot target. */
-	Owned<Merger> merger_;
 
 	/* Set by the first resume, never cleared. */
 	Atomic<bool> active_;
@@ -411,30 +399,11 @@ private:
 	/* No space for a write of the snapshot's user: writes fail, nothing else does. */
 	Atomic<bool> overflowed_;
 	Atomic<bool> changes_hands_;
-	/* See tell_of_handover().  Registry's mutex. */
-	Event *handed_over_ = nullptr;
-	/* The store is another snapshot's until the first resume. */
-	bool awaits_handover_ = false;
-	/* The store went to another snapshot, or stayed there. */
-	bool no_store_ = false;
-	/* Between presuspend() and its end. */
-	bool letting_go_ = false;
 
 	/* lock: */
 
-	/* What messages set, and a handover passes on. */
-	struct Knobs {
-		/* Chunks; 0: the module's parameter. */
-		uint32_t in_flight = 0;
-		/* Where a number stands for "as the module's parameter says". */
-		static constexpr uint32_t as_module = UINT32_MAX;
-		/* Percent of the COW device; 0: none. */
-		uint32_t low_water = as_module;
-		/* KiB copied ahead at a time. */
-		uint32_t copy_ahead = as_module;
-		enum class Stall : uint8_t { as_table, on, off } stall = Stall::as_table;
-	} knobs_;
-	/* More is in use than that, and an event has said so. */
+	Knobs knobs_;
+	/* More is in use than knobs_.low_water, and an event has said so. */
 	bool above_low_water_ = false;
 	bool event_posted_ = false;
 	/* The last one, if several come together. */
@@ -468,16 +437,6 @@ private:
 	} mark_{*this};
 	MethodTask<Snapshot, &Snapshot::mark_invalid> mark_task_{*this};
 	MethodTask<Snapshot, &Snapshot::raise_event> event_task_{*this};
-
-	/* For waits that may be given up, and end some time later. */
-	SyncCommit suspend_commit_;
-	bool suspend_commit_asked_ = false;
-	bool left_ = false;
-	struct Remains : Orphan {
-		explicit Remains(Snapshot &of);
-		Snapshot &snapshot;
-	};
-	Owned<Remains> remains_;
 };
 
 } // namespace dmsnap

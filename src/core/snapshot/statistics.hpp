@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What a snapshot counts of its own work, for the message "stats".  Times are in
- * microseconds.  A snapshot's are changed and read under the origin's lock, those of a merge
- * belong to the origin's worker.
+ * microseconds.  Changed and read under the origin's lock.
  */
 #pragma once
 
@@ -28,14 +27,6 @@ struct SnapshotStatistics {
 	Histogram commit_runs;
 	/* From the commit until the last read has left the origin. */
 	Histogram readers_us;
-};
-
-struct MergeStatistics {
-	uint64_t chunks = 0;
-	uint64_t failures = 0;
-	/* Batches, from begin to end, and chunks in each. */
-	Histogram batch_us;
-	Histogram batch_chunks;
 };
 
 } // namespace dmsnap

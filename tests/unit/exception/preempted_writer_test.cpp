@@ -13,7 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "exception/exception_table.hpp"
-#include "snapshot/snapshot.hpp"
+#include "target/snapshot_target.hpp"
 #include "unit/snapshot/bench.hpp"
 
 #ifdef __x86_64__
@@ -109,7 +109,7 @@ TEST(PreemptedWriter, is_waited_for_by_its_lock)
 	Bench bench;
 	auto &snap = bench.add("P 8");
 	ASSERT_EQ(bench.write(0, 8), 0);
-	auto &snapshot = *reinterpret_cast<Snapshot *>(snap.mapped.snapshot());
+	auto &snapshot = reinterpret_cast<SnapshotTarget *>(snap.mapped.snapshot())->snapshot();
 	constexpr OldChunk chunk{100};
 	constexpr NewChunk copy{77};
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Two snapshots on one COW device: every cell of the drawing in
- * handover/handover.hpp.
+ * target/handover.hpp.
  */
 #include <gtest/gtest.h>
 

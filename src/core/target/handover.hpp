@@ -17,7 +17,7 @@
 
 namespace dmsnap {
 
-class Snapshot;
+class SnapshotTarget;
 
 namespace handover {
 
@@ -30,19 +30,19 @@ constexpr const char *not_mergeable = "Snapshot exception store does not support
  * What a snapshot that is not yet among its origin's snapshots will be; if it
  * cannot be, a static string for the user (the errno is EINVAL).
  */
-std::expected<NewRole, const char *> role_of_new(const Snapshot &snapshot);
+std::expected<NewRole, const char *> role_of_new(const SnapshotTarget &target);
 
 /* See dmsnap_core_snapshot_preresume(); takes the mutex. */
-int preresume(Snapshot &snapshot);
+int preresume(SnapshotTarget &target);
 
 /* See dmsnap_core_snapshot_resume(); takes the mutex.  Sleeps. */
-void resume(Snapshot &snapshot);
+void resume(SnapshotTarget &target);
 
 /* Whose store a destination is going to get; nullptr: it has gone. */
-const Snapshot *source_of(const Snapshot &destination);
+const SnapshotTarget *source_of(const SnapshotTarget &destination);
 
-/* @snapshot is about to be destroyed. */
-void leaving(Snapshot &snapshot);
+/* @target is about to be destroyed. */
+void leaving(SnapshotTarget &target);
 
 } // namespace handover
 

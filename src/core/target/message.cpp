@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Snapshot: what it does when a message comes.  Messages come at any time between the
+ * SnapshotTarget: what it does when a message comes.  Messages come at any time between the
  * first resume and the end of the table, also while a handover is under way.
  */
 #include <dmsnap/port/log.h>
 
 #include "base/text_writer.hpp"
-#include "snapshot/snapshot.hpp"
 #include "store/sync_io.hpp"
+#include "target/snapshot_target.hpp"
 
 namespace dmsnap {
 
@@ -35,7 +35,7 @@ template <typename Body> void run_on(Worker &worker, Body body)
 
 } // namespace
 
-int Snapshot::message(unsigned int argc, const char *const *argv, std::span<char> answer)
+int SnapshotTarget::message(unsigned int argc, const char *const *argv, std::span<char> answer)
 {
 	auto message = parse_message(argc, argv);
 	if (!message) {
@@ -50,7 +50,7 @@ int Snapshot::message(unsigned int argc, const char *const *argv, std::span<char
 	return status ? 0 : to_errno(status.error());
 }
 
-Status Snapshot::obey(const Message &message, std::span<char> answer)
+Status SnapshotTarget::obey(const Message &message, std::span<char> answer)
 {
 	using Kind = Message::Kind;
 
@@ -80,56 +80,33 @@ Status Snapshot::obey(const Message &message, std::span<char> answer)
 	}
 }
 
-/*
- * What nobody said in the table line or with a message is as the module's parameters have
- * it now.
- */
-bool Snapshot::stalls_on_full() const
-{
-	if (knobs_.stall != Knobs::Stall::as_table)
-		return knobs_.stall == Knobs::Stall::on;
-	if (features_.stall_on_full || features_.no_stall_on_full)
-		return features_.stall_on_full;
-	return !merges() && store_args_.type == StoreType::persistent &&
-	       dmsnap_port_stall_on_full();
-}
-
-uint32_t Snapshot::low_water() const
-{
-	return knobs_.low_water == Knobs::as_module ? dmsnap_port_low_water() : knobs_.low_water;
-}
-
-Status Snapshot::turn_knob(const Message &message)
+Status SnapshotTarget::turn_knob(const Message &message)
 {
 	using Kind = Message::Kind;
 	SpinGuard guard(origin_->lock());
+	Knobs &knobs = snapshot_->knobs();
 
 	switch (message.kind) {
 	case Kind::stall_on:
 	case Kind::stall_off:
-		if (merges() || store_args_.type != StoreType::persistent)
+		if (merges() || snapshot_->store_args().type != StoreType::persistent)
 			return dmsnap::fail(Error::message_elsewhere);
-		knobs_.stall = message.kind == Kind::stall_on ? Knobs::Stall::on
-							      : Knobs::Stall::off;
-		stall_->look();
+		knobs.stall = message.kind == Kind::stall_on ? Knobs::Stall::on : Knobs::Stall::off;
+		snapshot_->stall().look();
 		break;
 	case Kind::low_water:
-		knobs_.low_water = message.value;
-		above_low_water_ = false;
-		/* Who sets the mark too late hears of it all the same. */
-		if (store_)
-			look_at_low_water();
+		snapshot_->set_low_water(message.value);
 		break;
 	case Kind::in_flight:
-		knobs_.in_flight = message.value;
+		knobs.in_flight = message.value;
 		break;
 	case Kind::copy_ahead:
 		if (merges())
 			return dmsnap::fail(Error::message_elsewhere);
-		knobs_.copy_ahead = message.value;
+		knobs.copy_ahead = message.value;
 		break;
 	case Kind::commit_delay:
-		commits_->set_delay(message.value);
+		snapshot_->commits().set_delay(message.value);
 		break;
 	default:
 		return dmsnap::fail(Error::message_elsewhere);
@@ -138,11 +115,11 @@ Status Snapshot::turn_knob(const Message &message)
 }
 
 /* Its own, and the copier's, which serves all snapshots of the origin. */
-void Snapshot::begin_statistics()
+void SnapshotTarget::begin_statistics()
 {
 	{
 		SpinGuard guard(origin_->lock());
-		statistics_ = {};
+		snapshot_->statistics() = {};
 	}
 	if (merger_)
 		merger_->statistics() = {};
@@ -151,36 +128,12 @@ void Snapshot::begin_statistics()
 	origin_->discards() = {};
 }
 
-void Snapshot::report(std::span<char> answer)
+void SnapshotTarget::report(std::span<char> answer)
 {
 	TextWriter text(answer);
-	SnapshotStatistics statistics;
 
 	text.line("stats", 1);
-	{
-		SpinGuard guard(origin_->lock());
-		text.line("stalled", stall_->active());
-		text.line("stall_on_full", stalls_on_full());
-		text.line("low_water", low_water());
-		text.line("copying_chunks", copying_chunks_);
-		if (invalid_reason_) {
-			text.line("invalid_reason", invalid_reason_);
-			text.line("invalid_seconds",
-				  (dmsnap_port_now_ns() - invalid_ns_) / 1000000000);
-		}
-		text.line("table_pages", table_ ? table_->pages() : 0);
-		statistics = statistics_;
-	}
-	text.line("copies", statistics.copies);
-	text.line("copied_chunks", statistics.copied_chunks);
-	text.line("copy_us", statistics.copy_us);
-	text.line("ahead_chunks", statistics.ahead_chunks);
-	text.line("writes", statistics.writes);
-	text.line("written_chunks", statistics.written_chunks);
-	text.line("write_us", statistics.write_us);
-	text.line("commit_us", statistics.commit_us);
-	text.line("commit_runs", statistics.commit_runs);
-	text.line("readers_us", statistics.readers_us);
+	snapshot_->report(text);
 	if (merger_) {
 		const MergeStatistics &merge = merger_->statistics();
 		text.line("merged_chunks", merge.chunks);
@@ -209,7 +162,7 @@ void Snapshot::report(std::span<char> answer)
  * on the list then: a reader of the COW device finds them there, however the list
  * grows meanwhile, as long as nothing is merged.
  */
-Status Snapshot::commit_now(std::span<char> answer)
+Status SnapshotTarget::commit_now(std::span<char> answer)
 {
 	SyncCommit commit;
 
@@ -217,26 +170,26 @@ Status Snapshot::commit_now(std::span<char> answer)
 		return dmsnap::fail(Error::message_elsewhere);
 	{
 		SpinGuard guard(origin_->lock());
-		if (!healthy())
+		if (!snapshot_->healthy())
 			return dmsnap::fail(Error::snapshot_invalid);
-		if (changes_hands())
+		if (snapshot_->changes_hands())
 			return dmsnap::fail(Error::store_changes_hands);
-		if (!persistent_)
+		if (!snapshot_->persistent())
 			return dmsnap::fail(Error::message_elsewhere);
 		/* A handover waits for us. */
-		hold();
-		commits_->wait(commit);
+		snapshot_->hold();
+		snapshot_->commits().wait(commit);
 	}
 	commit.durable.wait();
 	/* More by now, perhaps, and those are recorded as well. */
 	uint64_t exceptions = 0;
-	run_on(*worker_, [&] { exceptions = persistent_->exceptions(); });
+	run_on(snapshot_->worker(), [&] { exceptions = snapshot_->persistent()->exceptions(); });
 	int error = 0;
 	if (commit.status && !commit.flushed)
 		error = sync_io(cow_device_, DMSNAP_IO_FLUSH, 0, 0, 0, nullptr);
 	{
 		SpinGuard guard(origin_->lock());
-		drop();
+		snapshot_->drop();
 	}
 	if (!commit.status)
 		return commit.status;

@@ -54,12 +54,12 @@
  * A merge of another snapshot of the origin may be under way meanwhile: its claims
  * wait as writes do.
  */
-#include "handover/handover.hpp"
+#include "target/handover.hpp"
 
 #include <dmsnap/port/log.h>
 
-#include "origin/registry.hpp"
-#include "snapshot/snapshot.hpp"
+#include "target/registry.hpp"
+#include "target/snapshot_target.hpp"
 
 namespace dmsnap::handover {
 
@@ -100,12 +100,13 @@ constexpr Action action(Event event, State state)
 }
 
 /* Who else has the COW device; @other is the last one found. */
-State state_of(const Snapshot &snapshot, Snapshot *&other)
+State state_of(const SnapshotTarget &target, SnapshotTarget *&other)
 {
 	unsigned int others = 0;
 	other = nullptr;
-	snapshot.origin().snapshots().for_each([&](Snapshot &candidate) {
-		if (&candidate == &snapshot || candidate.cow_id() != snapshot.cow_id())
+	registry().snapshots().for_each([&](SnapshotTarget &candidate) {
+		if (&candidate == &target || &candidate.origin() != &target.origin() ||
+		    candidate.snapshot().cow_id() != target.snapshot().cow_id())
 			return;
 		if (!other || candidate.claims_store())
 			other = &candidate;
@@ -114,28 +115,30 @@ State state_of(const Snapshot &snapshot, Snapshot *&other)
 	if (others == 0)
 		return State::alone;
 	/* It has nothing to give: whoever got the store has gone. */
-	if (others == 1 && other->active() && !other->claims_store())
+	if (others == 1 && other->snapshot().active() && !other->claims_store())
 		return State::alone;
 	if (others > 1)
 		return State::crowded;
-	if (snapshot.active())
-		return other->active() ? State::alone : State::source;
-	if (!other->active())
+	if (target.snapshot().active())
+		return other->snapshot().active() ? State::alone : State::source;
+	if (!other->snapshot().active())
 		return State::crowded;
 	return dmsnap_port_target_suspended(other->target()) ? State::suspended : State::running;
 }
 
-bool any_merges(Origin &origin)
+bool any_merges(const Origin &origin)
 {
 	bool any = false;
-	origin.snapshots().for_each([&](const Snapshot &snapshot) { any |= snapshot.merges(); });
+	registry().snapshots().for_each([&](const SnapshotTarget &target) {
+		any |= &target.origin() == &origin && target.merges();
+	});
 	return any;
 }
 
 /* False: the process was killed. */
-bool await_quiet(Snapshot &source)
+bool await_quiet(SnapshotTarget &source)
 {
-	bool quiet = source.quiesce_for_handover_killable();
+	bool quiet = source.snapshot().quiesce_for_handover_killable();
 
 	MutexGuard guard(registry().mutex());
 	source.end_handover();
@@ -146,9 +149,9 @@ bool await_quiet(Snapshot &source)
 	return quiet;
 }
 
-void take_over(Snapshot &destination, Snapshot &source)
+void take_over(SnapshotTarget &destination, SnapshotTarget &source)
 {
-	source.quiesce_for_handover();
+	source.snapshot().quiesce_for_handover();
 	bool list_is_certain = source.make_list_certain();
 
 	MutexGuard guard(registry().mutex());
@@ -156,37 +159,37 @@ void take_over(Snapshot &destination, Snapshot &source)
 		SpinGuard lock(destination.origin().lock());
 		destination.take_over(source);
 		if (!list_is_certain)
-			destination.fail_locked(Snapshot::Failure::io);
+			destination.snapshot().fail_locked(Snapshot::Failure::io);
 	}
 	source.end_handover();
 }
 
 } // namespace
 
-std::expected<NewRole, const char *> role_of_new(const Snapshot &snapshot)
+std::expected<NewRole, const char *> role_of_new(const SnapshotTarget &target)
 {
-	Snapshot *other;
-	Action answer = action(Event::constructor, state_of(snapshot, other));
+	SnapshotTarget *other;
+	Action answer = action(Event::constructor, state_of(target, other));
 
-	if (registry().any_orphan(snapshot.cow_id()))
+	if (registry().any_orphan(target.snapshot().cow_id()))
 		return std::unexpected("COW device is in use until I/O of a removed snapshot ends");
 	if (answer == Action::refused)
 		return std::unexpected("Snapshot cow pairing for exception table handover failed");
-	if (snapshot.merges() && any_merges(snapshot.origin()))
+	if (target.merges() && any_merges(target.origin()))
 		return std::unexpected("A snapshot is already merging.");
 	if (answer == Action::own)
 		return NewRole::independent;
-	if (snapshot.merges() && !other->mergeable())
+	if (target.merges() && other->snapshot().store_args().type != StoreType::persistent)
 		return std::unexpected(not_mergeable);
 	return NewRole::destination;
 }
 
-int preresume(Snapshot &snapshot)
+int preresume(SnapshotTarget &target)
 {
-	Snapshot *other;
+	SnapshotTarget *other;
 	{
 		MutexGuard guard(registry().mutex());
-		State state = state_of(snapshot, other);
+		State state = state_of(target, other);
 		switch (action(Event::preresume, state)) {
 		case Action::other_first:
 			dmsnap_port_log(
@@ -203,54 +206,56 @@ int preresume(Snapshot &snapshot)
 		}
 		if (state != State::suspended)
 			return 0;
-		other->begin_handover();
+		other->snapshot().begin_handover();
 	}
 	/* It stays: see leaving(). */
 	return await_quiet(*other) ? 0 : to_errno(Error::handover_interrupted);
 }
 
-void resume(Snapshot &snapshot)
+void resume(SnapshotTarget &target)
 {
-	Snapshot *source;
+	SnapshotTarget *source;
 	{
 		MutexGuard guard(registry().mutex());
-		if (action(Event::resume, state_of(snapshot, source)) != Action::take_over) {
-			snapshot.activate();
+		if (action(Event::resume, state_of(target, source)) != Action::take_over) {
+			target.snapshot().activate();
 			return;
 		}
-		source->begin_handover();
+		source->snapshot().begin_handover();
 	}
 	/* It stays: see leaving(). */
-	take_over(snapshot, *source);
+	take_over(target, *source);
 }
 
-const Snapshot *source_of(const Snapshot &destination)
+const SnapshotTarget *source_of(const SnapshotTarget &destination)
 {
-	Snapshot *other;
+	SnapshotTarget *other;
 	State state = state_of(destination, other);
 	return state == State::running || state == State::suspended ? other : nullptr;
 }
 
-void leaving(Snapshot &snapshot)
+void leaving(SnapshotTarget &target)
 {
 	dmsnap::Event handed_over;
 	bool changes_hands;
 	{
 		MutexGuard guard(registry().mutex());
-		changes_hands = snapshot.tell_of_handover(handed_over);
+		changes_hands = target.tell_of_handover(handed_over);
 	}
 	if (changes_hands)
 		handed_over.wait();
 
 	MutexGuard guard(registry().mutex());
-	Snapshot *other;
+	SnapshotTarget *other;
 
-	if (action(Event::destructor, state_of(snapshot, other)) == Action::cancel) {
+	if (action(Event::destructor, state_of(target, other)) == Action::cancel) {
 		other->cancel_handover();
 		dmsnap_port_log(DMSNAP_LOG_ERROR, "Cancelling snapshot handover.");
 	}
-	snapshot.origin().snapshots().remove(snapshot);
-	snapshot.origin().snapshot_left();
+	if (target.registry_link.linked())
+		target.registry_link.unlink();
+	target.origin().snapshots().remove(target.snapshot());
+	target.origin().snapshot_left();
 }
 
 } // namespace dmsnap::handover

@@ -7,19 +7,10 @@
 
 #include "base/guard.hpp"
 #include "origin/origin.hpp"
+#include "target/orphan.hpp"
+#include "target/snapshot_target.hpp"
 
 namespace dmsnap {
-
-/*
- * What a target has left behind when its process was killed, with I/O under way on the
- * COW device.  The task runs on the registry's reaper and destroys it.
- */
-struct Orphan : Task {
-	Orphan(Function bury, uint64_t cow) : Task(bury), cow_id(cow) {}
-
-	uint64_t cow_id;
-	ListHook orphan_link;
-};
 
 class Registry {
 public:
@@ -39,6 +30,10 @@ public:
 	/* Is there one that uses this COW device?  The mutex. */
 	bool any_orphan(uint64_t cow_id) const;
 
+	/* Those of all origins that are in their sets.  The mutex. */
+	using Snapshots = List<SnapshotTarget, &SnapshotTarget::registry_link>;
+	Snapshots &snapshots() { return snapshots_; }
+
 	/* Held while the snapshots of any origin change, or their roles. */
 	Mutex &mutex() { return mutex_; }
 
@@ -51,6 +46,7 @@ private:
 
 	Mutex mutex_{DMSNAP_LOCK_REGISTRY};
 	List<Entry, &Entry::link> entries_;
+	Snapshots snapshots_;
 	List<Orphan, &Orphan::orphan_link> orphans_;
 	/* Nothing else runs there, so it may wait for as long as it takes. */
 	Owned<Worker> reaper_;

@@ -9,7 +9,7 @@
 
 #include <dmsnap/core.h>
 
-#include "origin/origin.hpp"
+#include "target/origin_ref.hpp"
 
 namespace dmsnap {
 

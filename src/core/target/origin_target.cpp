@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "origin/origin_target.hpp"
+#include "target/origin_target.hpp"
 
 #include <new>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "origin/registry.hpp"
+#include "target/registry.hpp"
 
 namespace dmsnap {
 

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a merge counts of its work, for the message "stats".  Times are in microseconds.
+ * The origin's worker.
+ */
+#pragma once
+
+#include <cstdint>
+
+#include "base/histogram.hpp"
+
+namespace dmsnap {
+
+struct MergeStatistics {
+	uint64_t chunks = 0;
+	uint64_t failures = 0;
+	/* Batches, from begin to end, and chunks in each. */
+	Histogram batch_us;
+	Histogram batch_chunks;
+};
+
+} // namespace dmsnap

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Snapshot: its end, as far as it is not its target's (target/removal.cpp).
+ */
+#include "snapshot/snapshot.hpp"
+
+namespace dmsnap {
+
+void Snapshot::leave()
+{
+	stall_->stop();
+	SpinGuard guard(origin_.lock());
+	release_waiters();
+}
+
+void Snapshot::forget_target()
+{
+	/* A flush of the worker would not do: the COW device may have it asleep. */
+	Event told;
+	{
+		SpinGuard guard(origin_.lock());
+		target_.store_release(nullptr);
+		if (telling_ == 0)
+			return;
+		told_ = &told;
+	}
+	told.wait();
+}
+
+/* No lock held: events wait for memory and for locks of dm's. */
+void Snapshot::tell(dmsnap_target_event event)
+{
+	dmsnap_target *to;
+	{
+		SpinGuard guard(origin_.lock());
+		to = target();
+		if (!to)
+			return;
+		telling_++;
+	}
+	dmsnap_port_target_event(to, event);
+	SpinGuard guard(origin_.lock());
+	if (--telling_ == 0 && told_)
+		std::exchange(told_, nullptr)->set();
+}
+
+void Snapshot::stop()
+{
+	commits_->stop();
+	worker_->stop(mark_task_);
+	worker_->stop(event_task_);
+	/* What dropped the last use of the snapshot may be in its task still. */
+	origin_.worker().flush();
+	if (store_)
+		store_->quiesce();
+	writes_->stop();
+	SpinGuard guard(origin_.lock());
+	if (writes_->holder_link.linked())
+		writes_->holder_link.unlink();
+	if (writes_->due_link.linked())
+		writes_->due_link.unlink();
+}
+
+Snapshot::~Snapshot()
+{
+	transient_.reset();
+	persistent_.reset();
+	unusable_.reset();
+	stall_.reset();
+	commits_.reset();
+	writes_.reset();
+	regions_.reset();
+	worker_.reset();
+}
+
+void Snapshot::drain()
+{
+	Event unused;
+	if (tell_when_unused(unused))
+		unused.wait();
+}
+
+bool Snapshot::drain_killable(const char *whose)
+{
+	char cow[DMSNAP_DEVICE_NAME_BYTES];
+	char what[DMSNAP_DEVICE_NAME_BYTES + 64];
+	dmsnap_port_device_name(cow_device_, cow);
+	dmsnap_port_format(what, sizeof(what), "I/O of %s on COW device %s", whose, cow);
+
+	Event unused;
+	if (tell_when_unused(unused) && unused.wait_killable(what)) {
+		/* It may be set at this moment, under the lock. */
+		SpinGuard guard(origin_.lock());
+		unused_ = nullptr;
+		return false;
+	}
+	return !store_ || !store_->quiesce_killable(what);
+}
+
+/* @event is set when nothing of the snapshot is pending.  False: nothing is. */
+bool Snapshot::tell_when_unused(Event &event)
+{
+	SpinGuard guard(origin_.lock());
+	if (users_ == 0)
+		return false;
+	unused_ = &event;
+	commits_->hurry();
+	return true;
+}
+
+/* lock. */
+void Snapshot::drop()
+{
+	if (--users_ == 0 && unused_)
+		std::exchange(unused_, nullptr)->set();
+}
+
+} // namespace dmsnap

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Snapshot: what can be set.
+ */
+#include "snapshot/snapshot.hpp"
+
+namespace dmsnap {
+
+/*
+ * What nobody said in the table line or with a message is as the module's parameters have
+ * it now.
+ */
+bool Snapshot::stalls_on_full() const
+{
+	if (knobs_.stall != Knobs::Stall::as_table)
+		return knobs_.stall == Knobs::Stall::on;
+	if (features_.stall_on_full || features_.no_stall_on_full)
+		return features_.stall_on_full;
+	return seen_ && store_args_.type == StoreType::persistent && dmsnap_port_stall_on_full();
+}
+
+uint32_t Snapshot::low_water() const
+{
+	return knobs_.low_water == Knobs::as_module ? dmsnap_port_low_water() : knobs_.low_water;
+}
+
+void Snapshot::set_low_water(uint32_t percent)
+{
+	knobs_.low_water = percent;
+	above_low_water_ = false;
+	/* Who sets the mark too late hears of it all the same. */
+	if (store_)
+		look_at_low_water();
+}
+
+} // namespace dmsnap

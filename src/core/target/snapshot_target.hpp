@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * SnapshotTarget: one instance of the snapshot target, or of snapshot-merge: dm's side of
+ * it.  It has the two devices open and owns the Snapshot, which has the store.  Of
+ * snapshot-merge it also owns the Merger, and then it is the other way round: nobody looks at
+ * the snapshot any more, and the target's user is the origin's.
+ *
+ * It is made from a table line, says what it is, takes messages, ends what is under way for
+ * a suspend and for its removal, and takes part in handovers (handover.hpp).
+ *
+ * Locking: "lock" in comments is the origin's, Origin::lock().
+ */
+#pragma once
+
+#include <span>
+
+#include <dmsnap/core.h>
+
+#include "base/own.hpp"
+#include "merge/merger.hpp"
+#include "snapshot/snapshot.hpp"
+#include "table/message.hpp"
+#include "table/table_line.hpp"
+#include "target/origin_ref.hpp"
+#include "target/orphan.hpp"
+
+namespace dmsnap {
+
+class SnapshotTarget {
+public:
+	/* See dmsnap_core_snapshot_create(). */
+	static int create(dmsnap_target *target, dmsnap_snapshot_kind kind, unsigned int argc,
+			  char **argv, Owned<SnapshotTarget> &made, const char *&error);
+	/* Private to create(). */
+	SnapshotTarget(dmsnap_target *target, dmsnap_snapshot_kind kind);
+	~SnapshotTarget();
+	/*
+	 * See dmsnap_core_snapshot_destroy().  When the process is killed while something is
+	 * under way, the target becomes an Orphan.
+	 */
+	static void destroy(Owned<SnapshotTarget> target);
+
+	/* See <dmsnap/core.h>. */
+	dmsnap_target_traits traits() const;
+	dmsnap_map map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *space)
+	{
+		return merger_ ? merger_->map(bio, desc, space) : snapshot_->map(bio, desc, space);
+	}
+	void presuspend();
+	void presuspend_undo();
+	void resumed();
+	void postsuspend();
+	size_t status(dmsnap_status type, const char *name, const char *version,
+		      std::span<char> buffer);
+	int message(unsigned int argc, const char *const *argv, std::span<char> answer);
+	uint32_t discard_sectors() const;
+	dmsnap_device *origin_device() const { return origin_device_; }
+	dmsnap_device *cow_device() const { return cow_device_; }
+
+	Snapshot &snapshot() const { return *snapshot_; }
+	Origin &origin() const { return *origin_; }
+	dmsnap_target *target() const { return target_; }
+
+	/* Handover; the Registry's mutex, except where said. */
+	bool merges() const { return kind_ == DMSNAP_SNAPSHOT_MERGE; }
+	/* Is it the only one that can use what is on the COW device, or will be? */
+	bool claims_store() const { return !no_store_; }
+	/* Takes everything over from @source, which is quiet.  lock. */
+	void take_over(SnapshotTarget &source);
+	/* It has given its store away, or keeps it; what was held back goes on. */
+	void end_handover();
+	/* @event is set by end_handover().  False: no handover is under way. */
+	bool tell_of_handover(Event &event);
+	/* The source of a handover that is to come has gone. */
+	void cancel_handover();
+	/* Of one that merged, and is stopped: see Merger.  No lock. */
+	bool make_list_certain() { return !merger_ || merger_->make_list_certain(); }
+
+	/* On the Registry's list. */
+	ListHook registry_link;
+
+private:
+	/* Construction: target/create.cpp. */
+	int open_devices(char **argv, const char *&error);
+	int read_store(char **argv, const Features &features, StoreArgs &store,
+		       const char *&error) const;
+	int join_origin(const Features &features, const StoreArgs &store, const char *&error);
+	void warn_of_large_blocks() const;
+
+	/* Messages: target/message.cpp. */
+	Status obey(const Message &message, std::span<char> answer);
+	Status turn_knob(const Message &message);
+	Status commit_now(std::span<char> answer);
+	void report(std::span<char> answer);
+	void begin_statistics();
+
+	void let_go(bool now);
+
+	/* Removal: target/removal.cpp. */
+	void leave();
+	bool wait_until_unused();
+	bool detach();
+
+	/* nullptr: dm's has gone. */
+	dmsnap_target *target_;
+	dmsnap_snapshot_kind kind_;
+	dmsnap_device *origin_device_ = nullptr;
+	dmsnap_device *cow_device_ = nullptr;
+	OriginRef origin_;
+	Owned<Snapshot> snapshot_;
+	/* nullptr: of the snapshot target. */
+	Owned<Merger> merger_;
+
+	/* The store is another snapshot's until the first resume. */
+	bool awaits_handover_ = false;
+	/* The store went to another snapshot, or stayed there. */
+	bool no_store_ = false;
+	/* See tell_of_handover().  Registry's mutex. */
+	Event *handed_over_ = nullptr;
+	/* Between presuspend() and its end. */
+	bool letting_go_ = false;
+
+	/* For waits that may be given up, and end some time later. */
+	SyncCommit suspend_commit_;
+	bool suspend_commit_asked_ = false;
+	bool left_ = false;
+	struct Remains : Orphan {
+		explicit Remains(SnapshotTarget &of);
+		SnapshotTarget &target;
+	};
+	Owned<Remains> remains_;
+};
+
+} // namespace dmsnap
