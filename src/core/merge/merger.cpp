@@ -193,7 +193,7 @@ void Merger::next_batch()
 	PersistentStore &store = *snapshot_.persistent();
 	if (store.exceptions() == 0) {
 		if (std::exchange(merged_any_, false))
-			dmsnap_port_target_event(snapshot_.target(), DMSNAP_EVENT_MERGED);
+			dmsnap_port_target_event(snapshot_.events().target(), DMSNAP_EVENT_MERGED);
 		end_run();
 		return;
 	}
@@ -494,7 +494,7 @@ void Merger::give_up(const char *text)
 	statistics_.failures++;
 	if (phase_ != Phase::uncertain)
 		dissolve();
-	dmsnap_port_target_event(snapshot_.target(), DMSNAP_EVENT_MERGE_FAILED);
+	dmsnap_port_target_event(snapshot_.events().target(), DMSNAP_EVENT_MERGE_FAILED);
 	merged_any_ = false;
 	end_run();
 

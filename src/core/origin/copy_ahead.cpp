@@ -24,8 +24,8 @@ void Origin::look_for_stream(const Io &io, CopyOut &copy_out)
 		return;
 	uint64_t copied_until = UINT64_MAX;
 	copy_out.runs.for_each([&](PendingRun &run) {
-		if (run.snapshot.covers(run.run, io.end() - 1, io.end()))
-			copied_until = smaller(copied_until, run.snapshot.end_of(run.run));
+		if (run.covers(io.end() - 1, io.end()))
+			copied_until = smaller(copied_until, run.end_sector());
 	});
 	if (copied_until == UINT64_MAX)
 		return;
@@ -110,7 +110,7 @@ uint64_t Origin::begin_copy_ahead(uint64_t begin, uint64_t end, const Survey &fi
 	}
 	uint64_t copied_until = made->end_sector;
 	made->runs.for_each([&](PendingRun &run) {
-		uint64_t run_end = run.snapshot.end_of(run.run);
+		uint64_t run_end = run.end_sector();
 		copied_until = run_end > copied_until ? run_end : copied_until;
 	});
 	worker_->post(made->start_task);

@@ -13,42 +13,11 @@ void Snapshot::leave()
 	release_waiters();
 }
 
-void Snapshot::forget_target()
-{
-	/* A flush of the worker would not do: the COW device may have it asleep. */
-	Event told;
-	{
-		SpinGuard guard(origin_.lock());
-		target_.store_release(nullptr);
-		if (telling_ == 0)
-			return;
-		told_ = &told;
-	}
-	told.wait();
-}
-
-/* No lock held: events wait for memory and for locks of dm's. */
-void Snapshot::tell(dmsnap_target_event event)
-{
-	dmsnap_target *to;
-	{
-		SpinGuard guard(origin_.lock());
-		to = target();
-		if (!to)
-			return;
-		telling_++;
-	}
-	dmsnap_port_target_event(to, event);
-	SpinGuard guard(origin_.lock());
-	if (--telling_ == 0 && told_)
-		std::exchange(told_, nullptr)->set();
-}
-
 void Snapshot::stop()
 {
 	commits_->stop();
 	worker_->stop(mark_task_);
-	worker_->stop(event_task_);
+	events_.stop();
 	/* What dropped the last use of the snapshot may be in its task still. */
 	origin_.worker().flush();
 	if (store_)

@@ -10,7 +10,7 @@ void Snapshot::activate()
 {
 	if (active())
 		return;
-	sectors_ = dmsnap_port_target_sectors(target());
+	sectors_ = dmsnap_port_target_sectors(events_.target());
 	wasted_before_ = origin_.streams().count().wasted;
 	active_.store_seq_cst(true);
 	origin_.snapshot_watches();

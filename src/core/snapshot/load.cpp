@@ -48,9 +48,9 @@ Result<Owned<Snapshot>> Snapshot::create(OriginBase &origin, const Args &args)
 }
 
 Snapshot::Snapshot(OriginBase &origin, const Args &args, Owned<Worker> worker)
-    : target_(args.target), seen_(args.seen), features_(args.features), store_args_(args.store),
+    : seen_(args.seen), features_(args.features), store_args_(args.store),
       origin_device_(args.origin_device), cow_device_(args.cow_device), origin_(origin),
-      worker_(std::move(worker))
+      worker_(std::move(worker)), events_(*this, args.target)
 {
 	if (store_args_.chunk_sectors)
 		chunk_size_ = ChunkSize(store_args_.chunk_sectors);
@@ -67,7 +67,7 @@ struct Snapshot::Load final : PersistentStore::LoadVisitor {
 		 * but not resumed, and is 0 sectors long.
 		 */
 		uint64_t device = dmsnap_port_device_sectors(snapshot.origin_device_);
-		uint64_t target = dmsnap_port_target_end(snapshot.target());
+		uint64_t target = dmsnap_port_target_end(snapshot.events_.target());
 		old_chunks = chunk_size.chunks_for(device > target ? device : target);
 		DMSNAP_CHECK(snapshot.make_table(chunk_size));
 		loader = DMSNAP_TRY(make_owned<TableLoader>(*snapshot.table_, old_chunks));

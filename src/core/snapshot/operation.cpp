@@ -161,6 +161,16 @@ PendingRun::PendingRun(Snapshot &of, Operation &by, const Run &chunks)
 {
 }
 
+uint64_t PendingRun::begin_sector() const
+{
+	return snapshot.chunk_size().first_sector(run.old_begin.value);
+}
+
+uint64_t PendingRun::end_sector() const
+{
+	return snapshot.chunk_size().first_sector(old_end().value);
+}
+
 PendingRun::Target::Target(PendingRun &of)
     : CopyTarget([](CopyTarget &target) {
 	      auto &self = static_cast<Target &>(target);

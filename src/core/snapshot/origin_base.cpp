@@ -57,7 +57,7 @@ void OriginBase::wait_for(PendingRun &run, Io &io)
 	run.operation.runs.for_each([&](PendingRun &other) {
 		if (other.ended)
 			return;
-		if (other.snapshot.covers(other.run, io.sector, io.end()))
+		if (other.covers(io.sector, io.end()))
 			needed = &other;
 		else
 			all = false;

@@ -27,6 +27,14 @@ struct PendingRun : CommitEntry {
 	PendingRun(Snapshot &of, Operation &by, const Run &chunks);
 
 	OldChunk old_end() const { return run.old_end(); }
+	/* Its first sector on the origin, and the one behind its last chunk. */
+	uint64_t begin_sector() const;
+	uint64_t end_sector() const;
+	/* Has it something of the sectors [@begin, @end)? */
+	bool covers(uint64_t begin, uint64_t end) const
+	{
+		return begin_sector() < end && begin < end_sector();
+	}
 
 	Snapshot &snapshot;
 	Operation &operation;

@@ -226,7 +226,7 @@ void Snapshot::look_at_low_water()
 		above = usage.allocated_sectors * 100 >= usage.total_sectors * mark;
 	}
 	if (above && !above_low_water_)
-		post_event(DMSNAP_EVENT_LOW_WATER);
+		events_.post(DMSNAP_EVENT_LOW_WATER);
 	above_low_water_ = above;
 }
 
@@ -278,7 +278,7 @@ void Snapshot::copied(PendingRun &run, int error)
 
 void Snapshot::make_visible(PendingRun &run)
 {
-	regions_->add_unsettled(begin_of(run.run), end_of(run.run));
+	regions_->add_unsettled(run.begin_sector(), run.end_sector());
 	table_->insert(run.run);
 	run.visible = true;
 }
@@ -368,7 +368,7 @@ void Snapshot::run_recorded(PendingRun &run, const Status &status)
 		SpinGuard guard(origin_.lock());
 		make_visible(run);
 	}
-	if (regions_->wait(run.readers, begin_of(run.run), end_of(run.run)))
+	if (regions_->wait(run.readers, run.begin_sector(), run.end_sector()))
 		run_settled(run, 0);
 	else
 		run.since_ns = dmsnap_port_now_ns();
@@ -379,7 +379,7 @@ void Snapshot::run_settled(PendingRun &run, uint64_t us)
 	trace(DMSNAP_TRACE_COPY_SETTLED, run, us, false);
 	SpinGuard guard(origin_.lock());
 	statistics_.readers_us.add(us);
-	regions_->drop_unsettled(begin_of(run.run), end_of(run.run));
+	regions_->drop_unsettled(run.begin_sector(), run.end_sector());
 	end_run(run);
 }
 
@@ -419,7 +419,7 @@ void Snapshot::overflow()
 	}
 	overflowed_.store_relaxed(true);
 	dmsnap_port_log(DMSNAP_LOG_ERROR, "Snapshot overflowed: Unable to allocate exception.");
-	post_event(DMSNAP_EVENT_OVERFLOW);
+	events_.post(DMSNAP_EVENT_OVERFLOW);
 }
 
 void Snapshot::fail(Failure failure)
@@ -471,7 +471,7 @@ void Snapshot::marked_invalid(const Status &status)
 				"the COW device does not take the mark \"invalid\": %s",
 				to_text(status.error()));
 	health_.store_seq_cst(Health::invalid);
-	tell(DMSNAP_EVENT_INVALID);
+	events_.raise(DMSNAP_EVENT_INVALID);
 
 	SpinGuard guard(origin_.lock());
 	release_waiters();
@@ -503,30 +503,6 @@ void Snapshot::release_waiters()
 	}
 	/* Held writes may have waited to copy something for it. */
 	origin_.release_held();
-}
-
-/* Events wait for memory and for locks of dm's. */
-void Snapshot::post_event(dmsnap_target_event event)
-{
-	event_ = event;
-	if (event_posted_)
-		return;
-	event_posted_ = true;
-	hold();
-	worker_->post(event_task_);
-}
-
-void Snapshot::raise_event()
-{
-	dmsnap_target_event event;
-	{
-		SpinGuard guard(origin_.lock());
-		event_posted_ = false;
-		event = event_;
-	}
-	tell(event);
-	SpinGuard guard(origin_.lock());
-	drop();
 }
 
 } // namespace dmsnap

@@ -44,6 +44,7 @@
 #include "io/held_writes.hpp"
 #include "io/regions.hpp"
 #include "snapshot/commit_queue.hpp"
+#include "snapshot/events.hpp"
 #include "snapshot/knobs.hpp"
 #include "snapshot/origin_base.hpp"
 #include "snapshot/pending_run.hpp"
@@ -153,16 +154,6 @@ public:
 	uint64_t ahead_room() const;
 	/* Gives back what was kept for runs to come.  lock. */
 	void trim();
-	/* Has @run something of the sectors [@begin, @end)? */
-	bool covers(const Run &run, uint64_t begin, uint64_t end) const
-	{
-		return begin_of(run) < end && begin < end_of(run);
-	}
-	/* The sector behind the last chunk of @run. */
-	uint64_t end_of(const Run &run) const
-	{
-		return chunk_size_.first_sector(run.old_end().value);
-	}
 	/* An origin write waits for @run.  lock. */
 	void wanted(const PendingRun &run);
 	/*
@@ -203,8 +194,6 @@ public:
 	/* Something refers to the snapshot that dm does not know of.  lock. */
 	void hold() { users_++; }
 	void drop();
-	/* Wakes who waits for an event of the device.  lock. */
-	void post_event(dmsnap_target_event event);
 	/* Tells those who trace of a commit or a batch of a merge.  No lock. */
 	void trace_batch(dmsnap_trace_kind kind, uint64_t count, uint64_t us, bool failed) const;
 
@@ -230,6 +219,7 @@ public:
 	CommitQueue &commits() { return *commits_; }
 	Regions &regions() { return *regions_; }
 	Stall &stall() { return *stall_; }
+	Events &events() { return events_; }
 	SnapshotStatistics &statistics() { return statistics_; }
 	/* lock. */
 	bool stalls_on_full() const;
@@ -259,8 +249,6 @@ public:
 		uint64_t end = chunk_size_.first_sector(run.old_end().value);
 		return end < origin_end ? end : origin_end;
 	}
-	/* nullptr: it has gone, and nobody is to be told of anything. */
-	dmsnap_target *target() const { return target_.load_acquire(); }
 	uint64_t cow_id() const { return dmsnap_port_device_id(cow_device_); }
 
 	/* Its target's devices. */
@@ -300,8 +288,6 @@ public:
 	 * @whose I/O is waited for, for the log.
 	 */
 	bool drain_killable(const char *whose);
-	/* Its target goes before it does, and is told of nothing any more.  Sleeps. */
-	void forget_target();
 	/* Nothing is pending: stops the rest.  Sleeps. */
 	void stop();
 
@@ -342,18 +328,11 @@ private:
 	Fate fate_with_lock(OldChunk chunk, uint64_t max) const;
 	PendingRun *run_to_extend(CopyOut &copy_out, OldChunk chunk, NewChunk new_chunk) const;
 	void make_visible(PendingRun &run);
-	/* Its first sector on the origin. */
-	uint64_t begin_of(const Run &run) const
-	{
-		return chunk_size_.first_sector(run.old_begin.value);
-	}
 	void count_written(const PendingRun &run);
 	/* store().prepare(), and what has to be known of it.  lock. */
 	Result<NewChunks> take_chunks(uint64_t wanted);
 	uint32_t low_water() const;
 	void look_at_low_water();
-
-	void raise_event();
 
 	void begin_mark();
 	void mark_invalid();
@@ -366,10 +345,8 @@ private:
 	void run_lost(PendingRun &run);
 	void end_run(PendingRun &run);
 
-	void tell(dmsnap_target_event event);
 	bool tell_when_unused(Event &event);
 
-	Atomic<dmsnap_target *> target_;
 	const bool seen_;
 	const Features features_;
 	StoreArgs store_args_;
@@ -405,9 +382,6 @@ private:
 	Knobs knobs_;
 	/* More is in use than knobs_.low_water, and an event has said so. */
 	bool above_low_water_ = false;
-	bool event_posted_ = false;
-	/* The last one, if several come together. */
-	dmsnap_target_event event_ = {};
 	PendingRuns pending_;
 	/* Of the origin: see wait_while_stuck(). */
 	Ios stuck_writes_;
@@ -422,21 +396,18 @@ private:
 	/* Runs, and an invalidation under way; who waits until there are none. */
 	unsigned int users_ = 0;
 	Event *unused_ = nullptr;
-	/* Events that the target is being told of; set when there are none. */
-	unsigned int telling_ = 0;
-	Event *told_ = nullptr;
 
 	/* How it was lost; lock. */
 	const char *invalid_reason_ = nullptr;
 	uint64_t invalid_ns_ = 0;
 	SnapshotStatistics statistics_;
 
+	Events events_;
 	struct Mark : InvalidMark {
 		explicit Mark(Snapshot &of) : InvalidMark(&marked), snapshot(of) {}
 		Snapshot &snapshot;
 	} mark_{*this};
 	MethodTask<Snapshot, &Snapshot::mark_invalid> mark_task_{*this};
-	MethodTask<Snapshot, &Snapshot::raise_event> event_task_{*this};
 };
 
 } // namespace dmsnap

@@ -95,7 +95,7 @@ bool Stall::begin()
 		total_sectors_ = snapshot_.store().usage().total_sectors;
 		say(DMSNAP_LOG_WARNING, snapshot_.cow_device(),
 		    "it is full, writes wait for a larger device");
-		snapshot_.post_event(DMSNAP_EVENT_NO_ROOM);
+		snapshot_.events().post(DMSNAP_EVENT_NO_ROOM);
 		timer_.start(check_ms);
 	}
 	return true;

@@ -78,7 +78,7 @@ bool SnapshotTarget::detach()
 		return false;
 	remains_ = std::move(*remains);
 	target_ = nullptr;
-	snapshot_->forget_target();
+	snapshot_->events().forget_target();
 	return true;
 }
 
