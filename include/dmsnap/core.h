@@ -306,15 +306,24 @@ enum dmsnap_map dmsnap_core_origin_map(struct dmsnap_origin *origin, struct dmsn
 				       const struct dmsnap_bio_desc *desc, void *io);
 
 /**
- * dmsnap_core_origin_let_go() - do writes of the origin have to end soon?
+ * dmsnap_core_origin_begin_suspend() - a suspend begins.
  * @origin: from dmsnap_core_origin_create()
- * @now: they have to, so none waits for a larger COW device any more; else they have
- *       ended, or may wait again
  *
- * Context: Suspend, resume, and a suspend that failed; suspend_lock held. Does not
- * sleep.
+ * Writes of the origin have to end soon: none waits for a larger COW device any more.
+ *
+ * Context: Before a suspend, suspend_lock held. Does not sleep.
  */
-void dmsnap_core_origin_let_go(struct dmsnap_origin *origin, bool now);
+void dmsnap_core_origin_begin_suspend(struct dmsnap_origin *origin);
+
+/**
+ * dmsnap_core_origin_end_suspend() - a suspend has ended all I/O, or has failed.
+ * @origin: from dmsnap_core_origin_create()
+ *
+ * May be called where no suspend has begun.
+ *
+ * Context: After a suspend, or one that failed; suspend_lock held. Does not sleep.
+ */
+void dmsnap_core_origin_end_suspend(struct dmsnap_origin *origin);
 
 /**
  * dmsnap_core_origin_status() - see dmsnap_core_snapshot_status().

@@ -53,17 +53,17 @@ static int origin_map(struct dm_target *ti, struct bio *bio)
 
 static void origin_presuspend(struct dm_target *ti)
 {
-	dmsnap_core_origin_let_go(ti->private, true);
+	dmsnap_core_origin_begin_suspend(ti->private);
 }
 
 static void origin_presuspend_undo(struct dm_target *ti)
 {
-	dmsnap_core_origin_let_go(ti->private, false);
+	dmsnap_core_origin_end_suspend(ti->private);
 }
 
 static void origin_postsuspend(struct dm_target *ti)
 {
-	dmsnap_core_origin_let_go(ti->private, false);
+	dmsnap_core_origin_end_suspend(ti->private);
 }
 
 static void origin_status(struct dm_target *ti, status_type_t type, unsigned int status_flags,

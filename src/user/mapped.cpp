@@ -113,7 +113,7 @@ void Mapped::presuspend()
 	if (active_ && active_->snapshot)
 		dmsnap_core_snapshot_presuspend(active_->snapshot);
 	else if (active_)
-		dmsnap_core_origin_let_go(active_->origin, true);
+		dmsnap_core_origin_begin_suspend(active_->origin);
 }
 
 void Mapped::presuspend_undo()
@@ -123,7 +123,7 @@ void Mapped::presuspend_undo()
 	if (active_ && active_->snapshot)
 		dmsnap_core_snapshot_presuspend_undo(active_->snapshot);
 	else if (active_)
-		dmsnap_core_origin_let_go(active_->origin, false);
+		dmsnap_core_origin_end_suspend(active_->origin);
 	send_deferred();
 }
 
@@ -150,7 +150,7 @@ int Mapped::suspend(bool killable)
 	if (active_ && active_->snapshot)
 		dmsnap_core_snapshot_postsuspend(active_->snapshot);
 	else if (active_)
-		dmsnap_core_origin_let_go(active_->origin, false);
+		dmsnap_core_origin_end_suspend(active_->origin);
 	return 0;
 }
 

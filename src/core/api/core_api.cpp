@@ -160,9 +160,14 @@ dmsnap_map dmsnap_core_origin_map(dmsnap_origin *origin, dmsnap_bio *bio,
 	return object_of(origin)->map(bio, *desc, io);
 }
 
-void dmsnap_core_origin_let_go(dmsnap_origin *origin, bool now)
+void dmsnap_core_origin_begin_suspend(dmsnap_origin *origin)
 {
-	object_of(origin)->let_go(now);
+	object_of(origin)->begin_suspend();
+}
+
+void dmsnap_core_origin_end_suspend(dmsnap_origin *origin)
+{
+	object_of(origin)->end_suspend();
 }
 
 size_t dmsnap_core_origin_status(dmsnap_origin *origin, dmsnap_status type, char *buffer,

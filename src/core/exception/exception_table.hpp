@@ -22,13 +22,13 @@
 namespace dmsnap {
 
 /* What is known of a chunk of the origin, and of some after it. */
-struct Fate {
+struct Mapping {
 	/* In the snapshot: it has its own copy.  If not, it still reads as the origin. */
 	bool mapped = false;
 	/* Of the chunk asked for; the following ones come after it.  Only if mapped. */
 	NewChunk new_begin;
 	/*
-	 * So many chunks, from the one asked for, share this fate; > 0.  A long run may be
+	 * So many chunks, from the one asked for, are mapped alike; > 0.  A long run may be
 	 * answered in pieces, and so may a stretch that is not mapped where some of it once
 	 * was: ask again behind them.
 	 */
@@ -88,10 +88,10 @@ public:
 	BasicExceptionTable &operator=(const BasicExceptionTable &) = delete;
 
 	/*
-	 * Fate of @chunk and of those behind it, as far as @max chunks (> 0).
+	 * Mapping of @chunk and of those behind it, as far as @max chunks (> 0).
 	 * Context: any; takes no lock, waits for no more than an insert() at work.
 	 */
-	Fate find(OldChunk chunk, uint64_t max) const;
+	Mapping find(OldChunk chunk, uint64_t max) const;
 
 	/*
 	 * The same, but gives up, false, when a writer was at work each time it looked: where
@@ -100,7 +100,7 @@ public:
 	 * somebody who holds that.
 	 * Context: any; takes no lock.
 	 */
-	bool find_soon(OldChunk chunk, uint64_t max, Fate &fate) const;
+	bool find_soon(OldChunk chunk, uint64_t max, Mapping &mapping) const;
 
 	/*
 	 * Gets the pages that one more insert() could need at worst.  False when
@@ -192,7 +192,7 @@ private:
 	/* COW chunk numbers take 8 bytes. */
 	bool wide() const { return new_limit_ > uint64_t{1} << 32; }
 
-	template <typename New> bool try_find(uint64_t chunk, uint64_t max, Fate &fate) const;
+	template <typename New> bool try_find(uint64_t chunk, uint64_t max, Mapping &mapping) const;
 
 	Path path_to(uint64_t chunk) const;
 	void begin_change();

@@ -12,23 +12,24 @@
 
 namespace dmsnap {
 
-template <typename Sizes> Fate BasicExceptionTable<Sizes>::find(OldChunk chunk, uint64_t max) const
+template <typename Sizes>
+Mapping BasicExceptionTable<Sizes>::find(OldChunk chunk, uint64_t max) const
 {
-	Fate fate;
-	while (!find_soon(chunk, max, fate)) {
+	Mapping mapping;
+	while (!find_soon(chunk, max, mapping)) {
 	}
-	return fate;
+	return mapping;
 }
 
 template <typename Sizes>
-bool BasicExceptionTable<Sizes>::find_soon(OldChunk chunk, uint64_t max, Fate &fate) const
+bool BasicExceptionTable<Sizes>::find_soon(OldChunk chunk, uint64_t max, Mapping &mapping) const
 {
 	for (unsigned int looks = 0; looks < looks_max; ++looks) {
 		const uint32_t sequence = sequence_.load_acquire();
 		if (sequence % 2 == 0) {
-			fate = {};
-			const bool whole = wide() ? try_find<uint64_t>(chunk.value, max, fate)
-						  : try_find<uint32_t>(chunk.value, max, fate);
+			mapping = {};
+			const bool whole = wide() ? try_find<uint64_t>(chunk.value, max, mapping)
+						  : try_find<uint32_t>(chunk.value, max, mapping);
 			acquire_fence();
 			if (sequence_.load_relaxed() == sequence) {
 				DMSNAP_ASSERT(whole);
@@ -43,7 +44,7 @@ bool BasicExceptionTable<Sizes>::find_soon(OldChunk chunk, uint64_t max, Fate &f
 /* False if the tree is seen half changed; true does not mean that it is not. */
 template <typename Sizes>
 template <typename New>
-bool BasicExceptionTable<Sizes>::try_find(uint64_t chunk, uint64_t max, Fate &fate) const
+bool BasicExceptionTable<Sizes>::try_find(uint64_t chunk, uint64_t max, Mapping &mapping) const
 {
 	const Node *node = root_.load_acquire();
 	/* Everything from chunk to here that is mapped is in the leaf. */
@@ -72,24 +73,24 @@ bool BasicExceptionTable<Sizes>::try_find(uint64_t chunk, uint64_t max, Fate &fa
 		const bool in_run = !key.is_end() && behind < count &&
 				    key_of(leaf, behind).is_end();
 		if (into == 0 || in_run) {
-			fate.mapped = true;
-			fate.new_begin = {leaf.news[slot].load_relaxed() + into};
+			mapping.mapped = true;
+			mapping.new_begin = {leaf.news[slot].load_relaxed() + into};
 			const uint64_t left = in_run ? chunk_of(leaf, behind) - chunk + 1 : 1;
-			fate.count = smaller(left, max);
+			mapping.count = smaller(left, max);
 			return true;
 		}
 	}
 
-	fate.mapped = false;
-	fate.count = max;
+	mapping.mapped = false;
+	mapping.count = max;
 	if (behind < count) {
-		fate.count = smaller(chunk_of(leaf, behind) - chunk, max);
+		mapping.count = smaller(chunk_of(leaf, behind) - chunk, max);
 	} else if (const Node *next = leaf.next.load_acquire()) {
 		const Leaf<New> &next_leaf = static_cast<const Leaf<New> &>(*next);
 		/* One that erase() has emptied says nothing, and more of them may follow. */
 		const bool empty = next->count.load_relaxed() == 0;
 		const uint64_t end = empty ? limit : chunk_of(next_leaf, 0);
-		fate.count = smaller(end - chunk, max);
+		mapping.count = smaller(end - chunk, max);
 	}
 	return true;
 }

@@ -24,7 +24,7 @@ void HeldWrites::examine_due()
 void HeldWrites::examine_held()
 {
 	while (Io *io = pop(held_)) {
-		if (examine_(*this, *io) != Held::on_list)
+		if (examine_(*this, *io) != WriteOutcome::held)
 			continue;
 		/* It is at the end of the list now, behind those that came later. */
 		SpinGuard guard(lock_);

@@ -22,7 +22,7 @@ namespace dmsnap {
 class HeldWrites {
 public:
 	/* Examines one of its writes; the worker, no lock held. */
-	using Examine = Held (*)(HeldWrites &, Io &);
+	using Examine = WriteOutcome (*)(HeldWrites &, Io &);
 
 	HeldWrites(SpinLock &lock, Worker &worker, Examine examine)
 	    : lock_(lock), worker_(worker), examine_(examine)
@@ -62,7 +62,8 @@ private:
 };
 
 /* Whose writes a member function of what they belong to examines. */
-template <typename Owner, Held (Owner::*examine)(Io &)> struct MethodHeldWrites : HeldWrites {
+template <typename Owner, WriteOutcome (Owner::*examine)(Io &)>
+struct MethodHeldWrites : HeldWrites {
 	MethodHeldWrites(Owner &of, SpinLock &lock, Worker &worker)
 	    : HeldWrites(lock, worker,
 			 [](HeldWrites &writes, Io &io) {

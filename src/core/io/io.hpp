@@ -19,13 +19,13 @@ namespace dmsnap {
 class HeldWrites;
 
 /* What became of a write that was examined. */
-enum class Held : uint8_t {
+enum class WriteOutcome : uint8_t {
 	/* It may go where it was remapped to. */
-	no,
+	proceeds,
 	/* It waits for an operation, or was ended. */
-	elsewhere,
+	taken,
 	/* It is on a list of held writes, at the end. */
-	on_list,
+	held,
 };
 
 struct Io {

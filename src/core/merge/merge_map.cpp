@@ -45,13 +45,13 @@ dmsnap_map Merger::map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *space
 dmsnap_map Merger::map_read(Io &io)
 {
 	note_use();
-	Fate fate;
+	Mapping mapping;
 	if (snapshot_.healthy()) {
-		fate = snapshot_.fate_of(io);
-		io.cut(chunk_size().first_sector(chunk_size().chunk_of(io.sector) + fate.count));
+		mapping = snapshot_.look_up(io);
+		io.cut(chunk_size().first_sector(chunk_size().chunk_of(io.sector) + mapping.count));
 	}
-	if (fate.mapped)
-		snapshot_.remap_to_cow(io, fate.new_begin);
+	if (mapping.mapped)
+		snapshot_.remap_to_cow(io, mapping.new_begin);
 	else
 		dmsnap_port_bio_remap(io.bio, origin_device(), io.sector);
 	return DMSNAP_MAP_REMAPPED;
@@ -63,9 +63,9 @@ dmsnap_map Merger::map_write(Io &io)
 	if (!snapshot_.healthy())
 		return write_to_origin(io);
 
-	Fate fate = snapshot_.fate_of(io);
-	if (!fate.mapped) {
-		io.cut(chunk_size().first_sector(chunk_size().chunk_of(io.sector) + fate.count));
+	Mapping mapping = snapshot_.look_up(io);
+	if (!mapping.mapped) {
+		io.cut(chunk_size().first_sector(chunk_size().chunk_of(io.sector) + mapping.count));
 		return write_to_origin(io);
 	}
 	switch (place_write(io, true)) {
@@ -89,7 +89,7 @@ dmsnap_map Merger::write_to_origin(Io &io)
  * A write of chunks that the snapshot has, or had when it was looked at last.  It is
  * counted before it is looked up: see writers_gone().
  *
- * @may_cut: dm is mapping the bio; it is cut so that it has one fate for ever.  Later
+ * @may_cut: dm is mapping the bio; it is cut so that all of it goes one way.  Later
  * it is looked at only while there is no batch.
  */
 Merger::Place Merger::place_write(Io &io, bool may_cut)
@@ -103,9 +103,9 @@ Merger::Place Merger::place_write(Io &io, bool may_cut)
 	{
 		SpinGuard guard(origin().lock());
 		OldChunk chunk{chunk_size().chunk_of(io.sector)};
-		Fate fate = snapshot_.fate_of(io);
-		uint64_t count = fate.count;
-		MergeTarget *target = live_ && fate.mapped ? batch_.find(chunk) : nullptr;
+		Mapping mapping = snapshot_.look_up(io);
+		uint64_t count = mapping.count;
+		MergeTarget *target = live_ && mapping.mapped ? batch_.find(chunk) : nullptr;
 		if (target && chunk < target->run.old_begin) {
 			uint64_t free = target->run.old_begin - chunk;
 			count = count < free ? count : free;
@@ -120,12 +120,12 @@ Merger::Place Merger::place_write(Io &io, bool may_cut)
 		if (target && blocked_) {
 			waiting_.push_back(io);
 			wanted = !running_;
-		} else if (!fate.mapped) {
+		} else if (!mapping.mapped) {
 			place = Place::origin;
 		} else {
 			if (target)
 				target->job.dirty = true;
-			snapshot_.remap_to_cow(io, fate.new_begin);
+			snapshot_.remap_to_cow(io, mapping.new_begin);
 			io.token = token;
 			io.tracked = true;
 			place = Place::cow;

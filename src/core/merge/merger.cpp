@@ -319,8 +319,8 @@ bool Merger::take_entries()
 {
 	for (uint32_t i = 0; i < tail_.count(); i++) {
 		format::Exception exception = tail_.at(i);
-		Fate fate = snapshot_.fate_of(exception.old_chunk, 1);
-		if (!fate.mapped || fate.new_begin != exception.new_chunk) {
+		Mapping mapping = snapshot_.look_up(exception.old_chunk, 1);
+		if (!mapping.mapped || mapping.new_begin != exception.new_chunk) {
 			dmsnap_port_log(
 				DMSNAP_LOG_ERROR,
 				"Corruption detected: exception for block %llu is on disk but not in memory",

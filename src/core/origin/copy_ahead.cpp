@@ -52,10 +52,10 @@ void Origin::copy_ahead()
 	for (unsigned int step = 0; at < guess.end && step < steps_max; step++) {
 		Survey here = survey(at, guess.end);
 		uint64_t until = here.until;
-		if (here.kind == OriginFate::Kind::missing) {
+		if (here.kind == CopyState::Kind::missing) {
 			until = begin_copy_ahead(at, guess.end, here);
 			ahead_begun_ += until - at;
-		} else if (here.kind != OriginFate::Kind::safe) {
+		} else if (here.kind != CopyState::Kind::safe) {
 			break;
 		}
 		if (until == at)
@@ -82,7 +82,7 @@ uint64_t Origin::ahead_window(uint64_t sector)
 uint64_t Origin::ahead_room(uint64_t begin)
 {
 	/* All others first: those that wait for memory, and what the copier has to do. */
-	if (letting_go() || any_holder() || dmsnap_port_copy_throttle() < 100 ||
+	if (suspending() || any_holder() || dmsnap_port_copy_throttle() < 100 ||
 	    busy_snapshot(begin, true) || !copier_->has_spare(ahead_begun_ + piece_sectors))
 		return 0;
 	uint64_t room = piece_sectors;

@@ -57,14 +57,14 @@ dmsnap_map Origin::write(Io &io)
 		}
 	}
 	io.held_ns = dmsnap_port_now_ns();
-	return examine(io, true) == Held::no ? DMSNAP_MAP_REMAPPED : DMSNAP_MAP_HELD;
+	return examine(io, true) == WriteOutcome::proceeds ? DMSNAP_MAP_REMAPPED : DMSNAP_MAP_HELD;
 }
 
 /*
- * @may_cut: dm is mapping the bio, so what has another fate can be left to a bio
+ * @may_cut: dm is mapping the bio, so what is in another state can be left to a bio
  * of its own.  Later the bio has to be seen through whole.
  */
-Held Origin::examine(Io &io, bool may_cut)
+WriteOutcome Origin::examine(Io &io, bool may_cut)
 {
 	RcuGuard rcu;
 	SpinGuard guard(lock_);
@@ -73,65 +73,65 @@ Held Origin::examine(Io &io, bool may_cut)
 	for (uint64_t at = io.sector; at < io.end();) {
 		Survey here = survey(at, io.end());
 		switch (here.kind) {
-		case OriginFate::Kind::safe:
+		case CopyState::Kind::safe:
 			copied_map_.put(at, here.until, generation);
 			follow_stream(at, here.until);
 			if (may_cut) {
 				io.cut(here.until);
-				return Held::no;
+				return WriteOutcome::proceeds;
 			}
 			at = here.until;
 			break;
-		case OriginFate::Kind::pending:
+		case CopyState::Kind::pending:
 			here.run->snapshot.wanted(*here.run);
 			wait_for(*here.run, io);
-			return Held::elsewhere;
-		case OriginFate::Kind::stuck:
-			here.snapshot->wait_while_stuck(io);
-			return Held::elsewhere;
-		case OriginFate::Kind::no_room:
+			return WriteOutcome::taken;
+		case CopyState::Kind::unavailable:
+			here.snapshot->wait_while_unavailable(io);
+			return WriteOutcome::taken;
+		case CopyState::Kind::no_room:
 			here.snapshot->stall().wait(io);
-			return Held::elsewhere;
-		case OriginFate::Kind::missing:
+			return WriteOutcome::taken;
+		case CopyState::Kind::missing:
 			return copy_out(io, at, here, may_cut);
 		}
 	}
-	return Held::no;
+	return WriteOutcome::proceeds;
 }
 
 Origin::Survey Origin::survey(uint64_t sector, uint64_t end)
 {
-	Survey all{OriginFate::Kind::safe, end, nullptr, nullptr};
+	Survey all{CopyState::Kind::safe, end, nullptr, nullptr};
 	uint64_t missing_until = sector;
 
 	snapshots_.for_each([&](Snapshot &snapshot) {
 		if (!snapshot.watches(sector))
 			return;
-		OriginFate fate = snapshot.fate_at(sector, end);
-		switch (fate.kind) {
-		case OriginFate::Kind::safe:
-			all.until = smaller(all.until, fate.until);
+		CopyState state = snapshot.copy_state_at(sector, end);
+		switch (state.kind) {
+		case CopyState::Kind::safe:
+			all.until = smaller(all.until, state.until);
 			break;
-		case OriginFate::Kind::missing:
-			if (all.kind == OriginFate::Kind::safe)
-				all.kind = fate.kind;
-			if (missing_until < fate.until)
-				missing_until = fate.until;
+		case CopyState::Kind::missing:
+			if (all.kind == CopyState::Kind::safe)
+				all.kind = state.kind;
+			if (missing_until < state.until)
+				missing_until = state.until;
 			break;
-		case OriginFate::Kind::no_room:
-		case OriginFate::Kind::stuck:
-			if (all.kind != OriginFate::Kind::pending)
-				all.kind = fate.kind;
+		case CopyState::Kind::no_room:
+		case CopyState::Kind::unavailable:
+			if (all.kind != CopyState::Kind::pending)
+				all.kind = state.kind;
 			all.snapshot = &snapshot;
 			break;
-		case OriginFate::Kind::pending:
+		case CopyState::Kind::pending:
 			/* Of several, the oldest operation's would be best; any will do. */
-			all.kind = fate.kind;
-			all.run = fate.run;
+			all.kind = state.kind;
+			all.run = state.run;
 			break;
 		}
 	});
-	if (all.kind == OriginFate::Kind::missing)
+	if (all.kind == CopyState::Kind::missing)
 		all.until = missing_until;
 	return all;
 }
@@ -143,14 +143,14 @@ Origin::Stretch Origin::discardable(uint64_t sector, uint64_t end)
 	SpinGuard guard(lock_);
 
 	/* Whoever suspends waits for the discard, which is a hint: the rest is left alone. */
-	if (letting_go())
+	if (suspending())
 		return {end, false};
 	snapshots_.for_each([&](const Snapshot &snapshot) {
 		if (!snapshot.watches(sector))
 			return;
-		const OriginFate fate = snapshot.look_up_fate(sector, end);
-		stretch.until = smaller(stretch.until, fate.until);
-		stretch.safe = stretch.safe && fate.kind == OriginFate::Kind::safe;
+		const CopyState state = snapshot.look_up_copy_state(sector, end);
+		stretch.until = smaller(stretch.until, state.until);
+		stretch.safe = stretch.safe && state.kind == CopyState::Kind::safe;
 	});
 	return stretch;
 }
@@ -163,7 +163,7 @@ uint64_t Origin::copy_extent(uint64_t begin, uint64_t end, const Survey &first)
 
 	while (until < limit) {
 		Survey next = survey(until, limit);
-		if (next.kind != OriginFate::Kind::missing)
+		if (next.kind != CopyState::Kind::missing)
 			break;
 		until = next.until;
 	}
@@ -181,35 +181,35 @@ Snapshot *Origin::busy_snapshot(uint64_t begin, bool newcomer)
 	return busy;
 }
 
-Held Origin::copy_out(Io &io, uint64_t begin, const Survey &here, bool may_cut)
+WriteOutcome Origin::copy_out(Io &io, uint64_t begin, const Survey &here, bool may_cut)
 {
 	/* First come, first served. */
 	if (may_cut && any_held()) {
 		hold(writes_, io);
-		return Held::on_list;
+		return WriteOutcome::held;
 	}
 	if (Snapshot *busy = busy_snapshot(begin, may_cut)) {
 		busy->wait_for_copies(io);
-		return Held::elsewhere;
+		return WriteOutcome::taken;
 	}
 	uint64_t end = copy_extent(begin, io.end(), here);
 	CopyOut *made = copy_out_for(begin);
 	if (!made) {
 		hold(writes_, io);
-		return Held::on_list;
+		return WriteOutcome::held;
 	}
 	begin_copies(*made, begin, end);
 	if (made->runs.empty()) {
 		close(*made);
 		free_operation(*made);
 		/* Without memory it waits until an operation has ended. */
-		if (survey(begin, end).kind == OriginFate::Kind::missing) {
+		if (survey(begin, end).kind == CopyState::Kind::missing) {
 			hold(writes_, io);
-			return Held::on_list;
+			return WriteOutcome::held;
 		}
 		/* A snapshot without space stalls now, or fails: that is found there. */
 		look_again(io);
-		return Held::elsewhere;
+		return WriteOutcome::taken;
 	}
 	made->end_sector = end;
 	if (may_cut)
@@ -220,7 +220,7 @@ Held Origin::copy_out(Io &io, uint64_t begin, const Survey &here, bool may_cut)
 		worker_->post(made->start_task);
 	if (may_cut)
 		look_for_stream(io, *made);
-	return Held::elsewhere;
+	return WriteOutcome::taken;
 }
 
 /* The one before, if it has not begun and ends where this begins; else a new one. */
@@ -253,15 +253,15 @@ void Origin::idle()
 	snapshots_.for_each([](Snapshot &snapshot) { snapshot.trim(); });
 }
 
-Held Origin::retry(Io &io)
+WriteOutcome Origin::retry(Io &io)
 {
-	Held held = examine(io, false);
-	if (held == Held::no) {
+	WriteOutcome outcome = examine(io, false);
+	if (outcome == WriteOutcome::proceeds) {
 		if (io.held_ns)
 			held_us_.add_us_since(io.held_ns);
 		io.pass(io);
 	}
-	return held;
+	return outcome;
 }
 
 void Origin::snapshot_left()
@@ -272,16 +272,23 @@ void Origin::snapshot_left()
 		copied_map_.clear();
 }
 
-void Origin::let_go(bool now)
+void Origin::begin_suspend()
 {
 	RcuGuard rcu;
 	SpinGuard guard(lock_);
 
-	letting_go_ += now ? 1 : -1u;
+	suspending_++;
+	streams_.forget_guesses();
+	snapshots_.for_each([](Snapshot &snapshot) { snapshot.stall().look(); });
+}
+
+void Origin::end_suspend()
+{
+	SpinGuard guard(lock_);
+
+	suspending_--;
 	/* What was wanted before is not to be begun behind the suspend. */
 	streams_.forget_guesses();
-	if (now)
-		snapshots_.for_each([](Snapshot &snapshot) { snapshot.stall().look(); });
 }
 
 } // namespace dmsnap

@@ -100,7 +100,8 @@ public:
 	 * A target over the origin is to be suspended, and its writes have to end: none
 	 * waits for a larger COW device.  Or it is not any more.  Context: process.
 	 */
-	void let_go(bool now);
+	void begin_suspend();
+	void end_suspend();
 
 	/* One has left the origin.  Under the Registry's mutex.  Sleeps. */
 	void snapshot_left();
@@ -110,15 +111,15 @@ public:
 private:
 	struct Survey;
 
-	Held examine(Io &io, bool may_cut);
+	WriteOutcome examine(Io &io, bool may_cut);
 	Survey survey(uint64_t sector, uint64_t end);
-	Held copy_out(Io &io, uint64_t begin, const Survey &survey, bool may_cut);
+	WriteOutcome copy_out(Io &io, uint64_t begin, const Survey &survey, bool may_cut);
 	uint64_t copy_extent(uint64_t begin, uint64_t end, const Survey &first);
 	CopyOut *copy_out_for(uint64_t begin);
 	/* In all snapshots that lack something of it. */
 	void begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end);
 	Snapshot *busy_snapshot(uint64_t begin, bool newcomer);
-	Held retry(Io &io);
+	WriteOutcome retry(Io &io);
 	void idle();
 
 	/* Copies ahead: origin/copy_ahead.cpp. */

@@ -8,11 +8,11 @@
 namespace dmsnap {
 
 struct Origin::Survey {
-	OriginFate::Kind kind;
+	CopyState::Kind kind;
 	/* As far as this holds; if chunks are missing, as far as one of them reaches. */
 	uint64_t until;
 	PendingRun *run;
-	/* That is stuck, or has no room. */
+	/* That is unavailable, or has no room. */
 	Snapshot *snapshot;
 };
 

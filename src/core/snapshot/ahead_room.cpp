@@ -24,8 +24,8 @@ bool too_full(const StoreUsage &usage)
 
 uint64_t Snapshot::ahead_window() const
 {
-	const uint64_t kib = knobs_.copy_ahead == Knobs::as_module ? dmsnap_port_copy_ahead()
-								   : knobs_.copy_ahead;
+	const uint64_t kib = tunables_.copy_ahead == Tunables::as_module ? dmsnap_port_copy_ahead()
+									 : tunables_.copy_ahead;
 	return kib * 2;
 }
 

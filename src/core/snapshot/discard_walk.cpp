@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "snapshot/discard_walk.hpp"
 
+#include "base/smaller.hpp"
 #include "snapshot/snapshot.hpp"
 
 namespace dmsnap {
@@ -17,9 +18,9 @@ void DiscardWalk::step()
 	while (!io.error && at < io.end()) {
 		OldChunk chunk{chunk_size.chunk_of(at)};
 		uint64_t chunks = chunk_size.chunk_of(io.end() - 1) - chunk.value + 1;
-		Fate fate = snapshot.fate_of(chunk, chunks);
-		if (!fate.mapped) {
-			at = chunk_size.first_sector(chunk.value + fate.count);
+		Mapping mapping = snapshot.look_up(chunk, chunks);
+		if (!mapping.mapped) {
+			at = chunk_size.first_sector(chunk.value + mapping.count);
 			continue;
 		}
 		uint32_t offset = chunk_size.offset_in_chunk(at);
@@ -30,12 +31,13 @@ void DiscardWalk::step()
 			uint64_t chunk_end = chunk_size.first_sector(chunk.value + 1);
 			sectors = (chunk_end < io.end() ? chunk_end : io.end()) - at;
 		} else {
-			sectors = chunk_size.first_sector(whole < fate.count ? whole : fate.count);
+			sectors = chunk_size.first_sector(smaller(whole, mapping.count));
 		}
 		at += sectors;
 		dmsnap_port_io_submit(
 			snapshot.cow_device(), partial ? DMSNAP_IO_DISCARD : DMSNAP_IO_ZERO, 0,
-			chunk_size.first_sector(fate.new_begin.value) + offset, sectors, nullptr, 0,
+			chunk_size.first_sector(mapping.new_begin.value) + offset, sectors, nullptr,
+			0,
 			[](void *ctx, int error) {
 				auto *walk = static_cast<DiscardWalk *>(ctx);
 				walk->io.error = error;

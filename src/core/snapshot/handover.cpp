@@ -69,7 +69,7 @@ void Snapshot::take_over(Snapshot &source)
 		store_->set_device(cow_device_, *worker_);
 
 	source.stall_->release();
-	knobs_ = source.knobs_;
+	tunables_ = source.tunables_;
 	above_low_water_ = source.above_low_water_;
 	statistics_ = source.statistics_;
 	invalid_reason_ = source.invalid_reason_;

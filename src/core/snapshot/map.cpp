@@ -84,8 +84,8 @@ void Snapshot::remap_to_cow(Io &io, NewChunk chunk)
 bool Snapshot::remap_if_mapped(Io &io)
 {
 	OldChunk chunk{chunk_size_.chunk_of(io.sector)};
-	Fate fate = fate_of(io);
-	if (!fate.mapped)
+	Mapping mapping = look_up(io);
+	if (!mapping.mapped)
 		return false;
 	/*
 	 * Asked behind the table: a run is counted as undurable before it is in there.
@@ -93,8 +93,8 @@ bool Snapshot::remap_if_mapped(Io &io)
 	 */
 	if (io.fua && (commits_->undurable() || !healthy()))
 		return false;
-	io.cut(chunk_size_.first_sector(chunk.value + fate.count));
-	remap_to_cow(io, fate.new_begin);
+	io.cut(chunk_size_.first_sector(chunk.value + mapping.count));
+	remap_to_cow(io, mapping.new_begin);
 	return true;
 }
 
@@ -107,11 +107,11 @@ dmsnap_map Snapshot::map_read(Io &io)
 	io.cut(Regions::limit(io.sector));
 	io.token = regions_->enter(io.sector, io.end());
 	OldChunk chunk{chunk_size_.chunk_of(io.sector)};
-	Fate fate = fate_of(io);
-	io.cut(chunk_size_.first_sector(chunk.value + fate.count));
-	if (fate.mapped) {
+	Mapping mapping = look_up(io);
+	io.cut(chunk_size_.first_sector(chunk.value + mapping.count));
+	if (mapping.mapped) {
 		regions_->leave(io.sector, io.token);
-		remap_to_cow(io, fate.new_begin);
+		remap_to_cow(io, mapping.new_begin);
 	} else {
 		io.tracked = true;
 		dmsnap_port_bio_remap(io.bio, origin_device_, io.sector);
@@ -128,17 +128,18 @@ dmsnap_map Snapshot::map_write(SnapshotIo &io)
 	return carry_out(io, judge_write(io, true), true);
 }
 
-Held Snapshot::retry(Io &held)
+WriteOutcome Snapshot::retry(Io &held)
 {
 	auto &io = static_cast<SnapshotIo &>(held);
 	Verdict verdict = judge_write(io, false);
 	carry_out(io, verdict, false);
-	return verdict.kind == Verdict::Kind::held_on_list ? Held::on_list : Held::elsewhere;
+	return verdict.kind == Verdict::Kind::held_on_list ? WriteOutcome::held
+							   : WriteOutcome::taken;
 }
 
 /*
  * @may_cut: dm is mapping the bio.  A bio that has to wait is cut so that it has
- * one fate for ever: the chunks of one pending run, which will lie together, or
+ * one place: the chunks of one pending run, which will lie together, or
  * one chunk.
  */
 Snapshot::Verdict Snapshot::judge_write(SnapshotIo &io, bool may_cut)
@@ -158,15 +159,15 @@ Snapshot::Verdict Snapshot::judge_write(SnapshotIo &io, bool may_cut)
 		run->waiters.push_back(io);
 		return {Kind::held};
 	}
-	Fate fate = fate_of(io);
-	if (fate.mapped) {
+	Mapping mapping = look_up(io);
+	if (mapping.mapped) {
 		if (may_cut)
-			io.cut(chunk_size_.first_sector(chunk.value + fate.count));
-		remap_to_cow(io, fate.new_begin);
+			io.cut(chunk_size_.first_sector(chunk.value + mapping.count));
+		remap_to_cow(io, mapping.new_begin);
 		return {io.fua && commits_->undurable() ? Kind::go_and_commit : Kind::go,
-			fate.new_begin};
+			mapping.new_begin};
 	}
-	return begin_write(io, chunk, fate.count < free ? fate.count : free, may_cut);
+	return begin_write(io, chunk, mapping.count < free ? mapping.count : free, may_cut);
 }
 
 /* @count chunks from @chunk on, or more, are neither mapped nor pending.  lock. */

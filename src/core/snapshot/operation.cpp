@@ -73,18 +73,18 @@ void CopyOut::start()
 	origin.copier().start(job);
 }
 
-SnapshotWrite::Rest::Rest(SnapshotWrite &of)
-    : CopyJob([](CopyJob &job) { static_cast<Rest &>(job).write.part_ended(); }), write(of)
+SnapshotWrite::EdgeFill::EdgeFill(SnapshotWrite &of)
+    : CopyJob([](CopyJob &job) { static_cast<EdgeFill &>(job).write.part_ended(); }), write(of)
 {
 }
 
-SnapshotWrite::Rest::Target::Target(Rest &of)
+SnapshotWrite::EdgeFill::Target::Target(EdgeFill &of)
     : CopyTarget([](CopyTarget &target) {
 	      auto &self = static_cast<Target &>(target);
 	      if (self.error())
-		      self.rest.write.error.store_relaxed(self.error());
+		      self.fill.write.error.store_relaxed(self.error());
       }),
-      rest(of)
+      fill(of)
 {
 }
 
@@ -98,19 +98,19 @@ void SnapshotWrite::start()
 		run->run, dmsnap_port_device_sectors(snapshot.origin_device()));
 
 	/* Whole chunks are written, see CopyOut::start(). */
-	auto prepare = [&](Rest &rest, uint64_t begin, uint64_t end) {
+	auto prepare = [&](EdgeFill &fill, uint64_t begin, uint64_t end) {
 		uint64_t source_end = end < origin_end ? end : origin_end;
 		if (begin >= source_end)
 			return;
-		rest.source = snapshot.origin_device();
-		rest.sector = begin;
-		rest.sectors = source_end - begin;
-		rest.target.device = snapshot.cow_device();
-		rest.target.worker = &snapshot.worker();
-		rest.target.share = &snapshot.copy_share();
-		rest.target.sector = new_begin + (begin - old_begin);
-		rest.target.sectors = end - begin;
-		rest.targets.push_back(rest.target);
+		fill.source = snapshot.origin_device();
+		fill.sector = begin;
+		fill.sectors = source_end - begin;
+		fill.target.device = snapshot.cow_device();
+		fill.target.worker = &snapshot.worker();
+		fill.target.share = &snapshot.copy_share();
+		fill.target.sector = new_begin + (begin - old_begin);
+		fill.target.sectors = end - begin;
+		fill.targets.push_back(fill.target);
 		parts_left++;
 	};
 	prepare(head, old_begin, writer->sector);
@@ -134,7 +134,7 @@ void SnapshotWrite::start()
 		this);
 }
 
-void SnapshotWrite::copy_rests()
+void SnapshotWrite::fill_edges()
 {
 	bool has_tail = tail.sectors > 0;
 	if (head.sectors > 0)

@@ -73,18 +73,18 @@ struct SnapshotWrite : Operation {
 	}
 
 	/* The part of its chunks in front of the bio, or behind it. */
-	struct Rest : CopyJob {
-		explicit Rest(SnapshotWrite &of);
+	struct EdgeFill : CopyJob {
+		explicit EdgeFill(SnapshotWrite &of);
 		struct Target : CopyTarget {
-			explicit Target(Rest &of);
-			Rest &rest;
+			explicit Target(EdgeFill &of);
+			EdgeFill &fill;
 		} target{*this};
 		SnapshotWrite &write;
 	};
 
-	/* Sends the bio, and has the rests copied.  Process context, no lock held. */
+	/* Sends the bio, and has the edges filled.  Process context, no lock held. */
 	void start();
-	void copy_rests();
+	void fill_edges();
 	void bio_ended();
 	void part_ended();
 
@@ -92,13 +92,13 @@ struct SnapshotWrite : Operation {
 	/* nullptr when it has been ended. */
 	SnapshotIo *writer;
 	PendingRun *run = nullptr;
-	Rest head{*this};
-	Rest tail{*this};
+	EdgeFill head{*this};
+	EdgeFill tail{*this};
 	/* Of bio, head and tail. */
 	unsigned int parts_left = 1;
 	/* Of one of them. */
 	Atomic<int> error;
-	MethodTask<SnapshotWrite, &SnapshotWrite::copy_rests> copy_task{*this};
+	MethodTask<SnapshotWrite, &SnapshotWrite::fill_edges> copy_task{*this};
 	MethodTask<SnapshotWrite, &SnapshotWrite::bio_ended> bio_task{*this};
 };
 

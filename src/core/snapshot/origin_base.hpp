@@ -56,8 +56,8 @@ public:
 	 */
 	void begin_gathering() { gathering_++; }
 	void end_gathering();
-	/* A target over the origin is to be suspended: see Origin::let_go().  lock. */
-	bool letting_go() const { return letting_go_ > 0; }
+	/* A target over the origin is to be suspended: see Origin::begin_suspend().  lock. */
+	bool suspending() const { return suspending_ > 0; }
 
 	/* A snapshot has begun to watch the origin.  Under the Registry's mutex. */
 	void snapshot_watches() { copied_map_.forget(); }
@@ -112,7 +112,7 @@ protected:
 	/* Sectors of a guess that are begun, and that streams_ does not know of yet. */
 	uint64_t ahead_begun_ = 0;
 	/* Targets that are to be suspended. */
-	unsigned int letting_go_ = 0;
+	unsigned int suspending_ = 0;
 	/* The last copy-out made, while it has not begun. */
 	CopyOut *open_ = nullptr;
 

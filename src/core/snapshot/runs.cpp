@@ -72,7 +72,7 @@ Snapshot::Pending Snapshot::pending_around(OldChunk chunk) const
 }
 
 /* Waits for the writer that was at work whenever the table was looked at. */
-Fate Snapshot::fate_with_lock(OldChunk chunk, uint64_t max) const
+Mapping Snapshot::look_up_locked(OldChunk chunk, uint64_t max) const
 {
 	SpinGuard guard(origin_.lock());
 	return table_->find(chunk, max);
@@ -83,54 +83,54 @@ uint64_t Snapshot::safe_until(uint64_t sector, uint64_t end) const
 	uint64_t last = chunk_size_.chunk_of(watched_end(end) - 1);
 
 	for (uint64_t chunk = chunk_size_.chunk_of(sector); chunk <= last;) {
-		Fate fate = fate_of({chunk}, last - chunk + 1);
-		if (!fate.mapped) {
+		Mapping mapping = look_up({chunk}, last - chunk + 1);
+		if (!mapping.mapped) {
 			end = chunk_size_.first_sector(chunk);
 			if (end <= sector)
 				return sector;
 			break;
 		}
-		chunk += fate.count;
+		chunk += mapping.count;
 	}
 	/* After the table: a run is counted here before it is in there. */
 	return regions_->settled(sector, end) ? end : sector;
 }
 
-OriginFate Snapshot::fate_at(uint64_t sector, uint64_t end)
+CopyState Snapshot::copy_state_at(uint64_t sector, uint64_t end)
 {
 	/* While the store changes hands its new owner will. */
 	if (health_.load_relaxed() == Health::unusable && !changes_hands())
 		begin_mark();
-	fate_sector_ = sector;
-	fate_ = look_up_fate(sector, end);
-	return fate_;
+	copy_state_sector_ = sector;
+	copy_state_ = look_up_copy_state(sector, end);
+	return copy_state_;
 }
 
-OriginFate Snapshot::look_up_fate(uint64_t sector, uint64_t end) const
+CopyState Snapshot::look_up_copy_state(uint64_t sector, uint64_t end) const
 {
 	OldChunk chunk{chunk_size_.chunk_of(sector)};
 	uint64_t wanted = chunk_size_.chunk_of(watched_end(end) - 1) - chunk.value + 1;
 
 	auto [run, free] = pending_around(chunk);
 	if (run)
-		return {OriginFate::Kind::pending, chunk_size_.first_sector(run->old_end().value),
+		return {CopyState::Kind::pending, chunk_size_.first_sector(run->old_end().value),
 			run};
 
-	Fate fate = table_->find(chunk, wanted < free ? wanted : free);
-	uint64_t until = chunk_size_.first_sector(chunk.value + fate.count);
+	Mapping mapping = table_->find(chunk, wanted < free ? wanted : free);
+	uint64_t until = chunk_size_.first_sector(chunk.value + mapping.count);
 	/* A run that was lost after it had become visible is in the table, but in no store. */
-	if (fate.mapped && (healthy() || regions_->settled(sector, until)))
-		return {OriginFate::Kind::safe, until, nullptr};
-	OriginFate::Kind kind = !healthy() || changes_hands() ? OriginFate::Kind::stuck
-				: stall_->active()	      ? OriginFate::Kind::no_room
-							      : OriginFate::Kind::missing;
+	if (mapping.mapped && (healthy() || regions_->settled(sector, until)))
+		return {CopyState::Kind::safe, until, nullptr};
+	CopyState::Kind kind = !healthy() || changes_hands() ? CopyState::Kind::unavailable
+			       : stall_->active()	     ? CopyState::Kind::no_room
+							     : CopyState::Kind::missing;
 	return {kind, until, nullptr};
 }
 
 bool Snapshot::over_threshold() const
 {
 	return copying_chunks_ >
-	       (knobs_.in_flight ? knobs_.in_flight : dmsnap_port_cow_threshold());
+	       (tunables_.in_flight ? tunables_.in_flight : dmsnap_port_cow_threshold());
 }
 
 void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
@@ -138,13 +138,13 @@ void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 	end = watched_end(end);
 	for (uint64_t at = begin; at < end && healthy();) {
 		/* Nothing has changed since, but what this loop did in front of it. */
-		OriginFate fate = at == fate_sector_ ? fate_ : fate_at(at, end);
-		if (fate.kind != OriginFate::Kind::missing) {
-			at = fate.until;
+		CopyState state = at == copy_state_sector_ ? copy_state_ : copy_state_at(at, end);
+		if (state.kind != CopyState::Kind::missing) {
+			at = state.until;
 			continue;
 		}
 		OldChunk chunk{chunk_size_.chunk_of(at)};
-		uint64_t last_sector = (fate.until < end ? fate.until : end) - 1;
+		uint64_t last_sector = (state.until < end ? state.until : end) - 1;
 		uint64_t count = chunk_size_.chunk_of(last_sector) - chunk.value + 1;
 		if (copy_out.ahead) {
 			/* What others have room for need not suit this one. */
@@ -401,7 +401,7 @@ void Snapshot::end_run(PendingRun &run)
 void Snapshot::run_lost(PendingRun &run)
 {
 	SpinGuard guard(origin_.lock());
-	/* A visible one never settles: see fate_at(). */
+	/* A visible one never settles: see copy_state_at(). */
 	if (!run.visible)
 		table_->unreserve();
 	end_run(run);
@@ -494,7 +494,7 @@ void Snapshot::copies_ended(uint64_t chunks)
  */
 void Snapshot::release_waiters()
 {
-	origin_.look_again(stuck_writes_);
+	origin_.look_again(unavailable_waiters_);
 	origin_.look_again(copy_waiters_);
 	for (PendingRun *run = pending_.first(); run;
 	     run = pending_.find_around(run->run.old_begin.value).behind) {

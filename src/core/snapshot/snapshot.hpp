@@ -45,12 +45,12 @@
 #include "io/regions.hpp"
 #include "snapshot/commit_queue.hpp"
 #include "snapshot/events.hpp"
-#include "snapshot/knobs.hpp"
 #include "snapshot/origin_base.hpp"
 #include "snapshot/pending_run.hpp"
 #include "snapshot/snapshot_io.hpp"
 #include "snapshot/stall.hpp"
 #include "snapshot/statistics.hpp"
+#include "snapshot/tunables.hpp"
 #include "store/persistent_store.hpp"
 #include "store/transient_store.hpp"
 #include "store/unusable_store.hpp"
@@ -59,7 +59,7 @@
 namespace dmsnap {
 
 /* What an origin write has to know of a snapshot at some sector. */
-struct OriginFate {
+struct CopyState {
 	enum class Kind : uint8_t {
 		/* The origin may be overwritten. */
 		safe,
@@ -67,8 +67,8 @@ struct OriginFate {
 		missing,
 		/* It is about to have it: see run. */
 		pending,
-		/* It lacks it, and is failing, or its store changes hands: see wait_while_stuck(). */
-		stuck,
+		/* It lacks it, and is failing, or its store changes hands: see wait_while_unavailable(). */
+		unavailable,
 		/* It lacks it, and has no room: see its stall. */
 		no_room,
 	};
@@ -123,9 +123,9 @@ public:
 	 */
 	uint64_t safe_until(uint64_t sector, uint64_t end) const;
 	/* The same for sure; begin_copies() need not ask again.  lock. */
-	OriginFate fate_at(uint64_t sector, uint64_t end);
+	CopyState copy_state_at(uint64_t sector, uint64_t end);
 	/* The same where nothing is about to be written.  lock. */
-	OriginFate look_up_fate(uint64_t sector, uint64_t end) const;
+	CopyState look_up_copy_state(uint64_t sector, uint64_t end) const;
 	/*
 	 * Would a copy of these sectors be one too many in flight, or has it bios that a newcomer
 	 * would overtake?  lock.
@@ -136,15 +136,15 @@ public:
 	}
 	/* Has @io examined again when fewer copies are in flight.  lock. */
 	void wait_for_copies(Io &io) { copy_waiters_.push_back(io); }
-	/* Did fate_at() say of @sector, last, that the snapshot lacks it?  lock. */
+	/* Did copy_state_at() say of @sector, last, that the snapshot lacks it?  lock. */
 	bool lacks(uint64_t sector) const
 	{
-		return fate_sector_ == sector && fate_.kind == OriginFate::Kind::missing;
+		return copy_state_sector_ == sector && copy_state_.kind == CopyState::Kind::missing;
 	}
 	/*
 	 * Begins to copy out chunks in [begin, end) that the snapshot lacks, as runs
 	 * of @copy_out.  If there is no room the snapshot fails; if memory is short
-	 * some are left for later.  Whoever holds the lock has asked for the fate at
+	 * some are left for later.  Whoever holds the lock has asked for the state at
 	 * @begin, or nobody ever has.  lock.
 	 */
 	void begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end);
@@ -161,7 +161,7 @@ public:
 	 * has changed hands.  It waits on a list of its own, for what others need must
 	 * not wait behind it.  lock.
 	 */
-	void wait_while_stuck(Io &io) { stuck_writes_.push_back(io); }
+	void wait_while_unavailable(Io &io) { unavailable_waiters_.push_back(io); }
 
 	/* Writes of its user that are to be looked at again. */
 	HeldWrites &writes() { return *writes_; }
@@ -198,15 +198,16 @@ public:
 	void trace_batch(dmsnap_trace_kind kind, uint64_t count, uint64_t us, bool failed) const;
 
 	/* The lock need not be held, and no lock behind it may be. */
-	Fate fate_of(OldChunk chunk, uint64_t max) const
+	Mapping look_up(OldChunk chunk, uint64_t max) const
 	{
-		Fate fate;
-		return table_->find_soon(chunk, max, fate) ? fate : fate_with_lock(chunk, max);
+		Mapping mapping;
+		return table_->find_soon(chunk, max, mapping) ? mapping
+							      : look_up_locked(chunk, max);
 	}
 	/* What the table says of a bio, from its first chunk on, as far as it goes. */
-	Fate fate_of(const Io &io) const
+	Mapping look_up(const Io &io) const
 	{
-		return fate_of({chunk_size_.chunk_of(io.sector)}, chunks_to(io));
+		return look_up({chunk_size_.chunk_of(io.sector)}, chunks_to(io));
 	}
 	/* The bio begins in a chunk that lies in @chunk of the COW device. */
 	void remap_to_cow(Io &io, NewChunk chunk);
@@ -223,7 +224,7 @@ public:
 	SnapshotStatistics &statistics() { return statistics_; }
 	/* lock. */
 	bool stalls_on_full() const;
-	Knobs &knobs() { return knobs_; }
+	Tunables &tunables() { return tunables_; }
 	void set_low_water(uint32_t percent);
 	StoreUsage usage() const;
 	/* Its lines in the answer to "stats".  No lock. */
@@ -310,7 +311,7 @@ private:
 	Verdict judge_write(SnapshotIo &io, bool may_cut);
 	Verdict begin_write(SnapshotIo &io, OldChunk chunk, uint64_t count, bool may_cut);
 	dmsnap_map carry_out(SnapshotIo &io, const Verdict &verdict, bool in_map);
-	Held retry(Io &held);
+	WriteOutcome retry(Io &held);
 	void sent_durable(SnapshotIo &io, int error);
 	void overflow();
 	uint64_t chunks_to(const Io &io) const;
@@ -325,7 +326,7 @@ private:
 		uint64_t free;
 	};
 	Pending pending_around(OldChunk chunk) const;
-	Fate fate_with_lock(OldChunk chunk, uint64_t max) const;
+	Mapping look_up_locked(OldChunk chunk, uint64_t max) const;
 	PendingRun *run_to_extend(CopyOut &copy_out, OldChunk chunk, NewChunk new_chunk) const;
 	void make_visible(PendingRun &run);
 	void count_written(const PendingRun &run);
@@ -379,17 +380,17 @@ private:
 
 	/* lock: */
 
-	Knobs knobs_;
-	/* More is in use than knobs_.low_water, and an event has said so. */
+	Tunables tunables_;
+	/* More is in use than tunables_.low_water, and an event has said so. */
 	bool above_low_water_ = false;
 	PendingRuns pending_;
-	/* Of the origin: see wait_while_stuck(). */
-	Ios stuck_writes_;
+	/* Of the origin: see wait_while_unavailable(). */
+	Ios unavailable_waiters_;
 	/* See wait_for_copies(). */
 	Ios copy_waiters_;
-	/* What fate_at() said last, and of what; at first of nothing. */
-	uint64_t fate_sector_ = UINT64_MAX;
-	OriginFate fate_{};
+	/* What copy_state_at() said last, and of what; at first of nothing. */
+	uint64_t copy_state_sector_ = UINT64_MAX;
+	CopyState copy_state_{};
 	uint64_t copying_chunks_ = 0;
 	/* What copies ahead had wasted on the origin before the snapshot came. */
 	uint64_t wasted_before_ = 0;

@@ -24,7 +24,7 @@ Stall::Stall(Snapshot &snapshot) : snapshot_(snapshot), timer_(snapshot.origin()
 
 bool Stall::suspending() const
 {
-	return letting_go_ || snapshot_.origin().letting_go();
+	return suspending_ || snapshot_.origin().suspending();
 }
 
 bool Stall::applies() const
@@ -118,7 +118,7 @@ void Stall::release_paced()
 	Ios later;
 
 	ios_.for_each([&](const Io &io) { any_own |= is_own(io); });
-	if (letting_go_ && any_own) {
+	if (suspending_ && any_own) {
 		ios_.for_each([&](Io &io) {
 			if (is_own(io))
 				return;
@@ -133,11 +133,15 @@ void Stall::release_paced()
 	timer_.start(pace_check_ms);
 }
 
-void Stall::let_go(bool now)
+void Stall::begin_suspend()
 {
-	letting_go_ = now;
-	if (now)
-		look();
+	suspending_ = true;
+	look();
+}
+
+void Stall::end_suspend()
+{
+	suspending_ = false;
 }
 
 void Stall::look()

@@ -57,7 +57,8 @@ public:
 	/* Everything goes on. */
 	void release();
 	/* The device of the snapshot is about to be suspended, and is. */
-	void let_go(bool now);
+	void begin_suspend();
+	void end_suspend();
 
 	/* Something has changed: see whether it is to end.  Context: any. */
 	void look();
@@ -76,7 +77,7 @@ private:
 	bool active_ = false;
 	/* What waits, waits for its share of the reserve; nobody is told of that. */
 	bool paced_ = false;
-	bool letting_go_ = false;
+	bool suspending_ = false;
 	/*
 	 * Somebody asked for it, when that was last looked at.  The parameter may change at
 	 * any time, but not between allowance() and begin().

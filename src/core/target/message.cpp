@@ -43,14 +43,14 @@ int SnapshotTarget::message(unsigned int argc, const char *const *argv, std::spa
 				message.error());
 		return to_errno(Error::message_unknown);
 	}
-	Status status = obey(*message, answer);
+	Status status = handle_message(*message, answer);
 	if (!status)
 		dmsnap_port_log(DMSNAP_LOG_ERROR, "message %s: %s", argv[0],
 				to_text(status.error()));
 	return status ? 0 : to_errno(status.error());
 }
 
-Status SnapshotTarget::obey(const Message &message, std::span<char> answer)
+Status SnapshotTarget::handle_message(const Message &message, std::span<char> answer)
 {
 	using Kind = Message::Kind;
 
@@ -76,34 +76,35 @@ Status SnapshotTarget::obey(const Message &message, std::span<char> answer)
 			merger_->set_rate(message.value);
 		return {};
 	default:
-		return turn_knob(message);
+		return set_tunable(message);
 	}
 }
 
-Status SnapshotTarget::turn_knob(const Message &message)
+Status SnapshotTarget::set_tunable(const Message &message)
 {
 	using Kind = Message::Kind;
 	SpinGuard guard(origin_->lock());
-	Knobs &knobs = snapshot_->knobs();
+	Tunables &tunables = snapshot_->tunables();
 
 	switch (message.kind) {
 	case Kind::stall_on:
 	case Kind::stall_off:
 		if (merges() || snapshot_->store_args().type != StoreType::persistent)
 			return dmsnap::fail(Error::message_elsewhere);
-		knobs.stall = message.kind == Kind::stall_on ? Knobs::Stall::on : Knobs::Stall::off;
+		tunables.stall = message.kind == Kind::stall_on ? Tunables::Stall::on
+								: Tunables::Stall::off;
 		snapshot_->stall().look();
 		break;
 	case Kind::low_water:
 		snapshot_->set_low_water(message.value);
 		break;
 	case Kind::in_flight:
-		knobs.in_flight = message.value;
+		tunables.in_flight = message.value;
 		break;
 	case Kind::copy_ahead:
 		if (merges())
 			return dmsnap::fail(Error::message_elsewhere);
-		knobs.copy_ahead = message.value;
+		tunables.copy_ahead = message.value;
 		break;
 	case Kind::commit_delay:
 		snapshot_->commits().set_delay(message.value);

@@ -56,11 +56,16 @@ dmsnap_map OriginTarget::map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void 
 	return origin_->write(*new (space) Io(bio, desc, origin_->writes()));
 }
 
-void OriginTarget::let_go(bool now)
+void OriginTarget::begin_suspend()
 {
-	if (now != letting_go_)
-		origin_->let_go(now);
-	letting_go_ = now;
+	if (!std::exchange(suspending_, true))
+		origin_->begin_suspend();
+}
+
+void OriginTarget::end_suspend()
+{
+	if (std::exchange(suspending_, false))
+		origin_->end_suspend();
 }
 
 size_t OriginTarget::status(dmsnap_status type, std::span<char> buffer) const

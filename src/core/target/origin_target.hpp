@@ -24,15 +24,16 @@ public:
 
 	dmsnap_map map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *space);
 	size_t status(dmsnap_status type, std::span<char> buffer) const;
-	/* See dmsnap_core_origin_let_go(). */
-	void let_go(bool now);
+	/* See dmsnap_core_origin_begin_suspend(). */
+	void begin_suspend();
+	void end_suspend();
 	dmsnap_device *device() const { return device_; }
 
 private:
 	dmsnap_target *target_;
 	dmsnap_device *device_ = nullptr;
 	OriginRef origin_;
-	bool letting_go_ = false;
+	bool suspending_ = false;
 };
 
 } // namespace dmsnap

@@ -88,13 +88,14 @@ private:
 	void warn_of_large_blocks() const;
 
 	/* Messages: target/message.cpp. */
-	Status obey(const Message &message, std::span<char> answer);
-	Status turn_knob(const Message &message);
+	Status handle_message(const Message &message, std::span<char> answer);
+	Status set_tunable(const Message &message);
 	Status commit_now(std::span<char> answer);
 	void report(std::span<char> answer);
 	void begin_statistics();
 
-	void let_go(bool now);
+	void begin_suspend();
+	void end_suspend();
 
 	/* Removal: target/removal.cpp. */
 	void leave();
@@ -118,7 +119,7 @@ private:
 	/* See tell_of_handover().  Registry's mutex. */
 	Event *handed_over_ = nullptr;
 	/* Between presuspend() and its end. */
-	bool letting_go_ = false;
+	bool suspending_ = false;
 
 	/* For waits that may be given up, and end some time later. */
 	SyncCommit suspend_commit_;

@@ -11,30 +11,41 @@ namespace dmsnap {
 /* I/O still comes, and what waits for the merge or for a larger device ends with it. */
 void SnapshotTarget::presuspend()
 {
-	let_go(true);
+	begin_suspend();
 	if (merger_)
 		merger_->stop();
 }
 
 void SnapshotTarget::presuspend_undo()
 {
-	let_go(false);
+	end_suspend();
 	if (merger_)
 		merger_->start();
 }
 
-/* Who merges is the origin to its user. */
-void SnapshotTarget::let_go(bool now)
+/* A snapshot-merge device stands in for the origin, so its writes stall there. */
+void SnapshotTarget::begin_suspend()
 {
-	if (now == letting_go_)
+	if (std::exchange(suspending_, true))
 		return;
-	letting_go_ = now;
 	if (merger_) {
-		origin_->let_go(now);
+		origin_->begin_suspend();
 		return;
 	}
 	SpinGuard guard(origin_->lock());
-	snapshot_->stall().let_go(now);
+	snapshot_->stall().begin_suspend();
+}
+
+void SnapshotTarget::end_suspend()
+{
+	if (!std::exchange(suspending_, false))
+		return;
+	if (merger_) {
+		origin_->end_suspend();
+		return;
+	}
+	SpinGuard guard(origin_->lock());
+	snapshot_->stall().end_suspend();
 }
 
 void SnapshotTarget::resumed()
@@ -45,7 +56,7 @@ void SnapshotTarget::resumed()
 
 void SnapshotTarget::postsuspend()
 {
-	let_go(false);
+	end_suspend();
 	if (!snapshot_->commits().undurable() && !suspend_commit_asked_)
 		return;
 	if (!suspend_commit_asked_) {

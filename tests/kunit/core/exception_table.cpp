@@ -61,11 +61,11 @@ public:
 	bool agrees_at(uint64_t chunk) const
 	{
 		constexpr uint64_t max = 50;
-		const Fate fate = table_->find({chunk}, max);
-		bool good = CHECK_EQ(run_, fate.mapped, chunks_[chunk] != 0) &&
-			    CHECK(run_, fate.count > 0 && fate.count <= max);
-		for (uint64_t i = 0; good && i < fate.count && chunk + i < old_chunks; i++)
-			good = CHECK_EQ(run_, fate.mapped ? fate.new_begin.value + i : 0,
+		const Mapping mapping = table_->find({chunk}, max);
+		bool good = CHECK_EQ(run_, mapping.mapped, chunks_[chunk] != 0) &&
+			    CHECK(run_, mapping.count > 0 && mapping.count <= max);
+		for (uint64_t i = 0; good && i < mapping.count && chunk + i < old_chunks; i++)
+			good = CHECK_EQ(run_, mapping.mapped ? mapping.new_begin.value + i : 0,
 					chunks_[chunk + i]);
 		return good;
 	}
@@ -140,10 +140,11 @@ public:
 		/* Where nothing interrupts a reader, it must end before the writer begins. */
 		for (uint64_t n = 10 * run_.steps; good && n > 0 && writing_.load_acquire(); n--) {
 			const uint64_t chunk = random.below(old_chunks);
-			const Fate fate = table_.find({chunk}, UINT64_MAX);
-			good = CHECK(run_, fate.count > 0);
-			if (fate.mapped)
-				good = good && CHECK_EQ(run_, fate.new_begin.value, new_of(chunk));
+			const Mapping mapping = table_.find({chunk}, UINT64_MAX);
+			good = CHECK(run_, mapping.count > 0);
+			if (mapping.mapped)
+				good = good &&
+				       CHECK_EQ(run_, mapping.new_begin.value, new_of(chunk));
 		}
 	}
 

@@ -200,8 +200,8 @@ TEST(ExceptionTable, all_is_found_after_a_full_node_was_split_at_any_place)
 		expect_mapped(*table, between, 7, 1);
 		uint64_t wrong = 0;
 		for (uint64_t i = 0; i < root_children * leaf_slots; ++i) {
-			const Fate fate = table->find({4 * i}, 1);
-			wrong += !fate.mapped || fate.new_begin.value != i;
+			const Mapping mapping = table->find({4 * i}, 1);
+			wrong += !mapping.mapped || mapping.new_begin.value != i;
 		}
 		EXPECT_EQ(wrong, 0u) << "leaf " << leaf;
 	}
@@ -329,8 +329,8 @@ TEST(ExceptionTableErase, a_run_over_leaves_that_were_emptied_is_found_whole)
 		load(*table, run(begin, 50'000, count));
 		uint64_t wrong = 0;
 		for (uint64_t into = 0; into < count; ++into) {
-			const Fate fate = table->find({begin + into}, UINT64_MAX);
-			wrong += !fate.mapped || fate.new_begin.value != 50'000 + into;
+			const Mapping mapping = table->find({begin + into}, UINT64_MAX);
+			wrong += !mapping.mapped || mapping.new_begin.value != 50'000 + into;
 		}
 		EXPECT_EQ(wrong, 0u) << "begin " << begin;
 		EXPECT_EQ(TreeCheck<PageSizes>(*table).run(), "");
@@ -348,10 +348,10 @@ TEST(ExceptionTableErase, an_emptied_leaf_hides_nothing_of_what_follows)
 	const uint64_t end = 2 * leaf_slots;
 	uint64_t chunk = leaf_slots - 1;
 	while (chunk < end) {
-		const Fate fate = table->find({chunk}, UINT64_MAX);
-		ASSERT_FALSE(fate.mapped);
-		ASSERT_LE(fate.count, end - chunk);
-		chunk += fate.count;
+		const Mapping mapping = table->find({chunk}, UINT64_MAX);
+		ASSERT_FALSE(mapping.mapped);
+		ASSERT_LE(mapping.count, end - chunk);
+		chunk += mapping.count;
 	}
 	expect_mapped(*table, end, 2 * end, 1);
 }
@@ -690,14 +690,14 @@ private:
 			const uint64_t i = random.below(there ? before : runs);
 			const uint64_t into = random.below(4);
 			const uint64_t chunk = old_begin(i) + into;
-			const Fate fate = table_->find({chunk}, 8);
-			if (fate.mapped)
-				wrong_ += fate.new_begin.value != chunk + 1 ||
-					  fate.count != 4 - into;
+			const Mapping mapping = table_->find({chunk}, 8);
+			if (mapping.mapped)
+				wrong_ += mapping.new_begin.value != chunk + 1 ||
+					  mapping.count != 4 - into;
 			else
 				wrong_ += there ||
-					  (fate.count < 8 && (chunk + fate.count) % 8 != 0);
-			const Fate gap = table_->find({old_begin(i) + 4}, 4);
+					  (mapping.count < 8 && (chunk + mapping.count) % 8 != 0);
+			const Mapping gap = table_->find({old_begin(i) + 4}, 4);
 			wrong_ += gap.mapped || gap.count != 4;
 		}
 	}
@@ -710,13 +710,13 @@ private:
 			before = erased_.load();
 			const uint64_t i = random.below(runs);
 			const uint64_t into = random.below(4);
-			const Fate fate = table_->find({old_begin(i) + into}, 8);
+			const Mapping mapping = table_->find({old_begin(i) + into}, 8);
 			const uint64_t after = erased_.load();
 			if (i < before)
-				wrong_ += fate.mapped;
+				wrong_ += mapping.mapped;
 			else if (i > after)
-				wrong_ += !fate.mapped || fate.count != 4 - into ||
-					  fate.new_begin.value != old_begin(i) + into + 1;
+				wrong_ += !mapping.mapped || mapping.count != 4 - into ||
+					  mapping.new_begin.value != old_begin(i) + into + 1;
 		}
 	}
 
@@ -731,10 +731,10 @@ private:
 			before = covered_.load();
 			const uint64_t i = random.below(runs / 4);
 			const uint64_t chunk = wide_begin(i) + random.below(wide_count);
-			const Fate fate = table_->find({chunk}, 8);
+			const Mapping mapping = table_->find({chunk}, 8);
 			const uint64_t after = covered_.load();
-			wrong_ += fate.mapped ? fate.new_begin.value != chunk + 1 || i > after
-					      : i < before;
+			wrong_ += mapping.mapped ? mapping.new_begin.value != chunk + 1 || i > after
+						 : i < before;
 		}
 	}
 

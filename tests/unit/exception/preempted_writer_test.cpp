@@ -14,7 +14,7 @@
 
 #include "exception/exception_table.hpp"
 #include "target/snapshot_target.hpp"
-#include "unit/snapshot/bench.hpp"
+#include "unit/snapshot/snapshot_fixture.hpp"
 
 #ifdef __x86_64__
 
@@ -71,20 +71,20 @@ TEST(PreemptedWriter, holds_up_no_reader_and_shows_it_nothing_half_done)
 		for (bool inserts : {true, false}) {
 			uint64_t given_up = 0, before = 0, after = 0, wrong = 0;
 			auto read = [&](uint64_t chunk, uint64_t new_chunk) {
-				Fate fate;
-				if (!table->find_soon({chunk}, 1, fate))
+				Mapping mapping;
+				if (!table->find_soon({chunk}, 1, mapping))
 					return false;
-				wrong += !fate.mapped || fate.new_begin.value != new_chunk;
+				wrong += !mapping.mapped || mapping.new_begin.value != new_chunk;
 				return true;
 			};
 			Stepper stepper([&] {
-				Fate fate;
-				bool seen = table->find_soon({middle}, 1, fate);
+				Mapping mapping;
+				bool seen = table->find_soon({middle}, 1, mapping);
 				given_up += !seen;
 				if (seen)
-					(fate.mapped == inserts ? after : before)++;
+					(mapping.mapped == inserts ? after : before)++;
 				/* All or nothing, and nothing again after all. */
-				wrong += seen && fate.mapped != inserts && after > 0;
+				wrong += seen && mapping.mapped != inserts && after > 0;
 				wrong += read(8 * 250, 3 * 250) != seen;
 				wrong += read(8 * 499, 3 * 499) != seen;
 			});
@@ -106,17 +106,17 @@ TEST(PreemptedWriter, holds_up_no_reader_and_shows_it_nothing_half_done)
 
 TEST(PreemptedWriter, is_waited_for_by_its_lock)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(0, 8), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(0, 8), 0);
 	auto &snapshot = reinterpret_cast<SnapshotTarget *>(snap.mapped.snapshot())->snapshot();
 	constexpr OldChunk chunk{100};
 	constexpr NewChunk copy{77};
 
 	std::atomic<bool> halfway = false, reader_is_back = false;
 	Stepper stepper([&] {
-		Fate fate;
-		if (halfway || snapshot.exception_table().find_soon(chunk, 1, fate))
+		Mapping mapping;
+		if (halfway || snapshot.exception_table().find_soon(chunk, 1, mapping))
 			return;
 		halfway = true;
 		/* A reader that does not wait has the time to show it. */
@@ -130,11 +130,11 @@ TEST(PreemptedWriter, is_waited_for_by_its_lock)
 	});
 	while (!halfway)
 		std::this_thread::yield();
-	Fate fate = snapshot.fate_of(chunk, 1);
+	Mapping mapping = snapshot.look_up(chunk, 1);
 	reader_is_back = true;
 	writer.join();
-	EXPECT_TRUE(fate.mapped);
-	EXPECT_EQ(fate.new_begin, copy);
+	EXPECT_TRUE(mapping.mapped);
+	EXPECT_EQ(mapping.new_begin, copy);
 }
 
 } // namespace

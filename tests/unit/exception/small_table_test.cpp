@@ -114,7 +114,7 @@ public:
 		uint64_t next_mapped = 0;
 		uint64_t run_end = 0;
 		for (uint64_t chunk = chunks; chunk-- > 0;) {
-			const Fate fate = table_->find({chunk}, UINT64_MAX);
+			const Mapping mapping = table_->find({chunk}, UINT64_MAX);
 			const bool mapped = news_[chunk] != 0;
 			if (mapped) {
 				next_mapped = chunk;
@@ -124,11 +124,12 @@ public:
 			/* A gap that nothing is behind has no end. */
 			const uint64_t end = mapped ? run_end : next_mapped;
 			const uint64_t max = end ? end - chunk : UINT64_MAX;
-			if (fate.mapped != mapped || fate.count == 0 || fate.count > max ||
-			    (mapped && fate.new_begin.value != news_[chunk]))
-				return failure() << "chunk " << chunk << ": "
-						 << (fate.mapped ? "mapped to " : "not mapped ")
-						 << fate.new_begin.value << ", " << fate.count;
+			if (mapping.mapped != mapped || mapping.count == 0 || mapping.count > max ||
+			    (mapped && mapping.new_begin.value != news_[chunk]))
+				return failure()
+				       << "chunk " << chunk << ": "
+				       << (mapping.mapped ? "mapped to " : "not mapped ")
+				       << mapping.new_begin.value << ", " << mapping.count;
 		}
 		const std::string wrong = TreeCheck<Sizes>(*table_).run();
 		if (!wrong.empty())

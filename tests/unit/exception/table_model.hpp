@@ -38,18 +38,18 @@ template <typename Sizes>
 void expect_mapped(const BasicExceptionTable<Sizes> &table, uint64_t chunk, uint64_t new_chunk,
 		   uint64_t count)
 {
-	const Fate fate = table.find({chunk}, UINT64_MAX);
-	EXPECT_TRUE(fate.mapped) << "chunk " << chunk;
-	EXPECT_EQ(fate.new_begin.value, new_chunk) << "chunk " << chunk;
-	EXPECT_EQ(fate.count, count) << "chunk " << chunk;
+	const Mapping mapping = table.find({chunk}, UINT64_MAX);
+	EXPECT_TRUE(mapping.mapped) << "chunk " << chunk;
+	EXPECT_EQ(mapping.new_begin.value, new_chunk) << "chunk " << chunk;
+	EXPECT_EQ(mapping.count, count) << "chunk " << chunk;
 }
 
 template <typename Sizes>
 void expect_unmapped(const BasicExceptionTable<Sizes> &table, uint64_t chunk, uint64_t count)
 {
-	const Fate fate = table.find({chunk}, UINT64_MAX);
-	EXPECT_FALSE(fate.mapped) << "chunk " << chunk;
-	EXPECT_EQ(fate.count, count) << "chunk " << chunk;
+	const Mapping mapping = table.find({chunk}, UINT64_MAX);
+	EXPECT_FALSE(mapping.mapped) << "chunk " << chunk;
+	EXPECT_EQ(mapping.count, count) << "chunk " << chunk;
 }
 
 struct Entry {
@@ -131,22 +131,22 @@ public:
 	void check(uint64_t chunk)
 	{
 		constexpr uint64_t max = 40;
-		const Fate fate = table_->find({chunk}, max);
+		const Mapping mapping = table_->find({chunk}, max);
 		const auto at = chunks_.lower_bound(chunk);
 		const bool mapped = at != chunks_.end() && at->first == chunk;
-		ASSERT_EQ(fate.mapped, mapped) << "chunk " << chunk;
-		ASSERT_GT(fate.count, 0u) << "chunk " << chunk;
+		ASSERT_EQ(mapping.mapped, mapped) << "chunk " << chunk;
+		ASSERT_GT(mapping.count, 0u) << "chunk " << chunk;
 		if (!mapped) {
 			uint64_t count = max;
 			if (at != chunks_.end())
 				count = std::min(max, at->first - chunk);
 			/* Empty leaves hide how far it is to the next. */
-			ASSERT_LE(fate.count, count) << "chunk " << chunk;
-			ASSERT_TRUE(erased_ || fate.count == count) << "chunk " << chunk;
+			ASSERT_LE(mapping.count, count) << "chunk " << chunk;
+			ASSERT_TRUE(erased_ || mapping.count == count) << "chunk " << chunk;
 			return;
 		}
-		ASSERT_EQ(fate.new_begin.value, at->second) << "chunk " << chunk;
-		ASSERT_LE(fate.count, stretch(at, max)) << "chunk " << chunk;
+		ASSERT_EQ(mapping.new_begin.value, at->second) << "chunk " << chunk;
+		ASSERT_LE(mapping.count, stretch(at, max)) << "chunk " << chunk;
 	}
 
 	/*
@@ -163,7 +163,7 @@ public:
 		while (at != chunks_.end()) {
 			for (; chunk < at->first; ++gap_pieces) {
 				/* To be answered by the table alone, so no limit here. */
-				const Fate gap = table_->find({chunk}, UINT64_MAX);
+				const Mapping gap = table_->find({chunk}, UINT64_MAX);
 				ASSERT_FALSE(gap.mapped) << "chunk " << chunk;
 				ASSERT_GT(gap.count, 0u) << "chunk " << chunk;
 				ASSERT_LE(gap.count, at->first - chunk) << "chunk " << chunk;
@@ -173,14 +173,14 @@ public:
 			}
 			uint64_t left = stretch(at, UINT64_MAX);
 			for (; left > 0; ++pieces) {
-				const Fate fate = table_->find({chunk}, UINT64_MAX);
-				ASSERT_TRUE(fate.mapped) << "chunk " << chunk;
-				ASSERT_EQ(fate.new_begin.value, at->second) << "chunk " << chunk;
-				ASSERT_GT(fate.count, 0u) << "chunk " << chunk;
-				ASSERT_LE(fate.count, left) << "chunk " << chunk;
-				std::advance(at, fate.count);
-				chunk += fate.count;
-				left -= fate.count;
+				const Mapping mapping = table_->find({chunk}, UINT64_MAX);
+				ASSERT_TRUE(mapping.mapped) << "chunk " << chunk;
+				ASSERT_EQ(mapping.new_begin.value, at->second) << "chunk " << chunk;
+				ASSERT_GT(mapping.count, 0u) << "chunk " << chunk;
+				ASSERT_LE(mapping.count, left) << "chunk " << chunk;
+				std::advance(at, mapping.count);
+				chunk += mapping.count;
+				left -= mapping.count;
 			}
 			--pieces;
 		}

@@ -13,7 +13,7 @@
 
 #include "base/guard.hpp"
 #include "support/seed.hpp"
-#include "unit/snapshot/bench.hpp"
+#include "unit/snapshot/snapshot_fixture.hpp"
 #include "user/memory.hpp"
 #include "user/random.hpp"
 
@@ -233,8 +233,8 @@ TEST_F(CopiedMapTest, forgetting_never_sleeps)
 
 TEST(CopiedMap, its_memory_goes_with_the_last_snapshot)
 {
-	Bench bench;
-	auto pages = [](Bench::Snap &snap) {
+	SnapshotFixture fixture;
+	auto pages = [](SnapshotFixture::Snap &snap) {
 		std::string stats;
 		EXPECT_EQ(snap.mapped.message({"stats"}, &stats), 0);
 		size_t at = stats.find("origin_map_pages ");
@@ -242,32 +242,32 @@ TEST(CopiedMap, its_memory_goes_with_the_last_snapshot)
 		return stats.substr(at, stats.find('\n', at) - at);
 	};
 	/* Nobody is asked, so there is nothing to remember. */
-	ASSERT_EQ(bench.write(0, 64), 0);
-	auto &first = bench.add("P 8");
+	ASSERT_EQ(fixture.write(0, 64), 0);
+	auto &first = fixture.add("P 8");
 	EXPECT_EQ(pages(first), "origin_map_pages 0");
-	auto &second = bench.add("P 8");
-	ASSERT_EQ(bench.write(0, 64), 0);
-	ASSERT_EQ(bench.write(0, 64), 0);
+	auto &second = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(0, 64), 0);
+	ASSERT_EQ(fixture.write(0, 64), 0);
 	first.mapped.remove();
 	EXPECT_EQ(pages(second), "origin_map_pages 1");
 	second.mapped.remove();
-	auto &third = bench.add("P 8");
+	auto &third = fixture.add("P 8");
 	EXPECT_EQ(pages(third), "origin_map_pages 0");
 }
 
 TEST(CopiedMap, a_snapshot_that_came_later_is_asked)
 {
-	Bench bench;
-	auto &first = bench.add("P 8");
+	SnapshotFixture fixture;
+	auto &first = fixture.add("P 8");
 	for (unsigned int i = 0; i < 3; i++)
-		ASSERT_EQ(bench.write(16, 8), 0);
-	auto &second = bench.add("P 16");
+		ASSERT_EQ(fixture.write(16, 8), 0);
+	auto &second = fixture.add("P 16");
 	for (unsigned int i = 0; i < 3; i++)
-		ASSERT_EQ(bench.write(16, 8), 0);
+		ASSERT_EQ(fixture.write(16, 8), 0);
 	EXPECT_EQ(first.mapped.status(), "24/16384 16");
 	EXPECT_EQ(second.mapped.status(), "48/16384 32");
-	EXPECT_TRUE(bench.right(first));
-	EXPECT_TRUE(bench.right(second));
+	EXPECT_TRUE(fixture.right(first));
+	EXPECT_TRUE(fixture.right(second));
 }
 
 } // namespace

@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "support/seed.hpp"
-#include "unit/snapshot/bench.hpp"
+#include "unit/snapshot/snapshot_fixture.hpp"
 
 namespace dmsnap::test {
 namespace {
@@ -26,26 +26,26 @@ constexpr uint64_t cow_sectors = 65536;
 class MergeTest : public testing::Test {
 protected:
 	/* Chunks of 8 sectors of the snapshot, written one by one in random order. */
-	void write_random(Bench::Snap &snap, uint64_t chunks)
+	void write_random(SnapshotFixture::Snap &snap, uint64_t chunks)
 	{
 		Random random(7);
 		for (uint64_t n = 0; n < chunks; n++) {
 			uint64_t chunk = random.below(disk_sectors / 8);
-			ASSERT_EQ(bench_.write(snap, chunk * 8, 8), 0);
+			ASSERT_EQ(fixture_.write(snap, chunk * 8, 8), 0);
 		}
 	}
 
 	/* The snapshot and the origin go, the merge comes in their place. */
-	int begin(Bench::Snap &snap)
+	int begin(SnapshotFixture::Snap &snap)
 	{
 		snap.mapped.remove();
-		bench_.origin.remove();
-		bench_.disk.reset_log();
+		fixture_.origin.remove();
+		fixture_.disk.reset_log();
 		snap.cow.reset_log();
 		return merging_.create(TargetType::merge, disk_sectors, snap.words);
 	}
 
-	testing::AssertionResult shows(Bench::Snap &snap)
+	testing::AssertionResult shows(SnapshotFixture::Snap &snap)
 	{
 		return snap.frozen.matches_all([&](uint64_t sector, uint64_t count) {
 			return merging_.read(sector, count);
@@ -53,10 +53,10 @@ protected:
 	}
 
 	/* On the disk itself. */
-	testing::AssertionResult merged(Bench::Snap &snap)
+	testing::AssertionResult merged(SnapshotFixture::Snap &snap)
 	{
 		return snap.frozen.matches_all([&](uint64_t sector, uint64_t count) {
-			return bench_.disk.peek(sector, count);
+			return fixture_.disk.peek(sector, count);
 		});
 	}
 
@@ -68,18 +68,18 @@ protected:
 		return count;
 	}
 
-	Bench bench_{disk_sectors};
+	SnapshotFixture fixture_{disk_sectors};
 	Mapped merging_{"merging"};
 };
 
 TEST_F(MergeTest, brings_the_origin_back_to_what_the_snapshot_was)
 {
-	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
-	ASSERT_EQ(bench_.write(100, 3000), 0);
-	ASSERT_EQ(bench_.write(snap, 5001, 77), 0);
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
+	ASSERT_EQ(fixture_.write(100, 3000), 0);
+	ASSERT_EQ(fixture_.write(snap, 5001, 77), 0);
 	ASSERT_EQ(begin(snap), 0);
 	EXPECT_TRUE(shows(snap));
-	bench_.world.run_until_idle();
+	fixture_.world.run_until_idle();
 	EXPECT_EQ(merging_.status(), "16/65536 16");
 	EXPECT_EQ(merging_.events(), 1u);
 	EXPECT_TRUE(merged(snap));
@@ -87,7 +87,7 @@ TEST_F(MergeTest, brings_the_origin_back_to_what_the_snapshot_was)
 	/* It is over: the list is empty, and a new instance finds nothing to do. */
 	merging_.remove();
 	ASSERT_EQ(merging_.create(TargetType::merge, disk_sectors, snap.words), 0);
-	bench_.world.run_until_idle();
+	fixture_.world.run_until_idle();
 	EXPECT_EQ(merging_.status(), "16/65536 16");
 	EXPECT_EQ(merging_.events(), 1u);
 }
@@ -96,39 +96,39 @@ TEST_F(MergeTest, brings_the_origin_back_to_what_the_snapshot_was)
 TEST_F(MergeTest, leaves_alone_what_is_behind_the_end_of_the_snapshot)
 {
 	constexpr uint64_t length = disk_sectors - 11;
-	Bench::Snap &snap = bench_.add("P 16", cow_sectors, length);
+	SnapshotFixture::Snap &snap = fixture_.add("P 16", cow_sectors, length);
 	/* Its last chunk, once by a write of its own and once with others in front. */
-	ASSERT_EQ(bench_.write(snap, length - 3, 3), 0);
-	ASSERT_EQ(bench_.write(snap, length - 21, 16), 0);
-	ASSERT_EQ(bench_.write(length, 11), 0);
-	std::vector<uint8_t> behind = bench_.disk.peek(length, 11);
+	ASSERT_EQ(fixture_.write(snap, length - 3, 3), 0);
+	ASSERT_EQ(fixture_.write(snap, length - 21, 16), 0);
+	ASSERT_EQ(fixture_.write(length, 11), 0);
+	std::vector<uint8_t> behind = fixture_.disk.peek(length, 11);
 	snap.mapped.remove();
-	bench_.origin.remove();
+	fixture_.origin.remove();
 	ASSERT_EQ(merging_.create(TargetType::merge, length, snap.words), 0);
-	bench_.world.run_until_idle();
+	fixture_.world.run_until_idle();
 	EXPECT_EQ(merging_.status(), "32/65536 32");
 	EXPECT_TRUE(merged(snap));
-	EXPECT_EQ(bench_.disk.peek(length, 11), behind);
+	EXPECT_EQ(fixture_.disk.peek(length, 11), behind);
 }
 
 TEST_F(MergeTest, goes_on_after_a_suspend_that_is_killed)
 {
-	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
 	for (uint64_t at = 0; at < disk_sectors; at += 16)
-		ASSERT_EQ(bench_.write(snap, at, 8), 0);
+		ASSERT_EQ(fixture_.write(snap, at, 8), 0);
 	ASSERT_EQ(begin(snap), 0);
 	/* It keeps the suspend waiting. */
-	bench_.disk.hold(Op::read);
+	fixture_.disk.hold(Op::read);
 	Mapped::Handle read = merging_.start_read(disk_sectors - 8, 8);
 	int error = 0;
-	bench_.world.spawn("suspend", [&] { error = merging_.suspend(); });
-	bench_.world.run_for(100'000'000);
-	bench_.world.kill("suspend");
-	bench_.world.settle();
+	fixture_.world.spawn("suspend", [&] { error = merging_.suspend(); });
+	fixture_.world.run_for(100'000'000);
+	fixture_.world.kill("suspend");
+	fixture_.world.settle();
 	EXPECT_EQ(error, -EINTR);
 	EXPECT_FALSE(merging_.suspended());
-	bench_.disk.release();
-	bench_.world.run_until_idle();
+	fixture_.disk.release();
+	fixture_.world.run_until_idle();
 	EXPECT_TRUE(read->done);
 	EXPECT_EQ(merging_.status(), "16/65536 16");
 	EXPECT_TRUE(merged(snap));
@@ -138,18 +138,18 @@ TEST_F(MergeTest, goes_on_after_a_suspend_that_is_killed)
 TEST(MergeEnd, of_a_device_shorter_than_the_snapshot)
 {
 	constexpr uint64_t length = 4096 - 3;
-	Bench bench(length);
-	Bench::Snap &snap = bench.add("P 16", 16384);
-	ASSERT_EQ(bench.write(snap, length - 5, 5), 0);
-	ASSERT_EQ(bench.write(100, 100), 0);
+	SnapshotFixture fixture(length);
+	SnapshotFixture::Snap &snap = fixture.add("P 16", 16384);
+	ASSERT_EQ(fixture.write(snap, length - 5, 5), 0);
+	ASSERT_EQ(fixture.write(100, 100), 0);
 	snap.mapped.remove();
-	bench.origin.remove();
+	fixture.origin.remove();
 	Mapped merging("merging");
 	ASSERT_EQ(merging.create(TargetType::merge, 1024, snap.words), 0);
-	bench.world.run_until_idle();
+	fixture.world.run_until_idle();
 	EXPECT_EQ(merging.status(), "32/16384 32");
 	EXPECT_TRUE(snap.frozen.matches_all(
-		[&](uint64_t sector, uint64_t count) { return bench.disk.peek(sector, count); }));
+		[&](uint64_t sector, uint64_t count) { return fixture.disk.peek(sector, count); }));
 	merging.remove();
 }
 
@@ -157,27 +157,27 @@ TEST(MergeEnd, of_a_device_shorter_than_the_snapshot)
 TEST(MergeEnd, in_the_middle_of_a_run)
 {
 	constexpr uint64_t length = 4096, end = 1021, chunk_end = 1024;
-	Bench bench(length);
-	Bench::Snap &snap = bench.add("P 16", 16384);
-	ASSERT_EQ(bench.write(960, 128), 0);
-	std::vector<uint8_t> behind = bench.disk.peek(end, chunk_end - end);
+	SnapshotFixture fixture(length);
+	SnapshotFixture::Snap &snap = fixture.add("P 16", 16384);
+	ASSERT_EQ(fixture.write(960, 128), 0);
+	std::vector<uint8_t> behind = fixture.disk.peek(end, chunk_end - end);
 	snap.mapped.remove();
-	bench.origin.remove();
+	fixture.origin.remove();
 	Mapped merging("merging");
 	ASSERT_EQ(merging.create(TargetType::merge, end, snap.words), 0);
-	bench.world.run_until_idle();
+	fixture.world.run_until_idle();
 	EXPECT_EQ(merging.status(), "32/16384 32");
-	EXPECT_EQ(bench.disk.peek(end, chunk_end - end), behind);
+	EXPECT_EQ(fixture.disk.peek(end, chunk_end - end), behind);
 	/* All around it is back. */
-	bench.disk.poke(end, snap.frozen.expected(end, chunk_end - end));
+	fixture.disk.poke(end, snap.frozen.expected(end, chunk_end - end));
 	EXPECT_TRUE(snap.frozen.matches_all(
-		[&](uint64_t sector, uint64_t count) { return bench.disk.peek(sector, count); }));
+		[&](uint64_t sector, uint64_t count) { return fixture.disk.peek(sector, count); }));
 	merging.remove();
 }
 
 TEST_F(MergeTest, status_goes_down_with_every_batch)
 {
-	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
 	write_random(snap, 2000);
 	ASSERT_EQ(snap.mapped.flush(), 0);
 	std::string status = snap.mapped.status();
@@ -185,7 +185,7 @@ TEST_F(MergeTest, status_goes_down_with_every_batch)
 	EXPECT_EQ(merging_.status(), status);
 	uint64_t last = std::stoull(status);
 	unsigned int steps = 0;
-	while (bench_.world.step()) {
+	while (fixture_.world.step()) {
 		uint64_t now = std::stoull(merging_.status());
 		EXPECT_LE(now, last);
 		steps += now < last;
@@ -197,22 +197,22 @@ TEST_F(MergeTest, status_goes_down_with_every_batch)
 
 TEST_F(MergeTest, of_512_random_chunks_takes_at_most_8_flushes_and_8_metadata_writes)
 {
-	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
 	write_random(snap, 512);
 	ASSERT_EQ(begin(snap), 0);
-	bench_.world.run_until_idle();
+	fixture_.world.run_until_idle();
 	EXPECT_TRUE(merged(snap));
-	EXPECT_LE(bench_.disk.counters().flushes + snap.cow.counters().flushes, 8u);
+	EXPECT_LE(fixture_.disk.counters().flushes + snap.cow.counters().flushes, 8u);
 	EXPECT_LE(snap.cow.counters().writes, 8u);
 	EXPECT_EQ(snap.cow.counters().writes, writes_with(snap.cow, DMSNAP_IO_FUA));
 }
 
 TEST_F(MergeTest, reads_what_lies_together_at_once)
 {
-	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
 	write_random(snap, 512);
 	ASSERT_EQ(begin(snap), 0);
-	bench_.world.run_until_idle();
+	fixture_.world.run_until_idle();
 	/* 1.6 MiB in pieces of up to 256 KiB, and the list's blocks. */
 	EXPECT_LT(snap.cow.counters().reads, 40u);
 }
@@ -221,82 +221,83 @@ TEST_F(MergeTest, chunks_of_all_sizes)
 {
 	for (unsigned int chunk : {1u, 2u, 16u, 128u, 2048u}) {
 		SCOPED_TRACE(chunk);
-		Bench::Snap &snap = bench_.add("P " + std::to_string(chunk), cow_sectors);
+		SnapshotFixture::Snap &snap =
+			fixture_.add("P " + std::to_string(chunk), cow_sectors);
 		Random random(chunk);
 		for (int n = 0; n < 60; n++) {
 			uint64_t sector = random.below(disk_sectors - 64);
-			ASSERT_EQ(bench_.write(snap, sector, 1 + random.below(64)), 0);
+			ASSERT_EQ(fixture_.write(snap, sector, 1 + random.below(64)), 0);
 		}
 		ASSERT_EQ(begin(snap), 0);
-		bench_.world.run_until_idle();
+		fixture_.world.run_until_idle();
 		EXPECT_EQ(merging_.status(),
 			  std::to_string(2 * chunk) + "/65536 " + std::to_string(2 * chunk));
 		EXPECT_TRUE(merged(snap));
 		merging_.remove();
-		ASSERT_EQ(bench_.origin.create(TargetType::origin, disk_sectors, "disk"), 0);
+		ASSERT_EQ(fixture_.origin.create(TargetType::origin, disk_sectors, "disk"), 0);
 	}
 }
 
 TEST_F(MergeTest, takes_the_store_over_in_the_order_of_lvm)
 {
-	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
 	write_random(snap, 300);
-	ASSERT_EQ(bench_.write(0, 4000), 0);
-	ASSERT_EQ(bench_.origin.load(TargetType::merge, disk_sectors, snap.words), 0)
-		<< bench_.origin.error_text();
-	bench_.origin.suspend();
+	ASSERT_EQ(fixture_.write(0, 4000), 0);
+	ASSERT_EQ(fixture_.origin.load(TargetType::merge, disk_sectors, snap.words), 0)
+		<< fixture_.origin.error_text();
+	fixture_.origin.suspend();
 	snap.mapped.suspend();
-	ASSERT_EQ(bench_.origin.resume(), 0);
+	ASSERT_EQ(fixture_.origin.resume(), 0);
 	EXPECT_EQ(snap.mapped.status(), "Invalid");
 	snap.mapped.remove();
-	bench_.world.run_until_idle();
-	EXPECT_EQ(bench_.origin.status(), "16/65536 16");
+	fixture_.world.run_until_idle();
+	EXPECT_EQ(fixture_.origin.status(), "16/65536 16");
 	EXPECT_TRUE(merged(snap));
 }
 
 TEST_F(MergeTest, is_refused_while_the_source_is_not_suspended)
 {
-	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
-	ASSERT_EQ(bench_.origin.load(TargetType::merge, disk_sectors, snap.words), 0);
-	EXPECT_EQ(bench_.origin.resume(), -22);
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
+	ASSERT_EQ(fixture_.origin.load(TargetType::merge, disk_sectors, snap.words), 0);
+	EXPECT_EQ(fixture_.origin.resume(), -22);
 	snap.mapped.suspend();
 	EXPECT_EQ(snap.mapped.resume(), -22);
-	EXPECT_EQ(bench_.origin.resume(), 0);
+	EXPECT_EQ(fixture_.origin.resume(), 0);
 }
 
 TEST_F(MergeTest, is_loaded_while_the_source_is_suspended)
 {
-	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
 	write_random(snap, 100);
 	snap.mapped.suspend();
-	ASSERT_EQ(bench_.origin.load(TargetType::merge, disk_sectors, snap.words), 0);
-	ASSERT_EQ(bench_.origin.resume(), 0);
-	bench_.world.run_until_idle();
-	EXPECT_EQ(bench_.origin.status(), "16/65536 16");
+	ASSERT_EQ(fixture_.origin.load(TargetType::merge, disk_sectors, snap.words), 0);
+	ASSERT_EQ(fixture_.origin.resume(), 0);
+	fixture_.world.run_until_idle();
+	EXPECT_EQ(fixture_.origin.status(), "16/65536 16");
 	EXPECT_TRUE(merged(snap));
 }
 
 TEST_F(MergeTest, that_is_never_resumed_leaves_the_snapshot_alone)
 {
-	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
 	write_random(snap, 100);
-	ASSERT_EQ(bench_.origin.load(TargetType::merge, disk_sectors, snap.words), 0);
+	ASSERT_EQ(fixture_.origin.load(TargetType::merge, disk_sectors, snap.words), 0);
 	/* The table that is loaded next takes its place. */
-	ASSERT_EQ(bench_.origin.load(TargetType::origin, disk_sectors, "disk"), 0);
-	ASSERT_EQ(bench_.origin.resume(), 0);
-	ASSERT_EQ(bench_.write(0, 1000), 0);
-	EXPECT_TRUE(bench_.right(snap));
+	ASSERT_EQ(fixture_.origin.load(TargetType::origin, disk_sectors, "disk"), 0);
+	ASSERT_EQ(fixture_.origin.resume(), 0);
+	ASSERT_EQ(fixture_.write(0, 1000), 0);
+	EXPECT_TRUE(fixture_.right(snap));
 }
 
 TEST_F(MergeTest, waits_with_its_claims_for_a_handover_beside_it)
 {
-	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
-	ASSERT_EQ(bench_.write(0, 8000), 0);
-	Bench::Snap &other = bench_.add("P 8", cow_sectors);
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
+	ASSERT_EQ(fixture_.write(0, 8000), 0);
+	SnapshotFixture::Snap &other = fixture_.add("P 8", cow_sectors);
 	ASSERT_EQ(begin(snap), 0);
 	Mapped next("next");
 	for (int round = 0; round < 4; round++) {
-		bench_.world.run_for(300'000);
+		fixture_.world.run_for(300'000);
 		Mapped &from = round % 2 ? next : other.mapped;
 		Mapped &to = round % 2 ? other.mapped : next;
 		ASSERT_EQ(to.load(TargetType::snapshot, disk_sectors, other.words), 0);
@@ -304,35 +305,35 @@ TEST_F(MergeTest, waits_with_its_claims_for_a_handover_beside_it)
 		ASSERT_EQ(to.resume(), 0);
 		from.remove();
 	}
-	bench_.world.run_until_idle();
+	fixture_.world.run_until_idle();
 	EXPECT_EQ(merging_.status(), "16/65536 16");
 	EXPECT_TRUE(merged(snap));
-	EXPECT_TRUE(bench_.right(other));
+	EXPECT_TRUE(fixture_.right(other));
 	other.mapped.remove();
 }
 
 TEST_F(MergeTest, without_its_source_is_the_origin_alone)
 {
-	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
-	ASSERT_EQ(bench_.write(0, 1000), 0);
-	ASSERT_EQ(bench_.origin.load(TargetType::merge, disk_sectors, snap.words), 0);
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
+	ASSERT_EQ(fixture_.write(0, 1000), 0);
+	ASSERT_EQ(fixture_.origin.load(TargetType::merge, disk_sectors, snap.words), 0);
 	snap.mapped.remove();
-	EXPECT_TRUE(bench_.world.log_holds("Cancelling snapshot handover."));
-	ASSERT_EQ(bench_.origin.resume(), 0);
-	bench_.world.run_until_idle();
-	EXPECT_EQ(bench_.origin.status(), "Invalid");
-	EXPECT_TRUE(bench_.world.log_holds("Snapshot is invalid: can't merge"));
-	std::vector<uint8_t> data = bench_.fresh(500, 100);
-	EXPECT_EQ(bench_.origin.write(500, data), 0);
-	EXPECT_EQ(bench_.disk.peek(500, 100), data);
-	EXPECT_EQ(bench_.origin.read(500, 100), data);
-	EXPECT_EQ(bench_.origin.flush(), 0);
+	EXPECT_TRUE(fixture_.world.log_holds("Cancelling snapshot handover."));
+	ASSERT_EQ(fixture_.origin.resume(), 0);
+	fixture_.world.run_until_idle();
+	EXPECT_EQ(fixture_.origin.status(), "Invalid");
+	EXPECT_TRUE(fixture_.world.log_holds("Snapshot is invalid: can't merge"));
+	std::vector<uint8_t> data = fixture_.fresh(500, 100);
+	EXPECT_EQ(fixture_.origin.write(500, data), 0);
+	EXPECT_EQ(fixture_.disk.peek(500, 100), data);
+	EXPECT_EQ(fixture_.origin.read(500, 100), data);
+	EXPECT_EQ(fixture_.origin.flush(), 0);
 }
 
 TEST_F(MergeTest, only_one_at_a_time)
 {
-	Bench::Snap &first = bench_.add("P 8", cow_sectors);
-	Bench::Snap &second = bench_.add("P 8", cow_sectors);
+	SnapshotFixture::Snap &first = fixture_.add("P 8", cow_sectors);
+	SnapshotFixture::Snap &second = fixture_.add("P 8", cow_sectors);
 	write_random(first, 100);
 	ASSERT_EQ(begin(first), 0);
 	Mapped other("other");
@@ -348,8 +349,8 @@ TEST_F(MergeTest, only_one_at_a_time)
 
 TEST_F(MergeTest, one_that_waits_for_its_resume_is_the_only_one_too)
 {
-	Bench::Snap &first = bench_.add("P 8", cow_sectors);
-	Bench::Snap &second = bench_.add("P 8", cow_sectors);
+	SnapshotFixture::Snap &first = fixture_.add("P 8", cow_sectors);
+	SnapshotFixture::Snap &second = fixture_.add("P 8", cow_sectors);
 	ASSERT_EQ(merging_.load(TargetType::merge, disk_sectors, first.words), 0);
 	Mapped other("other");
 	EXPECT_EQ(other.load(TargetType::merge, disk_sectors, second.words), -22);
@@ -358,7 +359,7 @@ TEST_F(MergeTest, one_that_waits_for_its_resume_is_the_only_one_too)
 
 TEST_F(MergeTest, a_transient_store_is_refused)
 {
-	Bench::Snap &snap = bench_.add("N 8", cow_sectors);
+	SnapshotFixture::Snap &snap = fixture_.add("N 8", cow_sectors);
 	EXPECT_EQ(merging_.load(TargetType::merge, disk_sectors, snap.words), -22);
 	EXPECT_EQ(merging_.error_text(),
 		  "Snapshot exception store does not support snapshot-merge.");
@@ -370,22 +371,22 @@ TEST_F(MergeTest, a_transient_store_is_refused)
 
 TEST_F(MergeTest, other_snapshots_keep_their_images)
 {
-	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
 	write_random(snap, 400);
-	ASSERT_EQ(bench_.write(2000, 5000), 0);
-	Bench::Snap &small = bench_.add("P 8", cow_sectors);
-	Bench::Snap &large = bench_.add("P 128", cow_sectors);
-	Bench::Snap &transient = bench_.add("N 16", cow_sectors);
+	ASSERT_EQ(fixture_.write(2000, 5000), 0);
+	SnapshotFixture::Snap &small = fixture_.add("P 8", cow_sectors);
+	SnapshotFixture::Snap &large = fixture_.add("P 128", cow_sectors);
+	SnapshotFixture::Snap &transient = fixture_.add("N 16", cow_sectors);
 	ASSERT_EQ(begin(snap), 0);
-	std::vector<uint8_t> data = bench_.fresh(300, 700);
+	std::vector<uint8_t> data = fixture_.fresh(300, 700);
 	EXPECT_EQ(merging_.write(300, data), 0);
 	snap.frozen.write(300, data);
-	bench_.world.run_until_idle();
+	fixture_.world.run_until_idle();
 	EXPECT_EQ(merging_.status(), "16/65536 16");
 	EXPECT_TRUE(merged(snap));
-	EXPECT_TRUE(bench_.right(small));
-	EXPECT_TRUE(bench_.right(large));
-	EXPECT_TRUE(bench_.right(transient));
+	EXPECT_TRUE(fixture_.right(small));
+	EXPECT_TRUE(fixture_.right(large));
+	EXPECT_TRUE(fixture_.right(transient));
 	small.mapped.remove();
 	large.mapped.remove();
 	transient.mapped.remove();
@@ -393,17 +394,17 @@ TEST_F(MergeTest, other_snapshots_keep_their_images)
 
 TEST_F(MergeTest, writes_go_where_they_will_be_read)
 {
-	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
-	ASSERT_EQ(bench_.write(0, 8000), 0);
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
+	ASSERT_EQ(fixture_.write(0, 8000), 0);
 	ASSERT_EQ(begin(snap), 0);
 	Random random(3);
 	for (bool more = true; more;) {
 		uint64_t sector = random.below(disk_sectors - 40);
-		std::vector<uint8_t> data = bench_.fresh(sector, 1 + random.below(40));
+		std::vector<uint8_t> data = fixture_.fresh(sector, 1 + random.below(40));
 		auto request = merging_.start_write(sector, data);
 		snap.frozen.write(sector, data);
 		for (uint64_t n = random.below(40); n && more; n--)
-			more = bench_.world.step();
+			more = fixture_.world.step();
 		ASSERT_EQ(merging_.wait(request), 0);
 	}
 	EXPECT_EQ(merging_.status(), "16/65536 16");
@@ -413,44 +414,44 @@ TEST_F(MergeTest, writes_go_where_they_will_be_read)
 
 TEST_F(MergeTest, a_write_waits_only_while_its_batch_is_retired)
 {
-	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
-	ASSERT_EQ(bench_.write(0, 8000), 0);
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
+	ASSERT_EQ(fixture_.write(0, 8000), 0);
 	ASSERT_EQ(begin(snap), 0);
 	/* As long as the batch is copied, writes of its chunks do not wait for it. */
-	bench_.disk.hold(Op::write);
-	bench_.world.run_for(50'000'000);
-	ASSERT_GT(bench_.disk.held(), 0u);
-	std::vector<uint8_t> data = bench_.fresh(0, 8000);
+	fixture_.disk.hold(Op::write);
+	fixture_.world.run_for(50'000'000);
+	ASSERT_GT(fixture_.disk.held(), 0u);
+	std::vector<uint8_t> data = fixture_.fresh(0, 8000);
 	auto request = merging_.start_write(0, data);
 	snap.frozen.write(0, data);
-	bench_.world.run_for(50'000'000);
+	fixture_.world.run_for(50'000'000);
 	EXPECT_TRUE(request->done);
-	bench_.disk.release();
+	fixture_.disk.release();
 	/* Now the flush: the batch is blocked. */
-	bench_.disk.hold(Op::flush);
-	bench_.world.run_for(50'000'000);
-	ASSERT_EQ(bench_.disk.held(), 1u);
-	data = bench_.fresh(0, 8000);
+	fixture_.disk.hold(Op::flush);
+	fixture_.world.run_for(50'000'000);
+	ASSERT_EQ(fixture_.disk.held(), 1u);
+	data = fixture_.fresh(0, 8000);
 	request = merging_.start_write(0, data);
 	snap.frozen.write(0, data);
-	bench_.world.run_for(50'000'000);
+	fixture_.world.run_for(50'000'000);
 	EXPECT_FALSE(request->done);
-	bench_.disk.release();
+	fixture_.disk.release();
 	EXPECT_EQ(merging_.wait(request), 0);
-	bench_.world.run_until_idle();
+	fixture_.world.run_until_idle();
 	EXPECT_EQ(merging_.status(), "16/65536 16");
 	EXPECT_TRUE(merged(snap));
 }
 
 TEST_F(MergeTest, what_is_written_all_the_time_is_copied_for_a_last_time)
 {
-	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
-	ASSERT_EQ(bench_.write(0, 64), 0);
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
+	ASSERT_EQ(fixture_.write(0, 64), 0);
 	ASSERT_EQ(begin(snap), 0);
 	/* Each time another sector, so that none makes up for one that is lost. */
 	uint64_t writes = 0;
 	for (; merging_.status() != "16/65536 16"; writes++) {
-		std::vector<uint8_t> data = bench_.fresh(writes % 64, 1);
+		std::vector<uint8_t> data = fixture_.fresh(writes % 64, 1);
 		ASSERT_EQ(merging_.write(writes % 64, data), 0);
 		snap.frozen.write(writes % 64, data);
 	}
@@ -460,15 +461,15 @@ TEST_F(MergeTest, what_is_written_all_the_time_is_copied_for_a_last_time)
 
 TEST_F(MergeTest, a_write_over_several_runs_of_the_batch_is_copied_again_in_all_of_them)
 {
-	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
 	/* Backwards: neighbours on the origin are none on the COW device. */
 	for (uint64_t chunk = 8; chunk--;)
-		ASSERT_EQ(bench_.write(chunk * 8, 8), 0);
+		ASSERT_EQ(fixture_.write(chunk * 8, 8), 0);
 	ASSERT_EQ(begin(snap), 0);
 	uint64_t writes = 0;
 	for (; merging_.status() != "16/65536 16"; writes++) {
 		uint64_t sector = writes % 7 * 8 + 4;
-		std::vector<uint8_t> data = bench_.fresh(sector, 8);
+		std::vector<uint8_t> data = fixture_.fresh(sector, 8);
 		ASSERT_EQ(merging_.write(sector, data), 0);
 		snap.frozen.write(sector, data);
 	}
@@ -479,33 +480,33 @@ TEST_F(MergeTest, a_write_over_several_runs_of_the_batch_is_copied_again_in_all_
 /* A run of many chunks is several jobs: one write has to be copied again by all of them. */
 TEST_F(MergeTest, what_is_written_while_its_copies_are_on_their_way_is_copied_again)
 {
-	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
-	ASSERT_EQ(bench_.write(0, 8000), 0);
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
+	ASSERT_EQ(fixture_.write(0, 8000), 0);
 	ASSERT_EQ(begin(snap), 0);
-	bench_.disk.hold(Op::write);
-	bench_.world.run_for(50'000'000);
-	ASSERT_GT(bench_.disk.held(), 1u);
-	std::vector<uint8_t> data = bench_.fresh(0, 8000);
+	fixture_.disk.hold(Op::write);
+	fixture_.world.run_for(50'000'000);
+	ASSERT_GT(fixture_.disk.held(), 1u);
+	std::vector<uint8_t> data = fixture_.fresh(0, 8000);
 	ASSERT_EQ(merging_.write(0, data), 0);
 	snap.frozen.write(0, data);
-	bench_.disk.release();
-	bench_.world.run_until_idle();
+	fixture_.disk.release();
+	fixture_.world.run_until_idle();
 	EXPECT_EQ(merging_.status(), "16/65536 16");
 	EXPECT_TRUE(merged(snap));
 }
 
 TEST_F(MergeTest, a_suspend_ends_the_batch_and_a_resume_goes_on)
 {
-	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
 	write_random(snap, 1500);
 	ASSERT_EQ(begin(snap), 0);
 	int rounds = 0;
 	while (merging_.status() != "16/65536 16") {
-		bench_.world.run_for(10'000);
+		fixture_.world.run_for(10'000);
 		merging_.suspend();
-		bench_.world.settle();
+		fixture_.world.settle();
 		std::string status = merging_.status();
-		bench_.world.run_for(1'000'000'000);
+		fixture_.world.run_for(1'000'000'000);
 		EXPECT_EQ(merging_.status(), status);
 		ASSERT_EQ(merging_.resume(), 0);
 		ASSERT_LT(++rounds, 100);
@@ -516,12 +517,12 @@ TEST_F(MergeTest, a_suspend_ends_the_batch_and_a_resume_goes_on)
 
 TEST_F(MergeTest, that_is_paused_goes_on_when_it_is_told_to)
 {
-	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
 	write_random(snap, 1500);
 	ASSERT_EQ(begin(snap), 0);
-	ASSERT_TRUE(bench_.world.step());
+	ASSERT_TRUE(fixture_.world.step());
 	ASSERT_EQ(merging_.message({"merge", "pause"}), 0);
-	bench_.world.run_until_idle();
+	fixture_.world.run_until_idle();
 	std::string status = merging_.status();
 	EXPECT_NE(status, "16/65536 16");
 	EXPECT_EQ(merging_.events(), 0u);
@@ -530,16 +531,16 @@ TEST_F(MergeTest, that_is_paused_goes_on_when_it_is_told_to)
 	/* A resume of the device does not end the pause. */
 	merging_.suspend();
 	ASSERT_EQ(merging_.resume(), 0);
-	bench_.world.run_until_idle();
+	fixture_.world.run_until_idle();
 	EXPECT_EQ(merging_.status(), status);
 
 	/* Neither does the end of the pause begin anything while the device is suspended. */
 	merging_.suspend();
 	ASSERT_EQ(merging_.message({"merge", "resume"}), 0);
-	bench_.world.run_until_idle();
+	fixture_.world.run_until_idle();
 	EXPECT_EQ(merging_.status(), status);
 	ASSERT_EQ(merging_.resume(), 0);
-	bench_.world.run_until_idle();
+	fixture_.world.run_until_idle();
 	EXPECT_EQ(merging_.status(), "16/65536 16");
 	EXPECT_EQ(merging_.events(), 1u);
 	EXPECT_TRUE(merged(snap));
@@ -547,10 +548,10 @@ TEST_F(MergeTest, that_is_paused_goes_on_when_it_is_told_to)
 
 TEST_F(MergeTest, says_what_it_has_done)
 {
-	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
-	ASSERT_EQ(bench_.write(0, 300 * 8), 0);
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
+	ASSERT_EQ(fixture_.write(0, 300 * 8), 0);
 	ASSERT_EQ(begin(snap), 0);
-	bench_.world.run_until_idle();
+	fixture_.world.run_until_idle();
 	std::string answer;
 	ASSERT_EQ(merging_.message({"stats"}, &answer), 0);
 	EXPECT_NE(answer.find("\nmerged_chunks 300\n"), answer.npos);
@@ -561,40 +562,40 @@ TEST_F(MergeTest, says_what_it_has_done)
 
 TEST_F(MergeTest, keeps_to_its_rate)
 {
-	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
 	for (uint64_t chunk = 0; chunk < 1000; chunk++)
-		ASSERT_EQ(bench_.write(snap, chunk * 16, 8), 0);
+		ASSERT_EQ(fixture_.write(snap, chunk * 16, 8), 0);
 	snap.mapped.remove();
-	bench_.origin.remove();
+	fixture_.origin.remove();
 	ASSERT_EQ(merging_.load(TargetType::merge, disk_sectors, snap.words), 0);
-	uint64_t begun = bench_.world.now_ns();
+	uint64_t begun = fixture_.world.now_ns();
 	ASSERT_EQ(merging_.resume(), 0);
 	ASSERT_EQ(merging_.message({"merge", "rate", "1000"}), 0);
 	while (merging_.events() == 0)
-		ASSERT_TRUE(bench_.world.step());
+		ASSERT_TRUE(fixture_.world.step());
 	EXPECT_TRUE(merged(snap));
 	/* 4000 KiB; the last quarter of a second's worth is not waited for. */
-	double seconds = static_cast<double>(bench_.world.now_ns() - begun) / 1e9;
+	double seconds = static_cast<double>(fixture_.world.now_ns() - begun) / 1e9;
 	EXPECT_GE(seconds, 3.7);
 	EXPECT_LE(seconds, 4.3);
 }
 
 TEST_F(MergeTest, a_slow_one_is_suspended_and_hurried_at_once)
 {
-	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
 	write_random(snap, 300);
 	ASSERT_EQ(begin(snap), 0);
 	ASSERT_EQ(merging_.message({"merge", "rate", "1"}), 0);
-	bench_.world.run_for(2000000000);
+	fixture_.world.run_for(2000000000);
 	ASSERT_NE(merging_.status(), "16/65536 16");
 
 	/* It waits some seconds for its next batch now. */
-	uint64_t begun = bench_.world.now_ns();
+	uint64_t begun = fixture_.world.now_ns();
 	merging_.suspend();
-	EXPECT_LT(bench_.world.now_ns() - begun, 100000000u);
+	EXPECT_LT(fixture_.world.now_ns() - begun, 100000000u);
 	ASSERT_EQ(merging_.resume(), 0);
 	ASSERT_EQ(merging_.message({"merge", "rate", "0"}), 0);
-	bench_.world.run_until_idle();
+	fixture_.world.run_until_idle();
 	EXPECT_EQ(merging_.status(), "16/65536 16");
 	EXPECT_TRUE(merged(snap));
 }
@@ -603,59 +604,59 @@ TEST_F(MergeTest, a_slow_one_is_suspended_and_hurried_at_once)
 TEST(MergeEnd, reads_whole_blocks_of_the_cow_device)
 {
 	for (const char *chunk : {"8", "16", "1024"}) {
-		Bench bench(4096 + 13);
-		bench.world.add_device({.name = "cow4k", .sectors = 1 << 14, .block_sectors = 8});
+		SnapshotFixture fixture(4096 + 13);
+		fixture.world.add_device({.name = "cow4k", .sectors = 1 << 14, .block_sectors = 8});
 		Mapped snap("snapshot");
 		std::string words = std::string("disk cow4k P ") + chunk;
 		ASSERT_EQ(snap.create(TargetType::snapshot, 4109, words), 0);
-		std::vector<uint8_t> whole = bench.disk.peek(0, 4109);
-		ASSERT_EQ(bench.write(4096, 13), 0);
+		std::vector<uint8_t> whole = fixture.disk.peek(0, 4109);
+		ASSERT_EQ(fixture.write(4096, 13), 0);
 		snap.remove();
-		bench.origin.remove();
+		fixture.origin.remove();
 		Mapped merging("merging");
 		ASSERT_EQ(merging.create(TargetType::merge, 4109, words), 0);
-		bench.world.run_until_idle();
+		fixture.world.run_until_idle();
 		EXPECT_NE(merging.status(), "Merge failed");
-		EXPECT_TRUE(bench.disk.peek(0, 4109) == whole) << chunk;
+		EXPECT_TRUE(fixture.disk.peek(0, 4109) == whole) << chunk;
 	}
 }
 
 TEST_F(MergeTest, a_higher_rate_holds_for_the_batch_that_waits_already)
 {
-	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
 	write_random(snap, 300);
 	ASSERT_EQ(begin(snap), 0);
 	ASSERT_EQ(merging_.message({"merge", "rate", "1"}), 0);
-	bench_.world.run_for(9'000'000'000);
+	fixture_.world.run_for(9'000'000'000);
 	std::string before = merging_.status();
 	/* A chunk of 4 KiB every 4 seconds. */
 	while (merging_.status() == before)
-		ASSERT_TRUE(bench_.world.step());
+		ASSERT_TRUE(fixture_.world.step());
 	before = merging_.status();
-	bench_.world.run_for(500'000'000);
+	fixture_.world.run_for(500'000'000);
 	EXPECT_EQ(merging_.status(), before);
 	/* Now one second is enough. */
 	ASSERT_EQ(merging_.message({"merge", "rate", "4"}), 0);
-	bench_.world.run_for(700'000'000);
+	fixture_.world.run_for(700'000'000);
 	EXPECT_NE(merging_.status(), before);
 }
 
 TEST_F(MergeTest, takes_less_at_a_time_while_somebody_uses_the_device_and_it_is_slow)
 {
-	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
-	ASSERT_EQ(bench_.write(0, 1000 * 8), 0);
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
+	ASSERT_EQ(fixture_.write(0, 1000 * 8), 0);
 	ASSERT_EQ(begin(snap), 0);
 	unsigned int batches = 0;
-	bench_.disk.hold(Op::flush);
+	fixture_.disk.hold(Op::flush);
 	for (; merging_.status() != "16/65536 16"; batches++) {
 		ASSERT_LT(batches, 100u);
-		bench_.world.run_for(20'000'000);
+		fixture_.world.run_for(20'000'000);
 		merging_.read(0, 8);
-		bench_.disk.release();
-		bench_.disk.hold(Op::flush);
-		bench_.world.run_for(1'000'000);
+		fixture_.disk.release();
+		fixture_.disk.hold(Op::flush);
+		fixture_.world.run_for(1'000'000);
 	}
-	bench_.disk.release();
+	fixture_.disk.release();
 	/* 256 at first, in 20 ms where 8 are meant; 32 are the least. */
 	EXPECT_GT(batches, 15u);
 	EXPECT_TRUE(merged(snap));
@@ -672,16 +673,16 @@ protected:
 	void SetUp() override
 	{
 		for (uint64_t n = 0; n < 64; n++)
-			ASSERT_EQ(bench_.write(merged_, n % 8 * 256 + n / 8 * 16, 8), 0);
+			ASSERT_EQ(fixture_.write(merged_, n % 8 * 256 + n / 8 * 16, 8), 0);
 		merged_.mapped.remove();
-		other_ = &bench_.add("P 128", 2 * sectors);
-		bench_.origin.remove();
+		other_ = &fixture_.add("P 128", 2 * sectors);
+		fixture_.origin.remove();
 	}
 	void TearDown() override
 	{
-		bench_.world.run_until_idle();
+		fixture_.world.run_until_idle();
 		EXPECT_EQ(copied_, writers * writes_each);
-		EXPECT_TRUE(bench_.right(*other_));
+		EXPECT_TRUE(fixture_.right(*other_));
 		EXPECT_TRUE(merged_.frozen.matches_all([&](uint64_t sector, uint64_t count) {
 			return merging_.read(sector, count);
 		}));
@@ -690,21 +691,21 @@ protected:
 	/* The disk takes as many reads as there are pages for, once in a while. */
 	void let_some_read()
 	{
-		bench_.disk.release();
+		fixture_.disk.release();
 		if (copied_ == writers * writes_each)
 			return;
-		bench_.disk.hold(Op::read);
-		bench_.world.complete_at(bench_.world.now_ns() + a_while,
-					 [this] { let_some_read(); });
+		fixture_.disk.hold(Op::read);
+		fixture_.world.complete_at(fixture_.world.now_ns() + a_while,
+					   [this] { let_some_read(); });
 	}
 	void begin_copies()
 	{
 		let_some_read();
 		for (uint64_t writer = 0; writer < writers; writer++)
-			bench_.world.spawn("writer", [this, writer] {
+			fixture_.world.spawn("writer", [this, writer] {
 				for (uint64_t n = 0; n < writes_each; n++, copied_++) {
 					uint64_t at = first + (writer * writes_each + n) * block;
-					std::vector<uint8_t> data = bench_.fresh(at, block);
+					std::vector<uint8_t> data = fixture_.fresh(at, block);
 					merged_.frozen.write(at, data);
 					EXPECT_EQ(merging_.write(at, data), 0);
 				}
@@ -713,43 +714,43 @@ protected:
 	/* Of a chunk that is merged. */
 	Mapped::Handle start_write()
 	{
-		std::vector<uint8_t> data = bench_.fresh(0, 8);
+		std::vector<uint8_t> data = fixture_.fresh(0, 8);
 		merged_.frozen.write(0, data);
 		return merging_.start_write(0, data);
 	}
 
-	Bench bench_{sectors};
-	Bench::Snap &merged_ = bench_.add("P 8", 4096);
-	Bench::Snap *other_ = nullptr;
+	SnapshotFixture fixture_{sectors};
+	SnapshotFixture::Snap &merged_ = fixture_.add("P 8", 4096);
+	SnapshotFixture::Snap *other_ = nullptr;
 	Mapped merging_{"merging"};
 	uint64_t copied_ = 0;
 };
 
 TEST_F(MergeBesideCopies, a_write_that_waits_for_its_batch_does_not_wait_for_all_of_them)
 {
-	bench_.disk.hold(Op::write);
+	fixture_.disk.hold(Op::write);
 	ASSERT_EQ(merging_.create(TargetType::merge, sectors, merged_.words), 0);
-	bench_.world.run_for(a_while);
-	ASSERT_GT(bench_.disk.held(), 0u);
+	fixture_.world.run_for(a_while);
+	ASSERT_GT(fixture_.disk.held(), 0u);
 	/* In each round the chunk gets dirty; after eight the batch is blocked. */
 	Mapped::Handle write;
 	for (int round = 0; round <= 8; round++) {
 		merged_.cow.hold(Op::write);
 		write = start_write();
-		bench_.disk.release();
-		bench_.world.run_for(a_while);
+		fixture_.disk.release();
+		fixture_.world.run_for(a_while);
 		ASSERT_FALSE(write->done);
 		if (round == 8)
 			break;
-		bench_.disk.hold(Op::write);
+		fixture_.disk.hold(Op::write);
 		merged_.cow.release();
-		bench_.world.run_for(a_while);
+		fixture_.world.run_for(a_while);
 		ASSERT_TRUE(write->done);
-		ASSERT_GT(bench_.disk.held(), 0u);
+		ASSERT_GT(fixture_.disk.held(), 0u);
 	}
 	Mapped::Handle waits = start_write();
 	begin_copies();
-	bench_.world.run_for(a_while / 2);
+	fixture_.world.run_for(a_while / 2);
 	merged_.cow.release();
 	EXPECT_EQ(merging_.wait(waits), 0);
 	EXPECT_TRUE(write->done);
@@ -761,12 +762,12 @@ TEST_F(MergeBesideCopies, a_suspend_does_not_wait_for_all_of_them)
 	/* The claims, and then as many copies as there are pages, wait for the snapshot's device. */
 	other_->cow.hold(Op::write);
 	ASSERT_EQ(merging_.create(TargetType::merge, sectors, merged_.words), 0);
-	bench_.world.run_for(a_while);
+	fixture_.world.run_for(a_while);
 	begin_copies();
-	bench_.world.run_for(4 * a_while);
+	fixture_.world.run_for(4 * a_while);
 	ASSERT_EQ(copied_, 0u);
 	other_->cow.release();
-	ASSERT_TRUE(bench_.world.run_until([&] { return copied_ > 0; }));
+	ASSERT_TRUE(fixture_.world.run_until([&] { return copied_ > 0; }));
 	merging_.presuspend();
 	EXPECT_LT(copied_, writers * writes_each / 2);
 	merging_.suspend();
@@ -777,31 +778,31 @@ TEST_F(MergeBesideCopies, a_suspend_does_not_wait_for_all_of_them)
 TEST(MergeOrders, a_write_that_has_to_wait_may_end_before_its_map_is_over)
 {
 	for_seeds(200, [](uint64_t seed) {
-		Bench bench(1024, {.order = user::Order::random, .seed = seed});
-		bench.world.add_device(
+		SnapshotFixture fixture(1024, {.order = user::Order::random, .seed = seed});
+		fixture.world.add_device(
 			{.name = "fast", .sectors = 4096, .latency_ns = 0, .flush_ns = 0});
-		Device &cow = *bench.world.find_device("fast");
+		Device &cow = *fixture.world.find_device("fast");
 		Mapped snapshot("snapshot");
 		ASSERT_EQ(snapshot.create(TargetType::snapshot, 1024, "disk fast P 8"), 0);
-		ASSERT_EQ(bench.write(0, 800), 0);
+		ASSERT_EQ(fixture.write(0, 800), 0);
 		snapshot.remove();
-		bench.origin.remove();
+		fixture.origin.remove();
 		Mapped merging("merging");
 		/* The list is uncertain and stays so: a write of its chunks waits, and fails. */
 		cow.fail_range(Op::write, 0, 16);
 		ASSERT_EQ(merging.create(TargetType::merge, 1024, "disk fast P 8"), 0);
-		bench.world.settle();
+		fixture.world.settle();
 		ASSERT_EQ(merging.status(), "Merge failed");
 		for (uint64_t n = 0; n < 8; n++)
-			bench.world.spawn("writer", [&, n] {
-				EXPECT_EQ(merging.write(n * 8, bench.fresh(n * 8, 8)), -5);
+			fixture.world.spawn("writer", [&, n] {
+				EXPECT_EQ(merging.write(n * 8, fixture.fresh(n * 8, 8)), -5);
 			});
-		bench.world.settle();
+		fixture.world.settle();
 		/* Nobody is counted who has left: the writes are let through when they can be. */
 		cow.clear_faults();
 		merging.suspend();
 		ASSERT_EQ(merging.resume(), 0);
-		bench.world.run_until_idle();
+		fixture.world.run_until_idle();
 		EXPECT_EQ(merging.status(), "16/4096 16");
 		merging.remove();
 	});
@@ -809,33 +810,33 @@ TEST(MergeOrders, a_write_that_has_to_wait_may_end_before_its_map_is_over)
 
 TEST_F(MergeTest, a_flush_reaches_both_devices)
 {
-	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
 	ASSERT_EQ(begin(snap), 0);
-	bench_.world.run_until_idle();
-	bench_.disk.reset_log();
+	fixture_.world.run_until_idle();
+	fixture_.disk.reset_log();
 	snap.cow.reset_log();
 	EXPECT_EQ(merging_.flush(), 0);
-	EXPECT_EQ(bench_.disk.counters().flushes, 1u);
+	EXPECT_EQ(fixture_.disk.counters().flushes, 1u);
 	EXPECT_EQ(snap.cow.counters().flushes, 1u);
 }
 
 TEST_F(MergeTest, a_discard_loses_nothing_that_is_to_be_merged)
 {
 	for (const char *store : {"P 8", "P 8 1 discard_zeroes_cow"}) {
-		Bench::Snap &snap = bench_.add(store, cow_sectors);
-		const std::vector<uint8_t> before = bench_.disk.peek(0, disk_sectors);
+		SnapshotFixture::Snap &snap = fixture_.add(store, cow_sectors);
+		const std::vector<uint8_t> before = fixture_.disk.peek(0, disk_sectors);
 		write_random(snap, 100);
 		/* Nothing is merged before the discard. */
-		bench_.disk.hold(Op::write);
+		fixture_.disk.hold(Op::write);
 		ASSERT_EQ(begin(snap), 0);
 		EXPECT_EQ(merging_.discard(0, 4000), 0);
-		bench_.disk.release();
-		bench_.world.run_until_idle();
+		fixture_.disk.release();
+		fixture_.world.run_until_idle();
 		EXPECT_EQ(snap.cow.counters().zeroes + snap.cow.counters().discards, 0u);
 		const std::vector<uint8_t> zeros(8 * 512);
 		unsigned int discarded = 0;
 		for (uint64_t at = 0; at < disk_sectors; at += 8) {
-			const std::vector<uint8_t> found = bench_.disk.peek(at, 8);
+			const std::vector<uint8_t> found = fixture_.disk.peek(at, 8);
 			const std::vector<uint8_t> expected = snap.frozen.expected(at, 8);
 			if (found == expected)
 				continue;
@@ -847,8 +848,8 @@ TEST_F(MergeTest, a_discard_loses_nothing_that_is_to_be_merged)
 		}
 		EXPECT_GT(discarded, 300u);
 		merging_.remove();
-		bench_.disk.poke(0, before);
-		ASSERT_EQ(bench_.origin.create(TargetType::origin, disk_sectors, "disk"), 0);
+		fixture_.disk.poke(0, before);
+		ASSERT_EQ(fixture_.origin.create(TargetType::origin, disk_sectors, "disk"), 0);
 	}
 }
 
@@ -866,25 +867,25 @@ class MergeFailure : public MergeTest, public testing::WithParamInterface<Failin
 TEST_P(MergeFailure, ends_the_merge_and_loses_nothing)
 {
 	const Failing &failing = GetParam();
-	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
 	write_random(snap, 1000);
-	ASSERT_EQ(bench_.write(8000, 4000), 0);
+	ASSERT_EQ(fixture_.write(8000, 4000), 0);
 	snap.mapped.remove();
-	bench_.origin.remove();
-	Device &device = failing.on_cow ? snap.cow : bench_.disk;
+	fixture_.origin.remove();
+	Device &device = failing.on_cow ? snap.cow : fixture_.disk;
 	ASSERT_EQ(merging_.load(TargetType::merge, disk_sectors, snap.words), 0);
 	device.reset_log();
 	device.fail_nth(failing.op, failing.nth);
 	ASSERT_EQ(merging_.resume(), 0);
-	bench_.world.run_until_idle();
+	fixture_.world.run_until_idle();
 	EXPECT_EQ(merging_.status(), "Merge failed");
 	EXPECT_EQ(merging_.events(), 1u);
-	EXPECT_TRUE(bench_.world.log_holds(failing.text)) << failing.text;
+	EXPECT_TRUE(fixture_.world.log_holds(failing.text)) << failing.text;
 
 	/* Readable and writable, everywhere. */
 	EXPECT_TRUE(shows(snap));
 	for (uint64_t at = 0; at < disk_sectors; at += 1000) {
-		std::vector<uint8_t> data = bench_.fresh(at, 300);
+		std::vector<uint8_t> data = fixture_.fresh(at, 300);
 		EXPECT_EQ(merging_.write(at, data), 0);
 		snap.frozen.write(at, data);
 	}
@@ -894,7 +895,7 @@ TEST_P(MergeFailure, ends_the_merge_and_loses_nothing)
 	/* A resume takes it up again. */
 	merging_.suspend();
 	ASSERT_EQ(merging_.resume(), 0);
-	bench_.world.run_until_idle();
+	fixture_.world.run_until_idle();
 	EXPECT_EQ(merging_.status(), "16/65536 16");
 	EXPECT_EQ(merging_.events(), 2u);
 	EXPECT_TRUE(merged(snap));
@@ -922,76 +923,76 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST_F(MergeTest, a_write_of_an_uncertain_chunk_fails_while_the_list_cannot_be_written)
 {
-	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
-	ASSERT_EQ(bench_.write(0, 800), 0);
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
+	ASSERT_EQ(fixture_.write(0, 800), 0);
 	ASSERT_EQ(begin(snap), 0);
 	snap.cow.fail_range(Op::write, 0, 16);
-	bench_.world.run_until_idle();
+	fixture_.world.run_until_idle();
 	EXPECT_EQ(merging_.status(), "Merge failed");
-	EXPECT_EQ(merging_.write(0, bench_.fresh(0, 8)), -5);
-	EXPECT_EQ(merging_.write(8000, bench_.fresh(8000, 8)), 0);
-	snap.frozen.write(8000, Pattern{2, bench_.generation}.make(8000, 8));
+	EXPECT_EQ(merging_.write(0, fixture_.fresh(0, 8)), -5);
+	EXPECT_EQ(merging_.write(8000, fixture_.fresh(8000, 8)), 0);
+	snap.frozen.write(8000, Pattern{2, fixture_.generation}.make(8000, 8));
 	EXPECT_TRUE(shows(snap));
 	/* It can again: the exceptions are put back before the write is answered. */
 	snap.cow.clear_faults();
-	std::vector<uint8_t> data = bench_.fresh(0, 8);
+	std::vector<uint8_t> data = fixture_.fresh(0, 8);
 	EXPECT_EQ(merging_.write(0, data), 0);
 	EXPECT_EQ(merging_.flush(), 0);
 	snap.frozen.write(0, data);
-	bench_.world.crash({});
+	fixture_.world.crash({});
 	merging_.remove();
-	bench_.world.power_on();
+	fixture_.world.power_on();
 	ASSERT_EQ(merging_.create(TargetType::merge, disk_sectors, snap.words), 0);
 	EXPECT_TRUE(shows(snap));
-	bench_.world.run_until_idle();
+	fixture_.world.run_until_idle();
 	EXPECT_TRUE(merged(snap));
 }
 
 TEST_F(MergeTest, a_list_that_does_not_agree_with_the_table_is_not_merged)
 {
-	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
-	ASSERT_EQ(bench_.write(0, 800), 0);
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
+	ASSERT_EQ(fixture_.write(0, 800), 0);
 	snap.mapped.remove();
-	bench_.origin.remove();
+	fixture_.origin.remove();
 	ASSERT_EQ(merging_.load(TargetType::merge, disk_sectors, snap.words), 0);
 	std::vector<uint8_t> block = snap.cow.peek(8, 1);
 	block[0] ^= 0x55;
 	snap.cow.poke(8, block);
 	ASSERT_EQ(merging_.resume(), 0);
-	bench_.world.run_until_idle();
+	fixture_.world.run_until_idle();
 	EXPECT_EQ(merging_.status(), "Merge failed");
-	EXPECT_TRUE(bench_.world.log_holds(
+	EXPECT_TRUE(fixture_.world.log_holds(
 		"Corruption detected: exception for block 85 is on disk but not in memory"));
 	EXPECT_TRUE(shows(snap));
 }
 
 TEST_F(MergeTest, what_a_merge_has_left_can_be_a_snapshot_again)
 {
-	Bench::Snap &snap = bench_.add("P 8", cow_sectors);
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
 	write_random(snap, 1500);
 	uint64_t used = std::stoull(snap.mapped.status());
 	ASSERT_EQ(begin(snap), 0);
 	while (std::stoull(merging_.status()) > 5000)
-		ASSERT_TRUE(bench_.world.step());
+		ASSERT_TRUE(fixture_.world.step());
 	merging_.suspend();
 	/* The store goes back; the origin is what is merged, so the view is the same. */
 	ASSERT_EQ(snap.mapped.load(TargetType::snapshot, disk_sectors, snap.words), 0);
 	ASSERT_EQ(snap.mapped.resume(), 0);
 	merging_.remove();
-	ASSERT_EQ(bench_.origin.create(TargetType::origin, disk_sectors, "disk"), 0);
-	EXPECT_TRUE(bench_.right(snap));
+	ASSERT_EQ(fixture_.origin.create(TargetType::origin, disk_sectors, "disk"), 0);
+	EXPECT_TRUE(fixture_.right(snap));
 	/* New chunks come behind all that were in use: so many are taken again. */
 	EXPECT_LT(std::stoull(snap.mapped.status()), used / 2);
-	ASSERT_EQ(bench_.write(0, disk_sectors / 2), 0);
+	ASSERT_EQ(fixture_.write(0, disk_sectors / 2), 0);
 	EXPECT_GT(std::stoull(snap.mapped.status()), used);
 	/* Its list grows over what was cut, in several areas. */
 	write_random(snap, 3000);
-	ASSERT_EQ(bench_.write(0, 6000), 0);
-	EXPECT_TRUE(bench_.right(snap));
-	bench_.crash();
-	EXPECT_EQ(bench_.snaps.size(), 1u);
+	ASSERT_EQ(fixture_.write(0, 6000), 0);
+	EXPECT_TRUE(fixture_.right(snap));
+	fixture_.crash();
+	EXPECT_EQ(fixture_.snaps.size(), 1u);
 	ASSERT_EQ(begin(snap), 0);
-	bench_.world.run_until_idle();
+	fixture_.world.run_until_idle();
 	EXPECT_EQ(merging_.status(), "16/65536 16");
 }
 
@@ -999,41 +1000,41 @@ TEST_F(MergeTest, what_a_merge_has_left_can_be_a_snapshot_again)
 TEST(MergeStopped, leaves_a_table_that_takes_runs_over_what_was_merged)
 {
 	constexpr uint64_t sectors = 49152;
-	Bench bench(sectors);
-	Bench::Snap &snap = bench.add("P 8", cow_sectors);
+	SnapshotFixture fixture(sectors);
+	SnapshotFixture::Snap &snap = fixture.add("P 8", cow_sectors);
 	for (uint64_t chunk = 0; chunk < 6000; chunk += 2)
-		ASSERT_EQ(bench.write(chunk * 8, 8), 0);
+		ASSERT_EQ(fixture.write(chunk * 8, 8), 0);
 	/* Between two full leaves: gets one of its own, a narrow one. */
-	ASSERT_EQ(bench.write(2031 * 8, 8), 0);
+	ASSERT_EQ(fixture.write(2031 * 8, 8), 0);
 
 	Mapped merging("merging");
 	ASSERT_EQ(merging.load(TargetType::merge, sectors, snap.words), 0);
 	snap.mapped.suspend();
-	bench.origin.remove();
+	fixture.origin.remove();
 	ASSERT_EQ(merging.resume(), 0);
 	snap.mapped.remove();
 	ASSERT_EQ(merging.message({"merge", "rate", "1600"}), 0);
 	while (std::stoull(merging.status()) > 800 * 8)
-		ASSERT_TRUE(bench.world.step());
+		ASSERT_TRUE(fixture.world.step());
 
 	ASSERT_EQ(snap.mapped.load(TargetType::snapshot, sectors, snap.words), 0);
 	merging.suspend();
 	ASSERT_EQ(snap.mapped.resume(), 0);
 	merging.remove();
-	ASSERT_EQ(bench.origin.create(TargetType::origin, sectors, "disk"), 0);
-	EXPECT_TRUE(bench.right(snap));
-	ASSERT_EQ(bench.write(2000 * 8, 800), 0);
-	EXPECT_TRUE(bench.right(snap));
-	ASSERT_EQ(bench.write(2000 * 8, 800), 0);
-	EXPECT_TRUE(bench.right(snap));
-	bench.crash();
-	EXPECT_TRUE(bench.right(snap));
+	ASSERT_EQ(fixture.origin.create(TargetType::origin, sectors, "disk"), 0);
+	EXPECT_TRUE(fixture.right(snap));
+	ASSERT_EQ(fixture.write(2000 * 8, 800), 0);
+	EXPECT_TRUE(fixture.right(snap));
+	ASSERT_EQ(fixture.write(2000 * 8, 800), 0);
+	EXPECT_TRUE(fixture.right(snap));
+	fixture.crash();
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST_F(MergeTest, dead_entries_in_an_area_of_one_block_are_gone_with_the_list)
 {
-	Bench::Snap &snap = bench_.add("P 4", cow_sectors);
-	ASSERT_EQ(bench_.write(0, 4), 0);
+	SnapshotFixture::Snap &snap = fixture_.add("P 4", cow_sectors);
+	ASSERT_EQ(fixture_.write(0, 4), 0);
 	snap.mapped.remove();
 	/* In slot 2; slot 1 ends the list. */
 	std::vector<uint8_t> area = snap.cow.peek(4, 4);
@@ -1041,17 +1042,17 @@ TEST_F(MergeTest, dead_entries_in_an_area_of_one_block_are_gone_with_the_list)
 	area[2 * 16 + 8] = 9;
 	snap.cow.poke(4, area);
 	ASSERT_EQ(begin(snap), 0);
-	bench_.world.run_until_idle();
+	fixture_.world.run_until_idle();
 	ASSERT_EQ(merging_.status(), "8/65536 8");
 	merging_.suspend();
 	ASSERT_EQ(snap.mapped.load(TargetType::snapshot, disk_sectors, snap.words), 0);
 	ASSERT_EQ(snap.mapped.resume(), 0);
 	merging_.remove();
-	ASSERT_EQ(bench_.origin.create(TargetType::origin, disk_sectors, "disk"), 0);
-	ASSERT_EQ(bench_.write(100, 4), 0);
-	EXPECT_TRUE(bench_.right(snap));
-	bench_.crash();
-	EXPECT_TRUE(bench_.right(snap));
+	ASSERT_EQ(fixture_.origin.create(TargetType::origin, disk_sectors, "disk"), 0);
+	ASSERT_EQ(fixture_.write(100, 4), 0);
+	EXPECT_TRUE(fixture_.right(snap));
+	fixture_.crash();
+	EXPECT_TRUE(fixture_.right(snap));
 }
 
 /* A merge that failed to cut the list, although the write did all of its work. */
@@ -1059,10 +1060,10 @@ class UncertainList : public MergeTest {
 protected:
 	void SetUp() override
 	{
-		ASSERT_EQ(bench_.write(0, 800), 0);
+		ASSERT_EQ(fixture_.write(0, 800), 0);
 		ASSERT_EQ(begin(snap_), 0);
 		snap_.cow.fail_nth(Op::write, 1);
-		bench_.world.run_until_idle();
+		fixture_.world.run_until_idle();
 		ASSERT_EQ(merging_.status(), "Merge failed");
 		snap_.cow.poke(8, std::vector<uint8_t>(8 * 512));
 	}
@@ -1073,31 +1074,31 @@ protected:
 		merging_.suspend();
 		ASSERT_EQ(snap_.mapped.resume(), 0);
 		merging_.remove();
-		ASSERT_EQ(bench_.origin.create(TargetType::origin, disk_sectors, "disk"), 0);
+		ASSERT_EQ(fixture_.origin.create(TargetType::origin, disk_sectors, "disk"), 0);
 	}
 
-	Bench::Snap &snap_ = bench_.add("P 8", cow_sectors);
+	SnapshotFixture::Snap &snap_ = fixture_.add("P 8", cow_sectors);
 };
 
 TEST_F(UncertainList, is_put_back_before_a_snapshot_relies_on_it)
 {
 	make_a_snapshot_again();
-	EXPECT_TRUE(bench_.right(snap_));
-	ASSERT_EQ(bench_.write(0, 800), 0);
-	ASSERT_EQ(bench_.origin.flush(), 0);
-	EXPECT_TRUE(bench_.right(snap_));
-	bench_.crash();
-	EXPECT_TRUE(bench_.right(snap_));
+	EXPECT_TRUE(fixture_.right(snap_));
+	ASSERT_EQ(fixture_.write(0, 800), 0);
+	ASSERT_EQ(fixture_.origin.flush(), 0);
+	EXPECT_TRUE(fixture_.right(snap_));
+	fixture_.crash();
+	EXPECT_TRUE(fixture_.right(snap_));
 }
 
 TEST_F(UncertainList, that_cannot_be_put_back_costs_the_snapshot_its_validity)
 {
 	snap_.cow.fail_range(Op::write, 8, 8);
 	make_a_snapshot_again();
-	bench_.world.run_until_idle();
+	fixture_.world.run_until_idle();
 	EXPECT_EQ(snap_.mapped.status(), "Invalid");
-	ASSERT_EQ(bench_.write(0, 800), 0);
-	bench_.crash();
+	ASSERT_EQ(fixture_.write(0, 800), 0);
+	fixture_.crash();
 	EXPECT_EQ(snap_.mapped.status(), "Invalid");
 }
 

@@ -5,7 +5,7 @@
  */
 #include <gtest/gtest.h>
 
-#include "unit/snapshot/bench.hpp"
+#include "unit/snapshot/snapshot_fixture.hpp"
 #include "user/memory.hpp"
 
 namespace dmsnap::test {
@@ -18,8 +18,8 @@ constexpr uint64_t disk_sectors = 65536;
 /* Large enough for guesses. */
 constexpr uint64_t cow_sectors = 262144;
 
-struct AheadBench : Bench {
-	explicit AheadBench(uint64_t of_disk = disk_sectors) : Bench(of_disk)
+struct AheadBench : SnapshotFixture {
+	explicit AheadBench(uint64_t of_disk = disk_sectors) : SnapshotFixture(of_disk)
 	{
 		world.copy_ahead = 1024;
 	}
@@ -54,288 +54,289 @@ struct AheadBench : Bench {
 
 TEST(CopyAhead, a_stream_pays_for_few_copies)
 {
-	AheadBench bench;
-	auto &snap = bench.add_large();
-	bench.write_stream(0, 8192);
+	AheadBench fixture;
+	auto &snap = fixture.add_large();
+	fixture.write_stream(0, 8192);
 	/* 1024 writes. */
 	EXPECT_LT(snap.cow.counters().fua_writes, 60u);
-	EXPECT_LT(bench.disk.counters().reads, 60u);
-	EXPECT_GT(bench.stat(snap, "ahead_chunks"), 900u);
-	EXPECT_TRUE(bench.all_right());
-	bench.crash();
-	EXPECT_TRUE(bench.all_right());
+	EXPECT_LT(fixture.disk.counters().reads, 60u);
+	EXPECT_GT(fixture.stat(snap, "ahead_chunks"), 900u);
+	EXPECT_TRUE(fixture.all_right());
+	fixture.crash();
+	EXPECT_TRUE(fixture.all_right());
 }
 
 TEST(CopyAhead, one_read_serves_all_snapshots)
 {
-	AheadBench bench;
+	AheadBench fixture;
 	for (const char *store : {"P 8", "P 8", "P 32", "N 16"})
-		bench.add_large(store);
-	bench.write_stream(0, 4096);
-	EXPECT_LE(bench.disk.counters().read_sectors, 4096u * 2);
-	for (auto &snap : bench.snaps)
+		fixture.add_large(store);
+	fixture.write_stream(0, 4096);
+	EXPECT_LE(fixture.disk.counters().read_sectors, 4096u * 2);
+	for (auto &snap : fixture.snaps)
 		EXPECT_LT(snap->cow.counters().writes, 150u) << snap->words;
-	EXPECT_TRUE(bench.all_right());
+	EXPECT_TRUE(fixture.all_right());
 }
 
 TEST(CopyAhead, of_chunks_larger_than_the_writes)
 {
-	AheadBench bench;
-	auto &snap = bench.add_large("P 128");
-	bench.write_stream(0, 16384);
+	AheadBench fixture;
+	auto &snap = fixture.add_large("P 128");
+	fixture.write_stream(0, 16384);
 	/* 128 chunks. */
 	EXPECT_LT(snap.cow.counters().fua_writes, 40u);
-	EXPECT_TRUE(bench.all_right());
+	EXPECT_TRUE(fixture.all_right());
 }
 
 TEST(CopyAhead, is_off_by_message_and_by_parameter)
 {
-	AheadBench bench;
-	auto &snap = bench.add_large();
+	AheadBench fixture;
+	auto &snap = fixture.add_large();
 	ASSERT_EQ(snap.mapped.message({"copy_ahead", "off"}), 0);
-	bench.write_stream(0, 1024);
-	EXPECT_EQ(bench.stat(snap, "ahead_chunks"), 0u);
-	bench.world.copy_ahead = 0;
+	fixture.write_stream(0, 1024);
+	EXPECT_EQ(fixture.stat(snap, "ahead_chunks"), 0u);
+	fixture.world.copy_ahead = 0;
 	ASSERT_EQ(snap.mapped.message({"copy_ahead", "64"}), 0);
-	bench.write_stream(1024, 1024);
-	EXPECT_GT(bench.stat(snap, "ahead_chunks"), 0u);
+	fixture.write_stream(1024, 1024);
+	EXPECT_GT(fixture.stat(snap, "ahead_chunks"), 0u);
 	/* No more than that. */
-	EXPECT_LE(bench.stat(snap, "origin_ahead_unwritten_sectors"), 256u);
+	EXPECT_LE(fixture.stat(snap, "origin_ahead_unwritten_sectors"), 256u);
 }
 
 TEST(CopyAhead, one_snapshot_that_wants_none_is_enough)
 {
-	AheadBench bench;
-	auto &snap = bench.add_large();
-	auto &other = bench.add_large();
+	AheadBench fixture;
+	auto &snap = fixture.add_large();
+	auto &other = fixture.add_large();
 	ASSERT_EQ(other.mapped.message({"copy_ahead", "off"}), 0);
-	bench.write_stream(0, 1024);
-	EXPECT_EQ(bench.stat(snap, "ahead_chunks"), 0u);
-	EXPECT_TRUE(bench.all_right());
+	fixture.write_stream(0, 1024);
+	EXPECT_EQ(fixture.stat(snap, "ahead_chunks"), 0u);
+	EXPECT_TRUE(fixture.all_right());
 }
 
 TEST(CopyAhead, spends_nothing_of_a_small_device)
 {
-	AheadBench bench;
-	auto &snap = bench.add("P 8", 131064);
-	bench.write_stream(0, 1024);
-	EXPECT_EQ(bench.stat(snap, "ahead_chunks"), 0u);
-	EXPECT_TRUE(bench.all_right());
+	AheadBench fixture;
+	auto &snap = fixture.add("P 8", 131064);
+	fixture.write_stream(0, 1024);
+	EXPECT_EQ(fixture.stat(snap, "ahead_chunks"), 0u);
+	EXPECT_TRUE(fixture.all_right());
 }
 
 /* It has the chunk where the guess begins, and lacks others. */
 TEST(CopyAhead, takes_no_chunk_of_a_snapshot_that_has_no_room_for_it)
 {
-	AheadBench bench;
-	auto &small = bench.add("P 8", 65536);
+	AheadBench fixture;
+	auto &small = fixture.add("P 8", 65536);
 	for (uint64_t at = 32; at < 2048; at += 64)
-		ASSERT_EQ(bench.write(at, 8), 0);
-	auto &large = bench.add_large();
-	bench.write_stream(0, 32);
-	bench.world.run_until_idle();
-	EXPECT_GT(bench.stat(large, "ahead_chunks"), 0u);
-	EXPECT_EQ(bench.stat(small, "ahead_chunks"), 0u);
-	bench.write_stream(32, 1024);
-	EXPECT_EQ(bench.stat(small, "ahead_chunks"), 0u);
-	EXPECT_TRUE(bench.all_right());
+		ASSERT_EQ(fixture.write(at, 8), 0);
+	auto &large = fixture.add_large();
+	fixture.write_stream(0, 32);
+	fixture.world.run_until_idle();
+	EXPECT_GT(fixture.stat(large, "ahead_chunks"), 0u);
+	EXPECT_EQ(fixture.stat(small, "ahead_chunks"), 0u);
+	fixture.write_stream(32, 1024);
+	EXPECT_EQ(fixture.stat(small, "ahead_chunks"), 0u);
+	EXPECT_TRUE(fixture.all_right());
 }
 
 TEST(CopyAhead, one_that_is_invalid_has_no_say)
 {
-	AheadBench bench;
-	auto &snap = bench.add_large();
-	auto &lost = bench.add_large();
+	AheadBench fixture;
+	auto &snap = fixture.add_large();
+	auto &lost = fixture.add_large();
 	ASSERT_EQ(lost.mapped.message({"copy_ahead", "off"}), 0);
 	lost.cow.fail_range(Op::write, 0, cow_sectors);
-	bench.write_stream(0, 8);
-	bench.world.run_until_idle();
+	fixture.write_stream(0, 8);
+	fixture.world.run_until_idle();
 	ASSERT_EQ(lost.mapped.status(), "Invalid");
-	bench.write_stream(8, 256);
-	EXPECT_GT(bench.stat(snap, "ahead_chunks"), 0u);
-	EXPECT_TRUE(bench.right(snap));
+	fixture.write_stream(8, 256);
+	EXPECT_GT(fixture.stat(snap, "ahead_chunks"), 0u);
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(CopyAhead, leaves_the_last_quarter_of_a_device_to_what_is_written)
 {
-	AheadBench bench(131072);
-	auto &snap = bench.add("P 8", 131072);
-	ASSERT_EQ(bench.write(snap, 0, 97280), 0);
-	bench.write_stream(97280, 512);
-	const uint64_t before = bench.stat(snap, "ahead_chunks");
+	AheadBench fixture(131072);
+	auto &snap = fixture.add("P 8", 131072);
+	ASSERT_EQ(fixture.write(snap, 0, 97280), 0);
+	fixture.write_stream(97280, 512);
+	const uint64_t before = fixture.stat(snap, "ahead_chunks");
 	EXPECT_GT(before, 0u);
-	ASSERT_EQ(bench.write(snap, 106496, 1024), 0);
-	bench.write_stream(114688, 512);
-	EXPECT_EQ(bench.stat(snap, "ahead_chunks"), before);
-	EXPECT_TRUE(bench.all_right());
+	ASSERT_EQ(fixture.write(snap, 106496, 1024), 0);
+	fixture.write_stream(114688, 512);
+	EXPECT_EQ(fixture.stat(snap, "ahead_chunks"), before);
+	EXPECT_TRUE(fixture.all_right());
 }
 
 TEST(CopyAhead, wastes_no_more_than_a_hundredth_of_the_device)
 {
-	AheadBench bench;
-	auto &snap = bench.add("P 8", 131072);
+	AheadBench fixture;
+	auto &snap = fixture.add("P 8", 131072);
 	/* Streams that end after 16 KiB: each is a wrong guess. */
 	for (uint64_t n = 0; n < 300; n++)
-		bench.write_stream(n * 208, 32);
-	uint64_t ahead = bench.stat(snap, "origin_ahead_sectors");
+		fixture.write_stream(n * 208, 32);
+	uint64_t ahead = fixture.stat(snap, "origin_ahead_sectors");
 	EXPECT_GT(ahead, 1000u);
-	EXPECT_LE(bench.stat(snap, "origin_ahead_unwritten_sectors"), 1310u);
-	EXPECT_TRUE(bench.all_right());
+	EXPECT_LE(fixture.stat(snap, "origin_ahead_unwritten_sectors"), 1310u);
+	EXPECT_TRUE(fixture.all_right());
 }
 
 TEST(CopyAhead, large_writes_and_random_ones_have_none)
 {
-	AheadBench bench;
-	auto &snap = bench.add_large();
-	bench.write_stream(0, 8192, 256);
+	AheadBench fixture;
+	auto &snap = fixture.add_large();
+	fixture.write_stream(0, 8192, 256);
 	for (uint64_t n = 0; n < 500; n++)
-		ASSERT_EQ(bench.write(16384 + n * 7919 % 6000 * 8, 8), 0);
-	EXPECT_EQ(bench.stat(snap, "ahead_chunks"), 0u);
-	EXPECT_EQ(bench.stat(snap, "origin_ahead_sectors"), 0u);
+		ASSERT_EQ(fixture.write(16384 + n * 7919 % 6000 * 8, 8), 0);
+	EXPECT_EQ(fixture.stat(snap, "ahead_chunks"), 0u);
+	EXPECT_EQ(fixture.stat(snap, "origin_ahead_sectors"), 0u);
 }
 
 /* What it guessed it can do without. */
 TEST(CopyAhead, that_fails_costs_no_snapshot_its_life)
 {
 	for (Op op : {Op::read, Op::write}) {
-		AheadBench bench;
-		auto &snap = bench.add_large();
-		bench.write_stream(0, 24);
+		AheadBench fixture;
+		auto &snap = fixture.add_large();
+		fixture.write_stream(0, 24);
 		if (op == Op::read)
-			bench.disk.fail_range(op, 40, 8);
+			fixture.disk.fail_range(op, 40, 8);
 		else
 			snap.cow.fail_range(op, 48, 400);
-		ASSERT_EQ(bench.write(24, 8), 0);
-		bench.world.run_until_idle();
+		ASSERT_EQ(fixture.write(24, 8), 0);
+		fixture.world.run_until_idle();
 		EXPECT_NE(snap.mapped.status(), "Invalid");
-		EXPECT_EQ(bench.stat(snap, "ahead_chunks"), 0u);
-		bench.disk.clear_faults();
+		EXPECT_EQ(fixture.stat(snap, "ahead_chunks"), 0u);
+		fixture.disk.clear_faults();
 		snap.cow.clear_faults();
-		bench.write_stream(32, 512);
-		EXPECT_TRUE(bench.all_right());
-		bench.crash();
-		EXPECT_TRUE(bench.all_right());
+		fixture.write_stream(32, 512);
+		EXPECT_TRUE(fixture.all_right());
+		fixture.crash();
+		EXPECT_TRUE(fixture.all_right());
 	}
 }
 
 TEST(CopyAhead, a_write_waits_for_the_one_that_copies_its_chunk)
 {
-	AheadBench bench;
-	auto &snap = bench.add_large();
-	bench.write_stream(0, 24);
-	auto last = bench.start_write(24, 8);
-	while (bench.stat(snap, "origin_ahead_sectors") == 0)
-		ASSERT_TRUE(bench.world.step());
+	AheadBench fixture;
+	auto &snap = fixture.add_large();
+	fixture.write_stream(0, 24);
+	auto last = fixture.start_write(24, 8);
+	while (fixture.stat(snap, "origin_ahead_sectors") == 0)
+		ASSERT_TRUE(fixture.world.step());
 	snap.cow.hang();
-	auto next = bench.start_write(40, 8);
-	bench.world.run_until_idle();
+	auto next = fixture.start_write(40, 8);
+	fixture.world.run_until_idle();
 	EXPECT_FALSE(next->done);
 	snap.cow.wake_up();
-	bench.world.run_until_idle();
+	fixture.world.run_until_idle();
 	EXPECT_TRUE(next->done);
 	EXPECT_TRUE(last->done);
-	EXPECT_TRUE(bench.all_right());
+	EXPECT_TRUE(fixture.all_right());
 }
 
 TEST(CopyAhead, none_begins_while_a_target_is_to_be_suspended)
 {
-	AheadBench bench;
-	auto &snap = bench.add_large();
-	bench.write_stream(0, 64);
-	const uint64_t before = bench.stat(snap, "origin_ahead_sectors");
+	AheadBench fixture;
+	auto &snap = fixture.add_large();
+	fixture.write_stream(0, 64);
+	const uint64_t before = fixture.stat(snap, "origin_ahead_sectors");
 	EXPECT_GT(before, 0u);
-	bench.origin.presuspend();
-	bench.write_stream(64, 256);
-	EXPECT_EQ(bench.stat(snap, "origin_ahead_sectors"), before);
-	ASSERT_EQ(bench.origin.suspend(), 0);
-	ASSERT_EQ(bench.origin.resume(), 0);
-	bench.write_stream(320, 256);
-	EXPECT_GT(bench.stat(snap, "origin_ahead_sectors"), before);
-	EXPECT_TRUE(bench.all_right());
+	fixture.origin.presuspend();
+	fixture.write_stream(64, 256);
+	EXPECT_EQ(fixture.stat(snap, "origin_ahead_sectors"), before);
+	ASSERT_EQ(fixture.origin.suspend(), 0);
+	ASSERT_EQ(fixture.origin.resume(), 0);
+	fixture.write_stream(320, 256);
+	EXPECT_GT(fixture.stat(snap, "origin_ahead_sectors"), before);
+	EXPECT_TRUE(fixture.all_right());
 }
 
 TEST(CopyAhead, comes_after_all_other_copies)
 {
-	AheadBench bench;
-	auto &snap = bench.add_large();
-	bench.write_stream(0, 64);
-	const uint64_t before = bench.stat(snap, "origin_ahead_sectors");
+	AheadBench fixture;
+	auto &snap = fixture.add_large();
+	fixture.write_stream(0, 64);
+	const uint64_t before = fixture.stat(snap, "origin_ahead_sectors");
 	EXPECT_GT(before, 0u);
-	bench.disk.hang();
+	fixture.disk.hang();
 	std::vector<user::Mapped::Handle> writes;
 	for (uint64_t at = 32768; at < 43008; at += 2048)
-		writes.push_back(bench.start_write(at, 2048));
-	bench.world.run_until_idle();
+		writes.push_back(fixture.start_write(at, 2048));
+	fixture.world.run_until_idle();
 	for (uint64_t at = 64; at < 128; at += 8)
-		writes.push_back(bench.start_write(at, 8));
-	bench.world.run_until_idle();
-	EXPECT_EQ(bench.stat(snap, "origin_ahead_sectors"), before);
-	bench.disk.wake_up();
+		writes.push_back(fixture.start_write(at, 8));
+	fixture.world.run_until_idle();
+	EXPECT_EQ(fixture.stat(snap, "origin_ahead_sectors"), before);
+	fixture.disk.wake_up();
 	for (auto &write : writes)
-		EXPECT_EQ(bench.origin.wait(write), 0);
-	EXPECT_TRUE(bench.all_right());
+		EXPECT_EQ(fixture.origin.wait(write), 0);
+	EXPECT_TRUE(fixture.all_right());
 }
 
 TEST(CopyAhead, there_is_none_while_copies_are_throttled)
 {
-	AheadBench bench;
-	auto &snap = bench.add_large();
-	bench.world.copy_throttle = 50;
-	bench.write_stream(0, 512);
-	EXPECT_EQ(bench.stat(snap, "origin_ahead_sectors"), 0u);
-	bench.world.copy_throttle = 100;
-	bench.write_stream(512, 512);
-	EXPECT_GT(bench.stat(snap, "origin_ahead_sectors"), 0u);
+	AheadBench fixture;
+	auto &snap = fixture.add_large();
+	fixture.world.copy_throttle = 50;
+	fixture.write_stream(0, 512);
+	EXPECT_EQ(fixture.stat(snap, "origin_ahead_sectors"), 0u);
+	fixture.world.copy_throttle = 100;
+	fixture.write_stream(512, 512);
+	EXPECT_GT(fixture.stat(snap, "origin_ahead_sectors"), 0u);
 }
 
 TEST(CopyAhead, without_memory_there_is_none_and_nothing_fails)
 {
-	AheadBench bench;
-	auto &snap = bench.add_large();
-	bench.write_stream(0, 24);
+	AheadBench fixture;
+	auto &snap = fixture.add_large();
+	fixture.write_stream(0, 24);
 	user::Memory::instance().fail_nowait_from(0);
-	bench.write_stream(24, 256);
+	fixture.write_stream(24, 256);
 	user::Memory::instance().fail_nothing();
 	EXPECT_NE(snap.mapped.status(), "Invalid");
-	EXPECT_TRUE(bench.all_right());
+	EXPECT_TRUE(fixture.all_right());
 }
 
 /* Each gap is a copy of its own: not all of them at once, under the lock. */
 TEST(CopyAhead, takes_a_few_gaps_at_a_time)
 {
-	AheadBench bench;
-	auto &snap = bench.add_large();
-	bench.write_stream(0, 1024);
+	AheadBench fixture;
+	auto &snap = fixture.add_large();
+	fixture.write_stream(0, 1024);
 	for (uint64_t at = 2048; at < 16384; at += 16)
-		ASSERT_EQ(bench.write(snap, at, 8), 0);
-	const uint64_t before = bench.stat(snap, "ahead_chunks");
-	bench.disk.hold(Op::read);
+		ASSERT_EQ(fixture.write(snap, at, 8), 0);
+	const uint64_t before = fixture.stat(snap, "ahead_chunks");
+	fixture.disk.hold(Op::read);
 	uint64_t at = 1024;
 	size_t most = 0;
 	for (size_t reads = 0; most <= 4 && at < 1900; at += 8) {
-		ASSERT_EQ(bench.write(at, 8), 0);
-		bench.world.run_until_idle();
-		most = std::max(most, bench.disk.held() - std::exchange(reads, bench.disk.held()));
+		ASSERT_EQ(fixture.write(at, 8), 0);
+		fixture.world.run_until_idle();
+		most = std::max(most,
+				fixture.disk.held() - std::exchange(reads, fixture.disk.held()));
 	}
 	EXPECT_GT(most, 4u);
 	EXPECT_LE(most, 16u);
-	bench.disk.release();
-	bench.write_stream(at, 16384 - at);
-	EXPECT_GT(bench.stat(snap, "ahead_chunks"), before + 500);
-	EXPECT_TRUE(bench.all_right());
+	fixture.disk.release();
+	fixture.write_stream(at, 16384 - at);
+	EXPECT_GT(fixture.stat(snap, "ahead_chunks"), before + 500);
+	EXPECT_TRUE(fixture.all_right());
 }
 
 TEST(CopyAhead, goes_on_behind_a_handover)
 {
-	AheadBench bench;
-	auto &snap = bench.add_large();
+	AheadBench fixture;
+	auto &snap = fixture.add_large();
 	ASSERT_EQ(snap.mapped.message({"copy_ahead", "64"}), 0);
-	bench.write_stream(0, 512);
+	fixture.write_stream(0, 512);
 	ASSERT_EQ(snap.mapped.load(user::TargetType::snapshot, disk_sectors, snap.words), 0);
 	ASSERT_EQ(snap.mapped.suspend(), 0);
 	ASSERT_EQ(snap.mapped.resume(), 0);
-	bench.write_stream(512, 1024);
-	EXPECT_LE(bench.stat(snap, "origin_ahead_unwritten_sectors"), 256u);
-	EXPECT_TRUE(bench.all_right());
+	fixture.write_stream(512, 1024);
+	EXPECT_LE(fixture.stat(snap, "origin_ahead_unwritten_sectors"), 256u);
+	EXPECT_TRUE(fixture.all_right());
 }
 
 } // namespace

@@ -5,7 +5,7 @@
  */
 #include <functional>
 
-#include "unit/snapshot/bench.hpp"
+#include "unit/snapshot/snapshot_fixture.hpp"
 #include "unit/store/store_rig.hpp"
 
 namespace dmsnap::test {
@@ -21,16 +21,16 @@ constexpr const char *hint = "its store cannot be used; 'dmsnap check' says";
 
 /* A snapshot with some exceptions, removed, and its COW device damaged. */
 struct BadStore : testing::Test {
-	BadStore() : snap(bench.add("P 8", 4096))
+	BadStore() : snap(fixture.add("P 8", 4096))
 	{
-		EXPECT_EQ(bench.write(0, 64), 0);
+		EXPECT_EQ(fixture.write(0, 64), 0);
 		snap.mapped.remove();
 	}
 
 	void load(TargetType type = TargetType::snapshot)
 	{
 		snap.cow.reset_log();
-		ASSERT_EQ(snap.mapped.create(type, bench.sectors, snap.words), 0)
+		ASSERT_EQ(snap.mapped.create(type, fixture.sectors, snap.words), 0)
 			<< snap.mapped.error_text();
 	}
 	/* One that names a chunk behind the end of the COW device. */
@@ -42,13 +42,13 @@ struct BadStore : testing::Test {
 	size_t lines(const char *part) const
 	{
 		size_t count = 0;
-		for (const std::string &line : bench.world.log())
+		for (const std::string &line : fixture.world.log())
 			count += line.find(part) != std::string::npos;
 		return count;
 	}
 
-	Bench bench;
-	Bench::Snap &snap;
+	SnapshotFixture fixture;
+	SnapshotFixture::Snap &snap;
 };
 
 TEST_F(BadStore, is_an_invalid_snapshot_to_which_nothing_was_written)
@@ -104,7 +104,7 @@ TEST_F(BadStore, is_an_invalid_snapshot_to_which_nothing_was_written)
 		std::vector<uint8_t> data(4096);
 		EXPECT_EQ(snap.mapped.read(0, data), -5);
 		EXPECT_EQ(snap.mapped.write(0, data), -5);
-		bench.origin.read(0, data);
+		fixture.origin.read(0, data);
 		snap.mapped.remove();
 		EXPECT_TRUE(snap.cow.content() == damaged);
 		EXPECT_EQ(snap.cow.counters().writes + snap.cow.counters().zeroes, 0u);
@@ -124,25 +124,25 @@ TEST_F(BadStore, is_marked_before_the_first_write_to_the_origin)
 	damage();
 	load();
 	snap.cow.hold(Op::write);
-	bench.disk.reset_log();
-	auto write = bench.start_write(2048, 8);
-	bench.world.settle();
+	fixture.disk.reset_log();
+	auto write = fixture.start_write(2048, 8);
+	fixture.world.settle();
 	EXPECT_FALSE(write->done);
-	EXPECT_EQ(bench.disk.counters().writes, 0u);
+	EXPECT_EQ(fixture.disk.counters().writes, 0u);
 	snap.cow.release();
-	EXPECT_EQ(bench.origin.wait(write), 0);
+	EXPECT_EQ(fixture.origin.wait(write), 0);
 	EXPECT_TRUE(marked());
 	EXPECT_TRUE(snap.mapped.known_invalid());
 	/* The list is what it was, for whoever wants to save something of it. */
 	EXPECT_EQ(le64_at(snap.cow.peek(8, 1).data() + 3 * entry_bytes + 8), 512u);
 	snap.cow.reset_log();
-	EXPECT_EQ(bench.write(0, 4096), 0);
+	EXPECT_EQ(fixture.write(0, 4096), 0);
 	EXPECT_EQ(snap.cow.log().size(), 0u);
 
 	snap.mapped.remove();
 	load();
 	EXPECT_EQ(snap.mapped.status(), "Invalid");
-	EXPECT_TRUE(bench.world.log_holds("Snapshot is marked invalid."));
+	EXPECT_TRUE(fixture.world.log_holds("Snapshot is marked invalid."));
 }
 
 /* The cable was loose: else the next activation would show a valid snapshot. */
@@ -150,7 +150,7 @@ TEST_F(BadStore, is_marked_when_it_turns_out_to_be_good_after_all)
 {
 	snap.cow.fail_nth(Op::read, 1);
 	load();
-	EXPECT_EQ(bench.write(2048, 8), 0);
+	EXPECT_EQ(fixture.write(2048, 8), 0);
 	EXPECT_TRUE(marked());
 }
 
@@ -158,7 +158,7 @@ TEST_F(BadStore, that_is_none_is_never_written_to)
 {
 	snap.cow.poke(0, header_sector(0x12345678, 1, 1, 8));
 	load();
-	EXPECT_EQ(bench.write(2048, 8), 0);
+	EXPECT_EQ(fixture.write(2048, 8), 0);
 	EXPECT_EQ(snap.cow.counters().writes, 0u);
 	EXPECT_EQ(lines("does not take the mark"), 0u);
 }
@@ -169,7 +169,7 @@ TEST_F(BadStore, that_cannot_be_marked_lets_the_origin_go_on_and_says_so)
 		damage();
 		snap.cow.fail_range(op, 0, 8);
 		load();
-		EXPECT_EQ(bench.write(2048, 8), 0);
+		EXPECT_EQ(fixture.write(2048, 8), 0);
 		EXPECT_EQ(lines("does not take the mark"), op == Op::read ? 1u : 2u);
 		EXPECT_FALSE(marked());
 		snap.mapped.remove();
@@ -182,17 +182,17 @@ TEST_F(BadStore, can_be_removed_while_it_is_being_marked)
 	damage();
 	load();
 	snap.cow.hold(Op::read);
-	auto write = bench.start_write(2048, 8);
+	auto write = fixture.start_write(2048, 8);
 	bool removed = false;
-	bench.world.spawn("remove", [&] {
+	fixture.world.spawn("remove", [&] {
 		snap.mapped.remove();
 		removed = true;
 	});
-	bench.world.settle();
+	fixture.world.settle();
 	EXPECT_FALSE(removed);
 	snap.cow.release();
-	bench.world.run_until([&] { return removed; });
-	EXPECT_EQ(bench.origin.wait(write), 0);
+	fixture.world.run_until([&] { return removed; });
+	EXPECT_EQ(fixture.origin.wait(write), 0);
 	EXPECT_TRUE(marked());
 }
 
@@ -203,7 +203,7 @@ TEST_F(BadStore, goes_with_a_handover)
 	ASSERT_EQ(snap.mapped.create(TargetType::snapshot, 4096, snap.words), 0);
 	EXPECT_EQ(snap.mapped.status(), "Invalid");
 	EXPECT_FALSE(marked());
-	EXPECT_EQ(bench.write(2048, 8), 0);
+	EXPECT_EQ(fixture.write(2048, 8), 0);
 	EXPECT_TRUE(marked());
 }
 
@@ -211,25 +211,25 @@ TEST(BadStoreHandover, is_marked_once_by_its_owner_while_a_write_comes)
 {
 	for (uint64_t seed = 1; seed <= 100; seed++) {
 		SCOPED_TRACE(seed);
-		Bench bench(512, {.order = user::Order::random, .seed = seed});
-		auto &snap = bench.add("P 8", 4096);
-		EXPECT_EQ(bench.write(0, 64), 0);
+		SnapshotFixture fixture(512, {.order = user::Order::random, .seed = seed});
+		auto &snap = fixture.add("P 8", 4096);
+		EXPECT_EQ(fixture.write(0, 64), 0);
 		snap.mapped.remove();
 		put_entry(snap.cow, layout, 3, {3, 512});
 		ASSERT_EQ(snap.mapped.create(TargetType::snapshot, 512, snap.words), 0);
 		snap.cow.reset_log();
 
 		bool handed_over = false;
-		bench.world.spawn("dmsetup", [&] {
+		fixture.world.spawn("dmsetup", [&] {
 			EXPECT_EQ(snap.mapped.create(TargetType::snapshot, 512, snap.words), 0);
 			handed_over = true;
 		});
 		bool written = false;
-		bench.world.spawn("dd", [&] {
-			EXPECT_EQ(bench.write(256, 8), 0);
+		fixture.world.spawn("dd", [&] {
+			EXPECT_EQ(fixture.write(256, 8), 0);
 			written = true;
 		});
-		bench.world.run_until([&] { return handed_over && written; });
+		fixture.world.run_until([&] { return handed_over && written; });
 		EXPECT_EQ(snap.cow.counters().fua_writes, 1u);
 		EXPECT_EQ(snap.cow.durable().read(0, 1), header_sector(0x70416e53, 0, 1, 8));
 		EXPECT_EQ(snap.mapped.status(), "Invalid");
@@ -238,42 +238,42 @@ TEST(BadStoreHandover, is_marked_once_by_its_owner_while_a_write_comes)
 
 TEST_F(BadStore, does_not_harm_another_snapshot)
 {
-	auto &good = bench.add("P 8");
+	auto &good = fixture.add("P 8");
 	damage();
 	load();
-	EXPECT_EQ(bench.write(0, 256), 0);
-	EXPECT_TRUE(bench.right(good));
+	EXPECT_EQ(fixture.write(0, 256), 0);
+	EXPECT_TRUE(fixture.right(good));
 	EXPECT_TRUE(marked());
 }
 
 /* Or a merge that was half done would go on over what was written since. */
 TEST_F(BadStore, does_not_merge_and_is_marked_before_a_write)
 {
-	bench.origin.remove();
+	fixture.origin.remove();
 	damage();
-	auto before = bench.disk.peek(0, 4096);
+	auto before = fixture.disk.peek(0, 4096);
 	load(TargetType::merge);
 	EXPECT_EQ(snap.mapped.status(), "Invalid");
-	EXPECT_TRUE(bench.world.log_holds("Snapshot is invalid: can't merge"));
-	bench.world.settle();
+	EXPECT_TRUE(fixture.world.log_holds("Snapshot is invalid: can't merge"));
+	fixture.world.settle();
 	EXPECT_EQ(snap.mapped.read(0, 4096), before);
 	EXPECT_FALSE(marked());
 
-	auto data = bench.fresh(0, 8);
+	auto data = fixture.fresh(0, 8);
 	snap.cow.hold(Op::write);
 	auto write = snap.mapped.start_write(0, data);
-	bench.world.settle();
+	fixture.world.settle();
 	EXPECT_FALSE(write->done);
-	EXPECT_EQ(bench.disk.peek(0, 4096), before);
+	EXPECT_EQ(fixture.disk.peek(0, 4096), before);
 	snap.cow.release();
 	EXPECT_EQ(snap.mapped.wait(write), 0);
 	EXPECT_TRUE(marked());
-	EXPECT_EQ(bench.disk.peek(0, 8), data);
+	EXPECT_EQ(fixture.disk.peek(0, 8), data);
 }
 
 TEST_F(BadStore, is_refused_when_the_parameter_says_so)
 {
-	bench.world.refuse_bad_store = true;
+	fixture.world.refuse_bad_store = true;
 	damage();
 	EXPECT_EQ(snap.mapped.load(TargetType::snapshot, 4096, snap.words), -22);
 	EXPECT_EQ(snap.mapped.error_text(), "Failed to read snapshot metadata");

@@ -5,7 +5,7 @@
  */
 #include <gtest/gtest.h>
 
-#include "unit/snapshot/bench.hpp"
+#include "unit/snapshot/snapshot_fixture.hpp"
 
 namespace dmsnap::test {
 namespace {
@@ -21,23 +21,26 @@ constexpr uint64_t seconds = 1'000'000'000;
 
 class DefaultsTest : public testing::Test {
 protected:
-	Bench::Snap &add(const std::string &store) { return bench_.add(store, cow_sectors); }
-	/* Does a write wait for which there is nothing but the reserve? */
-	bool stalls(Bench::Snap &snap)
+	SnapshotFixture::Snap &add(const std::string &store)
 	{
-		EXPECT_EQ(bench_.write(0, room * 8), 0);
-		write_ = bench_.start_write(2000, 8);
-		bench_.world.run_for(seconds);
+		return fixture_.add(store, cow_sectors);
+	}
+	/* Does a write wait for which there is nothing but the reserve? */
+	bool stalls(SnapshotFixture::Snap &snap)
+	{
+		EXPECT_EQ(fixture_.write(0, room * 8), 0);
+		write_ = fixture_.start_write(2000, 8);
+		fixture_.world.run_for(seconds);
 		return !write_->done && snap.mapped.events() == 1;
 	}
-	void grow(Bench::Snap &snap)
+	void grow(SnapshotFixture::Snap &snap)
 	{
 		snap.cow.resize(2 * cow_sectors);
-		EXPECT_EQ(bench_.origin.wait(write_), 0);
-		EXPECT_TRUE(bench_.right(snap));
+		EXPECT_EQ(fixture_.origin.wait(write_), 0);
+		EXPECT_TRUE(fixture_.right(snap));
 	}
 
-	Bench bench_;
+	SnapshotFixture fixture_;
 	Mapped::Handle write_;
 };
 
@@ -46,48 +49,48 @@ TEST(Defaults, without_a_word_the_parameter_says_whether_writes_wait)
 	for (const char *store : {"P 8", "PO 8"}) {
 		SCOPED_TRACE(store);
 		{
-			Bench bench;
-			auto &lost = bench.add(store, cow_sectors);
-			ASSERT_EQ(bench.write(0, cow_sectors), 0);
+			SnapshotFixture fixture;
+			auto &lost = fixture.add(store, cow_sectors);
+			ASSERT_EQ(fixture.write(0, cow_sectors), 0);
 			EXPECT_EQ(lost.mapped.status(), "Invalid");
 		}
-		Bench bench;
-		bench.world.stall_on_full = true;
-		auto &snap = bench.add(store, cow_sectors);
+		SnapshotFixture fixture;
+		fixture.world.stall_on_full = true;
+		auto &snap = fixture.add(store, cow_sectors);
 		std::string table = snap.mapped.table();
 		EXPECT_EQ(table.find("stall"), std::string::npos);
-		Mapped::Handle write = bench.start_write(0, cow_sectors);
-		bench.world.run_for(seconds);
+		Mapped::Handle write = fixture.start_write(0, cow_sectors);
+		fixture.world.run_for(seconds);
 		EXPECT_FALSE(write->done);
 		EXPECT_EQ(snap.mapped.table(), table);
 		snap.cow.resize(2 * cow_sectors);
-		EXPECT_EQ(bench.origin.wait(write), 0);
-		EXPECT_TRUE(bench.right(snap));
+		EXPECT_EQ(fixture.origin.wait(write), 0);
+		EXPECT_TRUE(fixture.right(snap));
 	}
 }
 
 TEST_F(DefaultsTest, is_no_matter_of_what_does_not_outlive_a_restart)
 {
-	bench_.world.stall_on_full = true;
-	auto &snap = bench_.add("N 8", cow_sectors);
-	ASSERT_EQ(bench_.write(0, 2 * cow_sectors), 0);
+	fixture_.world.stall_on_full = true;
+	auto &snap = fixture_.add("N 8", cow_sectors);
+	ASSERT_EQ(fixture_.write(0, 2 * cow_sectors), 0);
 	EXPECT_EQ(snap.mapped.status(), "Invalid");
 }
 
 TEST_F(DefaultsTest, a_table_may_say_that_writes_do_not_wait)
 {
-	bench_.world.stall_on_full = true;
+	fixture_.world.stall_on_full = true;
 	auto &snap = add("P 8 1 no_stall_on_full");
 	EXPECT_TRUE(snap.mapped.table().ends_with("P 8 1 no_stall_on_full"));
 	EXPECT_FALSE(stalls(snap));
-	EXPECT_TRUE(bench_.right(snap));
-	ASSERT_EQ(bench_.write(1000, 8 * 8), 0);
+	EXPECT_TRUE(fixture_.right(snap));
+	ASSERT_EQ(fixture_.write(1000, 8 * 8), 0);
 	EXPECT_EQ(snap.mapped.status(), "Invalid");
 }
 
 TEST_F(DefaultsTest, a_message_has_the_last_word)
 {
-	bench_.world.stall_on_full = true;
+	fixture_.world.stall_on_full = true;
 	auto &off = add("P 8");
 	ASSERT_EQ(off.mapped.message({"stall", "off"}), 0);
 	EXPECT_FALSE(stalls(off));
@@ -95,9 +98,9 @@ TEST_F(DefaultsTest, a_message_has_the_last_word)
 
 	auto &on = add("P 8 1 no_stall_on_full");
 	ASSERT_EQ(on.mapped.message({"stall", "on"}), 0);
-	ASSERT_EQ(bench_.write(0, room * 8), 0);
-	write_ = bench_.start_write(3000, 8);
-	bench_.world.run_for(seconds);
+	ASSERT_EQ(fixture_.write(0, room * 8), 0);
+	write_ = fixture_.start_write(3000, 8);
+	fixture_.world.run_for(seconds);
 	EXPECT_FALSE(write_->done);
 	grow(on);
 }
@@ -105,16 +108,16 @@ TEST_F(DefaultsTest, a_message_has_the_last_word)
 TEST_F(DefaultsTest, the_parameter_holds_for_snapshots_that_are_there)
 {
 	auto &snap = add("P 8");
-	bench_.world.stall_on_full = true;
+	fixture_.world.stall_on_full = true;
 	ASSERT_TRUE(stalls(snap));
 	/* What waits goes on to the end of the device. */
-	bench_.world.stall_on_full = false;
-	bench_.world.run_for(seconds);
+	fixture_.world.stall_on_full = false;
+	fixture_.world.run_for(seconds);
 	EXPECT_TRUE(write_->done);
-	EXPECT_TRUE(bench_.right(snap));
-	bench_.world.stall_on_full = true;
-	write_ = bench_.start_write(3000, 8);
-	bench_.world.run_for(seconds);
+	EXPECT_TRUE(fixture_.right(snap));
+	fixture_.world.stall_on_full = true;
+	write_ = fixture_.start_write(3000, 8);
+	fixture_.world.run_for(seconds);
 	EXPECT_FALSE(write_->done);
 	grow(snap);
 }
@@ -122,49 +125,49 @@ TEST_F(DefaultsTest, the_parameter_holds_for_snapshots_that_are_there)
 /* LVM2 loads the same table again when it has made the COW device larger. */
 TEST_F(DefaultsTest, a_stall_by_default_outlives_a_handover)
 {
-	bench_.world.stall_on_full = true;
+	fixture_.world.stall_on_full = true;
 	auto &snap = add("P 8");
 	ASSERT_TRUE(stalls(snap));
-	ASSERT_EQ(snap.mapped.load(TargetType::snapshot, bench_.sectors, snap.words), 0);
+	ASSERT_EQ(snap.mapped.load(TargetType::snapshot, fixture_.sectors, snap.words), 0);
 	snap.mapped.suspend();
-	bench_.origin.suspend();
+	fixture_.origin.suspend();
 	snap.cow.resize(2 * cow_sectors);
 	ASSERT_EQ(snap.mapped.resume(), 0);
-	ASSERT_EQ(bench_.origin.resume(), 0);
-	EXPECT_EQ(bench_.origin.wait(write_), 0);
-	EXPECT_TRUE(bench_.right(snap));
-	write_ = bench_.start_write(2048, 100 * 8);
-	bench_.world.run_for(seconds);
+	ASSERT_EQ(fixture_.origin.resume(), 0);
+	EXPECT_EQ(fixture_.origin.wait(write_), 0);
+	EXPECT_TRUE(fixture_.right(snap));
+	write_ = fixture_.start_write(2048, 100 * 8);
+	fixture_.world.run_for(seconds);
 	EXPECT_FALSE(write_->done);
 	snap.cow.resize(4 * cow_sectors);
-	EXPECT_EQ(bench_.origin.wait(write_), 0);
-	EXPECT_TRUE(bench_.right(snap));
+	EXPECT_EQ(fixture_.origin.wait(write_), 0);
+	EXPECT_TRUE(fixture_.right(snap));
 }
 
 TEST_F(DefaultsTest, low_water_is_the_parameter_until_a_message_says_it)
 {
-	bench_.world.low_water = 50;
-	auto &snap = bench_.add("P 8", 1000);
-	auto &told = bench_.add("P 8", 1000);
-	auto &quiet = bench_.add("N 8", 1000);
+	fixture_.world.low_water = 50;
+	auto &snap = fixture_.add("P 8", 1000);
+	auto &told = fixture_.add("P 8", 1000);
+	auto &quiet = fixture_.add("N 8", 1000);
 	ASSERT_EQ(told.mapped.message({"low_water", "90"}), 0);
 	ASSERT_EQ(quiet.mapped.message({"low_water", "0"}), 0);
 	/* 16 sectors are in use; 61 chunks of 8 make it 504. */
-	ASSERT_EQ(bench_.write(0, 60 * 8), 0);
+	ASSERT_EQ(fixture_.write(0, 60 * 8), 0);
 	EXPECT_EQ(snap.mapped.events(), 0u);
-	ASSERT_EQ(bench_.write(60 * 8, 8), 0);
+	ASSERT_EQ(fixture_.write(60 * 8, 8), 0);
 	EXPECT_EQ(snap.mapped.events(), 1u);
-	ASSERT_EQ(bench_.write(61 * 8, 80), 0);
+	ASSERT_EQ(fixture_.write(61 * 8, 80), 0);
 	EXPECT_EQ(snap.mapped.events(), 1u);
 	EXPECT_EQ(told.mapped.events(), 0u);
 	EXPECT_EQ(quiet.mapped.events(), 0u);
 
 	/* None, and again: what is in use then tells of itself with the next chunk. */
-	bench_.world.low_water = 0;
-	ASSERT_EQ(bench_.write(71 * 8, 8), 0);
+	fixture_.world.low_water = 0;
+	ASSERT_EQ(fixture_.write(71 * 8, 8), 0);
 	EXPECT_EQ(snap.mapped.events(), 1u);
-	bench_.world.low_water = 60;
-	ASSERT_EQ(bench_.write(72 * 8, 8), 0);
+	fixture_.world.low_water = 60;
+	ASSERT_EQ(fixture_.write(72 * 8, 8), 0);
 	EXPECT_EQ(snap.mapped.events(), 2u);
 }
 
@@ -177,8 +180,8 @@ TEST_F(DefaultsTest, stats_tell_what_holds)
 		return answer.find("\n" + line + "\n") != std::string::npos;
 	};
 	EXPECT_TRUE(says("stall_on_full 0") && says("low_water 0"));
-	bench_.world.stall_on_full = true;
-	bench_.world.low_water = 80;
+	fixture_.world.stall_on_full = true;
+	fixture_.world.low_water = 80;
 	EXPECT_TRUE(says("stall_on_full 1") && says("low_water 80"));
 	ASSERT_EQ(snap.mapped.message({"stall", "off"}), 0);
 	ASSERT_EQ(snap.mapped.message({"low_water", "0"}), 0);

@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "unit/snapshot/bench.hpp"
+#include "unit/snapshot/snapshot_fixture.hpp"
 
 namespace dmsnap::test {
 namespace {
@@ -23,39 +23,39 @@ constexpr uint64_t seconds = 1'000'000'000;
 
 class StallTest : public testing::Test {
 protected:
-	Bench::Snap &add(const std::string &store = "P 8 1 stall_on_full")
+	SnapshotFixture::Snap &add(const std::string &store = "P 8 1 stall_on_full")
 	{
-		return bench_.add(store, cow_sectors);
+		return fixture_.add(store, cow_sectors);
 	}
 	/* Takes all the room there is but for the reserve. */
-	void fill() { ASSERT_EQ(bench_.write(0, room * 8), 0); }
+	void fill() { ASSERT_EQ(fixture_.write(0, room * 8), 0); }
 	/* A write of a chunk that was never written before. */
 	Mapped::Handle one_more()
 	{
 		next_ -= 8;
-		return bench_.start_write(next_, 8);
+		return fixture_.start_write(next_, 8);
 	}
 	bool done_in(const Mapped::Handle &request, uint64_t time)
 	{
-		bench_.world.run_for(time);
+		fixture_.world.run_for(time);
 		return request->done;
 	}
 
 	/* As LVM2 does it: @write ends with the suspend, and the snapshot is right afterwards. */
-	void suspend_and_grow(Bench::Snap &snap, const Mapped::Handle &write)
+	void suspend_and_grow(SnapshotFixture::Snap &snap, const Mapped::Handle &write)
 	{
-		uint64_t begun = bench_.world.now_ns();
-		bench_.origin.suspend();
-		EXPECT_LT(bench_.world.now_ns() - begun, seconds);
+		uint64_t begun = fixture_.world.now_ns();
+		fixture_.origin.suspend();
+		EXPECT_LT(fixture_.world.now_ns() - begun, seconds);
 		EXPECT_TRUE(write->done);
 		EXPECT_EQ(write->error, 0);
 		snap.cow.resize(2 * cow_sectors);
-		ASSERT_EQ(bench_.origin.resume(), 0);
-		EXPECT_EQ(bench_.write(2000, 40), 0);
-		EXPECT_TRUE(bench_.right(snap));
+		ASSERT_EQ(fixture_.origin.resume(), 0);
+		EXPECT_EQ(fixture_.write(2000, 40), 0);
+		EXPECT_TRUE(fixture_.right(snap));
 	}
 
-	Bench bench_;
+	SnapshotFixture fixture_;
 	uint64_t next_ = 4096;
 };
 
@@ -68,39 +68,39 @@ TEST_F(StallTest, origin_writes_wait_and_go_on_when_the_device_has_grown)
 	EXPECT_FALSE(second->done);
 	EXPECT_EQ(snap.mapped.events(), 1u);
 	EXPECT_EQ(snap.mapped.status(), "480/512 16");
-	EXPECT_TRUE(bench_.world.log_holds("it is full, writes wait for a larger device"));
+	EXPECT_TRUE(fixture_.world.log_holds("it is full, writes wait for a larger device"));
 
 	snap.cow.resize(2 * cow_sectors);
 	EXPECT_TRUE(done_in(first, seconds));
 	EXPECT_EQ(first->error, 0);
 	EXPECT_TRUE(second->done);
 	EXPECT_EQ(snap.mapped.events(), 1u);
-	EXPECT_TRUE(bench_.right(snap));
-	bench_.crash();
-	EXPECT_TRUE(bench_.right(snap));
+	EXPECT_TRUE(fixture_.right(snap));
+	fixture_.crash();
+	EXPECT_TRUE(fixture_.right(snap));
 }
 
 TEST_F(StallTest, what_needs_no_room_goes_on)
 {
 	auto &snap = add();
-	auto &other = bench_.add("P 8", 4 * cow_sectors);
+	auto &other = fixture_.add("P 8", 4 * cow_sectors);
 	fill();
 	Mapped::Handle waits = one_more();
 	ASSERT_FALSE(done_in(waits, seconds));
 	/* Both snapshots have these. */
-	EXPECT_EQ(bench_.write(8, 16), 0);
-	EXPECT_EQ(bench_.write(snap, 8, 16), 0);
+	EXPECT_EQ(fixture_.write(8, 16), 0);
+	EXPECT_EQ(fixture_.write(snap, 8, 16), 0);
 	EXPECT_EQ(snap.mapped.flush(), 0);
-	EXPECT_EQ(bench_.write(other, 2000, 100), 0);
-	EXPECT_TRUE(bench_.right(snap));
-	EXPECT_TRUE(bench_.right(other));
+	EXPECT_EQ(fixture_.write(other, 2000, 100), 0);
+	EXPECT_TRUE(fixture_.right(snap));
+	EXPECT_TRUE(fixture_.right(other));
 	/* The full one has these, only the new one lacks them. */
-	auto &third = bench_.add("P 8", 4 * cow_sectors);
-	EXPECT_EQ(bench_.write(16, 16), 0);
-	EXPECT_TRUE(bench_.right(third));
+	auto &third = fixture_.add("P 8", 4 * cow_sectors);
+	EXPECT_EQ(fixture_.write(16, 16), 0);
+	EXPECT_TRUE(fixture_.right(third));
 	EXPECT_FALSE(waits->done);
 	snap.cow.resize(2 * cow_sectors);
-	EXPECT_EQ(bench_.origin.wait(waits), 0);
+	EXPECT_EQ(fixture_.origin.wait(waits), 0);
 }
 
 /* The write that met no room was examined for this snapshot alone, and nothing is under way. */
@@ -109,30 +109,30 @@ TEST_F(StallTest, what_another_snapshot_lacks_is_not_held_behind_a_write_that_wa
 	auto &snap = add();
 	fill();
 	Mapped::Handle waits = one_more();
-	auto &other = bench_.add("P 8", 4 * cow_sectors);
-	Mapped::Handle write = bench_.start_write(16, 16);
+	auto &other = fixture_.add("P 8", 4 * cow_sectors);
+	Mapped::Handle write = fixture_.start_write(16, 16);
 	EXPECT_TRUE(done_in(write, seconds / 100));
-	EXPECT_TRUE(bench_.right(other));
+	EXPECT_TRUE(fixture_.right(other));
 	EXPECT_FALSE(waits->done);
 	snap.cow.resize(2 * cow_sectors);
-	EXPECT_EQ(bench_.origin.wait(waits), 0);
-	EXPECT_TRUE(bench_.right(snap));
+	EXPECT_EQ(fixture_.origin.wait(waits), 0);
+	EXPECT_TRUE(fixture_.right(snap));
 }
 
 TEST_F(StallTest, snapshot_writes_wait_too)
 {
 	for (const char *store : {"P 8 1 stall_on_full", "PO 8 1 STALL_ON_FULL"}) {
 		auto &snap = add(store);
-		ASSERT_EQ(bench_.write(snap, 0, room * 8), 0);
-		std::vector<uint8_t> data = bench_.fresh(2000, 24);
+		ASSERT_EQ(fixture_.write(snap, 0, room * 8), 0);
+		std::vector<uint8_t> data = fixture_.fresh(2000, 24);
 		Mapped::Handle write = snap.mapped.start_write(2000, data);
 		ASSERT_FALSE(done_in(write, 20 * seconds));
 		EXPECT_EQ(snap.mapped.flush(), 0);
-		EXPECT_EQ(bench_.write(0, 64), 0);
+		EXPECT_EQ(fixture_.write(0, 64), 0);
 		snap.cow.resize(2 * cow_sectors);
 		EXPECT_EQ(snap.mapped.wait(write), 0);
 		snap.frozen.write(2000, data);
-		EXPECT_TRUE(bench_.right(snap));
+		EXPECT_TRUE(fixture_.right(snap));
 		snap.mapped.remove();
 	}
 }
@@ -161,34 +161,34 @@ TEST_F(StallTest, that_has_ended_begins_again_when_there_was_room)
 	EXPECT_TRUE(done_in(first, 2 * seconds));
 	snap.cow.resize(cow_sectors + 8 * 8);
 	for (int n = 0; n < 6; n++)
-		EXPECT_EQ(bench_.origin.wait(one_more()), 0);
+		EXPECT_EQ(fixture_.origin.wait(one_more()), 0);
 	Mapped::Handle last = one_more();
 	EXPECT_FALSE(done_in(last, 30 * seconds));
-	EXPECT_TRUE(bench_.right(snap));
+	EXPECT_TRUE(fixture_.right(snap));
 	snap.cow.resize(2 * cow_sectors);
-	EXPECT_EQ(bench_.origin.wait(last), 0);
+	EXPECT_EQ(fixture_.origin.wait(last), 0);
 }
 
 TEST_F(StallTest, lasts_for_ever_without_a_timeout)
 {
 	auto &snap = add();
-	bench_.world.no_space_timeout = 0;
+	fixture_.world.no_space_timeout = 0;
 	fill();
 	Mapped::Handle write = one_more();
 	EXPECT_FALSE(done_in(write, 100000 * seconds));
 	snap.cow.resize(2 * cow_sectors);
-	EXPECT_EQ(bench_.origin.wait(write), 0);
-	EXPECT_TRUE(bench_.right(snap));
+	EXPECT_EQ(fixture_.origin.wait(write), 0);
+	EXPECT_TRUE(fixture_.right(snap));
 }
 
 TEST_F(StallTest, a_user_who_knows_overflow_gets_it_after_the_time)
 {
 	auto &snap = add("PO 8 1 stall_on_full");
-	ASSERT_EQ(bench_.write(snap, 0, room * 8), 0);
+	ASSERT_EQ(fixture_.write(snap, 0, room * 8), 0);
 	std::vector<Mapped::Handle> writes;
 	for (uint64_t n = 0; n <= reserve; n++)
 		writes.push_back(
-			snap.mapped.start_write(2000 + n * 8, bench_.fresh(2000 + n * 8, 8)));
+			snap.mapped.start_write(2000 + n * 8, fixture_.fresh(2000 + n * 8, 8)));
 	EXPECT_FALSE(done_in(writes[0], 59 * seconds));
 	EXPECT_TRUE(done_in(writes[0], 2 * seconds));
 	EXPECT_EQ(writes[0]->error, 0);
@@ -212,11 +212,11 @@ TEST_F(StallTest, a_writer_beside_a_suspend_does_not_use_up_the_reserve)
 	fill();
 	Mapped::Handle write = one_more();
 	ASSERT_FALSE(done_in(write, seconds));
-	bench_.origin.presuspend();
+	fixture_.origin.presuspend();
 	for (unsigned int turn = 0; turn < 120; turn++) {
 		if (write->done)
 			write = one_more();
-		bench_.world.run_for(seconds / 200);
+		fixture_.world.run_for(seconds / 200);
 	}
 	EXPECT_EQ(snap.mapped.status(), "496/512 16");
 	suspend_and_grow(snap, write);
@@ -229,7 +229,7 @@ TEST_F(StallTest, a_writer_beside_a_suspend_gets_its_share_of_the_reserve_in_tim
 	fill();
 	Mapped::Handle write = one_more();
 	ASSERT_FALSE(done_in(write, seconds));
-	bench_.origin.presuspend();
+	fixture_.origin.presuspend();
 	EXPECT_FALSE(done_in(write, seconds / 5));
 	/* One of four chunks in each quarter of the second. */
 	EXPECT_TRUE(done_in(write, seconds / 10));
@@ -240,22 +240,22 @@ TEST_F(StallTest, a_suspend_that_is_killed_keeps_what_is_left_of_the_reserve)
 {
 	for (bool of_origin : {true, false}) {
 		auto &snap = add();
-		Mapped &mapped = of_origin ? bench_.origin : snap.mapped;
+		Mapped &mapped = of_origin ? fixture_.origin : snap.mapped;
 		fill();
 		Mapped::Handle write =
 			of_origin ? one_more()
-				  : snap.mapped.start_write(4000, bench_.fresh(4000, 8));
+				  : snap.mapped.start_write(4000, fixture_.fresh(4000, 8));
 		ASSERT_FALSE(done_in(write, seconds));
-		bench_.disk.hold(user::Op::read);
+		fixture_.disk.hold(user::Op::read);
 		Mapped::Handle read = mapped.start_read(3000, 8);
 		int error = 0;
-		bench_.world.spawn("suspend", [&] { error = mapped.suspend(); });
-		bench_.world.run_for(5 * seconds);
+		fixture_.world.spawn("suspend", [&] { error = mapped.suspend(); });
+		fixture_.world.run_for(5 * seconds);
 		EXPECT_FALSE(mapped.suspended());
-		bench_.world.kill("suspend");
-		bench_.world.run_for(seconds);
+		fixture_.world.kill("suspend");
+		fixture_.world.run_for(seconds);
 		EXPECT_EQ(error, -EINTR);
-		bench_.disk.release();
+		fixture_.disk.release();
 		EXPECT_TRUE(done_in(read, seconds));
 		EXPECT_TRUE(done_in(write, seconds));
 		std::string status = snap.mapped.status();
@@ -263,7 +263,7 @@ TEST_F(StallTest, a_suspend_that_is_killed_keeps_what_is_left_of_the_reserve)
 		EXPECT_FALSE(done_in(late, 5 * seconds));
 		EXPECT_EQ(snap.mapped.status(), status);
 		snap.cow.resize(2 * cow_sectors);
-		EXPECT_EQ(bench_.origin.wait(late), 0);
+		EXPECT_EQ(fixture_.origin.wait(late), 0);
 		snap.mapped.remove();
 	}
 }
@@ -276,9 +276,9 @@ TEST_F(StallTest, a_suspend_with_more_to_write_than_the_reserve_ends_too)
 	for (uint64_t n = 0; n <= reserve; n++)
 		writes.push_back(one_more());
 	ASSERT_FALSE(done_in(writes[0], seconds));
-	uint64_t begun = bench_.world.now_ns();
-	bench_.origin.suspend();
-	EXPECT_LT(bench_.world.now_ns() - begun, 2 * seconds);
+	uint64_t begun = fixture_.world.now_ns();
+	fixture_.origin.suspend();
+	EXPECT_LT(fixture_.world.now_ns() - begun, 2 * seconds);
 	for (const Mapped::Handle &write : writes)
 		EXPECT_TRUE(write->done && write->error == 0);
 	EXPECT_EQ(snap.mapped.status(), "Invalid");
@@ -288,13 +288,13 @@ TEST_F(StallTest, a_suspend_of_the_snapshot_gets_the_reserve)
 {
 	auto &snap = add();
 	fill();
-	std::vector<uint8_t> data = bench_.fresh(2000, 8);
+	std::vector<uint8_t> data = fixture_.fresh(2000, 8);
 	Mapped::Handle write = snap.mapped.start_write(2000, data);
 	Mapped::Handle origin_write = one_more();
 	ASSERT_FALSE(done_in(write, seconds));
-	uint64_t begun = bench_.world.now_ns();
+	uint64_t begun = fixture_.world.now_ns();
 	snap.mapped.suspend();
-	EXPECT_LT(bench_.world.now_ns() - begun, seconds);
+	EXPECT_LT(fixture_.world.now_ns() - begun, seconds);
 	EXPECT_TRUE(write->done);
 	EXPECT_EQ(write->error, 0);
 	snap.frozen.write(2000, data);
@@ -302,8 +302,8 @@ TEST_F(StallTest, a_suspend_of_the_snapshot_gets_the_reserve)
 	EXPECT_FALSE(done_in(origin_write, seconds));
 	snap.cow.resize(2 * cow_sectors);
 	ASSERT_EQ(snap.mapped.resume(), 0);
-	EXPECT_EQ(bench_.origin.wait(origin_write), 0);
-	EXPECT_TRUE(bench_.right(snap));
+	EXPECT_EQ(fixture_.origin.wait(origin_write), 0);
+	EXPECT_TRUE(fixture_.right(snap));
 }
 
 TEST_F(StallTest, a_snapshot_can_go_and_the_origin_goes_on)
@@ -316,7 +316,7 @@ TEST_F(StallTest, a_snapshot_can_go_and_the_origin_goes_on)
 	ASSERT_FALSE(done_in(writes[0], seconds));
 	snap.mapped.remove();
 	for (const Mapped::Handle &write : writes)
-		EXPECT_EQ(bench_.origin.wait(write), 0);
+		EXPECT_EQ(fixture_.origin.wait(write), 0);
 }
 
 TEST_F(StallTest, goes_on_in_a_handover)
@@ -326,14 +326,14 @@ TEST_F(StallTest, goes_on_in_a_handover)
 	fill();
 	Mapped::Handle write = one_more();
 	ASSERT_FALSE(done_in(write, seconds));
-	ASSERT_EQ(snap.mapped.load(TargetType::snapshot, bench_.sectors, snap.words), 0);
+	ASSERT_EQ(snap.mapped.load(TargetType::snapshot, fixture_.sectors, snap.words), 0);
 	ASSERT_EQ(snap.mapped.resume(), 0);
 	Mapped::Handle another = one_more();
 	EXPECT_FALSE(done_in(another, seconds));
 	snap.cow.resize(2 * cow_sectors);
-	EXPECT_EQ(bench_.origin.wait(write), 0);
-	EXPECT_EQ(bench_.origin.wait(another), 0);
-	EXPECT_TRUE(bench_.right(snap));
+	EXPECT_EQ(fixture_.origin.wait(write), 0);
+	EXPECT_EQ(fixture_.origin.wait(another), 0);
+	EXPECT_TRUE(fixture_.right(snap));
 }
 
 TEST_F(StallTest, that_is_switched_off_is_over)
@@ -355,8 +355,8 @@ TEST_F(StallTest, that_is_switched_off_is_over)
 TEST_F(StallTest, ends_when_the_snapshot_fails)
 {
 	auto &snap = add();
-	ASSERT_EQ(bench_.write(0, (room - 1) * 8), 0);
-	ASSERT_EQ(bench_.write(snap, 2000, 8), 0);
+	ASSERT_EQ(fixture_.write(0, (room - 1) * 8), 0);
+	ASSERT_EQ(fixture_.write(snap, 2000, 8), 0);
 	Mapped::Handle write = one_more();
 	ASSERT_FALSE(done_in(write, seconds / 10));
 	/* Its exception is to be recorded yet. */
@@ -371,7 +371,7 @@ TEST_F(StallTest, ends_when_the_snapshot_fails)
 /* Unplugged, a device has no length; one that was made shorter has lost chunks in use. */
 TEST_F(StallTest, a_device_that_has_lost_chunks_in_use_is_not_full_but_has_failed)
 {
-	bench_.world.no_space_timeout = 0;
+	fixture_.world.no_space_timeout = 0;
 	uint64_t at = 0;
 	for (uint64_t left : {0ul, 8ul, cow_sectors / 2}) {
 		for (bool stalled : {false, true}) {
@@ -379,7 +379,7 @@ TEST_F(StallTest, a_device_that_has_lost_chunks_in_use_is_not_full_but_has_faile
 			SCOPED_TRACE(stalled);
 			auto &snap = add();
 			/* Each time what no snapshot has. */
-			ASSERT_EQ(bench_.write(at, (room - !stalled) * 8), 0);
+			ASSERT_EQ(fixture_.write(at, (room - !stalled) * 8), 0);
 			at += room * 8;
 			Mapped::Handle write;
 			if (stalled) {
@@ -403,35 +403,35 @@ TEST_F(StallTest, a_device_that_has_lost_chunks_in_use_is_not_full_but_has_faile
 TEST_F(StallTest, a_device_that_is_gone_is_no_overflow)
 {
 	auto &snap = add("PO 8 1 stall_on_full");
-	ASSERT_EQ(bench_.write(snap, 0, 8), 0);
+	ASSERT_EQ(fixture_.write(snap, 0, 8), 0);
 	snap.cow.resize(0);
-	EXPECT_NE(bench_.write(snap, 2000, 8), 0);
-	bench_.world.settle();
+	EXPECT_NE(fixture_.write(snap, 2000, 8), 0);
+	fixture_.world.settle();
 	EXPECT_EQ(snap.mapped.status(), "Invalid");
-	EXPECT_FALSE(bench_.world.log_holds("Snapshot overflowed"));
-	EXPECT_FALSE(bench_.world.log_holds("it is full"));
-	EXPECT_EQ(bench_.write(0, 4096), 0);
+	EXPECT_FALSE(fixture_.world.log_holds("Snapshot overflowed"));
+	EXPECT_FALSE(fixture_.world.log_holds("it is full"));
+	EXPECT_EQ(fixture_.write(0, 4096), 0);
 }
 
 /* Of the device the origin's writes need no more than what is there. */
 TEST_F(StallTest, a_device_made_shorter_behind_all_in_use_goes_on)
 {
 	auto &snap = add();
-	ASSERT_EQ(bench_.write(0, 20 * 8), 0);
+	ASSERT_EQ(fixture_.write(0, 20 * 8), 0);
 	snap.cow.resize(32 * 8);
 	/* 30 chunks of data, a reserve of 2. */
-	ASSERT_EQ(bench_.write(20 * 8, 8 * 8), 0);
+	ASSERT_EQ(fixture_.write(20 * 8, 8 * 8), 0);
 	Mapped::Handle write = one_more();
 	EXPECT_FALSE(done_in(write, seconds));
 	snap.cow.resize(cow_sectors);
-	EXPECT_EQ(bench_.origin.wait(write), 0);
-	EXPECT_TRUE(bench_.right(snap));
+	EXPECT_EQ(fixture_.origin.wait(write), 0);
+	EXPECT_TRUE(fixture_.right(snap));
 }
 
 TEST_F(StallTest, chunks_that_are_free_below_others_are_room)
 {
 	auto &snap = add();
-	ASSERT_EQ(bench_.write(0, 8), 0);
+	ASSERT_EQ(fixture_.write(0, 8), 0);
 	snap.mapped.remove();
 	/* As a crash leaves it: the one exception lies in the last but two of the chunks. */
 	snap.cow.poke(61 * 8, snap.cow.peek(2 * 8, 8));
@@ -439,11 +439,11 @@ TEST_F(StallTest, chunks_that_are_free_below_others_are_room)
 	ASSERT_EQ(area[8], 2);
 	area[8] = 61;
 	snap.cow.poke(8, area);
-	ASSERT_EQ(snap.mapped.create(TargetType::snapshot, bench_.sectors, snap.words), 0);
+	ASSERT_EQ(snap.mapped.create(TargetType::snapshot, fixture_.sectors, snap.words), 0);
 	ASSERT_EQ(snap.mapped.status(), "496/512 16");
 
 	/* One chunk, and as many more as without it. */
-	ASSERT_EQ(bench_.write(8, (room - 1) * 8), 0);
+	ASSERT_EQ(fixture_.write(8, (room - 1) * 8), 0);
 	Mapped::Handle write = one_more();
 	EXPECT_FALSE(done_in(write, 10 * seconds));
 	/* The reserve is still there. */
@@ -452,11 +452,11 @@ TEST_F(StallTest, chunks_that_are_free_below_others_are_room)
 
 TEST_F(StallTest, of_a_transient_store_is_refused)
 {
-	bench_.world.add_device({.name = "other", .sectors = cow_sectors});
+	fixture_.world.add_device({.name = "other", .sectors = cow_sectors});
 	Mapped snapshot("refused");
 	EXPECT_NE(snapshot.create(TargetType::snapshot, 4096, "disk other N 8 1 stall_on_full"), 0);
 	EXPECT_EQ(snapshot.error_text(), "stall_on_full needs a persistent store");
-	auto &transient = bench_.add("N 8", cow_sectors);
+	auto &transient = fixture_.add("N 8", cow_sectors);
 	EXPECT_NE(transient.mapped.message({"stall", "on"}), 0);
 }
 
@@ -464,21 +464,21 @@ TEST_F(StallTest, of_a_transient_store_is_refused)
 TEST_F(StallTest, ends_after_a_time_in_what_was_a_merge)
 {
 	auto &snap = add("P 8");
-	ASSERT_EQ(bench_.write(snap, 0, (room + reserve) * 8), 0);
+	ASSERT_EQ(fixture_.write(snap, 0, (room + reserve) * 8), 0);
 	ASSERT_EQ(snap.mapped.flush(), 0);
 	snap.mapped.remove();
-	ASSERT_EQ(bench_.origin.load(TargetType::merge, bench_.sectors, snap.words), 0);
-	ASSERT_EQ(bench_.origin.resume(), 0);
-	bench_.world.run_until_idle();
-	ASSERT_EQ(bench_.origin.status(), "16/512 16");
+	ASSERT_EQ(fixture_.origin.load(TargetType::merge, fixture_.sectors, snap.words), 0);
+	ASSERT_EQ(fixture_.origin.resume(), 0);
+	fixture_.world.run_until_idle();
+	ASSERT_EQ(fixture_.origin.status(), "16/512 16");
 
-	ASSERT_EQ(snap.mapped.load(TargetType::snapshot, bench_.sectors,
+	ASSERT_EQ(snap.mapped.load(TargetType::snapshot, fixture_.sectors,
 				   snap.words + " 1 stall_on_full"),
 		  0);
-	ASSERT_EQ(bench_.origin.load(TargetType::origin, bench_.sectors, "disk"), 0);
-	bench_.origin.suspend();
+	ASSERT_EQ(fixture_.origin.load(TargetType::origin, fixture_.sectors, "disk"), 0);
+	fixture_.origin.suspend();
 	ASSERT_EQ(snap.mapped.resume(), 0);
-	ASSERT_EQ(bench_.origin.resume(), 0);
+	ASSERT_EQ(fixture_.origin.resume(), 0);
 	Mapped::Handle write = one_more();
 	EXPECT_FALSE(done_in(write, 59 * seconds));
 	EXPECT_TRUE(done_in(write, 2 * seconds));
@@ -489,27 +489,27 @@ TEST_F(StallTest, ends_after_a_time_in_what_was_a_merge)
 TEST_F(StallTest, a_merge_into_the_origin_waits_for_it_too)
 {
 	auto &full = add();
-	auto &merged = bench_.add("P 8", 4 * cow_sectors);
+	auto &merged = fixture_.add("P 8", 4 * cow_sectors);
 	fill();
 	/* A chunk that the full one lacks. */
-	ASSERT_EQ(bench_.write(merged, 2000, 8), 0);
+	ASSERT_EQ(fixture_.write(merged, 2000, 8), 0);
 	ASSERT_EQ(merged.mapped.flush(), 0);
 	merged.mapped.remove();
-	bench_.origin.remove();
+	fixture_.origin.remove();
 	Mapped merging("merging");
-	ASSERT_EQ(merging.create(TargetType::merge, bench_.sectors, merged.words), 0);
-	bench_.world.run_for(10 * seconds);
+	ASSERT_EQ(merging.create(TargetType::merge, fixture_.sectors, merged.words), 0);
+	fixture_.world.run_for(10 * seconds);
 	EXPECT_EQ(merging.events(), 0u);
 	EXPECT_EQ(full.mapped.events(), 1u);
 	/* It can be suspended all the same. */
-	uint64_t begun = bench_.world.now_ns();
+	uint64_t begun = fixture_.world.now_ns();
 	merging.suspend();
-	EXPECT_LT(bench_.world.now_ns() - begun, seconds);
+	EXPECT_LT(fixture_.world.now_ns() - begun, seconds);
 	full.cow.resize(2 * cow_sectors);
 	ASSERT_EQ(merging.resume(), 0);
-	bench_.world.run_until_idle();
+	fixture_.world.run_until_idle();
 	EXPECT_EQ(merging.status(), "16/2048 16");
-	EXPECT_TRUE(bench_.right(full));
+	EXPECT_TRUE(fixture_.right(full));
 	merging.remove();
 }
 
@@ -530,32 +530,32 @@ TEST_P(StallOfMerge, is_over_when_all_are_suspended_and_costs_nobody_anything)
 {
 	const Extended &extended = GetParam();
 	constexpr uint64_t chunk = 128;
-	Bench bench((extended.exceptions + 8) * chunk);
-	auto &merged = bench.add("P 8", (extended.exceptions + 1000) * 8);
+	SnapshotFixture fixture((extended.exceptions + 8) * chunk);
+	auto &merged = fixture.add("P 8", (extended.exceptions + 1000) * 8);
 	for (uint64_t n = 0; n < extended.exceptions; n++)
-		ASSERT_EQ(bench.write(merged, n * chunk + n % 16 * 8, 8), 0);
+		ASSERT_EQ(fixture.write(merged, n * chunk + n % 16 * 8, 8), 0);
 	ASSERT_EQ(merged.mapped.flush(), 0);
 	merged.mapped.remove();
-	auto &full = bench.add("P 128 1 stall_on_full", extended.cow_sectors);
-	bench.origin.remove();
+	auto &full = fixture.add("P 128 1 stall_on_full", extended.cow_sectors);
+	fixture.origin.remove();
 	Mapped merging("merging");
-	ASSERT_EQ(merging.create(TargetType::merge, bench.sectors, merged.words), 0);
-	bench.world.run_for(10 * seconds);
+	ASSERT_EQ(merging.create(TargetType::merge, fixture.sectors, merged.words), 0);
+	fixture.world.run_for(10 * seconds);
 	std::string fill = full.mapped.status();
 	ASSERT_EQ(full.mapped.events(), 1u) << fill;
 	uint64_t last = extended.exceptions * chunk;
-	std::vector<uint8_t> data = bench.fresh(last, 8);
+	std::vector<uint8_t> data = fixture.fresh(last, 8);
 	Mapped::Handle write = merging.start_write(last, data);
 	merged.frozen.write(last, data);
-	ASSERT_FALSE((bench.world.run_for(seconds), write->done));
+	ASSERT_FALSE((fixture.world.run_for(seconds), write->done));
 
-	uint64_t begun = bench.world.now_ns();
+	uint64_t begun = fixture.world.now_ns();
 	if (extended.snapshot_first)
 		full.mapped.suspend();
 	merging.suspend();
 	if (!extended.snapshot_first)
 		full.mapped.suspend();
-	EXPECT_LT(bench.world.now_ns() - begun, seconds);
+	EXPECT_LT(fixture.world.now_ns() - begun, seconds);
 	EXPECT_TRUE(write->done);
 	EXPECT_EQ(write->error, 0);
 	ASSERT_NE(full.mapped.status(), "Invalid");
@@ -565,11 +565,11 @@ TEST_P(StallOfMerge, is_over_when_all_are_suspended_and_costs_nobody_anything)
 	full.cow.resize(2 * (extended.exceptions + 8) * chunk);
 	ASSERT_EQ(full.mapped.resume(), 0);
 	ASSERT_EQ(merging.resume(), 0);
-	bench.world.run_until_idle();
+	fixture.world.run_until_idle();
 	EXPECT_EQ(merging.status(), "16/" + std::to_string(merged.cow.sectors()) + " 16");
-	EXPECT_TRUE(bench.right(full));
+	EXPECT_TRUE(fixture.right(full));
 	EXPECT_TRUE(merged.frozen.matches_all(
-		[&](uint64_t sector, uint64_t count) { return bench.disk.peek(sector, count); }));
+		[&](uint64_t sector, uint64_t count) { return fixture.disk.peek(sector, count); }));
 	merging.remove();
 }
 

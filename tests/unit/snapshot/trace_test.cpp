@@ -4,7 +4,7 @@
  */
 #include <gtest/gtest.h>
 
-#include "unit/snapshot/bench.hpp"
+#include "unit/snapshot/snapshot_fixture.hpp"
 
 namespace dmsnap::test {
 namespace {
@@ -12,7 +12,7 @@ namespace {
 struct Traced : testing::Test {
 	Traced()
 	{
-		bench.world.on_trace = [this](const dmsnap_trace &trace) {
+		fixture.world.on_trace = [this](const dmsnap_trace &trace) {
 			traces.push_back(trace);
 		};
 	}
@@ -25,16 +25,16 @@ struct Traced : testing::Test {
 		EXPECT_EQ(traces[at].failed, false) << at;
 	}
 
-	Bench bench;
+	SnapshotFixture fixture;
 	std::vector<dmsnap_trace> traces;
 };
 
 TEST_F(Traced, the_life_of_a_copy_out)
 {
-	bench.world.add_device({.name = "slow", .sectors = 16384, .latency_ns = 3000000});
+	fixture.world.add_device({.name = "slow", .sectors = 16384, .latency_ns = 3000000});
 	user::Mapped snapshot("slow");
 	ASSERT_EQ(snapshot.create(user::TargetType::snapshot, 4096, "disk slow P 8"), 0);
-	ASSERT_EQ(bench.write(80, 24), 0);
+	ASSERT_EQ(fixture.write(80, 24), 0);
 	ASSERT_EQ(traces.size(), 4u);
 	expect(0, DMSNAP_TRACE_COPY_BEGIN, 10, 3);
 	expect(1, DMSNAP_TRACE_COPY_DONE, 10, 3);
@@ -52,9 +52,9 @@ TEST_F(Traced, the_life_of_a_copy_out)
 
 TEST_F(Traced, a_copy_that_fails)
 {
-	auto &snap = bench.add("P 8");
+	auto &snap = fixture.add("P 8");
 	snap.cow.fail_range(user::Op::write, 16, 8);
-	ASSERT_EQ(bench.write(0, 8), 0);
+	ASSERT_EQ(fixture.write(0, 8), 0);
 	ASSERT_EQ(traces.size(), 2u);
 	EXPECT_EQ(traces[1].kind, DMSNAP_TRACE_COPY_DONE);
 	EXPECT_TRUE(traces[1].failed);
@@ -62,14 +62,14 @@ TEST_F(Traced, a_copy_that_fails)
 
 TEST_F(Traced, batches_of_a_merge)
 {
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(0, 300 * 8), 0);
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(0, 300 * 8), 0);
 	snap.mapped.remove();
-	bench.origin.remove();
+	fixture.origin.remove();
 	traces.clear();
 	user::Mapped merging("merging");
 	ASSERT_EQ(merging.create(user::TargetType::merge, 4096, snap.words), 0);
-	bench.world.run_until_idle();
+	fixture.world.run_until_idle();
 	ASSERT_EQ(traces.size(), 2u);
 	expect(0, DMSNAP_TRACE_MERGE_BATCH, 0, 256);
 	expect(1, DMSNAP_TRACE_MERGE_BATCH, 0, 44);

@@ -4,7 +4,7 @@
  */
 #include <gtest/gtest.h>
 
-#include "unit/snapshot/bench.hpp"
+#include "unit/snapshot/snapshot_fixture.hpp"
 
 namespace dmsnap::test {
 namespace {
@@ -14,178 +14,178 @@ using user::Op;
 using user::TargetType;
 
 /* Begins a commit, and writes to chunk 0 what is there before the commit has ended.  The commit's flush. */
-Mapped::Handle write_beside_a_commit(Bench &bench, Bench::Snap &snap)
+Mapped::Handle write_beside_a_commit(SnapshotFixture &fixture, SnapshotFixture::Snap &snap)
 {
 	auto flush = snap.mapped.start_flush();
-	bench.world.run_until([&] { return snap.cow.counters().fua_writes == 1; });
-	auto data = bench.fresh(0, 8);
+	fixture.world.run_until([&] { return snap.cow.counters().fua_writes == 1; });
+	auto data = fixture.fresh(0, 8);
 	auto write = snap.mapped.start_write(0, data);
-	bench.world.run_until([&] { return write->done; });
+	fixture.world.run_until([&] { return write->done; });
 	snap.frozen.write(0, data);
 	return flush;
 }
 
 TEST(SnapshotWrite, whole_chunks_go_straight_to_the_cow_device)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(snap, 64, 64), 0);
-	EXPECT_EQ(bench.disk.log().size(), 0u);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(snap, 64, 64), 0);
+	EXPECT_EQ(fixture.disk.log().size(), 0u);
 	ASSERT_EQ(snap.cow.log().size(), 1u);
 	EXPECT_EQ(snap.cow.log()[0].sectors, 64u);
-	EXPECT_TRUE(bench.right(snap));
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotWrite, a_part_of_a_chunk_is_completed_with_what_it_does_not_cover)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(snap, 19, 2), 0);
-	EXPECT_EQ(bench.disk.counters().read_sectors, 6u);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(snap, 19, 2), 0);
+	EXPECT_EQ(fixture.disk.counters().read_sectors, 6u);
 	EXPECT_EQ(snap.cow.counters().written_sectors, 8u);
-	EXPECT_TRUE(bench.right(snap));
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotWrite, one_over_several_chunks_reads_for_the_first_and_the_last)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(snap, 5, 30), 0);
-	EXPECT_EQ(bench.disk.counters().read_sectors, 5u + 5u);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(snap, 5, 30), 0);
+	EXPECT_EQ(fixture.disk.counters().read_sectors, 5u + 5u);
 	EXPECT_EQ(snap.cow.counters().written_sectors, 40u);
-	EXPECT_TRUE(bench.right(snap));
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotWrite, the_chunk_at_the_end_of_the_origin_is_read_as_far_as_it_goes)
 {
-	Bench bench(1001);
-	auto &snap = bench.add("P 16");
-	ASSERT_EQ(bench.write(snap, 995, 2), 0);
-	EXPECT_EQ(bench.disk.counters().read_sectors, 7u);
-	ASSERT_EQ(bench.write(snap, 992, 9), 0);
-	EXPECT_TRUE(bench.right(snap));
+	SnapshotFixture fixture(1001);
+	auto &snap = fixture.add("P 16");
+	ASSERT_EQ(fixture.write(snap, 995, 2), 0);
+	EXPECT_EQ(fixture.disk.counters().read_sectors, 7u);
+	ASSERT_EQ(fixture.write(snap, 992, 9), 0);
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotWrite, all_there_is_of_the_last_chunk_does_not_count_against_the_limit_for_ever)
 {
-	Bench bench(1001);
-	auto &snap = bench.add("P 16");
+	SnapshotFixture fixture(1001);
+	auto &snap = fixture.add("P 16");
 	/* One copy at a time. */
-	bench.world.cow_threshold = 0;
-	ASSERT_EQ(bench.write(snap, 992, 9), 0);
-	ASSERT_EQ(bench.write(snap, 19, 2), 0);
-	ASSERT_EQ(bench.write(snap, 67, 2), 0);
-	EXPECT_TRUE(bench.right(snap));
+	fixture.world.cow_threshold = 0;
+	ASSERT_EQ(fixture.write(snap, 992, 9), 0);
+	ASSERT_EQ(fixture.write(snap, 19, 2), 0);
+	ASSERT_EQ(fixture.write(snap, 67, 2), 0);
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotWrite, what_it_has_is_written_without_metadata)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(snap, 0, 64), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(snap, 0, 64), 0);
 	ASSERT_EQ(snap.mapped.flush(), 0);
 	snap.cow.reset_log();
-	ASSERT_EQ(bench.write(snap, 3, 50), 0);
+	ASSERT_EQ(fixture.write(snap, 3, 50), 0);
 	ASSERT_EQ(snap.cow.log().size(), 1u);
-	EXPECT_TRUE(bench.right(snap));
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotWrite, commits_nothing_before_somebody_asks)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
 	for (uint64_t n = 0; n < 20; n++)
-		ASSERT_EQ(bench.write(snap, n * 24, 8), 0);
-	bench.world.settle();
+		ASSERT_EQ(fixture.write(snap, n * 24, 8), 0);
+	fixture.world.settle();
 	EXPECT_EQ(snap.cow.counters().fua_writes, 0u);
 	EXPECT_EQ(snap.cow.counters().flushes, 0u);
 }
 
 TEST(SnapshotWrite, a_flush_commits_all_in_one_write)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
 	for (uint64_t n = 0; n < 20; n++)
-		ASSERT_EQ(bench.write(snap, n * 24, 8), 0);
+		ASSERT_EQ(fixture.write(snap, n * 24, 8), 0);
 	ASSERT_EQ(snap.mapped.flush(), 0);
 	EXPECT_EQ(snap.cow.counters().fua_writes, 1u);
 	EXPECT_EQ(snap.cow.counters().flushes, 1u);
-	bench.crash();
-	EXPECT_TRUE(bench.right(snap));
+	fixture.crash();
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotWrite, a_flush_without_anything_lazy_goes_to_the_cow_device)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(snap, 0, 8), 0);
 	ASSERT_EQ(snap.mapped.flush(), 0);
-	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	ASSERT_EQ(fixture.write(snap, 0, 8), 0);
 	snap.cow.reset_log();
 	ASSERT_EQ(snap.mapped.flush(), 0);
 	ASSERT_EQ(snap.cow.log().size(), 1u);
 	EXPECT_EQ(snap.cow.log()[0].op, Op::flush);
-	bench.crash();
-	EXPECT_TRUE(bench.right(snap));
+	fixture.crash();
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotWrite, a_flush_behind_a_commit_under_way_flushes_too)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(snap, 0, 8), 0);
 	/* Completes while the commit is in its write: only a later flush covers it. */
-	auto first = write_beside_a_commit(bench, snap);
+	auto first = write_beside_a_commit(fixture, snap);
 	ASSERT_EQ(snap.mapped.flush(), 0);
-	bench.crash();
-	EXPECT_TRUE(bench.right(snap));
+	fixture.crash();
+	EXPECT_TRUE(fixture.right(snap));
 	EXPECT_TRUE(first->done);
 }
 
 TEST(SnapshotWrite, the_timer_commits)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(snap, 0, 8), 0);
-	bench.world.run_for(900'000'000);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(snap, 0, 8), 0);
+	fixture.world.run_for(900'000'000);
 	EXPECT_EQ(snap.cow.counters().fua_writes, 0u);
-	bench.world.run_for(200'000'000);
+	fixture.world.run_for(200'000'000);
 	EXPECT_EQ(snap.cow.counters().fua_writes, 1u);
-	bench.crash();
-	EXPECT_TRUE(bench.right(snap));
+	fixture.crash();
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotWrite, suspending_commits)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(snap, 0, 8), 0);
 	snap.mapped.suspend();
 	EXPECT_EQ(snap.cow.counters().fua_writes, 1u);
-	bench.crash();
-	EXPECT_TRUE(bench.right(snap));
+	fixture.crash();
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotWrite, an_origin_write_to_its_chunk_commits_and_copies_nothing)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(snap, 0, 8), 0);
-	uint64_t before = bench.world.now_ns();
-	ASSERT_EQ(bench.write(0, 8), 0);
-	EXPECT_LT(bench.world.now_ns() - before, 100'000'000u);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(snap, 0, 8), 0);
+	uint64_t before = fixture.world.now_ns();
+	ASSERT_EQ(fixture.write(0, 8), 0);
+	EXPECT_LT(fixture.world.now_ns() - before, 100'000'000u);
 	EXPECT_EQ(snap.cow.counters().fua_writes, 1u);
-	EXPECT_EQ(bench.disk.counters().reads, 0u);
-	bench.crash();
-	EXPECT_TRUE(bench.right(snap));
+	EXPECT_EQ(fixture.disk.counters().reads, 0u);
+	fixture.crash();
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotWrite, an_origin_write_elsewhere_takes_what_is_lazy_along)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(snap, 0, 8), 0);
-	ASSERT_EQ(bench.write(800, 8), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(snap, 0, 8), 0);
+	ASSERT_EQ(fixture.write(800, 8), 0);
 	EXPECT_EQ(snap.cow.counters().fua_writes, 1u);
 	snap.cow.reset_log();
 	ASSERT_EQ(snap.mapped.flush(), 0);
@@ -194,76 +194,76 @@ TEST(SnapshotWrite, an_origin_write_elsewhere_takes_what_is_lazy_along)
 
 TEST(SnapshotWrite, an_origin_write_to_its_chunk_gets_the_commit_behind_the_one_under_way)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(snap, 800, 8), 0);
-	auto flush = write_beside_a_commit(bench, snap);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(snap, 800, 8), 0);
+	auto flush = write_beside_a_commit(fixture, snap);
 	ASSERT_FALSE(flush->done);
-	uint64_t begun = bench.world.now_ns();
-	EXPECT_EQ(bench.write(0, 8), 0);
+	uint64_t begun = fixture.world.now_ns();
+	EXPECT_EQ(fixture.write(0, 8), 0);
 	/* Long before the timer of the lazy one. */
-	EXPECT_LT(bench.world.now_ns() - begun, 100'000'000u);
-	EXPECT_TRUE(bench.right(snap));
+	EXPECT_LT(fixture.world.now_ns() - begun, 100'000'000u);
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotWrite, with_fua_it_is_durable_when_it_ends)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(snap, 3, 30, true), 0);
-	bench.crash();
-	EXPECT_TRUE(bench.right(snap));
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(snap, 3, 30, true), 0);
+	fixture.crash();
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotWrite, of_whole_chunks_with_fua_is_durable_when_it_ends)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(snap, 8, 16, true), 0);
-	bench.crash();
-	EXPECT_TRUE(bench.right(snap));
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(snap, 8, 16, true), 0);
+	fixture.crash();
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotWrite, with_fua_to_a_lazy_chunk_it_commits)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(snap, 0, 8), 0);
 	snap.cow.reset_log();
-	ASSERT_EQ(bench.write(snap, 2, 3, true), 0);
+	ASSERT_EQ(fixture.write(snap, 2, 3, true), 0);
 	/* The data, and the entry. */
 	EXPECT_EQ(snap.cow.counters().fua_writes, 2u);
-	bench.crash();
-	EXPECT_TRUE(bench.right(snap));
+	fixture.crash();
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotWrite, with_fua_to_a_durable_chunk_it_costs_one_write)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(snap, 0, 8), 0);
 	ASSERT_EQ(snap.mapped.flush(), 0);
 	snap.cow.reset_log();
-	ASSERT_EQ(bench.write(snap, 0, 8, true), 0);
+	ASSERT_EQ(fixture.write(snap, 0, 8, true), 0);
 	EXPECT_EQ(snap.cow.log().size(), 1u);
 }
 
 TEST(SnapshotWrite, one_that_is_not_flushed_may_be_lost_but_the_frozen_data_is_not)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
 	FrozenImage frozen = snap.frozen;
-	ASSERT_EQ(bench.write(snap, 0, 8), 0);
-	bench.crash();
+	ASSERT_EQ(fixture.write(snap, 0, 8), 0);
+	fixture.crash();
 	EXPECT_TRUE((Pattern{1, 1}.matches(0, snap.mapped.read(0, 8))));
 }
 
 TEST(SnapshotWrite, one_to_a_chunk_in_flight_waits_for_it)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	auto first = bench.fresh(0, 3);
-	auto second = bench.fresh(5, 3);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	auto first = fixture.fresh(0, 3);
+	auto second = fixture.fresh(5, 3);
 	auto a = snap.mapped.start_write(0, first);
 	auto b = snap.mapped.start_write(5, second);
 	EXPECT_EQ(snap.mapped.wait(a), 0);
@@ -271,63 +271,63 @@ TEST(SnapshotWrite, one_to_a_chunk_in_flight_waits_for_it)
 	snap.frozen.write(0, first);
 	snap.frozen.write(5, second);
 	EXPECT_EQ(snap.cow.counters().written_sectors, 8u + 3u);
-	EXPECT_TRUE(bench.right(snap));
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotWrite, those_who_wait_for_one_of_whole_chunks_wait_no_longer_than_it_takes)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	auto first = bench.fresh(0, 8);
-	auto second = bench.fresh(2, 3);
-	uint64_t begun = bench.world.now_ns();
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	auto first = fixture.fresh(0, 8);
+	auto second = fixture.fresh(2, 3);
+	uint64_t begun = fixture.world.now_ns();
 	auto a = snap.mapped.start_write(0, first);
 	auto b = snap.mapped.start_write(2, second);
-	auto below = bench.start_write(0, 8);
+	auto below = fixture.start_write(0, 8);
 	EXPECT_EQ(snap.mapped.wait(a), 0);
 	EXPECT_EQ(snap.mapped.wait(b), 0);
-	EXPECT_EQ(bench.origin.wait(below), 0);
+	EXPECT_EQ(fixture.origin.wait(below), 0);
 	/* Long before a lazy commit. */
-	EXPECT_LT(bench.world.now_ns() - begun, 100'000'000u);
+	EXPECT_LT(fixture.world.now_ns() - begun, 100'000'000u);
 	snap.frozen.write(0, first);
 	snap.frozen.write(2, second);
-	EXPECT_TRUE(bench.right(snap));
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotWrite, of_whole_chunks_fails_when_the_snapshot_has_failed_meanwhile)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
 	snap.cow.hold(Op::write);
-	auto write = snap.mapped.start_write(0, bench.fresh(0, 8));
-	bench.disk.fail_nth(Op::read, 1);
-	auto below = bench.start_write(800, 8);
-	bench.world.settle();
+	auto write = snap.mapped.start_write(0, fixture.fresh(0, 8));
+	fixture.disk.fail_nth(Op::read, 1);
+	auto below = fixture.start_write(800, 8);
+	fixture.world.settle();
 	snap.cow.release();
 	EXPECT_EQ(snap.mapped.wait(write), -5);
-	EXPECT_EQ(bench.origin.wait(below), 0);
+	EXPECT_EQ(fixture.origin.wait(below), 0);
 	EXPECT_EQ(snap.mapped.status(), "Invalid");
 }
 
 TEST(SnapshotWrite, one_to_a_chunk_being_copied_out_waits_for_it)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	auto data = bench.fresh(1, 2);
-	auto below = bench.start_write(0, 8);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	auto data = fixture.fresh(1, 2);
+	auto below = fixture.start_write(0, 8);
 	auto write = snap.mapped.start_write(1, data);
 	EXPECT_EQ(snap.mapped.wait(write), 0);
-	EXPECT_EQ(bench.origin.wait(below), 0);
+	EXPECT_EQ(fixture.origin.wait(below), 0);
 	snap.frozen.write(1, data);
-	EXPECT_TRUE(bench.right(snap));
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotWrite, fails_with_the_cow_device_and_the_snapshot_is_invalid)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
 	snap.cow.fail_nth(Op::write, 1);
-	EXPECT_EQ(bench.write(snap, 0, 8), -5);
+	EXPECT_EQ(fixture.write(snap, 0, 8), -5);
 	EXPECT_EQ(snap.mapped.status(), "Invalid");
 	std::vector<uint8_t> data(4096);
 	EXPECT_EQ(snap.mapped.read(0, data), -5);
@@ -337,39 +337,39 @@ TEST(SnapshotWrite, fails_with_what_it_does_not_cover)
 {
 	/* The bio, what is in front of it and what is behind, in any order. */
 	for (uint64_t part : {1, 2, 3}) {
-		Bench bench;
-		auto &snap = bench.add("P 8");
+		SnapshotFixture fixture;
+		auto &snap = fixture.add("P 8");
 		snap.cow.fail_nth(Op::write, part);
-		EXPECT_NE(bench.write(snap, 19, 2), 0) << part;
+		EXPECT_NE(fixture.write(snap, 19, 2), 0) << part;
 		EXPECT_EQ(snap.mapped.status(), "Invalid") << part;
 		snap.cow.clear_faults();
-		EXPECT_EQ(bench.write(0, 64), 0);
+		EXPECT_EQ(fixture.write(0, 64), 0);
 	}
 }
 
 TEST(SnapshotWrite, to_a_chunk_it_has_fails_alone)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(snap, 0, 8), 0);
 	ASSERT_EQ(snap.mapped.flush(), 0);
 	snap.cow.fail_nth(Op::write, 1);
-	EXPECT_EQ(bench.write(snap, 0, 8), -5);
+	EXPECT_EQ(fixture.write(snap, 0, 8), -5);
 	EXPECT_NE(snap.mapped.status(), "Invalid");
 }
 
 /* The first of them tells of the loss, but not only the first. */
 TEST(SnapshotWrite, after_an_acknowledged_write_was_lost_no_flush_succeeds)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(snap, 0, 16), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(snap, 0, 16), 0);
 	snap.cow.fail_nth(Op::write, 1);
-	bench.world.run_for(2'000'000'000);
+	fixture.world.run_for(2'000'000'000);
 	ASSERT_EQ(snap.mapped.status(), "Invalid");
 	for (int n = 0; n < 3; n++)
 		EXPECT_EQ(snap.mapped.flush(), -5) << n;
-	EXPECT_EQ(bench.write(snap, 0, 16, true), -5);
+	EXPECT_EQ(fixture.write(snap, 0, 16, true), -5);
 
 	/* Nor of the table that is loaded in its place. */
 	ASSERT_EQ(snap.mapped.load(user::TargetType::snapshot, 4096, snap.words), 0);
@@ -380,12 +380,12 @@ TEST(SnapshotWrite, after_an_acknowledged_write_was_lost_no_flush_succeeds)
 /* Its copies have failed, and with them everything that it holds. */
 TEST(SnapshotWrite, a_snapshot_that_is_invalid_fails_a_flush_as_all_else)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(snap, 0, 8), 0);
 	ASSERT_EQ(snap.mapped.flush(), 0);
 	snap.cow.fail_nth(Op::write, 1);
-	ASSERT_EQ(bench.write(64, 8), 0);
+	ASSERT_EQ(fixture.write(64, 8), 0);
 	ASSERT_EQ(snap.mapped.status(), "Invalid");
 	EXPECT_EQ(snap.mapped.flush(), -5);
 }
@@ -398,16 +398,16 @@ TEST(SnapshotWrite, a_snapshot_that_is_invalid_fails_a_flush_as_all_else)
 TEST(SnapshotWrite, with_fua_to_a_chunk_that_is_being_lost_fails)
 {
 	for (uint64_t seed = 1; seed <= 400; seed++) {
-		Bench bench(4096, {.order = user::Order::random, .seed = seed});
-		auto &snap = bench.add("P 8");
-		ASSERT_EQ(bench.write(snap, 0, 8), 0);
+		SnapshotFixture fixture(4096, {.order = user::Order::random, .seed = seed});
+		auto &snap = fixture.add("P 8");
+		ASSERT_EQ(fixture.write(snap, 0, 8), 0);
 		snap.cow.fail_range(Op::write, 8, 8);
 		auto flush = snap.mapped.start_flush();
-		bench.world.spawn("writer", [&] {
+		fixture.world.spawn("writer", [&] {
 			while (!flush->done)
-				EXPECT_EQ(bench.write(snap, 0, 8, true), -5) << seed;
+				EXPECT_EQ(fixture.write(snap, 0, 8, true), -5) << seed;
 		});
-		bench.world.settle();
+		fixture.world.settle();
 		EXPECT_EQ(flush->error, -5) << seed;
 		EXPECT_EQ(snap.mapped.status(), "Invalid") << seed;
 	}
@@ -415,29 +415,29 @@ TEST(SnapshotWrite, with_fua_to_a_chunk_that_is_being_lost_fails)
 
 TEST(SnapshotRead, of_the_origin_is_one_io)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
 	snap.mapped.read(5, 2048);
-	EXPECT_EQ(bench.disk.log().size(), 1u);
+	EXPECT_EQ(fixture.disk.log().size(), 1u);
 	EXPECT_EQ(snap.cow.log().size(), 0u);
 }
 
 TEST(SnapshotRead, of_a_run_is_one_io)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(snap, 0, 1024), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(snap, 0, 1024), 0);
 	snap.cow.reset_log();
 	EXPECT_TRUE(snap.frozen.matches(3, snap.mapped.read(3, 1000)));
 	EXPECT_EQ(snap.cow.log().size(), 1u);
-	EXPECT_EQ(bench.disk.log().size(), 0u);
+	EXPECT_EQ(fixture.disk.log().size(), 0u);
 }
 
 TEST(SnapshotRead, of_a_megabyte_over_copied_chunks_is_one_io)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(0, 2048), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(0, 2048), 0);
 	snap.cow.reset_log();
 	EXPECT_TRUE(snap.frozen.matches(0, snap.mapped.read(0, 2048)));
 	EXPECT_EQ(snap.cow.log().size(), 1u);
@@ -445,40 +445,40 @@ TEST(SnapshotRead, of_a_megabyte_over_copied_chunks_is_one_io)
 
 TEST(SnapshotDiscard, is_refused_without_the_feature)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
 	EXPECT_EQ(snap.mapped.discard(0, 8), -95);
 }
 
 TEST(SnapshotDiscard, of_whole_chunks_it_has_zeroes_them_in_place)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8 1 discard_zeroes_cow");
-	ASSERT_EQ(bench.write(snap, 0, 16), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8 1 discard_zeroes_cow");
+	ASSERT_EQ(fixture.write(snap, 0, 16), 0);
 	std::string before = snap.mapped.status();
 	snap.cow.reset_log();
 	ASSERT_EQ(snap.mapped.discard(0, 16), 0);
 	EXPECT_EQ(snap.cow.counters().zeroes, 2u);
 	EXPECT_EQ(snap.mapped.status(), before);
 	snap.frozen.write(0, std::vector<uint8_t>(16 * 512));
-	EXPECT_TRUE(bench.right(snap));
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotDiscard, of_chunks_it_lacks_does_nothing)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8 1 discard_zeroes_cow");
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8 1 discard_zeroes_cow");
 	ASSERT_EQ(snap.mapped.discard(0, 64), 0);
 	EXPECT_EQ(snap.cow.log().size(), 0u);
-	EXPECT_EQ(bench.disk.log().size(), 0u);
-	EXPECT_TRUE(bench.right(snap));
+	EXPECT_EQ(fixture.disk.log().size(), 0u);
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotDiscard, of_a_part_is_passed_to_the_cow_device)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8 1 discard_zeroes_cow");
-	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8 1 discard_zeroes_cow");
+	ASSERT_EQ(fixture.write(snap, 0, 8), 0);
 	snap.cow.reset_log();
 	ASSERT_EQ(snap.mapped.discard(2, 3), 0);
 	EXPECT_EQ(snap.cow.counters().zeroes, 0u);
@@ -489,9 +489,9 @@ TEST(SnapshotDiscard, of_a_part_is_passed_to_the_cow_device)
 
 TEST(SnapshotDiscard, over_two_chunks_fails_when_one_of_them_does)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8 1 discard_zeroes_cow");
-	ASSERT_EQ(bench.write(snap, 0, 16), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8 1 discard_zeroes_cow");
+	ASSERT_EQ(fixture.write(snap, 0, 16), 0);
 	for (uint64_t part : {1, 2}) {
 		snap.cow.fail_nth(Op::discard, part);
 		EXPECT_EQ(snap.mapped.discard(4, 8), -5) << part;
@@ -505,10 +505,10 @@ TEST(SnapshotDiscard, over_two_chunks_fails_when_one_of_them_does)
 /* One that dm has not cut at the chunk size: the limit may have changed since. */
 TEST(SnapshotDiscard, of_many_chunks_does_to_each_run_what_it_needs)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8 1 discard_zeroes_cow");
-	ASSERT_EQ(bench.write(snap, 0, 24), 0);
-	ASSERT_EQ(bench.write(snap, 32, 16), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8 1 discard_zeroes_cow");
+	ASSERT_EQ(fixture.write(snap, 0, 24), 0);
+	ASSERT_EQ(fixture.write(snap, 32, 16), 0);
 	snap.cow.reset_log();
 	dmsnap_bio_desc desc{
 		.sector = 4, .sectors = 40, .op = DMSNAP_BIO_DISCARD, .fua = false, .nr = 0};
@@ -517,7 +517,7 @@ TEST(SnapshotDiscard, of_many_chunks_does_to_each_run_what_it_needs)
 	user::Bio bio(desc, {}, [&](int result) { error = result; });
 	bio.begin_map();
 	bio.end_map(dmsnap_core_snapshot_map(snap.mapped.snapshot(), &bio, &desc, space.data()));
-	ASSERT_TRUE(bench.world.run_until([&] { return error != 1; }));
+	ASSERT_TRUE(fixture.world.run_until([&] { return error != 1; }));
 	EXPECT_EQ(error, 0);
 
 	/* The chunks lie behind header and area, without a gap. */
@@ -535,10 +535,10 @@ TEST(SnapshotDiscard, of_many_chunks_does_to_each_run_what_it_needs)
 TEST(SnapshotDiscard, of_one_that_takes_a_store_over_is_cut_at_the_chunks_of_that)
 {
 	for (const char *chunk : {"0", "64"}) {
-		Bench bench;
-		auto &snap = bench.add("P 16 1 discard_zeroes_cow");
-		ASSERT_EQ(bench.write(snap, 0, 64), 0);
-		ASSERT_EQ(snap.mapped.load(TargetType::snapshot, bench.sectors,
+		SnapshotFixture fixture;
+		auto &snap = fixture.add("P 16 1 discard_zeroes_cow");
+		ASSERT_EQ(fixture.write(snap, 0, 64), 0);
+		ASSERT_EQ(snap.mapped.load(TargetType::snapshot, fixture.sectors,
 					   std::string("disk cow0 P ") + chunk +
 						   " 1 discard_zeroes_cow"),
 			  0);
@@ -552,11 +552,11 @@ TEST(SnapshotDiscard, of_one_that_takes_a_store_over_is_cut_at_the_chunks_of_tha
 
 TEST(SnapshotDiscard, with_passdown_reaches_the_origin_too)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8 2 discard_zeroes_cow discard_passdown_origin");
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8 2 discard_zeroes_cow discard_passdown_origin");
 	ASSERT_EQ(snap.mapped.discard(8, 8), 0);
-	ASSERT_EQ(bench.disk.counters().discards, 1u);
-	EXPECT_EQ(bench.disk.log()[0].sector, 8u);
+	ASSERT_EQ(fixture.disk.counters().discards, 1u);
+	EXPECT_EQ(fixture.disk.log()[0].sector, 8u);
 }
 
 } // namespace

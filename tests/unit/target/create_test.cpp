@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "unit/snapshot/bench.hpp"
+#include "unit/snapshot/snapshot_fixture.hpp"
 #include "user/memory.hpp"
 
 namespace dmsnap::test {
@@ -48,16 +48,17 @@ template <typename Load> void fail_each_allocation(Mapped &mapped, const Load &l
 TEST(SnapshotCreate, leaves_nothing_when_any_allocation_fails)
 {
 	for (const char *store : {"P 8", "PO 16", "N 8"}) {
-		Bench bench;
+		SnapshotFixture fixture;
 		/* Without another target the shared parts are made and lost too. */
 		for (bool alone : {true, false}) {
 			SCOPED_TRACE(std::string(store) + (alone ? " alone" : ""));
 			std::string name = std::string("cow") + (alone ? "a" : "b");
-			bench.world.add_device({.name = name, .sectors = 4096});
+			fixture.world.add_device({.name = name, .sectors = 4096});
 			if (alone)
-				bench.origin.remove();
+				fixture.origin.remove();
 			else
-				EXPECT_EQ(bench.origin.create(TargetType::origin, 4096, "disk"), 0);
+				EXPECT_EQ(fixture.origin.create(TargetType::origin, 4096, "disk"),
+					  0);
 			Mapped snapshot("snapshot");
 			fail_each_allocation(snapshot, [&] {
 				int error = snapshot.load(TargetType::snapshot, 4096,
@@ -73,38 +74,38 @@ TEST(SnapshotCreate, leaves_nothing_when_any_allocation_fails)
 
 TEST(SnapshotCreate, leaves_nothing_when_an_allocation_fails_over_a_full_store)
 {
-	Bench bench;
-	auto &snap = bench.add("P 1");
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 1");
 	/* Holes and several areas. */
 	for (uint64_t n = 0; n < 300; n++)
-		ASSERT_EQ(bench.write(n * 7 % 4001, 2), 0);
+		ASSERT_EQ(fixture.write(n * 7 % 4001, 2), 0);
 	snap.mapped.remove();
 	fail_each_allocation(snap.mapped, [&] {
 		return snap.mapped.load(TargetType::snapshot, 4096, snap.words);
 	});
 	ASSERT_EQ(snap.mapped.resume(), 0);
-	EXPECT_TRUE(bench.right(snap));
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotCreate, leaves_the_source_alone_when_a_reload_fails)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(snap, 0, 20), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(snap, 0, 20), 0);
 	Mapped other("other");
 	fail_each_allocation(other,
 			     [&] { return other.load(TargetType::snapshot, 4096, snap.words); });
-	EXPECT_TRUE(bench.right(snap));
+	EXPECT_TRUE(fixture.right(snap));
 	other.remove();
-	EXPECT_TRUE(bench.right(snap));
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotCreate, leaves_nothing_when_any_io_fails)
 {
 	for (Op op : {Op::read, Op::write, Op::zero, Op::flush}) {
-		Bench bench;
-		bench.world.refuse_bad_store = true;
-		auto &cow = bench.world.add_device({.name = "cow", .sectors = 4096});
+		SnapshotFixture fixture;
+		fixture.world.refuse_bad_store = true;
+		auto &cow = fixture.world.add_device({.name = "cow", .sectors = 4096});
 		Mapped snapshot("snapshot");
 		int error = -1;
 		for (uint64_t n = 1; error && n < 10; n++) {
@@ -120,12 +121,12 @@ TEST(SnapshotCreate, leaves_nothing_when_any_io_fails)
 
 TEST(OriginCreate, leaves_nothing_when_any_allocation_fails)
 {
-	Bench bench;
-	bench.origin.remove();
-	fail_each_allocation(bench.origin,
-			     [&] { return bench.origin.load(TargetType::origin, 4096, "disk"); });
-	EXPECT_EQ(bench.origin.resume(), 0);
-	EXPECT_EQ(bench.write(0, 8), 0);
+	SnapshotFixture fixture;
+	fixture.origin.remove();
+	fail_each_allocation(fixture.origin,
+			     [&] { return fixture.origin.load(TargetType::origin, 4096, "disk"); });
+	EXPECT_EQ(fixture.origin.resume(), 0);
+	EXPECT_EQ(fixture.write(0, 8), 0);
 }
 
 TEST(SnapshotCreate, says_why_it_refuses)
@@ -152,10 +153,10 @@ TEST(SnapshotCreate, says_why_it_refuses)
 	};
 	for (const auto &one : cases) {
 		SCOPED_TRACE(one.words);
-		Bench bench;
-		bench.world.refuse_bad_store = true;
-		bench.world.add_device({.name = "cow", .sectors = 4096});
-		auto &junk = bench.world.add_device({.name = "junk", .sectors = 4096});
+		SnapshotFixture fixture;
+		fixture.world.refuse_bad_store = true;
+		fixture.world.add_device({.name = "cow", .sectors = 4096});
+		auto &junk = fixture.world.add_device({.name = "junk", .sectors = 4096});
 		junk.poke(0, Pattern{9, 9}.make(0, 1));
 		Mapped snapshot("snapshot");
 		EXPECT_EQ(snapshot.load(TargetType::snapshot, 4096, one.words), one.error);
@@ -165,7 +166,7 @@ TEST(SnapshotCreate, says_why_it_refuses)
 
 TEST(OriginCreate, says_why_it_refuses)
 {
-	Bench bench;
+	SnapshotFixture fixture;
 	Mapped origin("origin");
 	EXPECT_EQ(origin.load(TargetType::origin, 4096, ""), -22);
 	EXPECT_EQ(origin.error_text(), "origin: incorrect number of arguments");
@@ -176,37 +177,37 @@ TEST(OriginCreate, says_why_it_refuses)
 
 TEST(SnapshotCreate, a_store_that_is_marked_invalid_loads_and_says_so)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8", 32);
-	EXPECT_EQ(bench.write(0, 4096), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8", 32);
+	EXPECT_EQ(fixture.write(0, 4096), 0);
 	snap.mapped.remove();
 	ASSERT_EQ(snap.mapped.create(TargetType::snapshot, 4096, snap.words), 0);
 	EXPECT_EQ(snap.mapped.status(), "Invalid");
-	EXPECT_TRUE(bench.world.log_holds("Snapshot is marked invalid."));
+	EXPECT_TRUE(fixture.world.log_holds("Snapshot is marked invalid."));
 	std::vector<uint8_t> data(4096);
 	EXPECT_EQ(snap.mapped.read(0, data), -5);
 	EXPECT_EQ(snap.mapped.write(0, data), -5);
 	EXPECT_EQ(snap.mapped.flush(), -5);
-	EXPECT_EQ(bench.write(0, 8), 0);
+	EXPECT_EQ(fixture.write(0, 8), 0);
 }
 
 TEST(SnapshotCreate, an_inactive_snapshot_costs_the_origin_nothing)
 {
-	Bench bench;
-	bench.world.add_device({.name = "cow", .sectors = 4096});
+	SnapshotFixture fixture;
+	fixture.world.add_device({.name = "cow", .sectors = 4096});
 	Mapped snapshot("snapshot");
 	ASSERT_EQ(snapshot.load(TargetType::snapshot, 4096, "disk cow P 8"), 0);
-	EXPECT_EQ(bench.write(0, 8), 0);
-	EXPECT_EQ(bench.disk.counters().reads, 0u);
+	EXPECT_EQ(fixture.write(0, 8), 0);
+	EXPECT_EQ(fixture.disk.counters().reads, 0u);
 }
 
 TEST(SnapshotCreate, over_a_write_protected_cow_device_only_a_read_only_table_loads)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(0, 64), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(0, 64), 0);
 	snap.mapped.remove();
-	bench.world.add_device({.name = "locked", .sectors = 16384, .write_protected = true})
+	fixture.world.add_device({.name = "locked", .sectors = 16384, .write_protected = true})
 		.load(snap.cow.content());
 
 	Mapped snapshot("snapshot");
@@ -223,17 +224,17 @@ TEST(SnapshotCreate, over_a_write_protected_cow_device_only_a_read_only_table_lo
 TEST(SnapshotCreate, says_so_once_when_the_cow_device_has_larger_blocks_than_the_origin)
 {
 	constexpr const char *line = "has logical blocks of 4096 bytes";
-	Bench bench;
-	bench.world.add_device({.name = "large", .sectors = 4096, .block_sectors = 8});
-	bench.world.add_device({.name = "small", .sectors = 4096});
+	SnapshotFixture fixture;
+	fixture.world.add_device({.name = "large", .sectors = 4096, .block_sectors = 8});
+	fixture.world.add_device({.name = "small", .sectors = 4096});
 	Mapped snapshot("snapshot");
 	ASSERT_EQ(snapshot.create(TargetType::snapshot, 4096, "disk small P 8"), 0);
-	EXPECT_FALSE(bench.world.log_holds(line));
+	EXPECT_FALSE(fixture.world.log_holds(line));
 	Mapped other("other");
 	ASSERT_EQ(other.create(TargetType::snapshot, 4096, "disk large P 8"), 0);
 	/* The same store, again. */
 	ASSERT_EQ(other.create(TargetType::snapshot, 4096, "disk large P 8"), 0);
-	auto &log = bench.world.log();
+	auto &log = fixture.world.log();
 	EXPECT_EQ(std::count_if(log.begin(), log.end(),
 				[](const std::string &of_log) {
 					return of_log.find(line) != std::string::npos;
@@ -243,35 +244,35 @@ TEST(SnapshotCreate, says_so_once_when_the_cow_device_has_larger_blocks_than_the
 
 TEST(SnapshotCreate, refuses_a_store_on_blocks_of_more_than_4_kib)
 {
-	Bench bench;
-	bench.world.add_device({.name = "cow", .sectors = 4096, .block_sectors = 32});
+	SnapshotFixture fixture;
+	fixture.world.add_device({.name = "cow", .sectors = 4096, .block_sectors = 32});
 	Mapped snapshot("snapshot");
 	EXPECT_EQ(snapshot.load(TargetType::snapshot, 4096, "disk cow P 64"), -22);
 	EXPECT_EQ(snapshot.error_text(), "COW device has logical blocks of more than 4 KiB");
 	/* Without a store only data goes there, by the chunk. */
 	ASSERT_EQ(snapshot.create(TargetType::snapshot, 4096, "disk cow N 64"), 0);
-	ASSERT_EQ(bench.write(0, 8), 0);
+	ASSERT_EQ(fixture.write(0, 8), 0);
 	EXPECT_TRUE((Pattern{1, 1}.matches(0, snapshot.read(0, 4096))));
 }
 
 /* Loads a table in a process that can be killed. */
 struct Loader {
-	Loader(Bench &in, Bench::Snap &snap) : bench(in)
+	Loader(SnapshotFixture &in, SnapshotFixture::Snap &snap) : fixture(in)
 	{
-		bench.world.spawn("dmsetup", [this, &snap] {
-			error = snap.mapped.load(TargetType::snapshot, bench.sectors, snap.words);
+		fixture.world.spawn("dmsetup", [this, &snap] {
+			error = snap.mapped.load(TargetType::snapshot, fixture.sectors, snap.words);
 			ended = true;
 		});
 	}
 	void kill()
 	{
-		bench.world.settle();
+		fixture.world.settle();
 		EXPECT_FALSE(ended);
-		bench.world.kill("dmsetup");
-		bench.world.settle();
+		fixture.world.kill("dmsetup");
+		fixture.world.settle();
 	}
 
-	Bench &bench;
+	SnapshotFixture &fixture;
 	bool ended = false;
 	int error = 0;
 };
@@ -279,12 +280,12 @@ struct Loader {
 /* As one that is suspended: nothing ends until it is resumed. */
 TEST(SnapshotCreate, can_be_killed_while_the_cow_device_does_not_answer)
 {
-	Bench bench;
-	auto &snap = bench.add("P 1", 16384);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 1", 16384);
 	/* Some areas, of which several are read ahead. */
-	ASSERT_EQ(bench.write(0, 100), 0);
+	ASSERT_EQ(fixture.write(0, 100), 0);
 	for (uint64_t n = 200; n < 1200; n += 2)
-		ASSERT_EQ(bench.write(n, 1), 0);
+		ASSERT_EQ(fixture.write(n, 1), 0);
 	snap.mapped.remove();
 	size_t opens = snap.cow.opens();
 
@@ -292,37 +293,37 @@ TEST(SnapshotCreate, can_be_killed_while_the_cow_device_does_not_answer)
 	for (uint64_t reads = 0; reads < 6; reads++) {
 		SCOPED_TRACE(reads);
 		snap.cow.reset_log();
-		Loader loader(bench, snap);
-		bench.world.run_until([&] { return snap.cow.counters().reads >= reads; });
+		Loader loader(fixture, snap);
+		fixture.world.run_until([&] { return snap.cow.counters().reads >= reads; });
 		snap.cow.hold(Op::read);
 		loader.kill();
 		EXPECT_TRUE(loader.ended);
 		EXPECT_EQ(loader.error, -4);
 		EXPECT_EQ(snap.mapped.error_text(), "Failed to read snapshot metadata");
-		EXPECT_TRUE(bench.world.log_holds("is not loaded: killed"));
+		EXPECT_TRUE(fixture.world.log_holds("is not loaded: killed"));
 		/* Nobody may take it away from under the read. */
 		EXPECT_EQ(snap.cow.opens(), opens + 1);
 		snap.cow.release();
-		bench.world.settle();
+		fixture.world.settle();
 		EXPECT_EQ(snap.cow.opens(), opens);
 	}
 	ASSERT_EQ(snap.mapped.create(TargetType::snapshot, 4096, snap.words), 0);
-	EXPECT_TRUE(bench.right(snap));
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 /* What is written may get to the disk when another has the device. */
 TEST(SnapshotCreate, is_not_killed_while_it_writes_a_new_store)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
 	snap.mapped.remove();
 	snap.cow.load({});
 	snap.cow.hold(Op::write);
-	Loader loader(bench, snap);
+	Loader loader(fixture, snap);
 	loader.kill();
 	EXPECT_FALSE(loader.ended);
 	snap.cow.release();
-	bench.world.settle();
+	fixture.world.settle();
 	EXPECT_TRUE(loader.ended);
 	EXPECT_EQ(loader.error, 0);
 }

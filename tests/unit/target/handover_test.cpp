@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "support/seed.hpp"
-#include "unit/snapshot/bench.hpp"
+#include "unit/snapshot/snapshot_fixture.hpp"
 
 namespace dmsnap::test {
 namespace {
@@ -38,8 +38,8 @@ protected:
 		return mapped.read(0, data);
 	}
 
-	Bench bench_;
-	Bench::Snap &source_ = bench_.add("P 8");
+	SnapshotFixture fixture_;
+	SnapshotFixture::Snap &source_ = fixture_.add("P 8");
 	Mapped destination_{"destination"};
 };
 
@@ -48,8 +48,8 @@ TEST_F(HandoverTest, the_constructor_makes_a_destination_and_reads_nothing)
 	source_.cow.reset_log();
 	ASSERT_EQ(load(), 0);
 	EXPECT_EQ(source_.cow.log().size(), 0u);
-	EXPECT_EQ(bench_.write(source_, 0, 20), 0);
-	EXPECT_TRUE(bench_.right(source_));
+	EXPECT_EQ(fixture_.write(source_, 0, 20), 0);
+	EXPECT_TRUE(fixture_.right(source_));
 }
 
 TEST_F(HandoverTest, a_destination_shows_no_store_until_it_has_one)
@@ -75,8 +75,8 @@ TEST_F(HandoverTest, the_destination_is_not_resumed_before_the_source_is_suspend
 {
 	ASSERT_EQ(load(), 0);
 	EXPECT_EQ(destination_.resume(), -22);
-	EXPECT_TRUE(bench_.world.log_holds(not_suspended));
-	EXPECT_TRUE(bench_.right(source_));
+	EXPECT_TRUE(fixture_.world.log_holds(not_suspended));
+	EXPECT_TRUE(fixture_.right(source_));
 	/* The new table is live and suspended; once the order is right it goes on. */
 	source_.mapped.suspend();
 	EXPECT_EQ(destination_.resume(), 0);
@@ -88,15 +88,15 @@ TEST_F(HandoverTest, the_source_is_not_resumed_before_the_destination)
 	ASSERT_EQ(load(), 0);
 	source_.mapped.suspend();
 	EXPECT_EQ(source_.mapped.resume(), -22);
-	EXPECT_TRUE(bench_.world.log_holds(source_first));
+	EXPECT_TRUE(fixture_.world.log_holds(source_first));
 	EXPECT_EQ(destination_.resume(), 0);
 	EXPECT_TRUE(destination_right());
 }
 
 TEST_F(HandoverTest, gives_everything_to_the_destination)
 {
-	ASSERT_EQ(bench_.write(source_, 0, 20), 0);
-	ASSERT_EQ(bench_.write(100, 200), 0);
+	ASSERT_EQ(fixture_.write(source_, 0, 20), 0);
+	ASSERT_EQ(fixture_.write(100, 200), 0);
 	std::string status = source_.mapped.status();
 	std::string table = source_.mapped.table();
 	ASSERT_EQ(load(), 0);
@@ -111,95 +111,95 @@ TEST_F(HandoverTest, gives_everything_to_the_destination)
 	EXPECT_EQ(source_.mapped.status(), "Invalid");
 	EXPECT_EQ(source_.mapped.resume(), 0);
 	EXPECT_EQ(read_of(source_.mapped), -5);
-	EXPECT_EQ(bench_.write(source_, 0, 8), -5);
+	EXPECT_EQ(fixture_.write(source_, 0, 8), -5);
 	EXPECT_EQ(source_.mapped.events(), 0u);
 	source_.mapped.remove();
 
-	EXPECT_EQ(bench_.write(500, 300), 0);
+	EXPECT_EQ(fixture_.write(500, 300), 0);
 	EXPECT_TRUE(destination_right());
-	bench_.origin.suspend();
+	fixture_.origin.suspend();
 	destination_.remove();
 	ASSERT_EQ(source_.mapped.create(TargetType::snapshot, 4096, source_.words), 0);
-	bench_.origin.resume();
-	EXPECT_TRUE(bench_.right(source_));
+	fixture_.origin.resume();
+	EXPECT_TRUE(fixture_.right(source_));
 }
 
 TEST_F(HandoverTest, works_for_a_reload_of_one_device)
 {
-	ASSERT_EQ(bench_.write(source_, 0, 20), 0);
+	ASSERT_EQ(fixture_.write(source_, 0, 20), 0);
 	for (int n = 0; n < 3; n++) {
 		ASSERT_EQ(source_.mapped.load(TargetType::snapshot, 4096, source_.words), 0);
-		EXPECT_EQ(bench_.write(static_cast<uint64_t>(n) * 100, 100), 0);
+		EXPECT_EQ(fixture_.write(static_cast<uint64_t>(n) * 100, 100), 0);
 		ASSERT_EQ(source_.mapped.resume(), 0);
-		EXPECT_TRUE(bench_.right(source_));
+		EXPECT_TRUE(fixture_.right(source_));
 	}
 }
 
 TEST_F(HandoverTest, works_for_a_transient_store)
 {
-	auto &snap = bench_.add("N 16");
-	ASSERT_EQ(bench_.write(snap, 3, 20), 0);
-	ASSERT_EQ(bench_.write(50, 100), 0);
+	auto &snap = fixture_.add("N 16");
+	ASSERT_EQ(fixture_.write(snap, 3, 20), 0);
+	ASSERT_EQ(fixture_.write(50, 100), 0);
 	std::string status = snap.mapped.status();
 	ASSERT_EQ(snap.mapped.load(TargetType::snapshot, 4096, snap.words), 0);
 	ASSERT_EQ(snap.mapped.resume(), 0);
 	EXPECT_EQ(snap.mapped.status(), status);
-	ASSERT_EQ(bench_.write(200, 100), 0);
-	EXPECT_TRUE(bench_.right(snap));
+	ASSERT_EQ(fixture_.write(200, 100), 0);
+	EXPECT_TRUE(fixture_.right(snap));
 }
 
 TEST_F(HandoverTest, waits_for_copies_under_way_and_holds_back_others)
 {
 	ASSERT_EQ(load(), 0);
 	source_.mapped.suspend();
-	bench_.disk.hold(user::Op::read);
-	auto before = bench_.start_write(0, 64);
-	bench_.world.settle();
+	fixture_.disk.hold(user::Op::read);
+	auto before = fixture_.start_write(0, 64);
+	fixture_.world.settle();
 	bool resumed = false;
-	bench_.world.spawn("resume", [&] {
+	fixture_.world.spawn("resume", [&] {
 		EXPECT_EQ(destination_.resume(), 0);
 		resumed = true;
 	});
-	bench_.world.settle();
-	auto meanwhile = bench_.start_write(640, 64);
-	bench_.world.settle();
+	fixture_.world.settle();
+	auto meanwhile = fixture_.start_write(640, 64);
+	fixture_.world.settle();
 	EXPECT_FALSE(resumed);
 	EXPECT_FALSE(before->done);
 	EXPECT_FALSE(meanwhile->done);
-	bench_.disk.release();
-	EXPECT_EQ(bench_.origin.wait(before), 0);
-	EXPECT_EQ(bench_.origin.wait(meanwhile), 0);
-	bench_.world.settle();
+	fixture_.disk.release();
+	EXPECT_EQ(fixture_.origin.wait(before), 0);
+	EXPECT_EQ(fixture_.origin.wait(meanwhile), 0);
+	fixture_.world.settle();
 	EXPECT_TRUE(resumed);
 	EXPECT_TRUE(destination_right());
 }
 
 TEST_F(HandoverTest, lazy_entries_are_not_lost)
 {
-	ASSERT_EQ(bench_.write(source_, 0, 64), 0);
+	ASSERT_EQ(fixture_.write(source_, 0, 64), 0);
 	ASSERT_EQ(load(), 0);
 	source_.mapped.suspend();
 	ASSERT_EQ(destination_.resume(), 0);
 	EXPECT_TRUE(destination_right());
 	source_.mapped.remove();
 	destination_.remove();
-	bench_.crash();
-	EXPECT_TRUE(bench_.right(source_));
+	fixture_.crash();
+	EXPECT_TRUE(fixture_.right(source_));
 }
 
 TEST_F(HandoverTest, the_source_going_first_cancels_it)
 {
-	ASSERT_EQ(bench_.write(source_, 0, 20), 0);
+	ASSERT_EQ(fixture_.write(source_, 0, 20), 0);
 	ASSERT_EQ(load(), 0);
 	source_.mapped.remove();
-	EXPECT_TRUE(bench_.world.log_holds("Cancelling snapshot handover."));
+	EXPECT_TRUE(fixture_.world.log_holds("Cancelling snapshot handover."));
 	ASSERT_EQ(destination_.resume(), 0);
 	EXPECT_EQ(destination_.status(), "Invalid");
 	EXPECT_EQ(read_of(destination_), -5);
 	destination_.remove();
 	/* Nothing has happened to the store. */
 	ASSERT_EQ(source_.mapped.create(TargetType::snapshot, 4096, source_.words), 0);
-	EXPECT_TRUE(bench_.right(source_));
+	EXPECT_TRUE(fixture_.right(source_));
 }
 
 TEST_F(HandoverTest, the_destination_going_first_changes_nothing)
@@ -208,9 +208,9 @@ TEST_F(HandoverTest, the_destination_going_first_changes_nothing)
 	destination_.remove();
 	source_.mapped.suspend();
 	EXPECT_EQ(source_.mapped.resume(), 0);
-	EXPECT_EQ(bench_.write(source_, 0, 20), 0);
-	EXPECT_EQ(bench_.write(100, 200), 0);
-	EXPECT_TRUE(bench_.right(source_));
+	EXPECT_EQ(fixture_.write(source_, 0, 20), 0);
+	EXPECT_EQ(fixture_.write(100, 200), 0);
+	EXPECT_TRUE(fixture_.right(source_));
 }
 
 TEST_F(HandoverTest, a_third_snapshot_is_refused)
@@ -219,12 +219,12 @@ TEST_F(HandoverTest, a_third_snapshot_is_refused)
 	Mapped third("third");
 	EXPECT_EQ(third.load(TargetType::snapshot, 4096, source_.words), -22);
 	EXPECT_EQ(third.error_text(), "Snapshot cow pairing for exception table handover failed");
-	EXPECT_TRUE(bench_.right(source_));
+	EXPECT_TRUE(fixture_.right(source_));
 }
 
 TEST_F(HandoverTest, a_second_snapshot_is_refused_while_the_first_is_not_active)
 {
-	bench_.world.add_device({.name = "other", .sectors = 4096});
+	fixture_.world.add_device({.name = "other", .sectors = 4096});
 	Mapped first("first");
 	Mapped second("second");
 	ASSERT_EQ(first.load(TargetType::snapshot, 4096, "disk other P 8"), 0);
@@ -236,37 +236,37 @@ TEST_F(HandoverTest, a_second_snapshot_is_refused_while_the_first_is_not_active)
 
 TEST_F(HandoverTest, an_invalid_snapshot_stays_so)
 {
-	auto &snap = bench_.add("P 8", 32);
-	ASSERT_EQ(bench_.write(0, 4096), 0);
+	auto &snap = fixture_.add("P 8", 32);
+	ASSERT_EQ(fixture_.write(0, 4096), 0);
 	ASSERT_EQ(snap.mapped.status(), "Invalid");
 	ASSERT_EQ(snap.mapped.load(TargetType::snapshot, 4096, snap.words), 0);
 	ASSERT_EQ(snap.mapped.resume(), 0);
 	EXPECT_EQ(snap.mapped.status(), "Invalid");
 	EXPECT_EQ(read_of(snap.mapped), -5);
-	EXPECT_EQ(bench_.write(0, 4096), 0);
+	EXPECT_EQ(fixture_.write(0, 4096), 0);
 }
 
 TEST_F(HandoverTest, a_snapshot_that_was_loaded_invalid_stays_so)
 {
-	auto &snap = bench_.add("P 8", 32);
-	ASSERT_EQ(bench_.write(0, 4096), 0);
+	auto &snap = fixture_.add("P 8", 32);
+	ASSERT_EQ(fixture_.write(0, 4096), 0);
 	snap.mapped.remove();
 	ASSERT_EQ(snap.mapped.create(TargetType::snapshot, 4096, snap.words), 0);
 	ASSERT_EQ(snap.mapped.load(TargetType::snapshot, 4096, snap.words), 0);
 	ASSERT_EQ(snap.mapped.resume(), 0);
 	EXPECT_EQ(snap.mapped.status(), "Invalid");
-	EXPECT_EQ(bench_.write(0, 4096), 0);
+	EXPECT_EQ(fixture_.write(0, 4096), 0);
 }
 
 TEST_F(HandoverTest, an_overflow_stays)
 {
-	auto &snap = bench_.add("PO 8", 32);
-	ASSERT_EQ(bench_.write(snap, 0, 16), 0);
-	EXPECT_EQ(bench_.write(snap, 16, 8), -5);
+	auto &snap = fixture_.add("PO 8", 32);
+	ASSERT_EQ(fixture_.write(snap, 0, 16), 0);
+	EXPECT_EQ(fixture_.write(snap, 16, 8), -5);
 	ASSERT_EQ(snap.mapped.load(TargetType::snapshot, 4096, snap.words), 0);
 	ASSERT_EQ(snap.mapped.resume(), 0);
 	EXPECT_EQ(snap.mapped.status(), "Overflow");
-	EXPECT_TRUE(bench_.right(snap));
+	EXPECT_TRUE(fixture_.right(snap));
 }
 
 TEST_F(HandoverTest, an_invalidation_under_way_is_waited_for)
@@ -274,20 +274,20 @@ TEST_F(HandoverTest, an_invalidation_under_way_is_waited_for)
 	ASSERT_EQ(load(), 0);
 	source_.mapped.suspend();
 	source_.cow.fail_nth(user::Op::write, 1);
-	auto write = bench_.start_write(0, 8);
-	bench_.world.run_until([&] { return source_.cow.counters().writes == 1; });
+	auto write = fixture_.start_write(0, 8);
+	fixture_.world.run_until([&] { return source_.cow.counters().writes == 1; });
 	source_.cow.hold(user::Op::write);
-	bench_.world.settle();
+	fixture_.world.settle();
 	bool resumed = false;
-	bench_.world.spawn("resume", [&] {
+	fixture_.world.spawn("resume", [&] {
 		EXPECT_EQ(destination_.resume(), 0);
 		resumed = true;
 	});
-	bench_.world.settle();
+	fixture_.world.settle();
 	EXPECT_FALSE(resumed);
 	source_.cow.release();
-	EXPECT_EQ(bench_.origin.wait(write), 0);
-	bench_.world.settle();
+	EXPECT_EQ(fixture_.origin.wait(write), 0);
+	fixture_.world.settle();
 	EXPECT_TRUE(resumed);
 	EXPECT_EQ(destination_.status(), "Invalid");
 }
@@ -305,36 +305,36 @@ TEST_F(HandoverTest, features_are_those_of_the_destination)
 
 TEST_F(HandoverTest, may_make_the_snapshot_longer)
 {
-	auto &snap = bench_.add("P 8", 16384, 1000);
-	ASSERT_EQ(bench_.write(snap, 10, 20), 0);
+	auto &snap = fixture_.add("P 8", 16384, 1000);
+	ASSERT_EQ(fixture_.write(snap, 10, 20), 0);
 	ASSERT_EQ(snap.mapped.load(TargetType::snapshot, 2000, snap.words), 0);
 	ASSERT_EQ(snap.mapped.resume(), 0);
-	ASSERT_EQ(bench_.write(900, 600), 0);
+	ASSERT_EQ(fixture_.write(900, 600), 0);
 	EXPECT_TRUE((Pattern{1, 1}.matches(1000, snap.mapped.read(1000, 1000))));
-	EXPECT_TRUE(bench_.right(snap));
+	EXPECT_TRUE(fixture_.right(snap));
 }
 
 /* More than half an area, so that the store zeroes the next one ahead of time. */
 TEST_F(HandoverTest, waits_for_the_next_area_to_be_zeroed)
 {
-	bench_.world.run_for(2'000'000'000);
+	fixture_.world.run_for(2'000'000'000);
 	source_.cow.hold(user::Op::zero);
-	ASSERT_EQ(bench_.write(source_, 0, 150 * 8), 0);
+	ASSERT_EQ(fixture_.write(source_, 0, 150 * 8), 0);
 	ASSERT_EQ(source_.mapped.flush(), 0);
-	bench_.world.settle();
+	fixture_.world.settle();
 	ASSERT_EQ(source_.cow.held(), 1u);
 	ASSERT_EQ(load(), 0);
 	source_.mapped.suspend();
 	bool resumed = false;
-	bench_.world.spawn("resume", [&] {
+	fixture_.world.spawn("resume", [&] {
 		EXPECT_EQ(destination_.resume(), 0);
 		source_.mapped.remove();
 		resumed = true;
 	});
-	bench_.world.settle();
+	fixture_.world.settle();
 	EXPECT_FALSE(resumed);
 	source_.cow.release();
-	bench_.world.settle();
+	fixture_.world.settle();
 	EXPECT_TRUE(resumed);
 	EXPECT_TRUE(destination_right());
 }
@@ -344,36 +344,36 @@ TEST(Handover, waits_for_what_has_come_since_the_preresume)
 {
 	unsigned int zeroed = 0;
 	for_seeds(200, [&](uint64_t seed) {
-		Bench bench(4096, {.order = user::Order::random, .seed = seed});
-		Bench::Snap &source = bench.add("P 8");
+		SnapshotFixture fixture(4096, {.order = user::Order::random, .seed = seed});
+		SnapshotFixture::Snap &source = fixture.add("P 8");
 		Mapped destination("destination");
-		ASSERT_EQ(bench.write(source, 0, 120 * 8), 0);
+		ASSERT_EQ(fixture.write(source, 0, 120 * 8), 0);
 		ASSERT_EQ(source.mapped.flush(), 0);
 		source.cow.hold(user::Op::zero);
 		ASSERT_EQ(destination.load(TargetType::snapshot, 4096, source.words), 0);
 		source.mapped.suspend();
-		bench.disk.hold(user::Op::read);
-		auto before = bench.start_write(1000, 8);
-		bench.world.settle();
+		fixture.disk.hold(user::Op::read);
+		auto before = fixture.start_write(1000, 8);
+		fixture.world.settle();
 		bool resumed = false;
-		bench.world.spawn("resume", [&] {
+		fixture.world.spawn("resume", [&] {
 			EXPECT_EQ(destination.resume(), 0);
 			EXPECT_EQ(source.cow.held(), 0u);
 			source.mapped.remove();
 			resumed = true;
 		});
-		bench.world.settle();
-		auto meanwhile = bench.start_write(2000, 160);
-		bench.world.settle();
+		fixture.world.settle();
+		auto meanwhile = fixture.start_write(2000, 160);
+		fixture.world.settle();
 		EXPECT_FALSE(meanwhile->done);
-		bench.disk.release();
-		bench.world.settle();
+		fixture.disk.release();
+		fixture.world.settle();
 		zeroed += !resumed;
 		source.cow.release();
-		bench.world.settle();
+		fixture.world.settle();
 		EXPECT_TRUE(resumed);
-		EXPECT_EQ(bench.origin.wait(before), 0);
-		EXPECT_EQ(bench.origin.wait(meanwhile), 0);
+		EXPECT_EQ(fixture.origin.wait(before), 0);
+		EXPECT_EQ(fixture.origin.wait(meanwhile), 0);
 		EXPECT_TRUE(source.frozen.matches_all([&](uint64_t sector, uint64_t count) {
 			return destination.read(sector, count);
 		}));
@@ -387,12 +387,12 @@ class HungNeighbourTest : public HandoverTest {
 protected:
 	void SetUp() override
 	{
-		bench_.world.add_device({.name = "other_disk", .sectors = 4096});
-		bench_.world.add_device({.name = "other_cow", .sectors = 4096});
+		fixture_.world.add_device({.name = "other_disk", .sectors = 4096});
+		fixture_.world.add_device({.name = "other_cow", .sectors = 4096});
 		ASSERT_EQ(other_.create(TargetType::snapshot, 4096, "other_disk other_cow P 8"), 0);
 		hung_.cow.hold_all();
-		write_ = bench_.start_write(0, 8);
-		bench_.world.settle();
+		write_ = fixture_.start_write(0, 8);
+		fixture_.world.settle();
 		ASSERT_FALSE(write_->done);
 	}
 
@@ -400,23 +400,23 @@ protected:
 	void expect_ends(const char *name, const std::function<void()> &body)
 	{
 		bool ended = false;
-		bench_.world.spawn(name, [&] {
+		fixture_.world.spawn(name, [&] {
 			body();
 			ended = true;
 		});
-		bench_.world.settle();
+		fixture_.world.settle();
 		EXPECT_TRUE(ended) << name;
 	}
 
 	void TearDown() override
 	{
 		hung_.cow.release();
-		EXPECT_EQ(bench_.origin.wait(write_), 0);
-		bench_.world.settle();
-		EXPECT_TRUE(bench_.right(hung_));
+		EXPECT_EQ(fixture_.origin.wait(write_), 0);
+		fixture_.world.settle();
+		EXPECT_TRUE(fixture_.right(hung_));
 	}
 
-	Bench::Snap &hung_ = bench_.add("P 8");
+	SnapshotFixture::Snap &hung_ = fixture_.add("P 8");
 	Mapped other_{"other"};
 	Mapped::Handle write_;
 };
@@ -442,12 +442,12 @@ TEST_F(HungNeighbourTest, a_handover_that_hangs_holds_nobody_else_up)
 	Mapped taker("taker");
 	ASSERT_EQ(taker.load(TargetType::snapshot, 4096, hung_.words), 0);
 	bool taken = false;
-	bench_.world.spawn("hung handover", [&] {
+	fixture_.world.spawn("hung handover", [&] {
 		hung_.mapped.suspend();
 		EXPECT_EQ(taker.resume(), 0);
 		taken = true;
 	});
-	bench_.world.settle();
+	fixture_.world.settle();
 	EXPECT_FALSE(taken);
 
 	expect_ends("status", [&] {
@@ -457,7 +457,7 @@ TEST_F(HungNeighbourTest, a_handover_that_hangs_holds_nobody_else_up)
 	});
 	expect_ends("constructor", [&] {
 		Mapped third("third");
-		bench_.world.add_device({.name = "third_cow", .sectors = 4096});
+		fixture_.world.add_device({.name = "third_cow", .sectors = 4096});
 		EXPECT_EQ(third.create(TargetType::snapshot, 4096, "disk third_cow P 8"), 0);
 	});
 	expect_ends("handover", [&] {
@@ -474,7 +474,7 @@ TEST_F(HungNeighbourTest, a_handover_that_hangs_holds_nobody_else_up)
 	EXPECT_EQ(hung_.mapped.message({"commit"}), -16);
 
 	hung_.cow.release();
-	bench_.world.settle();
+	fixture_.world.settle();
 	EXPECT_TRUE(taken);
 	taker.suspend();
 	taker.remove();
@@ -489,20 +489,20 @@ TEST_F(HungNeighbourTest, a_source_that_is_removed_waits_for_its_handover)
 	ASSERT_EQ(taker.load(TargetType::snapshot, 4096, hung_.words), 0);
 	bool taken = false;
 	bool removed = false;
-	bench_.world.spawn("hung handover", [&] {
+	fixture_.world.spawn("hung handover", [&] {
 		hung_.mapped.suspend();
 		EXPECT_EQ(taker.resume(), 0);
 		taken = true;
 	});
-	bench_.world.settle();
-	bench_.world.spawn("removal", [&] {
+	fixture_.world.settle();
+	fixture_.world.spawn("removal", [&] {
 		hung_.mapped.remove();
 		removed = true;
 	});
-	bench_.world.settle();
+	fixture_.world.settle();
 	EXPECT_FALSE(removed);
 	hung_.cow.release();
-	bench_.world.settle();
+	fixture_.world.settle();
 	EXPECT_TRUE(taken);
 	EXPECT_TRUE(removed);
 	EXPECT_NE(taker.status(), "Invalid");
@@ -517,14 +517,14 @@ protected:
 	void remove_and_kill()
 	{
 		bool ended = false;
-		bench_.world.spawn("removal", [&] {
+		fixture_.world.spawn("removal", [&] {
 			source_.mapped.remove();
 			ended = true;
 		});
-		bench_.world.run_for(3'000'000'000);
+		fixture_.world.run_for(3'000'000'000);
 		EXPECT_FALSE(ended);
-		bench_.world.kill("removal");
-		bench_.world.settle();
+		fixture_.world.kill("removal");
+		fixture_.world.settle();
 		EXPECT_TRUE(ended);
 	}
 
@@ -532,9 +532,9 @@ protected:
 	void answer()
 	{
 		source_.cow.release();
-		bench_.world.settle();
+		fixture_.world.settle();
 		ASSERT_EQ(source_.mapped.create(TargetType::snapshot, 4096, source_.words), 0);
-		EXPECT_TRUE(bench_.right(source_));
+		EXPECT_TRUE(fixture_.right(source_));
 	}
 
 	int load_again()
@@ -548,24 +548,24 @@ protected:
 
 TEST_F(KilledRemovalTest, ends_although_unflushed_writes_cannot_be_recorded)
 {
-	ASSERT_EQ(bench_.write(source_, 0, 64), 0);
+	ASSERT_EQ(fixture_.write(source_, 0, 64), 0);
 	ASSERT_EQ(source_.mapped.flush(), 0);
-	ASSERT_EQ(bench_.write(source_, 64, 64), 0);
+	ASSERT_EQ(fixture_.write(source_, 64, 64), 0);
 	source_.cow.hold_all();
 	remove_and_kill();
-	EXPECT_TRUE(bench_.world.log_holds("the removal of a snapshot was interrupted"));
+	EXPECT_TRUE(fixture_.world.log_holds("the removal of a snapshot was interrupted"));
 	/* A write under way could get there behind those of the next owner. */
 	EXPECT_EQ(load_again(), -22);
-	ASSERT_EQ(bench_.write(512, 8), 0);
+	ASSERT_EQ(fixture_.write(512, 8), 0);
 	/* Not active then, so not the snapshot's business. */
-	source_.frozen.write(512, bench_.disk.peek(512, 8));
+	source_.frozen.write(512, fixture_.disk.peek(512, 8));
 	answer();
 }
 
 TEST_F(KilledRemovalTest, ends_although_an_area_is_being_zeroed)
 {
 	source_.cow.hold(user::Op::zero);
-	ASSERT_EQ(bench_.write(source_, 0, 150 * 8), 0);
+	ASSERT_EQ(fixture_.write(source_, 0, 150 * 8), 0);
 	ASSERT_EQ(source_.mapped.flush(), 0);
 	ASSERT_EQ(source_.cow.held(), 1u);
 	remove_and_kill();
@@ -576,34 +576,34 @@ TEST_F(KilledRemovalTest, ends_although_an_area_is_being_zeroed)
 /* A copy for both reads the origin through the one that is removed. */
 TEST_F(KilledRemovalTest, costs_no_other_snapshot_its_copy)
 {
-	auto &other = bench_.add("P 8");
+	auto &other = fixture_.add("P 8");
 	source_.cow.hold_all();
-	bench_.disk.hold(user::Op::read);
-	auto write = bench_.start_write(0, 8);
-	bench_.world.settle();
+	fixture_.disk.hold(user::Op::read);
+	auto write = fixture_.start_write(0, 8);
+	fixture_.world.settle();
 	remove_and_kill();
-	bench_.disk.release();
-	bench_.world.settle();
+	fixture_.disk.release();
+	fixture_.world.settle();
 	EXPECT_FALSE(write->done);
 	source_.cow.release();
-	EXPECT_EQ(bench_.origin.wait(write), 0);
-	EXPECT_TRUE(bench_.right(other));
+	EXPECT_EQ(fixture_.origin.wait(write), 0);
+	EXPECT_TRUE(fixture_.right(other));
 	answer();
 }
 
 TEST_F(KilledRemovalTest, a_suspend_that_is_killed_can_be_done_again)
 {
-	ASSERT_EQ(bench_.write(source_, 0, 64), 0);
+	ASSERT_EQ(fixture_.write(source_, 0, 64), 0);
 	source_.cow.hold_all();
 	bool ended = false;
-	bench_.world.spawn("suspend", [&] {
+	fixture_.world.spawn("suspend", [&] {
 		source_.mapped.suspend();
 		ended = true;
 	});
-	bench_.world.settle();
+	fixture_.world.settle();
 	EXPECT_FALSE(ended);
-	bench_.world.kill("suspend");
-	bench_.world.settle();
+	fixture_.world.kill("suspend");
+	fixture_.world.settle();
 	EXPECT_TRUE(ended);
 	EXPECT_EQ(source_.mapped.resume(), 0);
 	source_.cow.release();
@@ -621,14 +621,14 @@ protected:
 	{
 		int error = 0;
 		bool ended = false;
-		bench_.world.spawn("resume", [&] {
+		fixture_.world.spawn("resume", [&] {
 			error = mapped.resume();
 			ended = true;
 		});
-		bench_.world.run_for(3'000'000'000);
+		fixture_.world.run_for(3'000'000'000);
 		EXPECT_FALSE(ended);
-		bench_.world.kill("resume");
-		bench_.world.settle();
+		fixture_.world.kill("resume");
+		fixture_.world.settle();
 		ASSERT_TRUE(ended);
 		EXPECT_EQ(error, -EINTR);
 	}
@@ -636,11 +636,11 @@ protected:
 
 TEST_F(KilledResumeTest, ends_although_unflushed_writes_cannot_be_recorded)
 {
-	ASSERT_EQ(bench_.write(source_, 0, 64), 0);
+	ASSERT_EQ(fixture_.write(source_, 0, 64), 0);
 	source_.cow.hold_all();
 	ASSERT_EQ(source_.mapped.load(TargetType::snapshot, 4096, source_.words), 0);
 	resume_and_kill(source_.mapped);
-	EXPECT_TRUE(bench_.world.log_holds("resuming a snapshot was interrupted"));
+	EXPECT_TRUE(fixture_.world.log_holds("resuming a snapshot was interrupted"));
 	/* The source went with the table of before. */
 	EXPECT_EQ(source_.mapped.status(), "Invalid");
 	source_.mapped.remove();
@@ -653,17 +653,17 @@ TEST_F(KilledResumeTest, leaves_the_store_with_a_source_on_another_device)
 	ASSERT_EQ(load(), 0);
 	source_.mapped.suspend();
 	source_.cow.hold_all();
-	auto copied = bench_.start_write(0, 8);
-	bench_.world.settle();
+	auto copied = fixture_.start_write(0, 8);
+	fixture_.world.settle();
 	resume_and_kill(destination_);
 	/* What came meanwhile and needs a copy is the source's to make. */
-	auto waits = bench_.start_write(512, 8);
-	bench_.world.settle();
+	auto waits = fixture_.start_write(512, 8);
+	fixture_.world.settle();
 	EXPECT_FALSE(copied->done);
 	EXPECT_FALSE(waits->done);
 	source_.cow.release();
-	EXPECT_EQ(bench_.origin.wait(copied), 0);
-	EXPECT_EQ(bench_.origin.wait(waits), 0);
+	EXPECT_EQ(fixture_.origin.wait(copied), 0);
+	EXPECT_EQ(fixture_.origin.wait(waits), 0);
 	EXPECT_EQ(destination_.resume(), 0);
 	EXPECT_TRUE(destination_right());
 }
@@ -673,49 +673,49 @@ TEST_F(KilledResumeTest, lets_the_source_go_on)
 	ASSERT_EQ(load(), 0);
 	source_.mapped.suspend();
 	source_.cow.hold_all();
-	auto copied = bench_.start_write(0, 8);
-	bench_.world.settle();
+	auto copied = fixture_.start_write(0, 8);
+	fixture_.world.settle();
 	resume_and_kill(destination_);
 	destination_.remove();
 	source_.cow.release();
-	EXPECT_EQ(bench_.origin.wait(copied), 0);
+	EXPECT_EQ(fixture_.origin.wait(copied), 0);
 	EXPECT_EQ(source_.mapped.resume(), 0);
-	EXPECT_TRUE(bench_.right(source_));
+	EXPECT_TRUE(fixture_.right(source_));
 }
 
 /* Its suspend wants a commit beside the one under way, and nobody waits for that any more. */
 TEST(KilledRemoval, takes_its_wait_for_a_commit_out_of_the_queue)
 {
 	for_seeds(100, [](uint64_t seed) {
-		Bench bench(4096, {.order = user::Order::random, .seed = seed});
-		Bench::Snap &snap = bench.add("P 8");
-		ASSERT_EQ(bench.write(snap, 0, 64), 0);
+		SnapshotFixture fixture(4096, {.order = user::Order::random, .seed = seed});
+		SnapshotFixture::Snap &snap = fixture.add("P 8");
+		ASSERT_EQ(fixture.write(snap, 0, 64), 0);
 		/* The second after which what was written is recorded is over soon. */
-		bench.world.run_for(999'000'000);
+		fixture.world.run_for(999'000'000);
 		snap.cow.hold_all();
-		bench.world.run_for(100'000'000);
+		fixture.world.run_for(100'000'000);
 		ASSERT_GT(snap.cow.held(), 0u);
 		bool ended = false;
-		bench.world.spawn("removal", [&] {
+		fixture.world.spawn("removal", [&] {
 			snap.mapped.remove();
 			ended = true;
 		});
-		bench.world.run_for(100'000'000);
+		fixture.world.run_for(100'000'000);
 		EXPECT_FALSE(ended);
-		bench.world.kill("removal");
-		bench.world.settle();
+		fixture.world.kill("removal");
+		fixture.world.settle();
 		EXPECT_TRUE(ended);
 		snap.cow.release();
-		bench.world.settle();
+		fixture.world.settle();
 		ASSERT_EQ(snap.mapped.create(TargetType::snapshot, 4096, snap.words), 0);
-		EXPECT_TRUE(bench.right(snap));
+		EXPECT_TRUE(fixture.right(snap));
 	});
 }
 
 /* A third table over the COW device, when the first has nothing to give any more. */
 TEST_F(HandoverTest, a_third_owner_reads_the_store_itself)
 {
-	ASSERT_EQ(bench_.write(source_, 0, 20), 0);
+	ASSERT_EQ(fixture_.write(source_, 0, 20), 0);
 	ASSERT_EQ(load(), 0);
 	source_.mapped.suspend();
 	ASSERT_EQ(destination_.resume(), 0);

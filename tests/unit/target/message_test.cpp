@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include "unit/snapshot/bench.hpp"
+#include "unit/snapshot/snapshot_fixture.hpp"
 
 namespace dmsnap::test {
 namespace {
@@ -17,109 +17,109 @@ using user::TargetType;
 
 TEST(SnapshotMessage, that_is_none_is_refused)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
 	EXPECT_EQ(snap.mapped.message({}), -EINVAL);
 	EXPECT_EQ(snap.mapped.message({"nonsense"}), -EINVAL);
 	EXPECT_EQ(snap.mapped.message({"low_water", "101"}), -EINVAL);
 	EXPECT_EQ(snap.mapped.message({"merge", "pause"}), -EINVAL);
-	EXPECT_TRUE(bench.right(snap));
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotMessage, commit_makes_writes_durable_that_nobody_flushed)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(snap, 0, 8), 0);
-	ASSERT_EQ(bench.write(snap, 100, 40), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(snap, 0, 8), 0);
+	ASSERT_EQ(fixture.write(snap, 100, 40), 0);
 	std::string answer;
 	ASSERT_EQ(snap.mapped.message({"commit"}, &answer), 0);
 	/* Sectors 0 to 7, and 100 to 139: one chunk and six. */
 	EXPECT_EQ(answer, "committed 7");
-	bench.crash();
-	EXPECT_TRUE(bench.right(snap));
+	fixture.crash();
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotMessage, commit_makes_data_durable_that_needs_no_exception)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(snap, 0, 8), 0);
 	ASSERT_EQ(snap.mapped.message({"commit"}), 0);
-	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	ASSERT_EQ(fixture.write(snap, 0, 8), 0);
 	std::string answer;
 	ASSERT_EQ(snap.mapped.message({"commit"}, &answer), 0);
 	EXPECT_EQ(answer, "committed 1");
-	bench.crash();
-	EXPECT_TRUE(bench.right(snap));
+	fixture.crash();
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotMessage, commit_says_that_it_failed)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(snap, 0, 8), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(snap, 0, 8), 0);
 	snap.cow.fail_range(user::Op::write, 0, 16384);
 	EXPECT_EQ(snap.mapped.message({"commit"}), -EIO);
 	EXPECT_EQ(snap.mapped.status(), "Invalid");
 	EXPECT_EQ(snap.mapped.message({"commit"}), -EIO);
 	snap.cow.clear_faults();
 
-	auto &other = bench.add("P 8");
+	auto &other = fixture.add("P 8");
 	other.cow.fail_nth(user::Op::flush, 1);
 	EXPECT_EQ(other.mapped.message({"commit"}), -EIO);
 }
 
 TEST(SnapshotMessage, commit_is_for_stores_that_stay)
 {
-	Bench bench;
-	auto &snap = bench.add("N 8");
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("N 8");
 	EXPECT_EQ(snap.mapped.message({"commit"}), -EINVAL);
 }
 
 TEST(SnapshotMessage, low_water_raises_one_event_when_it_is_passed)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8", 1000);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8", 1000);
 	ASSERT_EQ(snap.mapped.message({"low_water", "50"}), 0);
 	/* 16 sectors are in use; 61 chunks of 8 make it 504. */
-	ASSERT_EQ(bench.write(0, 60 * 8), 0);
+	ASSERT_EQ(fixture.write(0, 60 * 8), 0);
 	EXPECT_EQ(snap.mapped.events(), 0u);
-	ASSERT_EQ(bench.write(60 * 8, 8), 0);
+	ASSERT_EQ(fixture.write(60 * 8, 8), 0);
 	EXPECT_EQ(snap.mapped.events(), 1u);
-	ASSERT_EQ(bench.write(61 * 8, 80), 0);
+	ASSERT_EQ(fixture.write(61 * 8, 80), 0);
 	EXPECT_EQ(snap.mapped.events(), 1u);
 
 	/* The COW device has grown: less than the mark is in use, and it is passed again. */
 	snap.cow.resize(2000);
-	ASSERT_EQ(bench.write(71 * 8, 8), 0);
+	ASSERT_EQ(fixture.write(71 * 8, 8), 0);
 	EXPECT_EQ(snap.mapped.events(), 1u);
-	ASSERT_EQ(bench.write(72 * 8, 60 * 8), 0);
+	ASSERT_EQ(fixture.write(72 * 8, 60 * 8), 0);
 	EXPECT_EQ(snap.mapped.events(), 2u);
-	EXPECT_TRUE(bench.right(snap));
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotMessage, low_water_that_comes_too_late_raises_an_event_at_once)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8", 1000);
-	ASSERT_EQ(bench.write(0, 800), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8", 1000);
+	ASSERT_EQ(fixture.write(0, 800), 0);
 	ASSERT_EQ(snap.mapped.message({"low_water", "50"}), 0);
-	bench.world.run_until_idle();
+	fixture.world.run_until_idle();
 	EXPECT_EQ(snap.mapped.events(), 1u);
 	ASSERT_EQ(snap.mapped.message({"low_water", "0"}), 0);
-	ASSERT_EQ(bench.write(800, 80), 0);
+	ASSERT_EQ(fixture.write(800, 80), 0);
 	EXPECT_EQ(snap.mapped.events(), 1u);
 }
 
 TEST(SnapshotMessage, overflow_raises_an_event)
 {
-	Bench bench;
-	auto &snap = bench.add("PO 8", 4 * 8);
-	ASSERT_EQ(bench.write(snap, 0, 16), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("PO 8", 4 * 8);
+	ASSERT_EQ(fixture.write(snap, 0, 16), 0);
 	EXPECT_EQ(snap.mapped.events(), 0u);
-	EXPECT_NE(bench.write(snap, 64, 8), 0);
-	bench.world.run_until_idle();
+	EXPECT_NE(fixture.write(snap, 64, 8), 0);
+	fixture.world.run_until_idle();
 	EXPECT_EQ(snap.mapped.status(), "Overflow");
 	EXPECT_EQ(snap.mapped.events(), 1u);
 }
@@ -128,62 +128,62 @@ TEST(SnapshotMessage, in_flight_is_a_limit_of_one_snapshot)
 {
 	/* The most I/Os that are in flight to the COW device, with a limit and without. */
 	for (const char *limit : {"1", "0"}) {
-		Bench bench;
-		auto &snap = bench.add("P 8");
+		SnapshotFixture fixture;
+		auto &snap = fixture.add("P 8");
 		ASSERT_EQ(snap.mapped.message({"in_flight", limit}), 0);
 		std::vector<user::Mapped::Handle> writes;
 		for (uint64_t i = 0; i < 8; i++)
-			writes.push_back(bench.start_write(i * 64, 8));
+			writes.push_back(fixture.start_write(i * 64, 8));
 		unsigned long long allocated = 0;
 		/* Taken before anything has ended. */
 		ASSERT_EQ(std::sscanf(snap.mapped.status().c_str(), "%llu/", &allocated), 1);
 		EXPECT_EQ(allocated, 16u + 8 * (limit[0] == '1' ? 2 : 8));
 		for (auto &write : writes)
-			EXPECT_EQ(bench.origin.wait(write), 0);
-		EXPECT_TRUE(bench.right(snap));
+			EXPECT_EQ(fixture.origin.wait(write), 0);
+		EXPECT_TRUE(fixture.right(snap));
 	}
 }
 
 TEST(SnapshotMessage, commit_delay_says_how_long_a_write_may_go_unrecorded)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
 	ASSERT_EQ(snap.mapped.message({"commit_delay", "50"}), 0);
-	ASSERT_EQ(bench.write(snap, 0, 8), 0);
-	uint64_t begun = bench.world.now_ns();
+	ASSERT_EQ(fixture.write(snap, 0, 8), 0);
+	uint64_t begun = fixture.world.now_ns();
 	uint64_t writes = snap.cow.counters().writes;
-	ASSERT_TRUE(bench.world.run_until(
+	ASSERT_TRUE(fixture.world.run_until(
 		[&] { return snap.cow.counters().writes > writes && snap.cow.in_flight() == 0; }));
-	uint64_t took_ms = (bench.world.now_ns() - begun) / 1000000;
+	uint64_t took_ms = (fixture.world.now_ns() - begun) / 1000000;
 	EXPECT_GE(took_ms, 50u);
 	EXPECT_LT(took_ms, 200u);
-	bench.crash();
-	EXPECT_TRUE(bench.right(snap));
+	fixture.crash();
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotMessage, a_shorter_commit_delay_holds_for_a_write_that_waits_already)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
 	ASSERT_EQ(snap.mapped.message({"commit_delay", "60000"}), 0);
-	ASSERT_EQ(bench.write(snap, 0, 8), 0);
-	bench.world.run_for(1'000'000'000);
+	ASSERT_EQ(fixture.write(snap, 0, 8), 0);
+	fixture.world.run_for(1'000'000'000);
 	ASSERT_EQ(snap.mapped.message({"commit_delay", "50"}), 0);
-	bench.world.run_for(100'000'000);
-	bench.crash();
-	EXPECT_TRUE(bench.right(snap));
+	fixture.world.run_for(100'000'000);
+	fixture.crash();
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotMessage, a_longer_commit_delay_takes_back_nothing_from_a_write_that_waits)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
 	ASSERT_EQ(snap.mapped.message({"commit_delay", "50"}), 0);
-	ASSERT_EQ(bench.write(snap, 100, 8), 0);
+	ASSERT_EQ(fixture.write(snap, 100, 8), 0);
 	ASSERT_EQ(snap.mapped.message({"commit_delay", "60000"}), 0);
-	bench.world.run_for(100'000'000);
-	bench.crash();
-	EXPECT_TRUE(bench.right(snap));
+	fixture.world.run_for(100'000'000);
+	fixture.crash();
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 /* The lines of "stats": each name, and what follows it. */
@@ -212,27 +212,27 @@ uint64_t sum_of(const std::string &histogram)
 
 TEST(SnapshotMessage, stats_show_that_pages_of_the_table_go_when_the_origin_is_idle)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
 	auto pages = [&] { return std::stoul(stats_of(snap.mapped)["table_pages"]); };
 	const size_t before = pages();
 	std::vector<user::Mapped::Handle> writes;
 	for (uint64_t n = 0; n < 64; n++)
-		writes.push_back(bench.start_write(n * 32, 8));
+		writes.push_back(fixture.start_write(n * 32, 8));
 	for (auto &write : writes)
-		ASSERT_EQ(bench.origin.wait(write), 0);
+		ASSERT_EQ(fixture.origin.wait(write), 0);
 	EXPECT_GE(pages(), before + 48);
-	bench.world.run_for(3'000'000'000);
+	fixture.world.run_for(3'000'000'000);
 	EXPECT_LE(pages(), before);
 }
 
 TEST(SnapshotMessage, stats_count_what_was_done)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(0, 24), 0);
-	ASSERT_EQ(bench.write(800, 8), 0);
-	ASSERT_EQ(bench.write(snap, 160, 16), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(0, 24), 0);
+	ASSERT_EQ(fixture.write(800, 8), 0);
+	ASSERT_EQ(fixture.write(snap, 160, 16), 0);
 	ASSERT_EQ(snap.mapped.flush(), 0);
 	auto stats = stats_of(snap.mapped);
 	EXPECT_EQ(stats["stats"], "1");
@@ -266,12 +266,12 @@ TEST(SnapshotMessage, stats_count_what_was_done)
 
 TEST(SnapshotMessage, stats_sort_times_by_powers_of_2)
 {
-	Bench bench;
-	bench.world.add_device({.name = "slow", .sectors = 16384, .latency_ns = 3000000});
+	SnapshotFixture fixture;
+	fixture.world.add_device({.name = "slow", .sectors = 16384, .latency_ns = 3000000});
 	user::Mapped snapshot("slow");
 	ASSERT_EQ(snapshot.create(TargetType::snapshot, 4096, "disk slow P 8"), 0);
 	ASSERT_EQ(snapshot.message({"stats", "reset"}), 0);
-	ASSERT_EQ(bench.write(0, 8), 0);
+	ASSERT_EQ(fixture.write(0, 8), 0);
 	auto stats = stats_of(snapshot);
 	/* 3 ms lie between 2048 and 4096 us; the commit takes a flush as well. */
 	EXPECT_EQ(stats["origin_write_us"], "2048:1");
@@ -282,10 +282,10 @@ TEST(SnapshotMessage, stats_sort_times_by_powers_of_2)
 
 TEST(SnapshotMessage, stats_say_how_a_snapshot_was_lost)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8", 4 * 8);
-	ASSERT_EQ(bench.write(0, 100), 0);
-	bench.world.run_for(5'000'000'000);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8", 4 * 8);
+	ASSERT_EQ(fixture.write(0, 100), 0);
+	fixture.world.run_for(5'000'000'000);
 	auto stats = stats_of(snap.mapped);
 	EXPECT_EQ(stats["invalid_reason"], "no free chunk");
 	EXPECT_GE(std::stoull(stats["invalid_seconds"]), 4u);
@@ -293,9 +293,9 @@ TEST(SnapshotMessage, stats_say_how_a_snapshot_was_lost)
 
 TEST(SnapshotMessage, an_answer_is_cut_where_there_is_no_room)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(0, 100), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(0, 100), 0);
 	char stats[] = "stats";
 	char *argv[] = {stats};
 	std::string whole;
@@ -312,15 +312,15 @@ TEST(SnapshotMessage, an_answer_is_cut_where_there_is_no_room)
 	}
 }
 
-TEST(SnapshotMessage, knobs_go_along_in_a_handover)
+TEST(SnapshotMessage, tunables_go_along_in_a_handover)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8", 1000);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8", 1000);
 	ASSERT_EQ(snap.mapped.message({"low_water", "50"}), 0);
-	ASSERT_EQ(snap.mapped.load(TargetType::snapshot, bench.sectors, snap.words), 0);
+	ASSERT_EQ(snap.mapped.load(TargetType::snapshot, fixture.sectors, snap.words), 0);
 	snap.mapped.suspend();
 	ASSERT_EQ(snap.mapped.resume(), 0);
-	ASSERT_EQ(bench.write(0, 800), 0);
+	ASSERT_EQ(fixture.write(0, 800), 0);
 	EXPECT_EQ(snap.mapped.events(), 1u);
 }
 

@@ -5,7 +5,7 @@
  */
 #include <gtest/gtest.h>
 
-#include "unit/snapshot/bench.hpp"
+#include "unit/snapshot/snapshot_fixture.hpp"
 
 namespace dmsnap::test {
 namespace {
@@ -18,44 +18,44 @@ constexpr uint64_t room_for_two = 4 * 8;
 
 TEST(SnapshotStatus, of_a_new_store_counts_its_metadata)
 {
-	Bench bench;
-	EXPECT_EQ(bench.add("P 8").mapped.status(), "16/16384 16");
-	EXPECT_EQ(bench.add("P 128").mapped.status(), "256/16384 256");
-	EXPECT_EQ(bench.add("N 8").mapped.status(), "0/16384 0");
+	SnapshotFixture fixture;
+	EXPECT_EQ(fixture.add("P 8").mapped.status(), "16/16384 16");
+	EXPECT_EQ(fixture.add("P 128").mapped.status(), "256/16384 256");
+	EXPECT_EQ(fixture.add("N 8").mapped.status(), "0/16384 0");
 }
 
 TEST(SnapshotStatus, counts_chunks_as_they_are_taken)
 {
-	Bench bench;
-	auto &persistent = bench.add("P 8");
-	auto &transient = bench.add("N 16");
-	ASSERT_EQ(bench.write(0, 8), 0);
+	SnapshotFixture fixture;
+	auto &persistent = fixture.add("P 8");
+	auto &transient = fixture.add("N 16");
+	ASSERT_EQ(fixture.write(0, 8), 0);
 	EXPECT_EQ(persistent.mapped.status(), "24/16384 16");
 	EXPECT_EQ(transient.mapped.status(), "16/16384 0");
-	ASSERT_EQ(bench.write(persistent, 100, 1), 0);
+	ASSERT_EQ(fixture.write(persistent, 100, 1), 0);
 	EXPECT_EQ(persistent.mapped.status(), "32/16384 16");
 }
 
 TEST(SnapshotStatus, counts_the_second_area)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(0, 257 * 8), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(0, 257 * 8), 0);
 	/* Header, two areas, 257 chunks. */
 	EXPECT_EQ(snap.mapped.status(), "2080/16384 24");
-	bench.crash();
+	fixture.crash();
 	EXPECT_EQ(snap.mapped.status(), "2080/16384 24");
-	EXPECT_TRUE(bench.right(snap));
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 /* What the user's data takes is the difference, whenever somebody asks. */
 TEST(SnapshotStatus, counts_the_areas_of_writes_that_are_not_recorded_yet)
 {
-	Bench bench(8192);
-	auto &snap = bench.add("P 8");
+	SnapshotFixture fixture(8192);
+	auto &snap = fixture.add("P 8");
 	for (uint64_t n = 1; n <= 600; n++) {
 		/* Each chunk once, all over the place. */
-		ASSERT_EQ(bench.write(snap, n * 389 % 1024 * 8, 8), 0);
+		ASSERT_EQ(fixture.write(snap, n * 389 % 1024 * 8, 8), 0);
 		uint64_t allocated, metadata;
 		ASSERT_EQ(std::sscanf(snap.mapped.status().c_str(), "%lu/16384 %lu", &allocated,
 				      &metadata),
@@ -69,112 +69,112 @@ TEST(SnapshotStatus, counts_the_areas_of_writes_that_are_not_recorded_yet)
 
 TEST(SnapshotStatus, survives_a_reactivation)
 {
-	Bench bench;
-	auto &snap = bench.add("P 8");
-	ASSERT_EQ(bench.write(0, 80), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(0, 80), 0);
 	std::string before = snap.mapped.status();
 	snap.mapped.remove();
 	ASSERT_EQ(snap.mapped.create(TargetType::snapshot, 4096, snap.words), 0);
 	EXPECT_EQ(snap.mapped.status(), before);
-	EXPECT_TRUE(bench.right(snap));
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotStatus, the_table_line_shows_the_chunk_size_in_use)
 {
-	Bench bench;
-	EXPECT_EQ(bench.origin.table(), "252:0");
-	EXPECT_EQ(bench.origin.status(), "");
-	EXPECT_EQ(bench.add("p 0").mapped.table(), "252:0 252:1 P 32");
-	EXPECT_EQ(bench.add("po 8").mapped.table(), "252:0 252:2 PO 8");
-	EXPECT_EQ(bench.add("N 64 1 discard_zeroes_cow").mapped.table(),
+	SnapshotFixture fixture;
+	EXPECT_EQ(fixture.origin.table(), "252:0");
+	EXPECT_EQ(fixture.origin.status(), "");
+	EXPECT_EQ(fixture.add("p 0").mapped.table(), "252:0 252:1 P 32");
+	EXPECT_EQ(fixture.add("po 8").mapped.table(), "252:0 252:2 PO 8");
+	EXPECT_EQ(fixture.add("N 64 1 discard_zeroes_cow").mapped.table(),
 		  "252:0 252:3 N 64 1 discard_zeroes_cow");
-	auto &snap = bench.add("P 16");
+	auto &snap = fixture.add("P 16");
 	snap.mapped.remove();
 	ASSERT_EQ(snap.mapped.create(TargetType::snapshot, 4096, "disk cow3 P 64"), 0);
 	EXPECT_EQ(snap.mapped.table(), "252:0 252:4 P 16");
-	EXPECT_TRUE(bench.world.log_holds(
+	EXPECT_TRUE(fixture.world.log_holds(
 		"chunk size 16 in device metadata overrides table chunk size of 64."));
 }
 
 TEST(SnapshotOverflow, without_the_option_invalidates)
 {
 	for (const char *store : {"P 8", "N 8"}) {
-		Bench bench;
-		auto &snap = bench.add(store, store[0] == 'P' ? room_for_two : 16);
-		ASSERT_EQ(bench.write(snap, 0, 16), 0);
-		EXPECT_EQ(bench.write(snap, 16, 8), -5);
+		SnapshotFixture fixture;
+		auto &snap = fixture.add(store, store[0] == 'P' ? room_for_two : 16);
+		ASSERT_EQ(fixture.write(snap, 0, 16), 0);
+		EXPECT_EQ(fixture.write(snap, 16, 8), -5);
 		EXPECT_EQ(snap.mapped.status(), "Invalid");
-		bench.world.settle();
+		fixture.world.settle();
 		EXPECT_EQ(snap.mapped.events(), 1u);
-		EXPECT_TRUE(bench.world.log_holds(
+		EXPECT_TRUE(fixture.world.log_holds(
 			"Invalidating snapshot: Unable to allocate exception."));
 		std::vector<uint8_t> data(4096);
 		EXPECT_EQ(snap.mapped.read(0, data), -5);
-		EXPECT_EQ(bench.write(0, 4096), 0);
+		EXPECT_EQ(fixture.write(0, 4096), 0);
 	}
 }
 
 TEST(SnapshotOverflow, with_the_option_fails_all_writes_and_serves_reads)
 {
-	Bench bench;
-	auto &snap = bench.add("PO 8", room_for_two);
-	ASSERT_EQ(bench.write(snap, 0, 16), 0);
-	EXPECT_EQ(bench.write(snap, 16, 8), -5);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("PO 8", room_for_two);
+	ASSERT_EQ(fixture.write(snap, 0, 16), 0);
+	EXPECT_EQ(fixture.write(snap, 16, 8), -5);
 	EXPECT_EQ(snap.mapped.status(), "Overflow");
 	EXPECT_EQ(snap.mapped.events(), 0u);
-	EXPECT_TRUE(bench.world.log_holds("Snapshot overflowed: Unable to allocate exception."));
-	EXPECT_EQ(bench.write(snap, 0, 8), -5);
-	EXPECT_TRUE(bench.right(snap));
+	EXPECT_TRUE(fixture.world.log_holds("Snapshot overflowed: Unable to allocate exception."));
+	EXPECT_EQ(fixture.write(snap, 0, 8), -5);
+	EXPECT_TRUE(fixture.right(snap));
 	EXPECT_EQ(snap.mapped.flush(), 0);
 }
 
 TEST(SnapshotOverflow, of_an_origin_write_invalidates_also_with_the_option)
 {
-	Bench bench;
-	auto &snap = bench.add("PO 8", room_for_two);
-	auto &other = bench.add("P 8");
-	EXPECT_EQ(bench.write(0, 24), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("PO 8", room_for_two);
+	auto &other = fixture.add("P 8");
+	EXPECT_EQ(fixture.write(0, 24), 0);
 	EXPECT_EQ(snap.mapped.status(), "Invalid");
-	EXPECT_TRUE(bench.right(other));
-	bench.crash();
+	EXPECT_TRUE(fixture.right(other));
+	fixture.crash();
 	EXPECT_EQ(snap.mapped.status(), "Invalid");
 }
 
 TEST(SnapshotOverflow, does_not_harm_origin_writes_to_chunks_it_has)
 {
-	Bench bench;
-	auto &snap = bench.add("PO 8", room_for_two);
-	ASSERT_EQ(bench.write(snap, 0, 16), 0);
-	EXPECT_EQ(bench.write(snap, 16, 8), -5);
-	EXPECT_EQ(bench.write(0, 16), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("PO 8", room_for_two);
+	ASSERT_EQ(fixture.write(snap, 0, 16), 0);
+	EXPECT_EQ(fixture.write(snap, 16, 8), -5);
+	EXPECT_EQ(fixture.write(0, 16), 0);
 	EXPECT_EQ(snap.mapped.status(), "Overflow");
-	EXPECT_TRUE(bench.right(snap));
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotOverflow, is_forgotten_by_a_reactivation)
 {
-	Bench bench;
-	auto &snap = bench.add("PO 8", room_for_two);
-	ASSERT_EQ(bench.write(snap, 0, 16), 0);
-	EXPECT_EQ(bench.write(snap, 16, 8), -5);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("PO 8", room_for_two);
+	ASSERT_EQ(fixture.write(snap, 0, 16), 0);
+	EXPECT_EQ(fixture.write(snap, 16, 8), -5);
 	snap.mapped.remove();
 	snap.cow.resize(64);
 	ASSERT_EQ(snap.mapped.create(TargetType::snapshot, 4096, snap.words), 0);
 	EXPECT_EQ(snap.mapped.status(), "32/64 16");
-	EXPECT_EQ(bench.write(snap, 16, 8), 0);
-	EXPECT_TRUE(bench.right(snap));
+	EXPECT_EQ(fixture.write(snap, 16, 8), 0);
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotOverflow, a_cow_device_that_grows_in_time_prevents_it)
 {
 	for (const char *store : {"P 8", "N 8"}) {
-		Bench bench;
-		auto &snap = bench.add(store, room_for_two);
-		ASSERT_EQ(bench.write(snap, 0, 16), 0);
+		SnapshotFixture fixture;
+		auto &snap = fixture.add(store, room_for_two);
+		ASSERT_EQ(fixture.write(snap, 0, 16), 0);
 		snap.cow.resize(4096);
-		EXPECT_EQ(bench.write(snap, 100, 200), 0);
+		EXPECT_EQ(fixture.write(snap, 100, 200), 0);
 		EXPECT_NE(snap.mapped.status().find("/4096 "), std::string::npos);
-		EXPECT_TRUE(bench.right(snap));
+		EXPECT_TRUE(fixture.right(snap));
 	}
 }
 
@@ -183,58 +183,58 @@ TEST(SnapshotOverflow, a_cow_device_is_used_as_far_as_the_chunk_numbers_of_its_l
 {
 	constexpr uint64_t numbers = uint64_t{1} << 32;
 	for (const char *store : {"P 1", "N 1"}) {
-		Bench bench;
-		auto &snap = bench.add(store, 4096);
+		SnapshotFixture fixture;
+		auto &snap = fixture.add(store, 4096);
 		snap.cow.resize(2 * numbers);
-		EXPECT_EQ(bench.write(0, 20), 0);
+		EXPECT_EQ(fixture.write(0, 20), 0);
 		EXPECT_NE(snap.mapped.status().find("/4294967296 "), std::string::npos);
-		EXPECT_TRUE(bench.world.log_holds("it has grown beyond 4294967296 chunks"));
+		EXPECT_TRUE(fixture.world.log_holds("it has grown beyond 4294967296 chunks"));
 		/* The table stays, so the limit does. */
 		ASSERT_EQ(snap.mapped.load(TargetType::snapshot, 4096, snap.words), 0);
 		ASSERT_EQ(snap.mapped.resume(), 0);
 		EXPECT_NE(snap.mapped.status().find("/4294967296 "), std::string::npos);
-		EXPECT_TRUE(bench.right(snap));
+		EXPECT_TRUE(fixture.right(snap));
 	}
 }
 
 /* Loaded again, it has numbers for all of them. */
 TEST(SnapshotOverflow, a_cow_device_is_used_whole_after_a_reactivation)
 {
-	Bench bench;
-	auto &snap = bench.add("P 1", 4096);
-	ASSERT_EQ(bench.write(0, 20), 0);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 1", 4096);
+	ASSERT_EQ(fixture.write(0, 20), 0);
 	snap.cow.resize(uint64_t{1} << 33);
 	snap.mapped.remove();
 	ASSERT_EQ(snap.mapped.create(TargetType::snapshot, 4096, snap.words), 0);
 	EXPECT_NE(snap.mapped.status().find("/8589934592 "), std::string::npos);
-	EXPECT_EQ(bench.write(100, 20), 0);
-	EXPECT_FALSE(bench.world.log_holds("it has grown beyond"));
+	EXPECT_EQ(fixture.write(100, 20), 0);
+	EXPECT_FALSE(fixture.world.log_holds("it has grown beyond"));
 }
 
 /* 256 entries fill an area; the list needs another one behind it. */
 TEST(SnapshotOverflow, at_the_end_of_an_area_is_lack_of_space_and_no_error)
 {
-	Bench bench;
-	auto &snap = bench.add("PO 8", 258 * 8);
-	ASSERT_EQ(bench.write(snap, 0, 255 * 8), 0);
-	EXPECT_EQ(bench.write(snap, 255 * 8, 8), -5);
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("PO 8", 258 * 8);
+	ASSERT_EQ(fixture.write(snap, 0, 255 * 8), 0);
+	EXPECT_EQ(fixture.write(snap, 255 * 8, 8), -5);
 	EXPECT_EQ(snap.mapped.status(), "Overflow");
-	EXPECT_FALSE(bench.world.log_holds("Error reading/writing"));
+	EXPECT_FALSE(fixture.world.log_holds("Error reading/writing"));
 	ASSERT_EQ(snap.mapped.flush(), 0);
-	bench.crash();
-	EXPECT_TRUE(bench.right(snap));
+	fixture.crash();
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 TEST(SnapshotOverflow, needs_the_whole_device_to_be_full)
 {
-	Bench bench;
+	SnapshotFixture fixture;
 	/* Two areas, and as many chunks as there is room for. */
-	auto &snap = bench.add("PO 8", (1 + 1 + 256 + 1 + 20) * 8);
-	ASSERT_EQ(bench.write(snap, 0, (256 + 20) * 8), 0);
-	EXPECT_EQ(bench.write(snap, 4000, 8), -5);
+	auto &snap = fixture.add("PO 8", (1 + 1 + 256 + 1 + 20) * 8);
+	ASSERT_EQ(fixture.write(snap, 0, (256 + 20) * 8), 0);
+	EXPECT_EQ(fixture.write(snap, 4000, 8), -5);
 	ASSERT_EQ(snap.mapped.flush(), 0);
-	bench.crash();
-	EXPECT_TRUE(bench.right(snap));
+	fixture.crash();
+	EXPECT_TRUE(fixture.right(snap));
 }
 
 } // namespace

@@ -12,8 +12,8 @@ namespace dmsnap {
  */
 bool Snapshot::stalls_on_full() const
 {
-	if (knobs_.stall != Knobs::Stall::as_table)
-		return knobs_.stall == Knobs::Stall::on;
+	if (tunables_.stall != Tunables::Stall::as_table)
+		return tunables_.stall == Tunables::Stall::on;
 	if (features_.stall_on_full || features_.no_stall_on_full)
 		return features_.stall_on_full;
 	return seen_ && store_args_.type == StoreType::persistent && dmsnap_port_stall_on_full();
@@ -21,12 +21,13 @@ bool Snapshot::stalls_on_full() const
 
 uint32_t Snapshot::low_water() const
 {
-	return knobs_.low_water == Knobs::as_module ? dmsnap_port_low_water() : knobs_.low_water;
+	return tunables_.low_water == Tunables::as_module ? dmsnap_port_low_water()
+							  : tunables_.low_water;
 }
 
 void Snapshot::set_low_water(uint32_t percent)
 {
-	knobs_.low_water = percent;
+	tunables_.low_water = percent;
 	above_low_water_ = false;
 	/* Who sets the mark too late hears of it all the same. */
 	if (store_)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Bench: a world with one origin disk, named "disk", its snapshot-origin and the
+ * SnapshotFixture: a world with one origin disk, named "disk", its snapshot-origin and the
  * snapshots that a test adds.  The disk is full of Pattern{1, 1}.
  */
 #pragma once
@@ -17,7 +17,7 @@
 
 namespace dmsnap::test {
 
-struct Bench {
+struct SnapshotFixture {
 	/* A snapshot of the disk, and what it must show. */
 	struct Snap {
 		Snap(user::Device &cow_device, const user::Image &content, uint64_t sectors)
@@ -31,7 +31,7 @@ struct Bench {
 		std::string words;
 	};
 
-	explicit Bench(uint64_t disk_sectors = 4096, user::WorldOptions options = {})
+	explicit SnapshotFixture(uint64_t disk_sectors = 4096, user::WorldOptions options = {})
 	    : sectors(disk_sectors), world(options),
 	      disk(world.add_device({.name = "disk", .sectors = disk_sectors}))
 	{

@@ -6,7 +6,7 @@
 namespace dmsnap {
 
 /* What messages set, and a handover passes on.  Origin's lock. */
-struct Knobs {
+struct Tunables {
 	/* Chunks; 0: the module's parameter. */
 	uint32_t in_flight = 0;
 	/* Where a number stands for "as the module's parameter says". */
