@@ -1,44 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Snapshot: the life of its pending runs, and the end of its health.
+ * Snapshot: the life of its pending runs.
  */
-#include <dmsnap/port/log.h>
 #include <dmsnap/port/trace.h>
 
 #include "base/smaller.hpp"
 #include "snapshot/snapshot.hpp"
 
 namespace dmsnap {
-
-namespace {
-
-/* In-tree's words: administrators look for them in the log. */
-const char *text_of(Snapshot::Failure failure)
-{
-	switch (failure) {
-	case Snapshot::Failure::io:
-		return "Invalidating snapshot: Error reading/writing.";
-	case Snapshot::Failure::no_space:
-	case Snapshot::Failure::no_memory:
-		return "Invalidating snapshot: Unable to allocate exception.";
-	}
-	return "";
-}
-
-const char *reason_of(Snapshot::Failure failure)
-{
-	switch (failure) {
-	case Snapshot::Failure::io:
-		return "an I/O error";
-	case Snapshot::Failure::no_space:
-		return "no free chunk";
-	case Snapshot::Failure::no_memory:
-		return "no memory";
-	}
-	return "";
-}
-
-} // namespace
 
 void Snapshot::trace(dmsnap_trace_kind kind, const PendingRun &run, uint64_t us, bool failed) const
 {
@@ -206,28 +175,6 @@ Result<NewChunks> Snapshot::take_chunks(uint64_t wanted)
 		cut_off();
 	look_at_low_water();
 	return taken;
-}
-
-void Snapshot::cut_off()
-{
-	if (healthy())
-		dmsnap_port_log(DMSNAP_LOG_ERROR, "%s", to_text(Error::cow_device_cut_off));
-	fail_locked(Failure::io);
-}
-
-/* An event when the mark is passed, once until less is in use again. */
-void Snapshot::look_at_low_water()
-{
-	uint32_t mark = low_water();
-	bool above = false;
-
-	if (mark) {
-		StoreUsage usage = store_->usage();
-		above = usage.allocated_sectors * 100 >= usage.total_sectors * mark;
-	}
-	if (above && !above_low_water_)
-		events_.post(DMSNAP_EVENT_LOW_WATER);
-	above_low_water_ = above;
 }
 
 /* The run of the same copy-out that these chunks continue. */
@@ -405,77 +352,6 @@ void Snapshot::run_lost(PendingRun &run)
 	if (!run.visible)
 		table_->unreserve();
 	end_run(run);
-}
-
-/*
- * A write of the snapshot's user found no free chunk.  A user who knows the word
- * "Overflow" keeps what is there.  lock.
- */
-void Snapshot::overflow()
-{
-	if (!store_args_.overflow || !healthy()) {
-		fail_locked(Failure::no_space);
-		return;
-	}
-	overflowed_.store_relaxed(true);
-	dmsnap_port_log(DMSNAP_LOG_ERROR, "Snapshot overflowed: Unable to allocate exception.");
-	events_.post(DMSNAP_EVENT_OVERFLOW);
-}
-
-void Snapshot::fail(Failure failure)
-{
-	SpinGuard guard(origin_.lock());
-	fail_locked(failure);
-}
-
-void Snapshot::fail_locked(Failure failure)
-{
-	if (!healthy())
-		return;
-	invalid_reason_ = reason_of(failure);
-	invalid_ns_ = dmsnap_port_now_ns();
-	dmsnap_port_log(DMSNAP_LOG_ERROR, "%s", text_of(failure));
-
-	char name[DMSNAP_DEVICE_NAME_BYTES];
-	dmsnap_port_device_name(cow_device_, name);
-	dmsnap_port_log(DMSNAP_LOG_ERROR, "snapshot with COW device %s is invalid: %s", name,
-			reason_of(failure));
-	begin_mark();
-	stall_->look();
-	/* Lazy runs are lost, and must not wait for their timer to learn it. */
-	commits_->hurry();
-}
-
-/* lock. */
-void Snapshot::begin_mark()
-{
-	health_.store_seq_cst(Health::failing);
-	hold();
-	worker_->post(mark_task_);
-}
-
-void Snapshot::mark_invalid()
-{
-	store_->mark_invalid(mark_);
-}
-
-void Snapshot::marked(InvalidMark &mark)
-{
-	static_cast<Mark &>(mark).snapshot.marked_invalid(mark.status);
-}
-
-void Snapshot::marked_invalid(const Status &status)
-{
-	if (!status)
-		dmsnap_port_log(DMSNAP_LOG_ERROR,
-				"the COW device does not take the mark \"invalid\": %s",
-				to_text(status.error()));
-	health_.store_seq_cst(Health::invalid);
-	events_.raise(DMSNAP_EVENT_INVALID);
-
-	SpinGuard guard(origin_.lock());
-	release_waiters();
-	drop();
 }
 
 /* @chunks are in flight no longer.  lock. */

@@ -34,4 +34,19 @@ void Snapshot::set_low_water(uint32_t percent)
 		look_at_low_water();
 }
 
+/* An event when the mark is passed, once until less is in use again. */
+void Snapshot::look_at_low_water()
+{
+	uint32_t mark = low_water();
+	bool above = false;
+
+	if (mark) {
+		StoreUsage usage = store_->usage();
+		above = usage.allocated_sectors * 100 >= usage.total_sectors * mark;
+	}
+	if (above && !above_low_water_)
+		events_.post(DMSNAP_EVENT_LOW_WATER);
+	above_low_water_ = above;
+}
+
 } // namespace dmsnap
