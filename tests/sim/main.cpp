@@ -13,6 +13,7 @@
 #include "progress.hpp"
 #include "sim/exhaustive.hpp"
 #include "sim/scenarios.hpp"
+#include "sim/studies/study.hpp"
 #include "sim/sweep.hpp"
 #include "user/failure.hpp"
 
@@ -25,6 +26,8 @@ using dmsnap::user::text;
 constexpr int failure_code = 1, usage_code = 2;
 /* Each workload of the exhaustive mode runs with so many sizes and ranges. */
 constexpr uint64_t exhaustive_seeds = 10;
+/* For each figure of a study, and power cuts. */
+constexpr uint64_t study_writes = 16384, study_cuts = 2000;
 
 struct Options {
 	SweepLimits limits;
@@ -36,6 +39,7 @@ struct Options {
 	bool exhaustive = false;
 	bool scenarios = false;
 	std::string scenario;
+	bool study = false;
 	unsigned int remains = 256;
 };
 
@@ -231,6 +235,8 @@ int main(int argc, char **argv)
 	app.add_flag("--scenarios", options.scenarios,
 		     "known situations, e.g. what must go on while a device hangs");
 	app.add_option("--scenario", options.scenario, "one of them, by its name, with a trace");
+	app.add_flag("--write-back", options.study,
+		     "figures of a design study: Documentation/decisions/0016");
 	app.footer("tools/sim --coverage [--cycles N]: what of the core no run reaches.\n"
 		   "Exit code: 0 nothing wrong, 1 something is, 2 wrong option.");
 	try {
@@ -240,6 +246,8 @@ int main(int argc, char **argv)
 	}
 	if (*seed)
 		return replay(options);
+	if (options.study)
+		return studies::study_write_back(study_writes, study_cuts) ? 0 : failure_code;
 	if (options.scenarios || !options.scenario.empty())
 		return run_scenarios(options);
 	if (options.exhaustive)

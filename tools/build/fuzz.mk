@@ -46,7 +46,7 @@ objects = $(patsubst %.cpp,$(out)/%.o,$(1))
 core-objects := $(call objects,$(call find,src/core,*.cpp))
 port-objects := $(call objects,$(call find,tests/fuzz/port,*.cpp) src/user/port_target.cpp)
 simulator-objects := $(call objects,$(call find,src/user,*.cpp) \
-	$(filter-out %/main.cpp %/sweep.cpp,$(call find,tests/sim,*.cpp)))
+	$(filter-out %/main.cpp %/sweep.cpp tests/sim/studies/%,$(call find,tests/sim,*.cpp)))
 # All but its command line, and what only that needs.
 tool-objects := $(call objects,$(filter-out %/main.cpp %/command_line.cpp %/completion.cpp %/nbdkit_plugin.cpp, \
 	$(call find,tools/dmsnap,*.cpp)) tests/fuzz/tool/files.cpp)

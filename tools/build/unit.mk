@@ -117,7 +117,8 @@ unit: $(out)/unit-tests
 	@$(run-env) tools/build/run-shards $(out)/unit-tests $(if $(filter),1,$$(nproc)) --gtest_brief=1 $(filter)
 
 # What the unit tests test of the simulator.
-sim-parts := $(call objects,tests/sim/plan.cpp tests/sim/store_rules.cpp)
+sim-parts := $(call objects,tests/sim/plan.cpp tests/sim/store_rules.cpp) \
+	$(filter-out %/study.o,$(call objects,$(call find,tests/sim/studies,*.cpp)))
 
 $(out)/unit-tests: $(test-objects) $(sim-parts) $(counting-objects) $(out)/libdmsnap-user.a $(out)/libdmsnap-core.a $(out)/.flags
 	@echo '  LINK    $@'
@@ -170,8 +171,8 @@ $(man-pages): $(out)/man/%: Documentation/man/%.rst tools/build/man.sed
 # What the tests test without the program around it; main() and the port are others' here.
 tool-parts := $(filter-out $(call objects,tools/dmsnap/main.cpp tools/dmsnap/port.cpp),$(tool-objects))
 
-# The simulator without its program.
-simulator := $(filter-out $(call objects,tests/sim/main.cpp tests/sim/sweep.cpp),$(sim-objects))
+# The simulator without its program, and without design studies.
+simulator := $(filter-out %/main.o %/sweep.o $(out)/tests/sim/studies/%,$(sim-objects))
 
 $(out)/tool-tests: $(tool-test-objects) $(simulator) $(tool-parts) $(out)/libdmsnap-user.a $(out)/libdmsnap-core.a $(out)/.flags
 	@echo '  LINK    $@'
