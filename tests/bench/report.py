@@ -1,24 +1,39 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The report of tools/bench: one page with charts and tables, from the rows of
-figures.json.  The charts are drawn by gnuplot.
+"""The report of tools/bench: one page with a summary, charts and tables, from the rows of
+figures.json.  It needs nothing but itself: no script, no network.
 """
 
 import html
+import itertools
 import json
-import subprocess
+import re
+import statistics
+
+import charts
+import tables
 
 MODULES = ("in-tree", "ours")
-CORNERS = {"": "100 µs", "1ms": "1 ms", "100us+cache": "100 µs, cache", "1ms+cache": "1 ms, cache"}
-COLOURS = {"in-tree": "#888888", "ours": "#1f77b4"}
+CORNERS = {"": "100 µs", "100us+cache": "100 µs, cache", "1ms": "1 ms", "1ms+cache": "1 ms, cache",
+           "20us": "20 µs", "20us+cache": "20 µs, cache"}
 COUNTS = (1, 2, 4, 8, 16, 32)
-EXCEPTIONS = {"1k": 1 << 10, "16k": 1 << 14, "128k": 1 << 17, "1m": 1 << 20, "8m": 1 << 23}
+EXCEPTIONS = {"1k": "1,024", "16k": "16,384", "128k": "131,072", "1m": "1 million", "8m": "8 million"}
+LATENCIES = {"touch": "first touch, 32 at a time", "touch-open": "first touch, as they come", "snap-write": "snapshot write, 32 at a time"}
+SAME = 0.01                    # less than that is no difference
+BARS_MIN = 3                   # with fewer a table says it as well
 
 STYLE = """
-body { font: 15px/1.45 sans-serif; max-width: 1250px; margin: 2em auto; padding: 0 1em; color: #222 }
-table { border-collapse: collapse; margin: .5em 0 2em } th, td { padding: 2px 12px; text-align: right }
-th:first-child, td:first-child { text-align: left } tr.scenario td { font-weight: bold; padding-top: .8em }
-td.kept { color: #2a7a2a } td.missed { color: #b00; font-weight: bold } svg { max-width: 100%; height: auto }
-"""
+:root { color-scheme: light dark; --text: #222; --back: #fff; --line: #ccc; --in-tree: #777; --ours: #1668a8; --newer: #e08a1e;
+  --good: #1e6b1e; --bad: #b00020 }
+@media (prefers-color-scheme: dark) { :root { --text: #ddd; --back: #16181c; --line: #444; --in-tree: #999; --ours: #5aa9e6;
+  --newer: #f0a848; --good: #7ccf7c; --bad: #ff7a85 } }
+body { font: 15px/1.45 sans-serif; max-width: 1300px; margin: 0 auto; padding: 0 12px 3em; color: var(--text); background: var(--back) }
+h1 { font-size: 1.5em } h2 { font-size: 1.2em; margin-top: 2em } figure { margin: 0 }
+figcaption { font-weight: bold; margin: .3em 0 } i { display: inline-block; width: 1.6em; border-top: 3px solid; vertical-align: middle }
+.charts { display: grid; gap: 1.5em; grid-template-columns: repeat(auto-fill, minmax(min(100%, 350px), 1fr)) }
+.wide { overflow-x: auto } table { border-collapse: collapse; font-size: 13px } summary { cursor: pointer; padding: .25em 0 }
+th, td { padding: 2px 8px; text-align: right; white-space: nowrap } th { font-weight: normal; border-bottom: 1px solid var(--line) }
+th:first-child { text-align: left; white-space: normal; min-width: 9em; border: 0 } .kept { color: var(--good) } .missed { color: var(--bad) }
+""" + charts.STYLE
 
 
 def identity(row):
@@ -28,6 +43,19 @@ def identity(row):
 def as_lines(rows):
     """JSON with a line for each row, so that a change shows what has changed."""
     return "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n"
+
+
+def number(value, digits):
+    return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def times(row):
+    """How many times as fast as in-tree, or None."""
+    return row["ours"] / row["in-tree"] if row and row["in-tree"] else None
+
+
+def at(name, corner):
+    return f"{name}@{corner}" if corner else name
 
 
 class Figures:
@@ -41,96 +69,160 @@ class Figures:
     def kernels(self):
         return sorted({kernel for _, kernel, _, _ in self.rows}, key=lambda name: [int(part) for part in name.split(".")])
 
+    def releases(self):
+        return sorted({row["release"] for row in self.rows.values()})
 
-def plot(commands, data):
-    """An SVG drawing; @data is {name: rows of columns}, for the commands as $name."""
-    blocks = "".join(f"${name} << END\n" + "\n".join(" ".join(map(str, row)) for row in rows) + "\nEND\n"
-                     for name, rows in data.items())
-    head = "set terminal svg size 1200,420 dynamic enhanced font 'sans,13' background 'white'\nset grid ytics lc rgb '#dddddd'\n"
-    drawn = subprocess.run(["gnuplot"], input=head + blocks + commands, stdout=subprocess.PIPE, text=True, check=True)
-    return drawn.stdout[drawn.stdout.index("<svg"):]
-
-
-def quoted(text):
-    return '"' + text.replace("_", "\\\\_") + '"'
+    def throughput(self):
+        """[(times in-tree, row)] of all that moves data through the driver, the slowest first."""
+        found = [(times(row), row) for row in self.rows.values()
+                 if row["figure"] in ("iops", "mbs") and not row["scenario"].startswith(("linear-", "free-linear", "thin-", "touch-open"))]
+        return sorted((pair for pair in found if pair[0] is not None), key=lambda pair: pair[0])
 
 
-def ratios(figures, kernel, suite):
-    """Throughput of ours by that of in-tree, for each scenario and each kind of device."""
-    rows = []
-    for name in suite.scenarios:
-        if "@" in name or name.startswith(("linear-", "thin-", "touch-open")):
-            continue
-        values = []
-        for corner in CORNERS:
-            found = [figures.get("io", kernel, f"{name}@{corner}" if corner else name, figure) for figure in ("mbs", "iops")]
-            row = next((row for row in found if row), None)
-            values.append(f"{row['ours'] / row['in-tree']:.3f}" if row else "nan")
-        if set(values) != {"nan"}:
-            rows.append((quoted(name), *values))
+# --- Summary ---
+
+def named(row, suites):
+    return f"{suites[row['suite']].scenarios[row['scenario']]} (Linux {row['kernel']})"
+
+
+def summary(figures, suites, measured):
+    found = figures.throughput()
+    better = [pair for pair in found if pair[0] > 1 + SAME]
+    worse = [pair for pair in found if pair[0] < 1 - SAME]
+    limits = [row["kept"] for row in figures.rows.values() if row["kept"] is not None]
+    lines_of = [f"Throughput: of {len(found)} comparisons {len(better)} are faster than the in-tree driver,"
+                f" {len(found) - len(better) - len(worse)} the same within {SAME:.0%}, {len(worse)} slower;"
+                f" the median is {statistics.median(ratio for ratio, _ in found):.2f} times in-tree's.",
+                f"Most: {found[-1][0]:.1f} times, {named(found[-1][1], suites)}. Least: {found[0][0]:.2f} times,"
+                f" {named(found[0][1], suites)}."]
+    newest = figures.kernels()[-1]
+    for what, where, unit, digits in (("A merge of 2048 random chunks, 1 ms devices", ("merge", newest, "rand-1ms", "seconds"), "s", 3),
+                                      ("Activation with 8 million exceptions", ("exceptions", newest, "8m", "activation"), "ms", 0),
+                                      ("Memory for each of them", ("exceptions", newest, "8m", "bytes"), "bytes", 1)):
+        if row := figures.get(*where):
+            lines_of.append(f"{what}: {number(row['ours'], digits)} {unit}, in-tree {number(row['in-tree'], digits)} {unit} (Linux {newest}).")
+    lines_of.append(f"Limits that were set: {sum(limits)} of {len(limits)} are kept; the tables mark those that are missed.")
+    slower = "".join(f"<li>{ratio:.2f} times: {html.escape(named(row, suites))}</li>\n" for ratio, row in worse)
+    return ("<h1>dmsnap beside the in-tree driver</h1>\n"
+            f"<p>Last measured on <time>{measured['date']}</time>, commit <code>{measured['commit']}</code>, Linux"
+            f" {' and '.join(figures.releases())}.</p>\n<h2>What is better</h2>\n<ul>\n"
+            + "".join(f"<li>{html.escape(line)}</li>\n" for line in lines_of) + "</ul>\n"
+            + (f"<details><summary>What is slower ({len(worse)})</summary><ul>\n{slower}</ul></details>\n" if worse else "")
+            + "<p>Times are virtual: in the guests one instruction is one nanosecond, and devices (null_blk) have an exact latency."
+              " So they are the same on every machine. <code>tools/bench</code> makes this page; <code>tools/bench --only SCENARIO</code>"
+              " measures one scenario again.</p>\n")
+
+
+# --- Charts ---
+
+def ratios(figures, corner):
+    """Throughput of ours by that of in-tree, on each kernel."""
+    series = {kernel: {} for kernel in figures.kernels()}
+    for what, scenario, figure, *_ in tables.IO + tables.STREAMS:
+        name = at(scenario.partition("@")[0], corner)
+        of = {kernel: times(figures.get("io", kernel, name, figure)) for kernel in series}
+        if figure in ("iops", "mbs") and not name.startswith("linear") and any(of.values()):
+            for kernel, ratio in of.items():
+                series[kernel][re.sub(r", (cache|\d+ us)", "", what)] = ratio
+    if len(series[figures.kernels()[0]]) < BARS_MIN:
+        return ""
+    newest = figures.kernels()[-1]
+    told = "; ".join(f"{what} {ratio:.2f}" for what, ratio in series[newest].items() if ratio)
+    return charts.bars(charts.Words(f"Throughput, devices of {CORNERS[corner]}",
+                                    f"Bars: throughput as a multiple of the in-tree driver's, devices of {CORNERS[corner]}."
+                                    f" On Linux {newest}: {told}.", "times in-tree", None), series)
+
+
+def compared(figures, suite, scenarios, figure, words, logarithmic=True):
+    """A line for each module and kernel over @scenarios, {name: label}."""
+    series = {}
+    for kernel, module in itertools.product(figures.kernels(), MODULES):
+        values = [row[module] if (row := figures.get(suite, kernel, name, figure)) else None for name in scenarios]
+        if any(values):
+            series[f"{kernel} {module}"] = values
+    if not series:
+        return ""
+    ends = "; ".join(f"{name} from {number(have[0], 1)} to {number(have[-1], 1)}" for name, values in series.items()
+                     if (have := [value for value in values if value is not None]))
+    words = charts.Words(words.title, f"Lines: {words.y}, by {words.x}. {ends}.", words.x, words.y)
+    # What no kernel has
+    have = [place for place in range(len(scenarios)) if any(values[place] is not None for values in series.values())]
+    return charts.lines(words, [list(scenarios.values())[place] for place in have],
+                        {name: [values[place] for place in have] for name, values in series.items()}, logarithmic)
+
+
+def latencies(figures, scenario, title, percentiles):
+    """How long requests take, up to the slowest of 10,000."""
+    series = {}
+    for kernel, module in itertools.product(figures.kernels(), MODULES):
+        values = [row[module] if (row := figures.get("io", kernel, scenario, name)) else None for name in percentiles]
+        if None not in values:
+            series[f"{kernel} {module}"] = values
+    if not series:
+        return ""
+    told = "; ".join(f"{name} p50 {number(values[2], 0)}, p99 {number(values[4], 0)}" for name, values in series.items())
+    return charts.lines(charts.Words(f"Latency: {title}", f"Lines: latency in microseconds by percentile. {told}.", "percentile", "µs"),
+                        [f"{percent:g}" for percent in percentiles.values()], series, True)
+
+
+def all_charts(figures, suites):
+    older, *newer = figures.kernels()
+    key = (f'<p><i style="color:var(--in-tree)"></i> in-tree, <i style="color:var(--ours)"></i> ours; Linux {older} solid'
+           + "".join(f", {kernel} dashed" for kernel in newer) + "</p>\n")
+    bar_key = f'<p><i style="color:var(--ours)"></i> Linux {older}' + \
+        "".join(f', <i style="color:var(--newer)"></i> Linux {kernel}' for kernel in newer) + "; a bar to the right: ours is faster</p>\n"
+    drawings = [compared(figures, "io", {"touch" if count == 1 else f"touch-n{count}": str(count) for count in COUNTS}, "iops",
+                         charts.Words("First touches", "", "snapshots", "writes a second")),
+                compared(figures, "exceptions", EXCEPTIONS, "activation", charts.Words("Activation", "", "exceptions", "ms")),
+                compared(figures, "exceptions", EXCEPTIONS, "bytes", charts.Words("Memory for an exception", "", "exceptions", "bytes"), False),
+                *(latencies(figures, scenario, title, suites["io"].percentiles) for scenario, title in LATENCIES.items())]
+    return ("<h2>Throughput</h2>\n" + bar_key + "<div class=charts>\n" + "".join(ratios(figures, corner) for corner in CORNERS) + "</div>\n"
+            "<h2>By number, and by percentile</h2>\n" + key + "<div class=charts>\n" + "".join(drawings) + "</div>\n")
+
+
+# --- Tables ---
+
+def cell(row, figure):
+    """In-tree's and ours, and what was asked."""
+    if not row:
+        return "<td><td>"
+    mark = {True: " class=kept", False: " class=missed", None: ""}[row["kept"]]
+    asked = "" if row["kept"] is None else f" (limit {number(row['limit'], figure.digits)}, {'kept' if row['kept'] else 'missed'})"
+    return f"<td>{number(row['in-tree'], figure.digits)}<td{mark}>{number(row['ours'], figure.digits)}{asked}"
+
+
+def workload(figures, kernel, suite, name, corners):
+    """A table of one workload, on the devices that it was measured on."""
+    shown = [figure for figure in suite.figures if figure.scenario == at(name, corners[0]) and figure.shown]
+    rows, first = [], None
+    for figure in shown:
+        of = [figures.get(suite.name, kernel, at(name, corner), figure.name) for corner in corners]
+        if figure.name.startswith(("origin_", "cow_")):    # I/Os are counted once: they hardly depend on the device
+            of = of[:1]
+        if any(row and (row["in-tree"] or row["ours"]) for row in of):
+            first = first or of[0]
+            rows.append(f"<tr><th>{html.escape(figure.what.replace('us, ', 'µs, '))}" + "".join(cell(row, figure) for row in of))
     if not rows:
         return ""
-    # gnuplot refuses a column without any number
-    columns = ", ".join(f"$ratios using {number + 1}:xtic(1) title '{words}'" for number, words in enumerate(CORNERS.values(), 1)
-                        if any(row[number] != "nan" for row in rows))
-    return plot("set style data histogram\nset style fill solid\nset boxwidth 0.9\nset logscale y 2\nset yrange [0.5:*]\n"
-                "set ylabel 'times in-tree'\nset xtics rotate by -35 noenhanced\nset bmargin 7\n"
-                f"plot 1 with lines lc rgb 'black' dt 2 notitle, {columns}\n", {"ratios": rows})
+    ratio = f" ({times(first):.2f} times in-tree)" if times(first) else ""
+    heads = "".join(f"<th colspan=2>{CORNERS[corner]}" for corner in corners)
+    return (f"<details><summary>{name}: {html.escape(suite.scenarios[at(name, corners[0])])}{ratio}</summary><div class=wide><table>\n"
+            f"<tr><th>{heads}\n<tr><th>{'<th>in-tree<th>ours' * len(corners)}\n" + "\n".join(rows) + "</table></div></details>\n")
 
 
-def lines(figures, suite, names, figure, label, commands):
-    """One line for each module and kernel over @names, {scenario: x}."""
-    data, plots = {}, []
-    for kernel in figures.kernels():
-        for module in MODULES:
-            rows = [(x, row[module]) for name, x in names.items() if (row := figures.get(suite, kernel, name, figure))]
-            if rows:
-                block = f"data{len(data)}"
-                data[block] = rows
-                dash = 1 if kernel == figures.kernels()[0] else 2
-                plots.append(f"${block} with linespoints pt 7 ps 0.5 lw 2 dt {dash} lc rgb '{COLOURS[module]}' title '{kernel} {module}'")
-    if not data:
-        return ""
-    return plot(f"set ylabel '{label}'\nset key left\n{commands}plot {', '.join(plots)}\n", data)
+def by_workload(figures, kernel, suite):
+    corners_of = {}
+    for scenario in suite.scenarios:
+        name, _, corner = scenario.partition("@")
+        if any(figures.get(suite.name, kernel, scenario, figure) for figure in ("iops", "mbs")):
+            corners_of.setdefault(name, []).append(corner)
+    return "".join(workload(figures, kernel, suite, name, corners) for name, corners in corners_of.items())
 
 
-def distribution(figures, kernel, scenario, percentiles):
-    """How long requests take, up to the slowest of 10,000."""
-    data, plots = {}, []
-    for module in MODULES:
-        rows = [(number, row[module], f'"{percent:g} %"') for number, (name, percent) in enumerate(percentiles.items())
-                if (row := figures.get("io", kernel, scenario, name))]
-        if rows:
-            data[f"data{len(data)}"] = rows
-            plots.append(f"$data{len(data) - 1} using 1:2:xtic(3) with linespoints pt 7 ps 0.5 lw 2"
-                         f" lc rgb '{COLOURS[module]}' title '{module}'")
-    if not data:
-        return ""
-    return plot(f"set ylabel 'us'\nset key left\nset logscale y\nplot {', '.join(plots)}\n", data)
-
-
-def number(value, digits):
-    return "-" if value is None else f"{value:,.{digits}f}"
-
-
-def table(figures, kernel, suite):
-    lines_of, last = [], None
-    for figure in suite.figures:
-        row = figures.get(suite.name, kernel, figure.scenario, figure.name)
-        if not row or not figure.shown:
-            continue
-        if figure.scenario != last:
-            last = figure.scenario
-            lines_of.append(f"<tr class=scenario><td colspan=6>{html.escape(last)}: {html.escape(suite.scenarios[last])}</td></tr>")
-        ratio = f"{row['ours'] / row['in-tree']:.2f}" if row["in-tree"] else "-"
-        kept = {True: "<td class=kept>kept", False: "<td class=missed>missed", None: "<td>"}[row["kept"]]
-        lines_of.append(f"<tr><td>{html.escape(figure.what)}</td><td>{number(row['in-tree'], figure.digits)}</td>"
-                        f"<td>{number(row['ours'], figure.digits)}</td><td>{ratio}</td>"
-                        f"<td>{number(row['limit'], figure.digits)}</td>{kept}</td></tr>")
-    if not lines_of:
-        return ""
-    return ("<table><tr><th></th><th>in-tree</th><th>ours</th><th>ours / in-tree</th><th>limit</th><th></th></tr>\n"
-            + "\n".join(lines_of) + "</table>\n")
+def simple(figures, kernel, suite):
+    rows = [f"<tr><th>{html.escape(suite.scenarios[figure.scenario])}: {html.escape(figure.what)}{cell(row, figure)}" for figure in suite.figures
+            if figure.shown and (row := figures.get(suite.name, kernel, figure.scenario, figure.name))]
+    return ("<div class=wide><table>\n<tr><th><th>in-tree<th>ours\n" + "\n".join(rows) + "</table></div>\n") if rows else ""
 
 
 def contention(rows):
@@ -141,44 +233,30 @@ def contention(rows):
     for row in rows:
         digits = 2 if row["figure"] == "round" else 0
         cells = "".join(f"<td>{number(row[module]['median'], digits)} ({number(row[module]['quartiles'][0], digits)} to"
-                        f" {number(row[module]['quartiles'][1], digits)})</td>" for module in MODULES)
-        lines_of.append(f"<tr><td>{row['kernel']}: {what[row['figure']]}</td>{cells}<td>{row['ratio']:.2f}</td></tr>")
-    return ("<table><tr><th>median (quartiles)</th><th>in-tree</th><th>ours</th><th>ours / in-tree</th></tr>\n"
-            + "\n".join(lines_of) + "</table>\n")
+                        f" {number(row[module]['quartiles'][1], digits)})" for module in MODULES)
+        lines_of.append(f"<tr><th>{row['kernel']}: {what[row['figure']]}{cells}<td>{row['ratio']:.2f}")
+    return ("<div class=wide><table>\n<tr><th>median (quartiles)<th>in-tree<th>ours<th>ours / in-tree\n" + "\n".join(lines_of)
+            + "</table></div>\n")
 
 
-def write(path, rows, suites):
-    """@suites: {name: Suite}"""
-    figures = Figures(rows)
-    parts = [f"<!doctype html><html lang=en><meta charset=utf-8><title>dmsnap: figures</title><style>{STYLE}</style>",
-             "<h1>dmsnap beside the in-tree driver</h1>",
-             "<p>Measured in the virtual time of guests (one instruction is one nanosecond, null_blk devices with an exact"
-             " latency), so anyone gets the same digits. Made by <code>tools/bench</code>; one scenario again:"
-             " <code>tools/bench --only SCENARIO</code>. What each scenario is: <code>tests/bench/io --help</code>.</p>"]
-
-    def chart(title, drawing):
-        if drawing:
-            parts.append(f"<h2>{html.escape(title)}</h2>\n{drawing}")
-
-    for kernel in figures.kernels():
-        chart(f"Linux {kernel}: throughput, ours by in-tree", ratios(figures, kernel, suites["io"]))
-    chart("First touches a second, by the number of snapshots",
-          lines(figures, "io", {("touch" if count == 1 else f"touch-n{count}"): count for count in COUNTS}, "iops", "IOPS",
-                "set logscale x 2\nset logscale y\nset xlabel 'snapshots'\n"))
-    for figure, label, title in (("activation", "ms", "Activation, by the number of exceptions"),
-                                 ("bytes", "bytes", "Memory for an exception, by their number")):
-        chart(title, lines(figures, "exceptions", EXCEPTIONS, figure, label,
-                           "set logscale x 2\n" + ("set logscale y\n" if label == "ms" else "set yrange [0:*]\n")))
-    for kernel in figures.kernels():
-        for scenario in ("touch-open", "touch", "snap-write"):
-            chart(f"Linux {kernel}: how long each takes, {suites['io'].scenarios[scenario]}",
-                  distribution(figures, kernel, scenario, suites["io"].percentiles))
+def all_tables(figures, suites):
+    parts = ["<h2>All figures</h2>\n<p>Latencies in µs. I/Os are counted on the first kind of device alone;"
+             " <code>figures.json</code> beside this page has them all.</p>\n"]
     for kernel in figures.kernels():
         for suite in suites.values():
-            if text := table(figures, kernel, suite):
+            if text := by_workload(figures, kernel, suite) if suite.name == "io" else simple(figures, kernel, suite):
                 parts.append(f"<h2>Linux {kernel}: {html.escape(suite.name)}</h2>\n{text}")
+    return "".join(parts)
+
+
+def write(path, rows, suites, measured):
+    """@suites: {name: Suite}; @measured: the date and the commit of the last figures."""
+    figures = Figures(rows)
+    page = ("<!doctype html>\n<html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width, initial-scale=1\">"
+            f"<title>dmsnap: figures</title><style>{STYLE}</style>\n"
+            + summary(figures, suites, measured) + all_charts(figures, suites) + all_tables(figures, suites))
     beside = path.with_name("contention.json")
     if beside.exists():
-        parts.append("<h2>Sixteen jobs at once on two processors, in real time: <code>tests/bench/contention</code></h2>\n"
-                     + contention(json.loads(beside.read_text())))
-    path.write_text("\n".join(parts) + "\n")
+        page += ("<h2>Sixteen jobs at once on two processors, in real time</h2>\n<p><code>tests/bench/contention</code></p>\n"
+                 + contention(json.loads(beside.read_text())))
+    path.write_text(page)

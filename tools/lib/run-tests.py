@@ -121,6 +121,7 @@ PARTS = (
          full=("tools/mutants",), full_guess=300),
     Part("differences", "what differs from the in-tree driver is documented", ("tests/vm/differential", "--check"), 1, shows=Shows.CODE),
     Part("tables", "performance.rst has the figures that were measured", ("tests/bench/tables.py", "--check"), 1, shows=Shows.CODE),
+    Part("report", "the report of the benches is small, readable anywhere, and made of the figures", ("tests/bench/report-selftest",), 3),
     Part("kernels", "the tables say what was seen on which kernel", ("tests/vm/kernels", "--check"), 1, shows=Shows.CODE),
     Part("guest-selftest", "the runner of the guest tests notices crashes and hangs", ("tests/vm/selftest",), 60, "default",
          MODULES),
