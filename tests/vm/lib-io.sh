@@ -26,7 +26,8 @@
 #   allocated NAME             sectors in use of its COW device
 #
 # I/O
-#   fio_run DEVICE OPTIONS...  one job with O_DIRECT, repeatable; must succeed
+#   fio_run DEVICE OPTIONS...  one job with O_DIRECT, repeatable: the same places for the same
+#                              --randseed (default 1); must succeed
 #   fio_both NAME OPTIONS...   fio_run on snapshot NAME and on its model, the same data to the
 #                              same places (so with overlaps: --iodepth=1)
 #   fio_verified DEVICE OPTIONS...  the same, and reads all back and verifies it
@@ -159,7 +160,8 @@ _fio()
 {
 	local output=$1 device=$2
 	shift 2
-	fio --name=io --filename="$device" --ioengine=libaio --direct=1 --refill_buffers \
+	# randrepeat would have the same places for every seed
+	fio --name=io --filename="$device" --ioengine=libaio --direct=1 --refill_buffers --randrepeat=0 --randseed=1 \
 		--group_reporting --output="$output" "$@"
 }
 

@@ -21,3 +21,13 @@ expect_match "$(dmsetup status snap)" "0 $size snapshot [0-9]{4,}/32768 [0-9]+"
 
 expect_fail dm_create bad "0 $size snapshot $origin $cow X 8"
 expect_log "snapshot: Couldn't create exception store"
+
+# Another seed means other places, the same one the same
+. /job/vm/lib-io.sh
+random=("$(dm_path org)" --rw=randwrite --bs=4k --offset=8M --io_size=64k)
+fio_run "${random[@]}" --randseed=1
+first=$(allocated snap)
+fio_run "${random[@]}" --randseed=1
+expect_eq "$(allocated snap)" "$first" "chunks written, with the same seed"
+fio_run "${random[@]}" --randseed=2
+[ "$(allocated snap)" -gt "$first" ] || fail "another seed writes to the same places"
