@@ -23,9 +23,9 @@ Origin::Origin(uint64_t id, Owned<Worker> worker)
 
 Origin::~Origin()
 {
+	worker_->stop(ahead_task_);
 	stop_timers();
 	writes_.stop();
-	worker_->stop(ahead_task_);
 	worker_->stop(idle_task_);
 	copier_.reset();
 }
