@@ -18,7 +18,8 @@ void say(dmsnap_log_level level, dmsnap_device *cow, const char *text)
 
 } // namespace
 
-Stall::Stall(Snapshot &snapshot) : snapshot_(snapshot), timer_(snapshot.origin().worker(), task_)
+Stall::Stall(Snapshot &snapshot)
+    : snapshot_(snapshot), probe_(snapshot), timer_(snapshot.origin().worker(), task_)
 {
 }
 
@@ -168,6 +169,7 @@ void Stall::check()
 	bool too_long = timeout && seconds >= timeout;
 
 	if (snapshot_.healthy() && applies() && !grown && !too_long) {
+		probe_.start();
 		timer_.start(check_ms);
 		return;
 	}

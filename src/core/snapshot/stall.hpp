@@ -21,7 +21,7 @@
  * must not use the reserve up meanwhile: it is handed out evenly over a second.
  *
  * A device that has lost chunks in use, which one that is unplugged has, is not full: it
- * has failed, and so has the snapshot.
+ * has failed, and so has the snapshot.  So has one that cannot be read any more (CowProbe).
  *
  * Locking: the origin's lock for everything.
  */
@@ -29,6 +29,7 @@
 
 #include "base/worker.hpp"
 #include "io/io.hpp"
+#include "snapshot/cow_probe.hpp"
 #include "table/status_line.hpp"
 
 namespace dmsnap {
@@ -92,6 +93,7 @@ private:
 	uint64_t suspend_since_ns_ = 0;
 	uint64_t suspend_chunks_ = 0;
 	Ios ios_;
+	CowProbe probe_;
 	MethodTask<Stall, &Stall::check> task_{*this};
 	Timer timer_;
 };

@@ -400,6 +400,47 @@ TEST_F(StallTest, a_device_that_has_lost_chunks_in_use_is_not_full_but_has_faile
 	}
 }
 
+/* A dm-linear device keeps its length when the disk below it is pulled out. */
+TEST_F(StallTest, a_device_that_fails_at_its_old_length_ends_it)
+{
+	fixture_.world.no_space_timeout = 0;
+	auto &snap = add();
+	fill();
+	Mapped::Handle write = one_more();
+	ASSERT_FALSE(done_in(write, 3 * seconds));
+	snap.cow.fail_range(user::Op::read, 0, cow_sectors);
+	snap.cow.fail_range(user::Op::write, 0, cow_sectors);
+	EXPECT_TRUE(done_in(write, seconds));
+	EXPECT_EQ(write->error, 0);
+	EXPECT_EQ(snap.mapped.status(), "Invalid");
+}
+
+TEST_F(StallTest, a_device_that_hangs_is_read_once)
+{
+	fixture_.world.no_space_timeout = 0;
+	auto &snap = add();
+	auto &other = fixture_.add("P 8");
+	fill();
+	snap.cow.reset_log();
+	snap.cow.hold_all();
+	Mapped::Handle write = one_more();
+	ASSERT_FALSE(done_in(write, 5 * seconds));
+	EXPECT_EQ(snap.cow.held(), 1u);
+	EXPECT_EQ(fixture_.write(other, 2000, 8), 0);
+	/* What was asked has to be answered before the device is closed. */
+	bool removed = false;
+	fixture_.world.spawn("removal", [&] {
+		snap.mapped.remove();
+		removed = true;
+	});
+	EXPECT_TRUE(done_in(write, seconds));
+	EXPECT_FALSE(removed);
+	snap.cow.release();
+	fixture_.world.settle();
+	EXPECT_TRUE(removed);
+	EXPECT_TRUE(fixture_.right(other));
+}
+
 TEST_F(StallTest, a_device_that_is_gone_is_no_overflow)
 {
 	auto &snap = add("PO 8 1 stall_on_full");
