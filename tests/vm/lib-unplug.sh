@@ -169,6 +169,8 @@ _at_handover()
 _at_stall()
 {
 	local before
+	# Nothing is asked of a COW device meanwhile: when this time is over it shows that it has gone
+	echo 10 > /sys/module/dm_snapshot/parameters/no_space_timeout
 	begin "1 stall_on_full" 2048
 	before=$(events_of snap)
 	_write_on
