@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Snapshot: how much of its COW device may be spent on guesses.
- */
+/* Snapshot: how much of its COW device copies ahead may use. */
 #include "base/smaller.hpp"
 #include "snapshot/snapshot.hpp"
 
@@ -9,12 +7,12 @@ namespace dmsnap {
 
 namespace {
 
-/* A device that is smaller is sized for what is written, and has no room for guesses: 64 MiB. */
+/* 64 MiB.  A smaller device is sized for actual writes, and has no room for guesses. */
 constexpr uint64_t device_min = 131072;
-/* At most this part of the device is copied ahead and not written. */
+/* At most 1/spend_part of the device holds chunks that were copied ahead and not written since. */
 constexpr uint64_t spend_part = 100;
 
-/* What is left is for what is written. */
+/* The rest is for actual writes. */
 bool too_full(const StoreUsage &usage)
 {
 	return usage.allocated_sectors > usage.total_sectors / 4 * 3;
@@ -37,7 +35,7 @@ uint64_t Snapshot::ahead_room() const
 		return 0;
 	const uint64_t own = spent.waiting + spent.wasted - wasted_before_;
 	const uint64_t most = usage.total_sectors / spend_part;
-	/* A chunk is copied as a whole. */
+	/* Whole chunks are copied. */
 	return own < most ? most - own - chunk_size_.offset_in_chunk(most - own) : 0;
 }
 

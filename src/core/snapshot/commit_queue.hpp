@@ -3,11 +3,11 @@
  * CommitQueue: group commit.  Runs whose data is on the COW device gather here
  * while the store writes; the next write carries all of them.
  *
- * A run may be lazy: the snapshot has it already, but nobody has asked yet that
- * it survive a crash.  Lazy runs go along with the next commit, whoever wants
- * it, and at the latest with the one that a timer starts.
+ * A run may be lazy: it is visible in the snapshot already, but nothing has asked for it to
+ * survive a crash yet.  Lazy runs join the next commit, whatever asked for that one.  A timer
+ * starts a commit if nothing else does.
  *
- * Locking: the origin's lock, for the lists; the batch belongs to the worker.
+ * Locking: the origin's lock guards the lists; the worker owns the batch.
  */
 #pragma once
 
@@ -24,34 +24,40 @@ struct PendingRun;
 
 class CommitQueue {
 public:
-	/* As long as a lazy run may stay so, unless a message says otherwise. */
+	/* How long a run may stay lazy, unless a message sets another delay. */
 	static constexpr unsigned int lazy_ms = 1000;
 
 	CommitQueue(Snapshot &snapshot, SpinLock &lock, Worker &worker);
 
-	/* A commit is wanted for @run.  Context: any; lock. */
+	/* Asks for a commit of @run.  Context: any; lock. */
 	void add(PendingRun &run);
-	/* The same, but not now; the run is visible.  Context: any; lock. */
+	/* Adds @run as a lazy run; it must be visible.  Context: any; lock. */
 	void add_lazy(PendingRun &run);
-	/* The lazy runs are wanted now.  Context: any; lock. */
+	/* Commits the lazy runs now.  Context: any; lock. */
 	void hurry() { worker_.post_late(task_); }
-	/* Of lazy runs; those that wait already wait no longer than before.  lock. */
+	/*
+	 * Sets the delay for lazy runs.  It never lengthens the wait of those already queued.
+	 * lock.
+	 */
 	void set_delay(unsigned int milliseconds);
 	unsigned int delay_ms() const { return delay_ms_; }
-	/* @waiter is told when all that was added is durable.  Context: any; lock. */
+	/* Calls @waiter when everything added so far is durable.  Context: any; lock. */
 	void wait(CommitWaiter &waiter);
 
 	/*
-	 * Visible runs that are not durable.  A bio that wants its data durable
-	 * must wait() unless there are none.  Context: any; no lock.
+	 * Are there visible runs that are not durable?  If so, a bio that needs durable data must
+	 * wait().  Context: any; no lock.
 	 */
 	bool undurable() const { return undurable_.load_acquire() != 0; }
-	/* A run became visible before it is durable.  Before it can be found.  Context: any. */
+	/*
+	 * A run becomes visible before it is durable.  Called before lookups can find it.
+	 * Context: any.
+	 */
 	void visible_early() { undurable_.add(1); }
-	/* It is durable now, or lost.  Context: worker. */
+	/* Such a run is durable now, or lost.  Context: worker. */
 	void settled_early() { undurable_.sub(1); }
 
-	/* Nothing may be in it.  Context: process, sleeps; not on the worker. */
+	/* The queue must be empty.  Context: process, sleeps; not on the worker. */
 	void stop();
 
 private:
@@ -71,7 +77,7 @@ private:
 	Entries lazy_;
 	Waiters waiters_;
 	bool committing_ = false;
-	/* Somebody, or the timer, wanted a commit meanwhile: another one has to follow. */
+	/* Something asked for a commit while one was running: start another when it ends. */
 	bool again_ = false;
 	Atomic<uint32_t> undurable_;
 
@@ -79,9 +85,9 @@ private:
 		explicit Batch(CommitQueue &of) : CommitBatch(&batch_ended), queue(of) {}
 		CommitQueue &queue;
 	} batch_{*this};
-	/* When the batch was started; worker. */
+	/* When the batch started; worker. */
 	uint64_t begun_ns_ = 0;
-	/* Those who came before the batch was started. */
+	/* Waiters that arrived before the batch started. */
 	Waiters batch_waiters_;
 
 	MethodTask<CommitQueue, &CommitQueue::start> task_{*this};

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * CommitWaiter: somebody who waits for what a CommitQueue holds to be durable.
- */
+/* CommitWaiter: waits until what a CommitQueue holds is durable. */
 #pragma once
 
 #include "base/error.hpp"
@@ -12,9 +10,8 @@ namespace dmsnap {
 
 struct CommitWaiter {
 	/*
-	 * @flushed: the COW device was flushed after the wait began, so that data
-	 * is durable too that needed no entry.
-	 * Context: worker.
+	 * @flushed: the COW device was flushed after the wait began, so data that needed no new
+	 * entry is durable too.  Context: worker.
 	 */
 	using Done = void (*)(CommitWaiter &, Status status, bool flushed);
 
@@ -24,7 +21,7 @@ struct CommitWaiter {
 	ListHook link;
 };
 
-/* The same for who sleeps until then.  Context: process; not on the worker. */
+/* A waiter that sleeps.  Context: process; not on the worker. */
 struct SyncCommit : CommitWaiter {
 	SyncCommit()
 	    : CommitWaiter([](CommitWaiter &waiter, Status result, bool with_flush) {

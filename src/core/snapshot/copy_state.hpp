@@ -7,23 +7,26 @@ namespace dmsnap {
 
 struct PendingRun;
 
-/* What an origin write has to know of a snapshot at some sector. */
+/* What an origin write must know about a snapshot at some sector. */
 struct CopyState {
 	enum class Kind : uint8_t {
 		/* The origin may be overwritten. */
 		safe,
 		/* The snapshot lacks the chunk. */
 		missing,
-		/* It is about to have it: see run. */
+		/* A copy of the chunk is pending: see run. */
 		pending,
-		/* It lacks it, and is failing, or its store changes hands: see wait_while_unavailable(). */
+		/*
+		 * The chunk is missing, and the snapshot is failing or its store is being handed
+		 * over: see wait_while_unavailable().
+		 */
 		unavailable,
-		/* It lacks it, and has no room: see its stall. */
+		/* The chunk is missing, and the COW device has no room: see Stall. */
 		no_room,
 	};
 
 	Kind kind = Kind::safe;
-	/* This holds up to here. */
+	/* The sector up to which the answer holds. */
 	uint64_t until = 0;
 	PendingRun *run = nullptr;
 };

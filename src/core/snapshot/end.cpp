@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Snapshot: its end, as far as it is not its target's (target/removal.cpp).
- */
+/* Snapshot: teardown.  Its target's part is in target/removal.cpp. */
 #include "snapshot/snapshot.hpp"
 
 namespace dmsnap {
@@ -18,7 +16,7 @@ void Snapshot::stop()
 	commits_->stop();
 	worker_->stop(mark_task_);
 	events_.stop();
-	/* What dropped the last use of the snapshot may be in its task still. */
+	/* The task that dropped the last reference to the snapshot may still be running. */
 	origin_.worker().flush();
 	if (store_)
 		store_->quiesce();
@@ -58,7 +56,7 @@ bool Snapshot::drain_killable(const char *whose)
 
 	Event unused;
 	if (tell_when_unused(unused) && unused.wait_killable(what)) {
-		/* It may be set at this moment, under the lock. */
+		/* drop() may be setting it right now, under the lock. */
 		SpinGuard guard(origin_.lock());
 		unused_ = nullptr;
 		return false;
@@ -66,7 +64,7 @@ bool Snapshot::drain_killable(const char *whose)
 	return !store_ || !store_->quiesce_killable(what);
 }
 
-/* @event is set when nothing of the snapshot is pending.  False: nothing is. */
+/* Sets @event when nothing of the snapshot is pending.  Returns false if nothing is now. */
 bool Snapshot::tell_when_unused(Event &event)
 {
 	SpinGuard guard(origin_.lock());

@@ -46,7 +46,7 @@ void Events::raise(dmsnap_target_event event)
 
 void Events::forget_target()
 {
-	/* A flush of the worker would not do: the COW device may have it asleep. */
+	/* Flushing the worker is no option: it may sleep in a submission to the COW device. */
 	Event told;
 	{
 		SpinGuard guard(snapshot_.origin().lock());

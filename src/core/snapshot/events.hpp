@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Events: what dm is told of a snapshot.  That waits for memory and for locks of dm's, so the
- * snapshot's worker does it.  The target may go before the snapshot: when its removal is given
- * up (target/removal.cpp).
+ * Events: reports events of a snapshot to dm.  That may wait for memory and for dm's locks, so
+ * the snapshot's worker does it.  The target may go away before the snapshot, when a removal
+ * stops waiting for I/O (target/removal.cpp).
  *
  * Locking: the origin's lock.
  */
@@ -22,16 +22,19 @@ class Events {
 public:
 	Events(Snapshot &snapshot, dmsnap_target *target) : snapshot_(snapshot), target_(target) {}
 
-	/* Wakes who waits for an event of the device, soon.  lock. */
+	/* Raises @event from the worker, which wakes waiters for an event of the device.  lock. */
 	void post(dmsnap_target_event event);
-	/* At once.  Worker, no lock held. */
+	/* Raises @event now.  Worker, no lock held. */
 	void raise(dmsnap_target_event event);
 
-	/* nullptr: it has gone, and nobody is to be told of anything. */
+	/* nullptr: the target has gone, and events are dropped. */
 	dmsnap_target *target() const { return target_.load_acquire(); }
-	/* It is told of nothing any more.  Context: process, sleeps; not on the worker. */
+	/*
+	 * The target gets no more events once this returns.  Context: process, sleeps; not on the
+	 * worker.
+	 */
 	void forget_target();
-	/* None may be posted any more.  Context: process, sleeps; not on the worker. */
+	/* No event may be posted any more.  Context: process, sleeps; not on the worker. */
 	void stop();
 
 private:
@@ -40,9 +43,9 @@ private:
 	Snapshot &snapshot_;
 	Atomic<dmsnap_target *> target_;
 	bool posted_ = false;
-	/* The last one, if several come together. */
+	/* The last event, if several are posted together. */
 	dmsnap_target_event event_ = {};
-	/* That the target is being told of; set when there are none. */
+	/* Events being raised now, and what to set when there are none left. */
 	unsigned int telling_ = 0;
 	Event *told_ = nullptr;
 	MethodTask<Events, &Events::raise_posted> task_{*this};

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Snapshot: its part in a handover; the whole of it is in target/handover.cpp.
- */
+/* Snapshot: its part in a handover. target/handover.cpp describes the whole. */
 #include "snapshot/snapshot.hpp"
 
 namespace dmsnap {
@@ -18,14 +16,17 @@ void Snapshot::activate()
 
 void Snapshot::begin_handover()
 {
-	/* Whoever holds the lock, a message too, sees it or is waited for. */
+	/*
+	 * Code under the lock, including messages, sees the mark, or holds a reference that
+	 * drain() waits for.
+	 */
 	SpinGuard guard(origin_.lock());
 	changes_hands_.store_seq_cst(true);
 }
 
 void Snapshot::quiesce_for_handover()
 {
-	/* Writes that have not seen the mark are through, or under the lock. */
+	/* Any write that missed the mark has left its RCU section: it passed, or took the lock. */
 	dmsnap_port_rcu_synchronize();
 	drain();
 	if (store_)
@@ -41,8 +42,8 @@ bool Snapshot::quiesce_for_handover_killable()
 void Snapshot::end_handover()
 {
 	/*
-	 * A write that passed the destination while it was not active must still find the
-	 * mark here: such walks end first.
+	 * A write that skipped the destination while it was not active must still find the mark
+	 * here.  So all such walks must end first.
 	 */
 	dmsnap_port_rcu_synchronize();
 	{
@@ -78,7 +79,10 @@ void Snapshot::take_over(Snapshot &source)
 
 	health_.store_seq_cst(source.health_.load_relaxed());
 	overflowed_.store_relaxed(source.overflowed_.load_relaxed());
-	/* Each now says what the other's table line asked for, but for who takes "Overflow". */
+	/*
+	 * The two swap their store types, so each reports the other's.  Both keep the
+	 * destination's "Overflow" option.
+	 */
 	std::swap(store_args_.type, source.store_args_.type);
 	source.store_args_.overflow = store_args_.overflow;
 	activate();

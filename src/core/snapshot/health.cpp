@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Snapshot: the end of its health.
- */
+/* Snapshot: how it becomes invalid. */
 #include <dmsnap/port/log.h>
 
 #include "snapshot/snapshot.hpp"
@@ -10,7 +8,7 @@ namespace dmsnap {
 
 namespace {
 
-/* In-tree's words: administrators look for them in the log. */
+/* The in-tree driver's messages: administrators search the log for them. */
 const char *text_of(Snapshot::Failure failure)
 {
 	switch (failure) {
@@ -46,8 +44,8 @@ void Snapshot::cut_off()
 }
 
 /*
- * A write of the snapshot's user found no free chunk.  A user who knows the word
- * "Overflow" keeps what is there.  lock.
+ * A write of the snapshot's user found no free chunk.  With the "Overflow" option the snapshot
+ * stays valid.  lock.
  */
 void Snapshot::overflow()
 {
@@ -80,7 +78,7 @@ void Snapshot::fail_locked(Failure failure)
 			reason_of(failure));
 	begin_mark();
 	stall_->look();
-	/* Lazy runs are lost, and must not wait for their timer to learn it. */
+	/* Lazy runs are lost.  Fail them now rather than when their timer expires. */
 	commits_->hurry();
 }
 

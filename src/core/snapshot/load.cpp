@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Snapshot: how it comes to be, and to a store.
- */
+/* Snapshot: creation, and loading of the store. */
 #include <dmsnap/port/log.h>
 
 #include "exception/table_loader.hpp"
@@ -13,7 +11,10 @@ namespace {
 
 constexpr const char *unusable_store = "its store cannot be used";
 
-/* Is what lies on the COW device at fault?  Not what is short, nor a store to be made. */
+/*
+ * Is the content of the COW device at fault, rather than a shortage or the creation of a new
+ * store?
+ */
 bool is_bad_store(Error error)
 {
 	switch (error) {
@@ -38,7 +39,7 @@ Result<Owned<Snapshot>> Snapshot::create(OriginBase &origin, const Args &args)
 	auto made = DMSNAP_TRY(make_owned<Snapshot>(origin, args, std::move(worker)));
 	Snapshot &self = *made;
 
-	/* The origin's user waits for no reader, but its worker does: see Merger. */
+	/* A merge waits for regions on the origin's worker: see Merger. */
 	self.regions_ =
 		DMSNAP_TRY(make_owned<Regions>(args.seen ? *self.worker_ : origin.worker()));
 	self.writes_ = DMSNAP_TRY(make_owned<Writes>(self, origin.lock(), *self.worker_));
@@ -56,15 +57,15 @@ Snapshot::Snapshot(OriginBase &origin, const Args &args, Owned<Worker> worker)
 		chunk_size_ = ChunkSize(store_args_.chunk_sectors);
 }
 
-/* Takes what a persistent store holds into the table. */
+/* Loads the exceptions of a persistent store into the table. */
 struct Snapshot::Load final : PersistentStore::LoadVisitor {
 	explicit Load(Snapshot &of) : snapshot(of) {}
 
 	Status chunk_size_known(ChunkSize chunk_size) override
 	{
 		/*
-		 * LVM2 loads the snapshot's table while the origin has a table loaded
-		 * but not resumed, and is 0 sectors long.
+		 * LVM2 loads the snapshot's table while the origin's table is loaded but not
+		 * resumed, so the origin is still 0 sectors long.
 		 */
 		uint64_t device = dmsnap_port_device_sectors(snapshot.origin_device_);
 		uint64_t target = dmsnap_port_target_end(snapshot.events_.target());
@@ -93,7 +94,7 @@ struct Snapshot::Load final : PersistentStore::LoadVisitor {
 		return {};
 	}
 
-	/* All of them were given. */
+	/* All exceptions were added. */
 	Status finish()
 	{
 		auto status = loader->finish();
@@ -117,8 +118,8 @@ struct Snapshot::Load final : PersistentStore::LoadVisitor {
 Status Snapshot::make_table(ChunkSize chunk_size)
 {
 	/*
-	 * The COW device may grow; twice as far as today numbers stay short.  The store
-	 * hands out no others: see CowLimit.
+	 * The COW device may grow: chunk numbers are short if that suffices for twice its size.
+	 * The store allocates no chunk above the limit: see CowLimit.
 	 */
 	uint64_t chunks = chunk_size.chunk_of(dmsnap_port_device_sectors(cow_device_));
 	chunk_size_ = chunk_size;
@@ -128,8 +129,8 @@ Status Snapshot::make_table(ChunkSize chunk_size)
 }
 
 /*
- * A persistent store that cannot be loaded costs the snapshot, and not the origin as
- * well: LVM2 activates neither when the table of one is refused.
+ * A persistent store that cannot be loaded makes only the snapshot unusable.  Were its table
+ * refused, LVM2 would not activate the origin either.
  */
 Status Snapshot::load()
 {
@@ -161,10 +162,13 @@ Status Snapshot::load()
 	return refused ? status : make_unusable();
 }
 
-/* What was loaded so far goes. */
+/* Discards what was loaded so far. */
 Status Snapshot::make_unusable()
 {
-	/* Of what has none that can be read, in a table line: that of a new one. */
+	/*
+	 * If neither the store nor the table line gives a chunk size, show the default of a new
+	 * store.
+	 */
 	if (!table_ && !store_args_.chunk_sectors)
 		chunk_size_ = ChunkSize(format::default_chunk_sectors(
 			{dmsnap_port_device_block_sectors(origin_device_),

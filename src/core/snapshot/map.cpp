@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Snapshot: what becomes of the bios of its user.
- */
+/* Snapshot: maps the bios of its user. */
 #include <new>
 
 #include "snapshot/discard_walk.hpp"
@@ -15,14 +13,17 @@ constexpr int io_error = to_errno(Error::write_failed);
 
 } // namespace
 
-/* What is to be done with a write when the lock has been dropped. */
+/* What to do with a write after the lock has been dropped. */
 struct Snapshot::Verdict {
 	enum class Kind : uint8_t {
-		/* Goes to the COW device, to which it has been remapped. */
+		/* It was remapped to the COW device: submit it. */
 		go,
-		/* The same, but its exception is not durable yet and it wants to be. */
+		/*
+		 * The same, but commit its exception afterwards: it needs to be durable, and is
+		 * not yet.
+		 */
 		go_and_commit,
-		/* Needs new chunks: write->start(). */
+		/* It needs new chunks: call write->start(). */
 		start,
 		/* Waits. */
 		held,
@@ -57,9 +58,9 @@ dmsnap_map Snapshot::map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *spa
 }
 
 /*
- * Writes to the origin wait for the reads of a healthy snapshot only.  Of one that has
- * failed a read may have met what was written since; but it fails before such a write
- * is let through, so the end of the read sees it.
+ * Writes to the origin wait only for reads of a healthy snapshot.  A read of a failed snapshot
+ * may have returned newer data of the origin.  But the snapshot is marked failed before such a
+ * write is let through, so the check at the end of the read sees it.
  */
 int Snapshot::end_io(Io &io)
 {
@@ -88,8 +89,8 @@ bool Snapshot::remap_if_mapped(Io &io)
 	if (!mapping.mapped)
 		return false;
 	/*
-	 * Asked behind the table: a run is counted as undurable before it is in there.
-	 * One that is lost counts no longer, but the snapshot has failed before.
+	 * Check after the table lookup: a run is counted as undurable before it is in the table.
+	 * A lost run is no longer counted, but the snapshot has failed before that.
 	 */
 	if (io.fua && (commits_->undurable() || !healthy()))
 		return false;
@@ -99,8 +100,8 @@ bool Snapshot::remap_if_mapped(Io &io)
 }
 
 /*
- * A chunk that is not in the table may get there, and the origin be overwritten,
- * while the read is on its way: so it is counted first and looked up then.
+ * While a read is on its way, its chunk may be added to the table and the origin overwritten.  So
+ * the read is counted first, and looked up after that.
  */
 dmsnap_map Snapshot::map_read(Io &io)
 {
@@ -138,9 +139,8 @@ WriteOutcome Snapshot::retry(Io &held)
 }
 
 /*
- * @may_cut: dm is mapping the bio.  A bio that has to wait is cut so that it has
- * one place: the chunks of one pending run, which will lie together, or
- * one chunk.
+ * @may_cut: dm is mapping the bio.  A bio that has to wait is cut so that it will map to one
+ * extent: the chunks of one pending run, which will be contiguous, or one chunk.
  */
 Snapshot::Verdict Snapshot::judge_write(SnapshotIo &io, bool may_cut)
 {
@@ -155,7 +155,7 @@ Snapshot::Verdict Snapshot::judge_write(SnapshotIo &io, bool may_cut)
 	if (run && !run->visible) {
 		if (may_cut)
 			io.cut(chunk_size_.first_sector(run->old_end().value));
-		/* This one alone: others of its operation may wait for another device. */
+		/* Wait for this run alone: others of its operation may wait for another device. */
 		run->waiters.push_back(io);
 		return {Kind::held};
 	}
@@ -170,7 +170,7 @@ Snapshot::Verdict Snapshot::judge_write(SnapshotIo &io, bool may_cut)
 	return begin_write(io, chunk, mapping.count < free ? mapping.count : free, may_cut);
 }
 
-/* @count chunks from @chunk on, or more, are neither mapped nor pending.  lock. */
+/* At least @count chunks from @chunk on are neither mapped nor pending.  lock. */
 Snapshot::Verdict Snapshot::begin_write(SnapshotIo &io, OldChunk chunk, uint64_t count,
 					bool may_cut)
 {
@@ -211,7 +211,7 @@ Snapshot::Verdict Snapshot::begin_write(SnapshotIo &io, OldChunk chunk, uint64_t
 			origin_.forget(write);
 		if (!alone)
 			return wait_for_room();
-		/* Nothing will end, so nothing would wake it. */
+		/* No operation is under way whose end could wake it. */
 		fail_locked(Failure::no_memory);
 		return {Kind::fail};
 	}
@@ -271,7 +271,7 @@ dmsnap_map Snapshot::carry_out(SnapshotIo &io, const Verdict &verdict, bool in_m
 	return DMSNAP_MAP_HELD;
 }
 
-/* The data is durable; its exception, and with it the way to find it, is not yet. */
+/* The data is durable.  Its exception, without which the data cannot be found, is not yet. */
 void Snapshot::sent_durable(SnapshotIo &io, int error)
 {
 	if (error) {
@@ -290,8 +290,8 @@ dmsnap_map Snapshot::map_flush(SnapshotIo &io)
 		return DMSNAP_MAP_HELD;
 	}
 	/*
-	 * What was written may be lost.  Asked behind the count: a run that is lost counts no
-	 * longer, but the snapshot has failed before.
+	 * Written data may be lost.  Check after the count: a lost run is no longer counted, but
+	 * the snapshot has failed before that.
 	 */
 	if (!healthy())
 		return DMSNAP_MAP_KILL;
@@ -309,7 +309,10 @@ SnapshotIo::Durable::Durable(SnapshotIo &of)
 	      SnapshotIo &waiting = static_cast<Durable &>(waiter).io;
 	      bool flush = waiting.sectors == 0;
 	      if (status && flush && !flushed) {
-		      /* Its entries were durable already, its data may not be. */
+		      /*
+		       * All entries were durable already, but data may still be in the device's
+		       * cache.
+		       */
 		      dmsnap_port_bio_remap(waiting.bio, waiting.snapshot.cow_device(),
 					    waiting.sector);
 		      dmsnap_port_bio_submit(waiting.bio);
@@ -328,7 +331,7 @@ dmsnap_map Snapshot::map_discard(dmsnap_bio *bio, const dmsnap_bio_desc &desc, v
 	if (!healthy() || overflowed_.load_relaxed())
 		return DMSNAP_MAP_KILL;
 	if (desc.nr > 0) {
-		/* Passed down; by design it goes past the other snapshots. */
+		/* Passed down.  By design it bypasses the other snapshots. */
 		dmsnap_port_bio_remap(bio, origin_device_, desc.sector);
 		return DMSNAP_MAP_REMAPPED;
 	}

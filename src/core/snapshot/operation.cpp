@@ -24,9 +24,8 @@ CopyOut::Job::Job(CopyOut &of)
 }
 
 /*
- * What it reads is the stretch from the first chunk to the last.  Runs were
- * added only where the last one ended, so there is hardly a sector in it that
- * no snapshot wants.
+ * Reads everything from the first chunk to the last.  Runs were added only where the previous one
+ * ended, so hardly a sector is read that no snapshot wants.
  */
 void CopyOut::start()
 {
@@ -37,7 +36,7 @@ void CopyOut::start()
 		job.reader->hold();
 	}
 	job.source = job.reader->origin_device();
-	/* Once, for it may change at any time. */
+	/* Read once, as it may change at any time. */
 	const uint64_t device_end = dmsnap_port_device_sectors(job.source);
 	uint64_t begin = UINT64_MAX;
 	uint64_t end = 0;
@@ -60,7 +59,7 @@ void CopyOut::start()
 	runs.for_each([&](PendingRun &pending) {
 		ChunkSize chunk_size = pending.snapshot.chunk_size();
 		uint64_t run_begin = chunk_size.first_sector(pending.run.old_begin.value);
-		/* Also behind the end of the origin: the COW device may have larger blocks. */
+		/* Even past the end of the origin: the COW device may have larger blocks. */
 		uint64_t run_end = chunk_size.first_sector(pending.old_end().value);
 		pending.target.device = pending.snapshot.cow_device();
 		pending.target.worker = &pending.snapshot.worker();
@@ -97,7 +96,7 @@ void SnapshotWrite::start()
 	uint64_t origin_end = snapshot.end_on_origin(
 		run->run, dmsnap_port_device_sectors(snapshot.origin_device()));
 
-	/* Whole chunks are written, see CopyOut::start(). */
+	/* Whole chunks are written: see CopyOut::start(). */
 	auto prepare = [&](EdgeFill &fill, uint64_t begin, uint64_t end) {
 		uint64_t source_end = end < origin_end ? end : origin_end;
 		if (begin >= source_end)
@@ -116,7 +115,7 @@ void SnapshotWrite::start()
 	prepare(head, old_begin, writer->sector);
 	prepare(tail, writer->end(), old_end);
 
-	/* From here on the operation may end on the worker at any time. */
+	/* From here on the operation may end at any time. */
 	Io &io = *writer;
 	if (parts_left > 1)
 		origin.worker().post(copy_task);
@@ -124,7 +123,7 @@ void SnapshotWrite::start()
 		io.bio, snapshot.cow_device(), new_begin + (io.sector - old_begin),
 		[](void *ctx, int bio_error) {
 			auto *write = static_cast<SnapshotWrite *>(ctx);
-			/* Mostly there is nothing left to do that needs the worker. */
+			/* Usually nothing is left to do that needs the worker. */
 			bool whole = write->head.sectors == 0 && write->tail.sectors == 0;
 			if (whole && !bio_error && write->snapshot.written_whole(*write->run))
 				return;

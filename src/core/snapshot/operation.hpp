@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Operation: what brings pending runs into being and sees them through: a
- * copy-out for an origin write, or a write to a snapshot.  It ends, and goes,
- * when all its runs are settled or lost and nothing of it is in use.  Each run
- * holds its snapshot until that run has ended, however long the others take: a
- * snapshot can go while a copy of another one's hangs.
+ * Operation: creates pending runs and completes them.  It is a copy-out for an origin write, or a
+ * write to a snapshot.  It is freed when all its runs are settled or lost and none of its parts
+ * is in use.  A run holds its snapshot only until that run has ended, however long the others
+ * take: a snapshot can be removed while a copy to another snapshot hangs.
  *
- * Bios that need its chunks wait on it, and are examined again when it ends.  One that
- * needs some of its runs alone waits on one of those, for the device of another snapshot
- * must not hold it up.  They are never passed on unseen: what they need may have changed.
+ * Bios that need its chunks wait on it, and are examined again when it ends.  A bio that needs
+ * only some of its runs waits on one of those instead, so that the device of another snapshot
+ * cannot delay it.  A waiting bio is never passed on without another examination: what it needs
+ * may have changed.
  */
 #pragma once
 
@@ -29,42 +29,51 @@ struct Operation {
 
 	OriginBase &origin;
 	Kind kind;
-	/* One look at the clock for all its runs. */
+	/* The clock is read once for all its runs. */
 	const uint64_t since_ns = dmsnap_port_now_ns();
 	List<PendingRun, &PendingRun::operation_link> runs;
-	/* That need all runs.  Origin's lock. */
+	/* Bios that need all runs.  Origin's lock. */
 	Ios waiters;
-	/* Runs that are not settled, and what else keeps it.  Origin's lock, once it is begun. */
+	/*
+	 * Runs that have not ended, and other references.  Origin's lock, once the operation has
+	 * begun.
+	 */
 	unsigned int unfinished = 0;
 };
 
-/* Writes to the origin wait for it: one read there, a write to each snapshot. */
+/*
+ * Copies chunks for writes to the origin: reads them once there, and writes them to each
+ * snapshot.
+ */
 struct CopyOut : Operation {
 	explicit CopyOut(OriginBase &on) : Operation(on, Kind::copy_out), job(*this) {}
 
 	void start();
 	MethodTask<CopyOut, &CopyOut::start> start_task{*this};
-	/* The task was posted. */
+	/* start_task was posted. */
 	bool begun = false;
-	/* A guess: no write needs it yet. */
+	/* A copy ahead: no write needs it yet. */
 	bool ahead = false;
 
-	/* Of the origin writes it was made for, while it can still be added to. */
+	/* The range of the origin writes it was made for, while runs can still be added. */
 	uint64_t begin_sector = 0;
 	uint64_t end_sector = 0;
 
 	struct Job : CopyJob {
 		explicit Job(CopyOut &of);
 		CopyOut &copy_out;
-		/* Has the source open; held until nothing more is read. */
+		/*
+		 * The snapshot whose open origin device is the source; held until all reads are
+		 * done.
+		 */
 		Snapshot *reader = nullptr;
 	} job;
 };
 
 /*
- * A bio that writes chunks the snapshot does not have.  What it covers of them
- * goes straight to the COW device; what it does not cover of its first or last
- * chunk is copied there from the origin beside it, each sector once.
+ * A bio that writes chunks the snapshot does not have.  The bio's data goes straight to the COW
+ * device.  What it does not cover of its first and last chunk is copied there from the origin at
+ * the same time, so each sector is written once.
  */
 struct SnapshotWrite : Operation {
 	SnapshotWrite(OriginBase &on, Snapshot &of, SnapshotIo &io)
@@ -72,7 +81,7 @@ struct SnapshotWrite : Operation {
 	{
 	}
 
-	/* The part of its chunks in front of the bio, or behind it. */
+	/* The part of its chunks before the bio, or after it. */
 	struct EdgeFill : CopyJob {
 		explicit EdgeFill(SnapshotWrite &of);
 		struct Target : CopyTarget {
@@ -82,21 +91,21 @@ struct SnapshotWrite : Operation {
 		SnapshotWrite &write;
 	};
 
-	/* Sends the bio, and has the edges filled.  Process context, no lock held. */
+	/* Submits the bio, and starts the edge fills.  Process context, no lock held. */
 	void start();
 	void fill_edges();
 	void bio_ended();
 	void part_ended();
 
 	Snapshot &snapshot;
-	/* nullptr when it has been ended. */
+	/* nullptr once the bio has been ended. */
 	SnapshotIo *writer;
 	PendingRun *run = nullptr;
 	EdgeFill head{*this};
 	EdgeFill tail{*this};
-	/* Of bio, head and tail. */
+	/* How many of bio, head and tail have not ended. */
 	unsigned int parts_left = 1;
-	/* Of one of them. */
+	/* An error of one of them. */
 	Atomic<int> error;
 	MethodTask<SnapshotWrite, &SnapshotWrite::fill_edges> copy_task{*this};
 	MethodTask<SnapshotWrite, &SnapshotWrite::bio_ended> bio_task{*this};

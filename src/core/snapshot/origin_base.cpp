@@ -7,11 +7,11 @@ namespace dmsnap {
 
 namespace {
 
-/* In existence at a time when memory is short. */
+/* Reserved for when memory is short. */
 constexpr unsigned int runs_reserved = 64;
 constexpr unsigned int operations_reserved = 16;
 
-/* Kept until nothing has been in existence for a while. */
+/* Cached until no operation has existed for a while. */
 constexpr unsigned int runs_kept = 512;
 constexpr unsigned int operations_kept = 64;
 constexpr unsigned int idle_ms = 1000;
@@ -162,7 +162,7 @@ void OriginBase::look_for_memory()
 	release_held();
 }
 
-/* Those that have to go on waiting come back with hold(). */
+/* Writes that must keep waiting come back through hold(). */
 void OriginBase::release_held()
 {
 	while (HeldWrites *writes = holders_.pop_front())
@@ -180,7 +180,7 @@ void OriginBase::look_again(Io &io)
 		due_.push_back(writes);
 }
 
-/* Also what others have gathered, whose end may be far off. */
+/* Also releases what other gatherers have added, whose end may be far off. */
 void OriginBase::end_gathering()
 {
 	gathering_--;

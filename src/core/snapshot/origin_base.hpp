@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * OriginBase: what an origin and its snapshots share: the lock, the worker, the copier, the
- * operations that are under way, and the bios that wait for one of them.  What looks at all
- * snapshots together is the Origin's, which derives from it.
+ * operations under way, and the bios that wait for one of them.  Origin derives from it, and adds
+ * everything that looks at all snapshots together.
  *
- * A bio that waits is examined again by what it belongs to (Io::writes): so nothing here
- * knows who examines it, or how.
+ * Io::writes says what examines a waiting bio again, so nothing here depends on that.
  *
- * Locking: lock() is a spinlock; the snapshots' lists and trees are under it too.
+ * Locking: lock() is a spinlock.  It guards the snapshots' lists and trees too.
  */
 #pragma once
 
@@ -34,72 +33,82 @@ public:
 	Worker &worker() { return *worker_; }
 	Copier &copier() { return *copier_; }
 	const Streams &streams() const { return streams_; }
-	/* What copies ahead have cost, those included that are being begun.  lock. */
+	/* What copies ahead have cost, including those being started.  lock. */
 	Streams::Count ahead_spent() const;
 
 	/* Writes to the origin. */
 	HeldWrites &writes() { return own_writes_; }
 	/*
-	 * Puts the write at the end of @writes; examined again when something has ended, and
-	 * now and then: what has the memory may hang, while there is some again.  lock.
+	 * Appends the write to @writes.  It is examined again when something has ended, and
+	 * periodically: whatever uses the memory may hang, while memory becomes free elsewhere.
+	 * lock.
 	 */
 	void hold(HeldWrites &writes, Io &io);
 	bool any_held() const { return own_writes_.any_held(); }
-	/* Something has ended that held writes may wait for, here and of the snapshots.  lock. */
+	/*
+	 * Something has ended that held writes of the origin or its snapshots may wait for.
+	 * lock.
+	 */
 	void release_held();
-	/* Has them examined again soon, by what they are writes of.  lock. */
+	/* Has them examined again soon: see Io::writes.  lock. */
 	void look_again(Io &io);
 	void look_again(Ios &ios);
 	/*
-	 * Between the two nobody is woken: what one task makes due is examined together.
-	 * Bounded, without a sleep.  lock.
+	 * Between the two no examination is scheduled, so that everything one task makes due is
+	 * examined together.  The code between them must be bounded and must not sleep.  lock.
 	 */
 	void begin_gathering() { gathering_++; }
 	void end_gathering();
-	/* A target over the origin is to be suspended: see Origin::begin_suspend().  lock. */
+	/* A target over the origin is being suspended: see Origin::begin_suspend().  lock. */
 	bool suspending() const { return suspending_ > 0; }
 
-	/* A snapshot has begun to watch the origin.  Under the Registry's mutex. */
+	/* A snapshot now watches the origin.  Under the Registry's mutex. */
 	void snapshot_watches() { copied_map_.forget(); }
 
-	/* The lock is held for these. */
+	/* These need the lock. */
 	PendingRun *new_run(Snapshot &snapshot, Operation &operation, const Run &run);
 	SnapshotWrite *new_snapshot_write(Snapshot &snapshot, SnapshotIo &io);
-	/* Nobody else has seen them. */
+	/* For objects that nothing else has seen yet. */
 	void forget(PendingRun &run);
 	void forget(SnapshotWrite *write) { free_operation(*write); }
 	bool any_operation() const { return operations_ > 0; }
-	/* Is there one that will end, but for @own, which may be without a run yet? */
+	/* Is there an operation that will end, not counting an @own that has no run yet? */
 	bool any_other_operation(const CopyOut &own) const
 	{
 		return operations_ > 1 || !own.runs.empty();
 	}
 
-	/* One thing less that keeps @operation; ends it when it was the last.  lock. */
+	/* Drops a reference to @operation; the last one ends it.  lock. */
 	void part_finished(Operation &operation);
-	/* Has @io examined again when @run has ended, or its operation.  lock. */
+	/* Has @io examined again when @run or its operation has ended.  lock. */
 	static void wait_for(PendingRun &run, Io &io);
-	/* Looks at all that wait for it or its run, and at held writes: the data is there.  lock. */
+	/*
+	 * Has everything examined that waits for @write or its run, and held writes: the data is
+	 * there.  lock.
+	 */
 	void wake(SnapshotWrite &write);
-	/* @copy_out takes no more.  lock. */
+	/* No run may be added to @copy_out any more.  lock. */
 	void close(CopyOut &copy_out);
 
 protected:
 	/*
-	 * @writes: those to the origin.  @idle_task: posted when there has been no operation
-	 * for a while, to give back what is kept; see trim().
+	 * @writes: held writes to the origin.  @idle_task: posted when there has been no
+	 * operation for a while, to free what is cached; see trim().
 	 */
 	OriginBase(Owned<Worker> worker, HeldWrites &writes, Task &idle_task);
 	~OriginBase() = default;
 
 	/* May sleep. */
 	Status allocate();
-	/* They post no task any more.  Nothing may be under way.  Process context, sleeps. */
+	/*
+	 * After return the timers post no task.  Nothing may be under way.  Process context,
+	 * sleeps.
+	 */
 	void stop_timers();
-	/* Gives back what is kept for operations to come.  lock. */
+	/* Frees what is cached for later operations.  lock. */
 	void trim();
 
-	/* Of nothing yet; nullptr: no memory. */
+	/* A copy-out without runs; nullptr: no memory. */
 	CopyOut *new_copy_out(uint64_t begin);
 	void free_operation(Operation &operation);
 	bool any_holder() const { return !holders_.empty(); }
@@ -109,29 +118,32 @@ protected:
 	Owned<Copier> copier_;
 	CopiedMap copied_map_;
 	Streams streams_;
-	/* Sectors of a guess that are begun, and that streams_ does not know of yet. */
+	/*
+	 * Sectors of a guess whose copies have begun, and that streams_ has not been told about
+	 * yet.
+	 */
 	uint64_t ahead_begun_ = 0;
-	/* Targets that are to be suspended. */
+	/* Targets being suspended. */
 	unsigned int suspending_ = 0;
-	/* The last copy-out made, while it has not begun. */
+	/* The last copy-out made, until it begins. */
 	CopyOut *open_ = nullptr;
 
 private:
 	void look_for_memory();
 
-	/* As often held writes look for memory. */
+	/* How often held writes try for memory again. */
 	static constexpr unsigned int memory_check_ms = 100;
 
 	Pool<PendingRun> runs_;
 	Pool<CopyOut> copy_outs_;
 	Pool<SnapshotWrite> snapshot_writes_;
-	/* In existence. */
+	/* Operations that exist. */
 	size_t operations_ = 0;
 
 	HeldWrites &own_writes_;
-	/* That hold something. */
+	/* Those that hold at least one write. */
 	List<HeldWrites, &HeldWrites::holder_link> holders_;
-	/* That have something due, and were not told yet. */
+	/* Those that have due writes, and have not scheduled their examination yet. */
 	List<HeldWrites, &HeldWrites::due_link> due_;
 	unsigned int gathering_ = 0;
 	MethodTask<OriginBase, &OriginBase::look_for_memory> memory_task_{*this};

@@ -5,10 +5,10 @@
  *   being written -> recorded by the store -> visible -> settled    copy-out
  *   being written -> visible -> recorded by the store -> settled    snapshot write
  *
- * Visible: in the exception table.  Settled: recorded durably, and no read of
- * the snapshot is under way to the origin for these chunks; from then on the
- * origin may be overwritten.  Until then the run is in the snapshot's tree of
- * pending runs, and everybody who wants to write these chunks finds it there.
+ * Visible: in the exception table.  Settled: recorded durably, and no read of these chunks
+ * through the snapshot is under way to the origin.  From then on the origin may be overwritten.
+ * Until then the run is in the snapshot's tree of pending runs, where everything that wants to
+ * write these chunks finds it.
  */
 #pragma once
 
@@ -27,10 +27,10 @@ struct PendingRun : CommitEntry {
 	PendingRun(Snapshot &of, Operation &by, const Run &chunks);
 
 	OldChunk old_end() const { return run.old_end(); }
-	/* Its first sector on the origin, and the one behind its last chunk. */
+	/* Its first sector on the origin, and the sector after its last chunk. */
 	uint64_t begin_sector() const;
 	uint64_t end_sector() const;
-	/* Has it something of the sectors [@begin, @end)? */
+	/* Does it overlap the sectors [@begin, @end)? */
 	bool covers(uint64_t begin, uint64_t end) const
 	{
 		return begin_sector() < end && begin < end_sector();
@@ -39,14 +39,14 @@ struct PendingRun : CommitEntry {
 	Snapshot &snapshot;
 	Operation &operation;
 	bool visible = false;
-	/* Settled or lost: its snapshot may be gone. */
+	/* Settled or lost: the snapshot may be gone. */
 	bool ended = false;
 	/* Counts against the snapshot's limit of chunks in flight. */
 	bool copying = false;
-	/* When its operation came to be, and then when it was recorded. */
+	/* When its operation was created; later, when the run was recorded. */
 	uint64_t since_ns;
 
-	/* Of a copy-out; a snapshot write has targets of its own. */
+	/* For copy-outs; a snapshot write has targets of its own. */
 	struct Target : CopyTarget {
 		explicit Target(PendingRun &of);
 		PendingRun &run;
@@ -56,7 +56,7 @@ struct PendingRun : CommitEntry {
 	MethodTask<PendingRun, &PendingRun::settled> settled_task{*this};
 	Regions::Waiter readers{settled_task};
 
-	/* Bios that need this run and not all others of its operation.  lock. */
+	/* Bios that need this run, but not every run of its operation.  lock. */
 	Ios waiters;
 
 	TreeHook tree_link;

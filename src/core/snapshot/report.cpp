@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Snapshot: what it says of itself.
- */
+/* Snapshot: usage and statistics. */
 #include "base/text_writer.hpp"
 #include "snapshot/snapshot.hpp"
 

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Snapshot: the life of its pending runs.
- */
+/* Snapshot: the life cycle of its pending runs. */
 #include <dmsnap/port/trace.h>
 
 #include "base/smaller.hpp"
@@ -40,7 +38,7 @@ Snapshot::Pending Snapshot::pending_around(OldChunk chunk) const
 		behind ? behind->run.old_begin - chunk : UINT64_MAX};
 }
 
-/* Waits for the writer that was at work whenever the table was looked at. */
+/* The fallback for find_soon(): the lock keeps writers of the table out. */
 Mapping Snapshot::look_up_locked(OldChunk chunk, uint64_t max) const
 {
 	SpinGuard guard(origin_.lock());
@@ -61,13 +59,13 @@ uint64_t Snapshot::safe_until(uint64_t sector, uint64_t end) const
 		}
 		chunk += mapping.count;
 	}
-	/* After the table: a run is counted here before it is in there. */
+	/* Check after the table: a run is added to regions_ before it is in the table. */
 	return regions_->settled(sector, end) ? end : sector;
 }
 
 CopyState Snapshot::copy_state_at(uint64_t sector, uint64_t end)
 {
-	/* While the store changes hands its new owner will. */
+	/* During a handover this is left to the new owner. */
 	if (health_.load_relaxed() == Health::unusable && !changes_hands())
 		begin_mark();
 	copy_state_sector_ = sector;
@@ -87,7 +85,7 @@ CopyState Snapshot::look_up_copy_state(uint64_t sector, uint64_t end) const
 
 	Mapping mapping = table_->find(chunk, wanted < free ? wanted : free);
 	uint64_t until = chunk_size_.first_sector(chunk.value + mapping.count);
-	/* A run that was lost after it had become visible is in the table, but in no store. */
+	/* A run that was lost after it had become visible is in the table, but not in the store. */
 	if (mapping.mapped && (healthy() || regions_->settled(sector, until)))
 		return {CopyState::Kind::safe, until, nullptr};
 	CopyState::Kind kind = !healthy() || changes_hands() ? CopyState::Kind::unavailable
@@ -106,7 +104,10 @@ void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 {
 	end = watched_end(end);
 	for (uint64_t at = begin; at < end && healthy();) {
-		/* Nothing has changed since, but what this loop did in front of it. */
+		/*
+		 * The cached answer still holds: only this loop has changed anything since, and
+		 * only below @at.
+		 */
 		CopyState state = at == copy_state_sector_ ? copy_state_ : copy_state_at(at, end);
 		if (state.kind != CopyState::Kind::missing) {
 			at = state.until;
@@ -116,7 +117,7 @@ void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 		uint64_t last_sector = (state.until < end ? state.until : end) - 1;
 		uint64_t count = chunk_size_.chunk_of(last_sector) - chunk.value + 1;
 		if (copy_out.ahead) {
-			/* What others have room for need not suit this one. */
+			/* This snapshot may have less room than the others. */
 			count = busy(true) ? 0
 					   : smaller(count, ahead_room() >> chunk_size_.shift());
 			if (count == 0)
@@ -127,7 +128,7 @@ void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 		if (!run || !table_->reserve(DMSNAP_ALLOC_NOWAIT)) {
 			if (run)
 				origin_.forget(*run);
-			/* The write is examined again when an operation has ended. */
+			/* Otherwise the write is examined again when an operation has ended. */
 			if (!copy_out.ahead && !origin_.any_other_operation(copy_out))
 				fail_locked(Failure::no_memory);
 			return;
@@ -160,7 +161,7 @@ void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 
 void Snapshot::trim()
 {
-	/* Until it is active its constructor may be filling the table. */
+	/* Until the snapshot is active, its constructor may be filling the table. */
 	if (active() && table_)
 		table_->trim();
 }
@@ -177,7 +178,7 @@ Result<NewChunks> Snapshot::take_chunks(uint64_t wanted)
 	return taken;
 }
 
-/* The run of the same copy-out that these chunks continue. */
+/* The run of the same copy-out that these chunks can extend, or nullptr. */
 PendingRun *Snapshot::run_to_extend(CopyOut &copy_out, OldChunk chunk, NewChunk new_chunk) const
 {
 	if (chunk_size_.first_sector(chunk.value) <= copy_out.begin_sector)
@@ -200,7 +201,7 @@ void Snapshot::copied(PendingRun &run, int error)
 	trace(DMSNAP_TRACE_COPY_DONE, run, us, error != 0);
 	const bool ahead = static_cast<CopyOut &>(run.operation).ahead;
 	if (error && ahead) {
-		/* The write that comes copies for itself. */
+		/* A later write copies the chunk itself. */
 		run_lost(run);
 		return;
 	}
@@ -244,7 +245,10 @@ bool Snapshot::written_whole(PendingRun &run)
 	SnapshotIo *io;
 	{
 		SpinGuard guard(origin_.lock());
-		/* Who is held may wait for one that counts as a copy: the origin's last chunk. */
+		/*
+		 * Held bios may be waiting for this run to leave the copy limit; let the worker
+		 * finish it.
+		 */
 		if (!healthy() || write.writer->fua || !write.waiters.empty() ||
 		    !run.waiters.empty() || run.copying)
 			return false;
@@ -254,7 +258,7 @@ bool Snapshot::written_whole(PendingRun &run)
 		make_visible(run);
 		commits_->add_lazy(run);
 	}
-	/* From here on the operation may have ended. */
+	/* The lock was dropped: the operation may have ended. */
 	dmsnap_port_bio_end(io->bio, 0);
 	return true;
 }
@@ -287,8 +291,9 @@ void Snapshot::written(PendingRun &run)
 				commits_->add_lazy(run);
 			}
 			/*
-			 * Writes to the snapshot can go on; those to the origin will wait
-			 * again.  Behind the lock the run may have ended, and the write gone.
+			 * Writes to the snapshot can go on; those to the origin will wait again.
+			 * Once the lock is dropped, the run may have ended and the write been
+			 * freed.
 			 */
 			origin_.wake(write);
 		}
@@ -304,7 +309,7 @@ void Snapshot::written(PendingRun &run)
 
 void Snapshot::run_recorded(PendingRun &run, const Status &status)
 {
-	/* When it is lost the snapshot has failed before this count falls: see map_flush(). */
+	/* If the run is lost, the snapshot has failed before this count drops: see map_flush(). */
 	if (run.visible)
 		commits_->settled_early();
 	if (!status) {
@@ -331,9 +336,9 @@ void Snapshot::run_settled(PendingRun &run, uint64_t us)
 }
 
 /*
- * It was settled or lost, and keeps its snapshot no longer; its operation may go with it.
- * Whoever destroys the snapshot now still waits for the task that calls this: stop() flushes
- * the origin's worker, ~Snapshot() its own.  lock.
+ * The run was settled or lost.  It drops its reference to the snapshot, and may free its
+ * operation.  A process that destroys the snapshot now still waits for the task that calls this:
+ * stop() flushes the origin's worker, ~Snapshot() the snapshot's own.  lock.
  */
 void Snapshot::end_run(PendingRun &run)
 {
@@ -344,17 +349,17 @@ void Snapshot::end_run(PendingRun &run)
 	drop();
 }
 
-/* The snapshot has failed, and nobody needs the run any more; or a copy ahead has. */
+/* The snapshot has failed, so the run is of no use any more; or a copy ahead has failed. */
 void Snapshot::run_lost(PendingRun &run)
 {
 	SpinGuard guard(origin_.lock());
-	/* A visible one never settles: see copy_state_at(). */
+	/* A visible run never settles: see look_up_copy_state(). */
 	if (!run.visible)
 		table_->unreserve();
 	end_run(run);
 }
 
-/* @chunks are in flight no longer.  lock. */
+/* @chunks are no longer in flight.  lock. */
 void Snapshot::copies_ended(uint64_t chunks)
 {
 	copying_chunks_ -= chunks;
@@ -364,9 +369,9 @@ void Snapshot::copies_ended(uint64_t chunks)
 }
 
 /*
- * What has waited for this snapshot is examined again: it is invalid, or has left the
- * origin, or its store has changed hands.  Its runs may last as long as its COW device
- * likes; nobody needs them now.  lock.
+ * Has everything that waits for this snapshot examined again: it is invalid, or has left the
+ * origin, or its store has changed hands.  Its runs may take as long as its COW device does;
+ * nothing needs them now.  lock.
  */
 void Snapshot::release_waiters()
 {
@@ -377,7 +382,7 @@ void Snapshot::release_waiters()
 		origin_.look_again(run->waiters);
 		origin_.look_again(run->operation.waiters);
 	}
-	/* Held writes may have waited to copy something for it. */
+	/* Held writes may have waited to start a copy for it. */
 	origin_.release_held();
 }
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Snapshot: what one snapshot has and does.  It answers what its user reads and writes, and
- * tells its Origin which chunks it still lacks.  One that nobody sees any more, because it is
- * merged, lacks nothing.  Its target, dm's side, is above it (target/snapshot_target.hpp).
+ * Snapshot: one snapshot.  It serves its user's reads and writes, and tells its Origin which
+ * chunks it still lacks.  A snapshot that is being merged has no users, so it lacks nothing.  Its
+ * target, dm's side, is layered above it (target/snapshot_target.hpp).
  *
- * The origin comes first: whatever goes wrong here makes the snapshot invalid,
- * and is never an error, or a wait without end, for a write to the origin.
+ * The origin comes first: whatever goes wrong here makes the snapshot invalid.  It never fails a
+ * write to the origin, and never blocks one indefinitely.
  *
  * Health, and how it is lost:
  *
@@ -22,14 +22,14 @@
  *   invalid   the mark is durable (or cannot be written: then nothing better can
  *             be done).  The origin takes no more notice of the snapshot.
  *
- * Everything that its COW device may hold up runs on a worker of the snapshot's own: the
- * device may also make those sleep who submit to it, and only what needs it may wait for
- * that.  "Worker" in comments is this one; the origin's is named so.
+ * Everything that its COW device may delay runs on the snapshot's own worker.  Submitting to the
+ * device may sleep as well, and only work that needs the device may wait for that.  "Worker" in
+ * comments means this worker; the origin's is always called "the origin's worker".
  *
- * Locking: "lock" in comments is the origin's, OriginBase::lock().  It guards the
- * pending runs, the store's allocation, all changes of the exception table and
- * of the flags.  Reads of the snapshot, and writes to chunks it has, take no
- * lock: they use the table's lockless find_soon(), and the atomic flags.
+ * Locking: "lock" in comments is the origin's, OriginBase::lock().  It guards the pending runs,
+ * the store's allocation, and all changes of the exception table and of the flags.  Reads of the
+ * snapshot, and writes to chunks it has, take no lock: they use the table's lockless find_soon()
+ * and the atomic flags.
  */
 #pragma once
 
@@ -63,23 +63,23 @@ class Snapshot {
 public:
 	enum class Failure : uint8_t { io, no_space, no_memory };
 
-	/* Of its target, which has the devices open. */
+	/* From its target, which has the devices open. */
 	struct Args {
 		dmsnap_target *target;
 		dmsnap_device *origin_device;
 		dmsnap_device *cow_device;
 		const Features &features;
 		const StoreArgs &store;
-		/* Somebody reads and writes it: it is not merged. */
+		/* It has users that read and write it, so it is not being merged. */
 		bool seen;
 	};
 
-	/* One that has no store yet.  May sleep. */
+	/* Creates a snapshot that has no store yet.  May sleep. */
 	static Result<Owned<Snapshot>> create(OriginBase &origin, const Args &args);
 	/* Private to create(). */
 	Snapshot(OriginBase &origin, const Args &args, Owned<Worker> worker);
 	~Snapshot();
-	/* Opens its store; nobody else may have it.  Context: process, may sleep. */
+	/* Opens its store, which must not be in use elsewhere.  Context: process, may sleep. */
 	Status load();
 
 	/* Its user's side: see <dmsnap/core.h>. */
@@ -89,8 +89,8 @@ public:
 	/* The origin's side. */
 
 	/*
-	 * Is a write at @sector any business of this snapshot?  One that nobody sees lacks
-	 * nothing, but its store must be marked like any other.  No lock.
+	 * Must a write at @sector consult this snapshot?  One that is being merged lacks nothing,
+	 * but its store must be marked invalid like any other.  No lock.
 	 */
 	bool watches(uint64_t sector) const
 	{
@@ -98,17 +98,17 @@ public:
 		       sector < sectors_ && (seen_ || !healthy());
 	}
 	/*
-	 * How far, from @sector, the origin may be overwritten as far as can be told
-	 * without the lock; @sector itself if it takes the lock to tell.
+	 * How far from @sector the origin may be overwritten, as far as can be told without the
+	 * lock.  Returns @sector if only a lookup under the lock can tell.
 	 */
 	uint64_t safe_until(uint64_t sector, uint64_t end) const;
-	/* The same for sure; begin_copies() need not ask again.  lock. */
+	/* The authoritative answer. begin_copies() need not look up this sector again.  lock. */
 	CopyState copy_state_at(uint64_t sector, uint64_t end);
-	/* The same where nothing is about to be written.  lock. */
+	/* The same for callers that are not about to write.  lock. */
 	CopyState look_up_copy_state(uint64_t sector, uint64_t end) const;
 	/*
-	 * Would a copy of these sectors be one too many in flight, or has it bios that a newcomer
-	 * would overtake?  lock.
+	 * Is the limit of copies in flight exceeded, or would a new bio overtake bios that wait
+	 * for it?  lock.
 	 */
 	bool busy(bool newcomer) const
 	{
@@ -116,51 +116,54 @@ public:
 	}
 	/* Has @io examined again when fewer copies are in flight.  lock. */
 	void wait_for_copies(Io &io) { copy_waiters_.push_back(io); }
-	/* Did copy_state_at() say of @sector, last, that the snapshot lacks it?  lock. */
+	/* Was @sector the last one that copy_state_at() looked up, and was it missing?  lock. */
 	bool lacks(uint64_t sector) const
 	{
 		return copy_state_sector_ == sector && copy_state_.kind == CopyState::Kind::missing;
 	}
 	/*
-	 * Begins to copy out chunks in [begin, end) that the snapshot lacks, as runs
-	 * of @copy_out.  If there is no room the snapshot fails; if memory is short
-	 * some are left for later.  Whoever holds the lock has asked for the state at
-	 * @begin, or nobody ever has.  lock.
+	 * Begins to copy out chunks in [begin, end) that the snapshot lacks, as runs of
+	 * @copy_out.  If there is no room, the snapshot stalls or fails.  If memory is short,
+	 * some chunks are left for later.  The answer that copy_state_at() has cached for @begin
+	 * is used: it must have been looked up under this hold of the lock, or never.  lock.
 	 */
 	void begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end);
-	/* Sectors that its user wants to have copied ahead of a stream.  lock. */
+	/* Sectors to copy ahead of a stream, as configured.  lock. */
 	uint64_t ahead_window() const;
-	/* How many it has room for now.  lock. */
+	/* Sectors of copies ahead that it has room for now.  lock. */
 	uint64_t ahead_room() const;
-	/* Gives back what was kept for runs to come.  lock. */
+	/* Frees what is cached for later runs.  lock. */
 	void trim();
 	/* An origin write waits for @run.  lock. */
 	void wanted(const PendingRun &run);
 	/*
-	 * Has an origin write examined again when this snapshot is invalid, or its store
-	 * has changed hands.  It waits on a list of its own, for what others need must
-	 * not wait behind it.  lock.
+	 * Has an origin write examined again when this snapshot is invalid, or its store has
+	 * changed hands.  Such writes wait on their own list: writes that other snapshots need
+	 * must not wait behind them.  lock.
 	 */
 	void wait_while_unavailable(Io &io) { unavailable_waiters_.push_back(io); }
 
-	/* Writes of its user that are to be looked at again. */
+	/* Held writes of its user. */
 	HeldWrites &writes() { return *writes_; }
 
-	/* What becomes of a run.  No lock held.  Worker, or the origin's if a read failed: */
+	/*
+	 * Stages of a run's life.  No lock held.  Worker, or the origin's worker if a read
+	 * failed:
+	 */
 	void copied(PendingRun &run, int error);
 	/*
-	 * All data of a write to the snapshot is on the COW device, or something failed.
-	 * The origin's worker.
+	 * All data of a write to the snapshot is on the COW device, or an I/O failed.  The
+	 * origin's worker.
 	 */
 	void written(PendingRun &run);
 	/*
-	 * The same for one of whole chunks, in any context: ends its bio.  False, and
-	 * nothing done, if that needs the worker.
+	 * The same for a write of whole chunks, in any context: ends its bio.  Returns false,
+	 * having done nothing, if that needs the worker.
 	 */
 	bool written_whole(PendingRun &run);
 	/* Worker: */
 	void run_recorded(PendingRun &run, const Status &status);
-	/* Its readers were waited for @us microseconds. */
+	/* Reads of the origin took @us microseconds to drain. */
 	void run_settled(PendingRun &run, uint64_t us);
 
 	bool overflowed() const { return overflowed_.load_relaxed(); }
@@ -168,31 +171,31 @@ public:
 	/* Takes no lock / needs the lock. */
 	void fail(Failure failure);
 	void fail_locked(Failure failure);
-	/* The COW device has lost chunks in use.  lock. */
+	/* The COW device has shrunk below chunks in use.  lock. */
 	void cut_off();
 
-	/* Something refers to the snapshot that dm does not know of.  lock. */
+	/* Takes a reference that dm does not know about.  lock. */
 	void hold() { users_++; }
 	void drop();
-	/* Tells those who trace of a commit or a batch of a merge.  No lock. */
+	/* Emits a trace event for a commit or a merge batch.  No lock. */
 	void trace_batch(dmsnap_trace_kind kind, uint64_t count, uint64_t us, bool failed) const;
 
-	/* The lock need not be held, and no lock behind it may be. */
+	/* The lock need not be held, and no lock ranked after it may be. */
 	Mapping look_up(OldChunk chunk, uint64_t max) const
 	{
 		Mapping mapping;
 		return table_->find_soon(chunk, max, mapping) ? mapping
 							      : look_up_locked(chunk, max);
 	}
-	/* What the table says of a bio, from its first chunk on, as far as it goes. */
+	/* Looks up the chunks of a bio, from its first one on. */
 	Mapping look_up(const Io &io) const
 	{
 		return look_up({chunk_size_.chunk_of(io.sector)}, chunks_to(io));
 	}
-	/* The bio begins in a chunk that lies in @chunk of the COW device. */
+	/* Remaps the bio, whose first chunk is in @chunk of the COW device. */
 	void remap_to_cow(Io &io, NewChunk chunk);
 
-	/* nullptr: the store is another one, or there is none. */
+	/* nullptr: the store is of another type, or there is none. */
 	PersistentStore *persistent() { return persistent_.get(); }
 	ExceptionTable &exception_table() { return *table_; }
 
@@ -207,22 +210,22 @@ public:
 	Tunables &tunables() { return tunables_; }
 	void set_low_water(uint32_t percent);
 	StoreUsage usage() const;
-	/* Its lines in the answer to "stats".  No lock. */
+	/* Writes its lines of the answer to "stats".  No lock. */
 	void report(TextWriter &text);
 	const Features &features() const { return features_; }
 	const StoreArgs &store_args() const { return store_args_; }
 	OriginBase &origin() const { return origin_; }
 	Worker &worker() const { return *worker_; }
-	/* The copier's worker. */
+	/* The origin's worker. */
 	CopyShare &copy_share() { return copy_share_; }
 	ChunkSize chunk_size() const { return chunk_size_; }
-	/* Its device's length, from the first resume on. */
+	/* Length of its device, known from the first resume on. */
 	uint64_t sectors() const { return sectors_; }
 	/*
-	 * The sector behind @run, of which the snapshot wants a part, on an origin that is
-	 * @device_end sectors long now.  The last chunk may reach over the end.  An origin
-	 * that is shorter than the snapshot has lost something, or has gone: then nothing is
-	 * left out, and the I/O fails.
+	 * The end sector of @run on an origin that is @device_end sectors long now.  The run
+	 * overlaps the snapshot, but its last chunk may reach past the end of the origin.  If the
+	 * origin is shorter than the snapshot, it has been shrunk or has gone: then the run is
+	 * not shortened, and the I/O fails.
 	 */
 	uint64_t end_on_origin(const Run &run, uint64_t device_end) const
 	{
@@ -239,37 +242,40 @@ public:
 	/* Handover (target/handover.cpp). */
 	bool active() const { return active_.load_acquire(); }
 	/*
-	 * Its store is on its way to another snapshot: until end_handover() nothing is
-	 * begun for it, and its table is looked at under the lock alone.  No lock.
+	 * Its store is being handed over to another snapshot.  Until end_handover() no copy is
+	 * begun for it, and its table is consulted only under the lock.  No lock.
 	 */
 	bool changes_hands() const { return changes_hands_.load_acquire(); }
-	/* It is to give its store away.  Registry's mutex. */
+	/* A handover of its store begins.  Registry's mutex. */
 	void begin_handover();
-	/* Sleeps until nothing of it is under way, I/O on its COW device included.  No lock. */
+	/* Sleeps until it is idle, including I/O on its COW device.  No lock. */
 	void quiesce_for_handover();
-	/* The same, until the process is killed: false. */
+	/* The same.  Returns false if the process was killed first. */
 	bool quiesce_for_handover_killable();
-	/* It has given it away, or keeps it; what was held back goes on.  Registry's mutex. */
+	/*
+	 * The store has moved, or stays.  Origin writes that waited for the handover continue.
+	 * Registry's mutex.
+	 */
 	void end_handover();
-	/* The first resume, or a later one.  Registry's mutex. */
+	/* Called on every resume; only the first has an effect.  Registry's mutex. */
 	void activate();
-	/* The store that it waited for has gone.  Registry's mutex. */
+	/* The store that it was to take over has gone.  Registry's mutex. */
 	void lose_store();
-	/* Takes everything over from @source, which is quiet.  lock. */
+	/* Takes over the store and state of @source, which is quiet.  lock. */
 	void take_over(Snapshot &source);
 
-	/* Removal, in this order; the first step may be done before the others. */
+	/* Removal, in this order.  The first step may be done early. */
 
-	/* Nobody can find it any more, and nothing new is begun.  Sleeps. */
+	/* Nothing can find it any more, and nothing new is begun.  Sleeps. */
 	void leave();
-	/* Sleeps until nothing of it is pending.  No origin write may begin anything. */
+	/* Sleeps until nothing of it is pending.  Origin writes must not be able to find it. */
 	void drain();
 	/*
-	 * The same, and until the store is quiet.  False: the process was killed before.
-	 * @whose I/O is waited for, for the log.
+	 * The same, and also waits for the store.  Returns false if the process was killed first.
+	 * @whose names the owner of the I/O in the log.
 	 */
 	bool drain_killable(const char *whose);
-	/* Nothing is pending: stops the rest.  Sleeps. */
+	/* Stops the rest once nothing is pending.  Sleeps. */
 	void stop();
 
 private:
@@ -285,7 +291,7 @@ private:
 	dmsnap_map map_write(SnapshotIo &io);
 	dmsnap_map map_flush(SnapshotIo &io);
 	dmsnap_map map_discard(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *space);
-	/* Not if a commit must follow. */
+	/* Returns false also if a commit must follow. */
 	bool remap_if_mapped(Io &io);
 	struct Verdict;
 	Verdict judge_write(SnapshotIo &io, bool may_cut);
@@ -300,9 +306,9 @@ private:
 	uint64_t watched_end(uint64_t end) const { return end < sectors_ ? end : sectors_; }
 	void trace(dmsnap_trace_kind kind, const PendingRun &run, uint64_t us, bool failed) const;
 	struct Pending {
-		/* That has the chunk, or nullptr. */
+		/* The run that has the chunk, or nullptr. */
 		PendingRun *run;
-		/* How many chunks from it, if it is not pending, until one is. */
+		/* If none has: chunks from this one to the next that is pending. */
 		uint64_t free;
 	};
 	Pending pending_around(OldChunk chunk) const;
@@ -310,7 +316,10 @@ private:
 	PendingRun *run_to_extend(CopyOut &copy_out, OldChunk chunk, NewChunk new_chunk) const;
 	void make_visible(PendingRun &run);
 	void count_written(const PendingRun &run);
-	/* store().prepare(), and what has to be known of it.  lock. */
+	/*
+	 * Calls store().prepare() within the stall's allowance, and checks the low-water mark.
+	 * lock.
+	 */
 	Result<NewChunks> take_chunks(uint64_t wanted);
 	uint32_t low_water() const;
 	void look_at_low_water();
@@ -333,7 +342,7 @@ private:
 	StoreArgs store_args_;
 	dmsnap_device *const origin_device_;
 	dmsnap_device *const cow_device_;
-	/* Length of the table; the origin may be longer.  Known since the first resume. */
+	/* Length of the table; the origin may be longer.  Known from the first resume on. */
 	uint64_t sectors_ = 0;
 	ChunkSize chunk_size_;
 
@@ -354,31 +363,34 @@ private:
 	/* Set by the first resume, never cleared. */
 	Atomic<bool> active_;
 	Atomic<Health> health_{Health::good};
-	/* No space for a write of the snapshot's user: writes fail, nothing else does. */
+	/* A write of the snapshot's user found no space: writes fail, reads go on. */
 	Atomic<bool> overflowed_;
 	Atomic<bool> changes_hands_;
 
 	/* lock: */
 
 	Tunables tunables_;
-	/* More is in use than tunables_.low_water, and an event has said so. */
+	/* Usage is above the low-water mark, and an event was posted. */
 	bool above_low_water_ = false;
 	PendingRuns pending_;
-	/* Of the origin: see wait_while_unavailable(). */
+	/* Origin writes: see wait_while_unavailable(). */
 	Ios unavailable_waiters_;
 	/* See wait_for_copies(). */
 	Ios copy_waiters_;
-	/* What copy_state_at() said last, and of what; at first of nothing. */
+	/* The last sector that copy_state_at() looked up, and the answer; UINT64_MAX: none. */
 	uint64_t copy_state_sector_ = UINT64_MAX;
 	CopyState copy_state_{};
 	uint64_t copying_chunks_ = 0;
-	/* What copies ahead had wasted on the origin before the snapshot came. */
+	/* What copies ahead had wasted on the origin before this snapshot was activated. */
 	uint64_t wasted_before_ = 0;
-	/* Runs, and an invalidation under way; who waits until there are none. */
+	/*
+	 * References: runs, events, messages, and an invalidation under way; and what to set when
+	 * there are none.
+	 */
 	unsigned int users_ = 0;
 	Event *unused_ = nullptr;
 
-	/* How it was lost; lock. */
+	/* Why and when it became invalid; lock. */
 	const char *invalid_reason_ = nullptr;
 	uint64_t invalid_ns_ = 0;
 	SnapshotStatistics statistics_;

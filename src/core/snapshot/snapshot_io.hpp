@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * SnapshotIo: a bio of a snapshot's user.  A flush, and a write that is to be durable,
- * wait with it for a commit.
- */
+/* SnapshotIo: a bio of a snapshot's user.  Flushes and FUA writes use it to wait for a commit. */
 #pragma once
 
 #include "io/io.hpp"
@@ -17,7 +14,7 @@ struct SnapshotIo : Io {
 
 	Snapshot &snapshot;
 
-	/* Waits until the snapshot's entries are durable, then ends the bio. */
+	/* Ends the bio when the snapshot's entries are durable. */
 	struct Durable : CommitWaiter {
 		explicit Durable(SnapshotIo &of);
 		SnapshotIo &io;

@@ -38,7 +38,7 @@ uint64_t Stall::allowance()
 	const ExceptionStore &store = snapshot_.store();
 	if (active_)
 		return 0;
-	/* Of a device that has lost chunks the store says so. */
+	/* If the device is too short for chunks in use, the store reports that itself. */
 	asked_for_ = snapshot_.stalls_on_full();
 	if (!asked_for_ || store.cut_off())
 		return UINT64_MAX;
@@ -47,7 +47,7 @@ uint64_t Stall::allowance()
 	reserve = reserve < reserve_sectors_max ? reserve : reserve_sectors_max;
 	uint64_t chunks = snapshot_.chunk_size().chunks_for(reserve);
 	uint64_t free = store.free_chunks();
-	/* Chunks come back only when the store is loaded again: the device has grown. */
+	/* Chunks are freed only when the store is loaded again, so the device has grown. */
 	if (free > chunks)
 		over_ = false;
 	if (!suspending())
@@ -65,7 +65,7 @@ bool Stall::suspend_is_paced() const
 	       (!suspend_since_ns_ || dmsnap_port_now_ns() - suspend_since_ns_ < pace_ns);
 }
 
-/* So many are not to be taken yet; @chunks are there for the suspend, if it begins now. */
+/* Chunks that may not be allocated yet.  @chunks are available to the suspend, if it begins now. */
 uint64_t Stall::kept_of(uint64_t chunks)
 {
 	uint64_t now_ns = dmsnap_port_now_ns();
@@ -82,7 +82,7 @@ bool Stall::begin()
 {
 	if (active_)
 		return true;
-	/* It has failed, not run out of room. */
+	/* The snapshot has failed, not run out of room. */
 	if (!snapshot_.healthy())
 		return false;
 	paced_ = suspend_is_paced() && asked_for_;
@@ -109,8 +109,9 @@ void Stall::release()
 }
 
 /*
- * The suspend of the snapshot waits for its own writes.  What they leave of its share is for
- * those of the origin, which another worker examines: so these come later.
+ * The suspend of the snapshot waits for the snapshot's own writes, so these get the reserve
+ * first.  Origin writes get the rest.  Another worker examines them, so they are put back for
+ * later.
  */
 void Stall::release_paced()
 {

@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Stall: writes that need a chunk of a COW device without any wait here for a larger
- * device, where they would cost the snapshot its validity otherwise.  Only if somebody
- * asked for it: with a message, in the table line, or for all with a module parameter.
+ * Stall: writes that need a chunk of a full COW device wait here until the device is extended.
+ * Without a stall they would invalidate the snapshot.  Stalling is enabled with a message, in the
+ * table line, or for all snapshots with a module parameter.
  *
- * While it lasts nobody takes a chunk of this snapshot; what needs none goes on.  It ends,
- * and who waits is looked at anew, when
+ * While it lasts, no chunk of this snapshot is allocated.  I/O that needs none goes on.  The
+ * stall ends, and the waiting bios are examined again, when
  *
- *   - the COW device has grown: that is looked at now and then, for nobody tells;
- *   - the time is over (module parameter no_space_timeout): then everything goes on to
- *     the end of the device, and what happens there is what happens without a stall;
- *   - the origin's device or the snapshot's is to be suspended.  For that its bios have
- *     to end, and if there is a file system on it, it writes before that what it has;
- *   - the snapshot has failed, or goes.
+ *   - the COW device has grown.  The stall polls for that, as nothing reports it;
+ *   - the module parameter no_space_timeout has expired.  Then writes go on to the end of
+ *     the device, where they fail or invalidate the snapshot as without a stall;
+ *   - the origin's device or the snapshot's is being suspended.  All its bios must end for
+ *     that, and a file system on it is frozen first, which writes out its dirty data;
+ *   - the snapshot has failed, or is being removed.
  *
- * A stall that a suspend ends needs room: LVM2 suspends both devices to make the COW
- * device larger.  So a stall begins before the device is full, and leaves a reserve, a
- * sixteenth of the device and 256 MiB at most, to what comes during a suspend.  dm takes
- * new bios for some time after it has told of the suspend, and whoever writes in a loop
- * must not use the reserve up meanwhile: it is handed out evenly over a second.
+ * A stall that a suspend ends still needs room: LVM2 suspends both devices to extend the COW
+ * device.  So a stall begins before the device is full, and keeps a reserve for writes during a
+ * suspend: a sixteenth of the device, at most 256 MiB. dm accepts new bios for some time after it
+ * has announced the suspend, and a process that writes in a loop must not use up the reserve
+ * meanwhile.  So the reserve is released evenly over a second.
  *
- * A device that has lost chunks in use, which one that is unplugged has, is not full: it
- * has failed, and so has the snapshot.  So has one that cannot be read any more (CowProbe).
+ * A device that is now too short for chunks in use, such as one that was unplugged, is not full.
+ * It has failed, and so has the snapshot.  The same holds for one that can no longer be read
+ * (CowProbe).
  *
  * Locking: the origin's lock for everything.
  */
@@ -38,10 +39,10 @@ class Snapshot;
 
 class Stall {
 public:
-	/* As often the COW device's length is looked at. */
+	/* How often the length of the COW device is checked. */
 	static constexpr unsigned int check_ms = 500;
 	static constexpr uint64_t reserve_sectors_max = 524288;
-	/* The time in which a suspend may use up the reserve, and how often it gets of it. */
+	/* The time over which a suspend may use the reserve, and how often waiting bios retry. */
 	static constexpr uint64_t pace_ns = 1'000'000'000;
 	static constexpr unsigned int pace_check_ms = 10;
 
@@ -51,19 +52,22 @@ public:
 
 	/* Chunks that may be taken now; UINT64_MAX: as many as there are. */
 	uint64_t allowance();
-	/* There is no chunk.  False: it is not for the stall. */
+	/* No chunk can be allocated.  Returns false if the caller must not wait. */
 	bool begin();
 	bool active() const { return active_; }
 	void wait(Io &io) { ios_.push_back(io); }
-	/* Everything goes on. */
+	/* Ends the stall: all waiting bios are examined again. */
 	void release();
-	/* The device of the snapshot is about to be suspended, and is. */
+	/* A suspend of the snapshot's device begins, and ends. */
 	void begin_suspend();
 	void end_suspend();
 
-	/* Something has changed: see whether it is to end.  Context: any. */
+	/* Something has changed: checks soon whether the stall must end.  Context: any. */
 	void look();
-	/* Nobody can find the snapshot any more.  Context: process, sleeps; not on the worker. */
+	/*
+	 * Nothing can find the snapshot any more.  Context: process, sleeps; not on the origin's
+	 * worker.
+	 */
 	void stop();
 
 private:
@@ -76,20 +80,23 @@ private:
 
 	Snapshot &snapshot_;
 	bool active_ = false;
-	/* What waits, waits for its share of the reserve; nobody is told of that. */
+	/* Waiting bios wait for their share of the reserve; no event or log line reports that. */
 	bool paced_ = false;
 	bool suspending_ = false;
 	/*
-	 * Somebody asked for it, when that was last looked at.  The parameter may change at
-	 * any time, but not between allowance() and begin().
+	 * Stalling was enabled at the last check.  The parameter may change at any time, but must
+	 * not appear to change between allowance() and begin().
 	 */
 	bool asked_for_ = false;
-	/* It took too long; until the device has grown. */
+	/* The stall timed out; cleared when the device has grown. */
 	bool over_ = false;
-	/* When it began, and how large the device was then. */
+	/* When the stall began, and how large the device was then. */
 	uint64_t since_ns_ = 0;
 	uint64_t total_sectors_ = 0;
-	/* When the first write came during the suspend (0: there is none), and its chunks. */
+	/*
+	 * When the first write came during the suspend (0: none yet), and the chunks for the
+	 * suspend.
+	 */
 	uint64_t suspend_since_ns_ = 0;
 	uint64_t suspend_chunks_ = 0;
 	Ios ios_;

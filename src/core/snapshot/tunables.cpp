@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Snapshot: what can be set.
- */
+/* Snapshot: tunables. */
 #include "snapshot/snapshot.hpp"
 
 namespace dmsnap {
 
-/*
- * What nobody said in the table line or with a message is as the module's parameters have
- * it now.
- */
+/* A message overrides the table line, which overrides the current module parameter. */
 bool Snapshot::stalls_on_full() const
 {
 	if (tunables_.stall != Tunables::Stall::as_table)
@@ -29,12 +24,12 @@ void Snapshot::set_low_water(uint32_t percent)
 {
 	tunables_.low_water = percent;
 	above_low_water_ = false;
-	/* Who sets the mark too late hears of it all the same. */
+	/* Usage may already be above the new mark: post the event now. */
 	if (store_)
 		look_at_low_water();
 }
 
-/* An event when the mark is passed, once until less is in use again. */
+/* Posts one event when usage passes the mark, and another only after usage has dropped below it. */
 void Snapshot::look_at_low_water()
 {
 	uint32_t mark = low_water();

@@ -5,11 +5,11 @@
 
 namespace dmsnap {
 
-/* What messages set, and a handover passes on.  Origin's lock. */
+/* Set by messages, and passed on in a handover.  Origin's lock. */
 struct Tunables {
-	/* Chunks; 0: the module's parameter. */
+	/* Chunks; 0: as the module's parameter. */
 	uint32_t in_flight = 0;
-	/* Where a number stands for "as the module's parameter says". */
+	/* Means "as the module's parameter". */
 	static constexpr uint32_t as_module = UINT32_MAX;
 	/* Percent of the COW device; 0: none. */
 	uint32_t low_water = as_module;
