@@ -11,9 +11,9 @@ namespace dmsnap {
 
 namespace {
 
-/* A copy ahead is settled as a whole, so it is made of what the copier takes at a time. */
+/* A copy ahead is settled as a whole, so it is no larger than a window of the copier. */
 constexpr uint64_t piece_sectors = 512;
-/* Of one guess, under the lock: where copied chunks lie between, pieces are short. */
+/* Bounds the work on one guess under the lock: pieces are short where copied chunks lie between. */
 constexpr unsigned int steps_max = 16;
 
 } // namespace
@@ -63,11 +63,14 @@ void Origin::copy_ahead()
 		at = until;
 	}
 	streams_.made(guess, at, std::exchange(ahead_begun_, 0));
-	/* The next one when the lock was free, and the copier has begun with these. */
+	/*
+	 * The next guess waits until the lock was released and the copier has started these
+	 * copies.
+	 */
 	worker_->post(ahead_task_);
 }
 
-/* What all snapshots that watch @sector have agreed to. */
+/* The smallest window of the snapshots that watch @sector. */
 uint64_t Origin::ahead_window(uint64_t sector)
 {
 	uint64_t window = Streams::window_max;
@@ -78,10 +81,10 @@ uint64_t Origin::ahead_window(uint64_t sector)
 	return window;
 }
 
-/* What may be copied ahead now from @begin on, where some snapshot lacks a chunk; 0: nothing. */
+/* Sectors that may be copied ahead now from @begin on, where some snapshot lacks a chunk. */
 uint64_t Origin::ahead_room(uint64_t begin)
 {
-	/* All others first: those that wait for memory, and what the copier has to do. */
+	/* Held writes and the copier's other work come first. */
 	if (suspending() || any_holder() || dmsnap_port_copy_throttle() < 100 ||
 	    busy_snapshot(begin, true) || !copier_->has_spare(ahead_begun_ + piece_sectors))
 		return 0;
@@ -93,7 +96,7 @@ uint64_t Origin::ahead_room(uint64_t begin)
 	return room;
 }
 
-/* Returns how far it has begun to copy: @begin, or the end of a chunk. */
+/* Returns how far it has begun to copy: @begin if not at all, or the end of a chunk. */
 uint64_t Origin::begin_copy_ahead(uint64_t begin, uint64_t end, const Survey &first)
 {
 	const uint64_t room = ahead_room(begin);

@@ -61,8 +61,8 @@ dmsnap_map Origin::write(Io &io)
 }
 
 /*
- * @may_cut: dm is mapping the bio, so what is in another state can be left to a bio
- * of its own.  Later the bio has to be seen through whole.
+ * @may_cut: dm is mapping the bio, so the part in another state can be left to another bio.
+ * Later the bio must be handled as a whole.
  */
 WriteOutcome Origin::examine(Io &io, bool may_cut)
 {
@@ -125,7 +125,10 @@ Origin::Survey Origin::survey(uint64_t sector, uint64_t end)
 			all.snapshot = &snapshot;
 			break;
 		case CopyState::Kind::pending:
-			/* Of several, the oldest operation's would be best; any will do. */
+			/*
+			 * Of several, the run of the oldest operation would be best, but any will
+			 * do.
+			 */
 			all.kind = state.kind;
 			all.run = state.run;
 			break;
@@ -142,7 +145,7 @@ Origin::Stretch Origin::discardable(uint64_t sector, uint64_t end)
 	RcuGuard rcu;
 	SpinGuard guard(lock_);
 
-	/* Whoever suspends waits for the discard, which is a hint: the rest is left alone. */
+	/* The suspend waits for the discard, which is only a hint: leave the rest alone. */
 	if (suspending())
 		return {end, false};
 	snapshots_.for_each([&](const Snapshot &snapshot) {
@@ -155,7 +158,7 @@ Origin::Stretch Origin::discardable(uint64_t sector, uint64_t end)
 	return stretch;
 }
 
-/* From @begin, how far some snapshot lacks each sector and none has anything pending. */
+/* How far, from @begin, each sector is missing in some snapshot and pending in none. */
 uint64_t Origin::copy_extent(uint64_t begin, uint64_t end, const Survey &first)
 {
 	uint64_t limit = smaller(end, begin + copy_sectors_max);
@@ -170,7 +173,7 @@ uint64_t Origin::copy_extent(uint64_t begin, uint64_t end, const Survey &first)
 	return smaller(until, limit);
 }
 
-/* One that lacks @begin, and has as many copies under way as it may. */
+/* A snapshot that lacks @begin, and whose limit of copies in flight is reached; or nullptr. */
 Snapshot *Origin::busy_snapshot(uint64_t begin, bool newcomer)
 {
 	Snapshot *busy = nullptr;
@@ -202,12 +205,15 @@ WriteOutcome Origin::copy_out(Io &io, uint64_t begin, const Survey &here, bool m
 	if (made->runs.empty()) {
 		close(*made);
 		free_operation(*made);
-		/* Without memory it waits until an operation has ended. */
+		/* Memory is short: wait until an operation has ended. */
 		if (survey(begin, end).kind == CopyState::Kind::missing) {
 			hold(writes_, io);
 			return WriteOutcome::held;
 		}
-		/* A snapshot without space stalls now, or fails: that is found there. */
+		/*
+		 * A snapshot without space stalls now, or has failed: the next examination finds
+		 * that.
+		 */
 		look_again(io);
 		return WriteOutcome::taken;
 	}
@@ -215,7 +221,7 @@ WriteOutcome Origin::copy_out(Io &io, uint64_t begin, const Survey &here, bool m
 	if (may_cut)
 		io.cut(end);
 	wait_for(*made->runs.back(), io);
-	/* Once: a bio that joins it may come when it is about to begin, but no later. */
+	/* Post only once: other bios may join the copy-out until it begins. */
 	if (!std::exchange(made->begun, true))
 		worker_->post(made->start_task);
 	if (may_cut)
@@ -223,7 +229,7 @@ WriteOutcome Origin::copy_out(Io &io, uint64_t begin, const Survey &here, bool m
 	return WriteOutcome::taken;
 }
 
-/* The one before, if it has not begun and ends where this begins; else a new one. */
+/* The previous copy-out if it has not begun and ends at @begin, else a new one. */
 CopyOut *Origin::copy_out_for(uint64_t begin)
 {
 	if (open_ && open_->end_sector == begin && begin - open_->begin_sector < copy_sectors_max)
@@ -287,7 +293,7 @@ void Origin::end_suspend()
 	SpinGuard guard(lock_);
 
 	suspending_--;
-	/* What was wanted before is not to be begun behind the suspend. */
+	/* Guesses from before the suspend must not be started after it. */
 	streams_.forget_guesses();
 }
 

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Origin: what all targets over one origin device share: its snapshots, the
- * worker and the copier that serve them, and the rule by which a write to the
- * origin is let through.
+ * Origin: what all targets over one origin device share: its snapshots, the worker and the copier
+ * that serve them, and the rule for letting a write to the origin pass.
  *
- * The rule: a write goes to the origin only from examine(), and only when every
- * snapshot that watches its sectors calls all of them safe.  Otherwise it is
- * held, something is started or waited for, and it is examined again.  So
- * whatever happened meanwhile (a snapshot failed, another write came first,
- * memory ran out) needs no case of its own.
+ * The rule: a write goes to the origin only from examine(), and only when every snapshot that
+ * watches its sectors calls all of them safe.  Otherwise it is held while a copy or another event
+ * is awaited, and then it is examined again.  So whatever happened meanwhile (a snapshot failed,
+ * another write came first, memory ran out) needs no case of its own.
  *
  * Life of a copy-out, and what a crash after each step leaves:
  *
@@ -22,24 +20,23 @@
  *   5. run settled; when all are, the write is   the write is to the origin; all
  *      examined again, found safe, and goes      snapshots had the old data before
  *
- * A copy ahead of a stream of writes (streams.hpp) is a copy-out that no write waits for
- * when it begins.  Its life is the same, and so is what a crash leaves.  A write that comes
- * meanwhile finds its chunk pending, as it would find that of another write, and is held;
- * one that comes later finds it safe.  A copy ahead that fails is given up: chunks of the
- * COW device are lost until the store is loaded again, and the next write to the origin
- * finds its chunk missing.  So the rule above needs to know nothing of copies ahead.
+ * A copy ahead of a stream of writes (streams.hpp) is a copy-out that no write waits for when it
+ * begins.  Its steps, and what a crash leaves, are the same.  A write that comes meanwhile finds
+ * its chunk pending, as with a copy-out for another write, and is held; one that comes later
+ * finds it safe.  A failed copy ahead is dropped: its chunks of the COW device are lost until the
+ * store is loaded again, and the next write to the origin finds its chunk missing.  So the rule
+ * above need not know about copies ahead.
  *
- * Copies ahead begin only where nothing else waits, and never from a reserve of space; so
- * nothing has to be taken back on a suspend, a handover or a removal: what was begun is in
- * flight, and no more is begun.
+ * Copies ahead begin only when nothing else waits, and never use reserved space.  So a suspend, a
+ * handover or a removal has nothing to undo: what has begun is in flight, and no more is begun.
  *
- * Without anything to copy a write takes no lock: under RCU each snapshot's
- * table is asked, and the write is cut where the answer changes.  What all of them
- * have called safe is remembered (copied_map.hpp).  A snapshot whose store changes
- * hands is asked under the lock alone (target/handover.cpp).
+ * A write that needs no copy takes no lock: it looks up each snapshot's table under RCU, and is
+ * cut where the answer changes.  What all snapshots have called safe is remembered
+ * (copied_map.hpp).  A snapshot whose store is being handed over is consulted only under the lock
+ * (target/handover.cpp).
  *
- * Locking: lock() is a spinlock; the snapshots' lists and trees are under it
- * too.  Which snapshots there are changes only under the Registry's mutex.
+ * Locking: lock() is a spinlock.  It guards the snapshots' lists and trees too.  The set of
+ * snapshots changes only under the Registry's mutex.
  */
 #pragma once
 
@@ -60,36 +57,39 @@ class Snapshot;
 
 class Origin final : public OriginBase {
 public:
-	/* A copy-out is made for so much at most, unless a chunk is larger: 1 MiB. */
+	/* The most that one copy-out covers, unless a chunk is larger: 1 MiB. */
 	static constexpr uint64_t copy_sectors_max = 2048;
 
 	/* May sleep.  @id: dmsnap_port_device_id() of the origin device. */
 	static Result<Owned<Origin>> create(uint64_t id, const char *name);
 	/* Private to create(). */
 	Origin(uint64_t id, Owned<Worker> worker);
-	/* No snapshot, no bio may be left.  Process context, sleeps. */
+	/* No snapshot and no bio may be left.  Process context, sleeps. */
 	~Origin();
 
 	uint64_t id() const { return id_; }
-	/* Submits discards: the block layer holds those back beside other I/O. */
+	/* Submits discards, because the block layer may throttle their submitter. */
 	Worker &discard_worker() { return *discard_worker_; }
-	/* How long writes were held that were.  Worker. */
+	/* How long held writes were held.  Worker. */
 	Histogram &held_us() { return held_us_; }
 	/* Changed only under the Registry's mutex. */
 	SnapshotSet &snapshots() { return snapshots_; }
 
-	/* A write for the origin, remapped already.  Context: process. */
+	/* Maps a write to the origin, which has been remapped already.  Context: process. */
 	dmsnap_map write(Io &io);
-	/* A write that is not being mapped; passes it, perhaps at once.  Worker. */
+	/* For a write that dm is not mapping: calls its pass(), perhaps at once.  Worker. */
 	void claim(Io &io) { retry(io); }
 
-	/* Is [@sector, until) of no use to any snapshot?  Ends at @end.  Context: any, no lock held. */
+	/*
+	 * May [@sector, until) be discarded, as far as all snapshots go? until is at most @end.
+	 * Context: any, no lock held.
+	 */
 	struct Stretch {
 		uint64_t until;
 		bool safe;
 	};
 	Stretch discardable(uint64_t sector, uint64_t end);
-	/* Sectors that were discarded, and that were left alone.  Worker. */
+	/* Sectors that were discarded, and sectors that were left alone.  Worker. */
 	struct Discards {
 		uint64_t passed = 0;
 		uint64_t left = 0;
@@ -97,15 +97,15 @@ public:
 	Discards &discards() { return discards_; }
 
 	/*
-	 * A target over the origin is to be suspended, and its writes have to end: none
-	 * waits for a larger COW device.  Or it is not any more.  Context: process.
+	 * A suspend of a target over the origin begins, or ends.  All its writes must end
+	 * meanwhile, so none may wait for a COW device to be extended.  Context: process.
 	 */
 	void begin_suspend();
 	void end_suspend();
 
-	/* One has left the origin.  Under the Registry's mutex.  Sleeps. */
+	/* A snapshot has left the origin.  Under the Registry's mutex.  Sleeps. */
 	void snapshot_left();
-	/* Pages that remember what was copied.  Context: any. */
+	/* Pages in use by the CopiedMap.  Context: any. */
 	size_t map_pages() const { return copied_map_.pages(); }
 
 private:
@@ -116,7 +116,7 @@ private:
 	WriteOutcome copy_out(Io &io, uint64_t begin, const Survey &survey, bool may_cut);
 	uint64_t copy_extent(uint64_t begin, uint64_t end, const Survey &first);
 	CopyOut *copy_out_for(uint64_t begin);
-	/* In all snapshots that lack something of it. */
+	/* Begins copies for all snapshots that lack something of the range. */
 	void begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end);
 	Snapshot *busy_snapshot(uint64_t begin, bool newcomer);
 	WriteOutcome retry(Io &io);

@@ -7,9 +7,9 @@ namespace dmsnap {
 
 namespace {
 
-/* One I/O: 1 GiB. */
+/* The most that one I/O covers: 1 GiB. */
 constexpr uint64_t piece_sectors = 1u << 21;
-/* Answers asked for in one go; others on the worker have their turn then. */
+/* Lookups in one step; then other tasks of the worker get their turn. */
 constexpr unsigned int answers_max = 256;
 
 } // namespace

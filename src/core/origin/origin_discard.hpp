@@ -2,24 +2,24 @@
 /*
  * OriginDiscard: a discard of an origin that has snapshots.
  *
- * A discard is a hint.  What every snapshot calls safe is discarded on the origin's device,
- * piece by piece; the rest is left as it is.  So no discard copies anything, no COW space is
- * spent on it, and nothing that a snapshot shows is lost:
+ * A discard is a hint.  What every snapshot calls safe is discarded on the origin's device, piece
+ * by piece, and the rest is left as it is.  So a discard copies nothing, uses no COW space, and
+ * loses nothing that a snapshot shows:
  *
- *   - A piece is asked for under the origin's lock, by the rule that lets writes pass.  Safe is
- *     a stable answer but for a snapshot that comes later.
- *   - A snapshot that comes while the discard is under way may show its sectors as they were
- *     before or after, as with a write that is under way.  dm suspends the origin first, which
- *     waits for both.
- *   - On a device that merges a snapshot, a chunk that is still to be merged may be discarded
- *     and is merged after that: it reads as it did, which a discard permits.
+ *   - A piece is looked up under the origin's lock, by the rule that lets writes pass.  The
+ *     answer "safe" stays valid until another snapshot is added.
+ *   - A snapshot that is added while the discard is under way may show its sectors as they were
+ *     before or after it, as with a write under way.  dm suspends the origin first, which waits
+ *     for both.
+ *   - On a snapshot-merge device, a chunk that is not merged yet may be discarded and then
+ *     merged: it reads as before the discard, which a discard permits.
  *
- * Pieces are submitted by a worker of their own: writeback throttling makes a submitter of
- * discards sleep, and copies must not wait for that.  During a suspend the rest is left alone.
+ * A separate worker submits the pieces: writeback throttling may make the submitter of a discard
+ * sleep, and copies must not wait for that.  Once a suspend begins, the rest is left alone.
  *
- * A crash leaves each sector discarded or not, which is all that a discard promises.
+ * After a crash each sector is discarded or not, which is all that a discard promises.
  *
- * Lives in the space beside the bio, with the Io first, as for any bio.
+ * Lives in the per-bio data, with the Io first, as for any bio.
  */
 #pragma once
 
@@ -30,18 +30,18 @@ namespace dmsnap {
 
 class OriginDiscard {
 public:
-	/* @device: the origin's, as the target has it open. */
+	/* @device: the origin device that the target has open. */
 	OriginDiscard(Origin &origin, dmsnap_device *device, dmsnap_bio *bio,
 		      const dmsnap_bio_desc &desc)
 	    : io_(bio, desc, origin.writes()), origin_(origin), device_(device), at_(desc.sector)
 	{
 	}
 
-	/* Ends the bio some time. */
+	/* The bio is ended later. */
 	void start();
 
 private:
-	/* Begins the next piece, or ends the bio.  The origin's worker. */
+	/* Starts the next piece, or ends the bio.  The origin's worker. */
 	void step();
 	/* The worker for discards. */
 	void submit();
@@ -49,9 +49,9 @@ private:
 	Io io_;
 	Origin &origin_;
 	dmsnap_device *device_;
-	/* What is in front of it is done. */
+	/* Sectors below this are done. */
 	uint64_t at_;
-	/* The piece that is to be discarded ends here. */
+	/* End of the piece to discard. */
 	uint64_t end_ = 0;
 	MethodTask<OriginDiscard, &OriginDiscard::step> step_task_{*this};
 	MethodTask<OriginDiscard, &OriginDiscard::submit> submit_task_{*this};

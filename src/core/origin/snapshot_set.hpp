@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * SnapshotSet: the snapshots of one origin.  Origin writes walk over it under
- * RCU and no lock.
+ * SnapshotSet: the snapshots of one origin.  Origin writes walk it under RCU, without a lock.
  *
- * A snapshot keeps its place while it is in the set, and a place that falls free
- * stays in the array: were the others moved together, a walk under way could
- * miss one and let a write through that it needs.
+ * A snapshot keeps its place while it is in the set, and a free place stays in the array.  If the
+ * others were moved together, a walk under way could miss one, and let a write through whose old
+ * data that snapshot needs.
  *
  * Locking: add() and remove() under the Registry's mutex.
  */
@@ -29,7 +28,7 @@ public:
 
 	/* Context: process, sleeps. */
 	Status add(Snapshot &snapshot);
-	/* After return no walk sees it.  Context: process, sleeps. */
+	/* After return no walk sees @snapshot.  Context: process, sleeps. */
 	void remove(Snapshot &snapshot);
 
 	/* Calls visit(Snapshot &) for each.  Under RCU, or the Registry's mutex, or in the worker. */

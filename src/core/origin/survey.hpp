@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Survey: what all snapshots of an origin together say of a sector.  Origin's own. */
+/* Survey: the combined answer of all snapshots of an origin for a sector.  Internal to Origin. */
 #pragma once
 
 #include "origin/origin.hpp"
@@ -9,10 +9,13 @@ namespace dmsnap {
 
 struct Origin::Survey {
 	CopyState::Kind kind;
-	/* As far as this holds; if chunks are missing, as far as one of them reaches. */
+	/*
+	 * How far the answer holds; if chunks are missing, the end of the one that reaches
+	 * furthest.
+	 */
 	uint64_t until;
 	PendingRun *run;
-	/* That is unavailable, or has no room. */
+	/* The snapshot that is unavailable, or has no room. */
 	Snapshot *snapshot;
 };
 
