@@ -23,8 +23,8 @@ MergeJob::MergeJob(Merger &by, NewChunk at)
 }
 
 /*
- * The last chunk of the origin may reach over its end, and is copied as far as it goes.  It
- * is read whole all the same: the COW device may have larger blocks.
+ * The last chunk of the origin may reach past its end, and is written only up to there.  It is
+ * read whole all the same: the COW device may have larger blocks.
  */
 void MergeJob::start()
 {
@@ -126,7 +126,7 @@ MergeTarget *MergeBatch::find(OldChunk chunk) const
 	uint32_t begin = 0;
 	uint32_t size = target_count_;
 
-	/* The first that ends behind the chunk. */
+	/* Find the first target that ends after the chunk. */
 	while (size > 0) {
 		uint32_t half = size / 2;
 		if (order_[begin + half]->run.old_end() <= chunk) {

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * MergeBatch: the exceptions that are merged together, as copies.
+ * MergeBatch: the exceptions that are merged together, arranged as copies.
  *
- * Sorted by COW chunk, neighbours there are read together: a MergeJob.  Within a
- * job they are sorted by origin chunk, and neighbours on both sides are written
- * together: a MergeTarget.  The targets of all jobs, sorted by origin chunk, say
- * whether a chunk belongs to the batch.
+ * The exceptions are sorted by COW chunk, and neighbours there are read together: a MergeJob.
+ * Within a job they are sorted by origin chunk, and neighbours on both devices are written
+ * together: a MergeTarget.  The targets of all jobs, sorted by origin chunk, tell whether a chunk
+ * belongs to the batch.
  *
- * Locking: filled and emptied by the worker; what others may look at, and when,
- * is the Merger's business.
+ * Locking: the worker fills and empties it.  The Merger says what others may look at, and when.
  */
 #pragma once
 
@@ -31,11 +30,11 @@ struct MergeTarget : CopyTarget {
 	Run run;
 };
 
-/* A stretch of the COW device that is read once. */
+/* An extent of the COW device that is read once. */
 struct MergeJob : CopyJob {
 	MergeJob(class Merger &by, NewChunk at);
 
-	/* In flight at a time: 2 MiB; less when somebody else uses the device. */
+	/* The most in flight at a time: 2 MiB, or less when the device has other users. */
 	static constexpr size_t pages_in_flight_max = 512;
 	static constexpr size_t pages_in_flight_used = 128;
 
@@ -45,15 +44,18 @@ struct MergeJob : CopyJob {
 	Merger &merger;
 	NewChunk new_begin;
 	std::span<MergeTarget> targets_of_job;
-	/* Its chunks were written on the COW device after they may have been read.  Origin's lock. */
+	/*
+	 * Its chunks were written on the COW device after the job may have read them.  Origin's
+	 * lock.
+	 */
 	bool dirty = false;
-	/* To be copied in this round. */
+	/* It is copied in this round. */
 	bool again = false;
 };
 
 class MergeBatch {
 public:
-	/* A job reads so much at most, unless a chunk is larger: 256 KiB. */
+	/* The most that a job reads, unless a chunk is larger: 256 KiB. */
 	static constexpr uint64_t job_sectors_max = 512;
 
 	MergeBatch() = default;
@@ -61,10 +63,10 @@ public:
 	MergeBatch(const MergeBatch &) = delete;
 	MergeBatch &operator=(const MergeBatch &) = delete;
 
-	/* Room for @exceptions.  Context: process, may sleep. */
+	/* Allocates room for @exceptions.  Context: process, may sleep. */
 	Status allocate(uint32_t exceptions);
 
-	/* For the batch that comes next: add() each, then build() once. */
+	/* Makes the next batch: add() each exception, then build() once. */
 	void add(const format::Exception &exception) { exceptions_[count_++] = exception; }
 	void build(Merger &merger, ChunkSize chunk_size);
 	void clear();
@@ -74,13 +76,12 @@ public:
 	std::span<MergeTarget *const> by_origin() const { return {order_.data(), target_count_}; }
 
 	/*
-	 * The target with the first chunk at or behind @chunk, or that holds it;
-	 * nullptr if there is none.
+	 * The target that holds @chunk, or else the first one after it; nullptr if there is none.
 	 */
 	MergeTarget *find(OldChunk chunk) const;
 
 private:
-	/* Storage whose objects are made and destroyed one by one. */
+	/* Storage whose objects are constructed and destroyed one by one. */
 	template <typename T> class Room {
 	public:
 		Room() = default;

@@ -40,7 +40,10 @@ void MergeClaims::start()
 	ended();
 }
 
-/* The claim has passed, or is new.  One that passes at once comes back here by the loop. */
+/*
+ * The claim has passed, or is new.  If it passes during the call, the loop takes the next
+ * targets.
+ */
 void MergeClaims::go_on(Claim &claim)
 {
 	while (take_next(claim)) {
@@ -66,12 +69,12 @@ void MergeClaims::stop()
 		pool_.put(claim);
 	}
 	under_way_ = 0;
-	/* A held write may have waited behind a claim only. */
+	/* A held write may have waited only because a claim was ahead of it. */
 	SpinGuard guard(merger_.origin().lock());
 	merger_.origin().release_held();
 }
 
-/* Targets that follow one another on the origin, up to what one copy-out takes. */
+/* Takes targets that are adjacent on the origin, up to the size of one copy-out. */
 bool MergeClaims::take_next(Claim &claim)
 {
 	auto targets = merger_.batch().by_origin();

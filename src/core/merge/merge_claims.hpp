@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * MergeClaims: asks the origin to let a batch be written, some stretches at a time;
- * that makes the copies that other snapshots lack.  Together they are the one
- * copy-out of the batch: stretches side by side share its reads and commits.
+ * MergeClaims: asks the origin for permission to write a batch, several extents at a time.  That
+ * makes the copies that other snapshots lack.  The claims together use one copy-out for the
+ * batch: adjacent extents share its reads and commits.
  *
- * A claim waits on one list at a time, for room, for an operation or among the held
- * bios.  Nothing is begun for it alone that would need it later: a copy-out that it has
- * brought about ends by itself.  So it can be taken off at any time.
+ * A claim waits on one list at a time: for room, for an operation, or among the held bios.
+ * Nothing is started that depends on the claim later: a copy-out that it caused ends by itself.
+ * So a claim can be taken off its list at any time.
  *
- * Locking: none; the worker's.
+ * Locking: none; used on the worker only.
  */
 #pragma once
 
@@ -28,24 +28,24 @@ public:
 
 	/* Claims all targets of the batch, then calls Merger::claimed(), perhaps at once. */
 	void start();
-	/* Are some under way? */
+	/* Are any claims under way? */
 	bool any() const { return under_way_ > 0; }
 	/*
-	 * Takes those off that wait; Merger::claimed() is not called.  Only from a task
-	 * of the Merger's own, not from what a claim has called.
+	 * Cancels the waiting claims; Merger::claimed() is not called.  Call only from one of the
+	 * Merger's own tasks, not from a claim's callback.
 	 */
 	void stop();
 
 private:
-	/* Stretches under way at a time, and when memory is short. */
+	/* Claims under way at a time, and those reserved for when memory is short. */
 	static constexpr unsigned int claims_max = 64;
 	static constexpr unsigned int claims_reserved = 4;
 
-	/* A write of the merge's own; see Io::Pass. */
+	/* A write of the merge itself; see Io::Pass. */
 	struct Claim : Io {
 		explicit Claim(MergeClaims &of);
 		MergeClaims &claims;
-		/* Origin::claim() is being called; it has passed meanwhile. */
+		/* Origin::claim() is being called; the claim passed during the call. */
 		bool calling = false;
 		bool passed = false;
 		ListHook claims_link;
@@ -58,7 +58,7 @@ private:
 	Merger &merger_;
 	Pool<Claim> pool_;
 	List<Claim, &Claim::claims_link> claims_;
-	/* Targets that have been claimed; claims that are not at their end. */
+	/* Targets claimed so far; claims that have not ended. */
 	size_t next_ = 0;
 	unsigned int under_way_ = 0;
 };

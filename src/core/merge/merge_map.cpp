@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Merger: what becomes of the bios of the snapshot-merge target.
+ * Merger: maps the bios of the snapshot-merge target.
  *
  *   chunk                       read from       written to
  *   not in the snapshot         origin          origin (other snapshots first)
  *   in the snapshot             COW device      COW device
  *   in the batch                COW device      COW device, and copied again
- *   in the batch, blocked       COW device      waits, then is looked at anew
+ *   in the batch, blocked       COW device      waits, then is mapped again
  *
- * Discards are of the origin: see OriginDiscard.
+ * Discards go to the origin: see OriginDiscard.
  *
- * The snapshot gets no new chunks: it is not to be seen any more.
+ * The snapshot gets no new chunks, as it has no users any more.
  */
 #include <new>
 
@@ -86,11 +86,11 @@ dmsnap_map Merger::write_to_origin(Io &io)
 }
 
 /*
- * A write of chunks that the snapshot has, or had when it was looked at last.  It is
- * counted before it is looked up: see writers_gone().
+ * Handles a write of chunks that the snapshot has, or had at the last lookup.  The write is
+ * counted before the lookup: see writers_gone().
  *
- * @may_cut: dm is mapping the bio; it is cut so that all of it goes one way.  Later
- * it is looked at only while there is no batch.
+ * @may_cut: dm is mapping the bio, so it is cut where its destination changes.  Without @may_cut
+ * there is no batch.
  */
 Merger::Place Merger::place_write(Io &io, bool may_cut)
 {
@@ -131,10 +131,10 @@ Merger::Place Merger::place_write(Io &io, bool may_cut)
 			place = Place::cow;
 		}
 	}
-	/* A bio that waits may have ended by now. */
+	/* A waiting bio may have ended by now, so do not touch @io. */
 	if (place != Place::cow)
 		snapshot_.regions().leave(sector, token);
-	/* The batch is blocked and nothing goes on: the list is uncertain. */
+	/* The batch is blocked and no run is active: the list is uncertain. */
 	if (wanted)
 		origin().worker().post(put_back_task_);
 	return place;

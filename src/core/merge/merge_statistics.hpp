@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * What a merge counts of its work, for the message "stats".  Times are in microseconds.
- * The origin's worker.
- */
+/* A merge's counters for the message "stats".  Times are in microseconds.  The origin's worker. */
 #pragma once
 
 #include <cstdint>
@@ -14,7 +11,7 @@ namespace dmsnap {
 struct MergeStatistics {
 	uint64_t chunks = 0;
 	uint64_t failures = 0;
-	/* Batches, from begin to end, and chunks in each. */
+	/* Time that each batch took, and its chunks. */
 	Histogram batch_us;
 	Histogram batch_chunks;
 };

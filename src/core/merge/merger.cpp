@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Merger: the background, see merger.hpp.  What becomes of bios is in merge_map.cpp.
- */
+/* Merger: the background part, see merger.hpp. merge_map.cpp maps bios. */
 #include "merge/merger.hpp"
 
 #include <dmsnap/port/log.h>
@@ -13,7 +11,7 @@ namespace dmsnap {
 
 namespace {
 
-/* In-tree's words: administrators look for them in the log. */
+/* The in-tree driver's messages: administrators search the log for them. */
 constexpr const char *read_error = "Read error: shutting down merge.";
 constexpr const char *write_error = "Write error: shutting down merge.";
 constexpr const char *flush_error = "Flush after merge failed: shutting down merge";
@@ -45,7 +43,7 @@ Merger::~Merger()
 	origin().worker().stop(look_task_);
 	origin().worker().stop(put_back_task_);
 	cow_worker().stop(send_task_);
-	/* A batch may be left of which the list's state is uncertain. */
+	/* A batch may be left whose cut failed. */
 	batch_.clear();
 }
 
@@ -120,7 +118,7 @@ void Merger::set_rate(uint32_t kib)
 	origin().worker().post(look_task_);
 }
 
-/* @resumed: the device was; else a message lets the merge go on. */
+/* @resumed: the device was resumed; otherwise a message continues the merge. */
 void Merger::begin_run(bool resumed)
 {
 	{
@@ -148,7 +146,7 @@ void Merger::stop()
 	idle.wait();
 }
 
-/* A run that ends as soon as the list is certain, or fails to be. */
+/* Starts a run that ends as soon as the list is certain, or writing it back has failed. */
 bool Merger::make_list_certain()
 {
 	Event idle;
@@ -176,10 +174,10 @@ void Merger::end_run()
 		idle->set();
 }
 
-/* Between two batches, and at the begin. */
+/* Called between batches, and at the start of a run. */
 void Merger::next_batch()
 {
-	/* It goes on from there. */
+	/* put_back_ended() continues the run. */
 	if (phase_ == Phase::putting_back)
 		return;
 	if (phase_ == Phase::uncertain) {
@@ -218,12 +216,12 @@ void Merger::submit_request()
 	(snapshot_.persistent()->*request_)(tail_);
 }
 
-/* True: what was merged last has not had its time yet, and the run waits for the rest of it. */
+/* Returns true if the rate limit requires a delay.  A timer then continues the run. */
 bool Merger::ahead_of_rate()
 {
 	uint64_t rate = rate_.load_relaxed();
 	uint64_t now = dmsnap_port_now_ns();
-	/* A sector is half a KiB.  More than a minute is nobody's wish. */
+	/* A sector is half a KiB.  The delay is at most a minute. */
 	uint64_t due_ms = rate && paced_sectors_ < rate * 120 ? paced_sectors_ * 500 / rate : 60000;
 	uint64_t passed_ms = (now - paced_since_ns_) / 1000000;
 
@@ -243,7 +241,7 @@ bool Merger::told_to_stop()
 	return stop_ || paused_;
 }
 
-/* The time has come, or the rate has changed, or the run is to end. */
+/* The delay is over, the rate has changed, or the run must end. */
 void Merger::look()
 {
 	if (phase_ == Phase::pacing) {
@@ -252,7 +250,7 @@ void Merger::look()
 	} else if (!told_to_stop()) {
 		return;
 	} else if (phase_ == Phase::claiming) {
-		/* If it waits for writers still, see writers_gone(). */
+		/* If it still waits for writers, writers_gone() breaks it off. */
 		if (claims_->any())
 			break_off();
 	} else if (phase_ == Phase::copying || phase_ == Phase::settling) {
@@ -261,7 +259,7 @@ void Merger::look()
 	}
 }
 
-/* A batch that is claiming, or about to: see above. */
+/* Abandons a batch that is claiming, or about to: see merger.hpp. */
 void Merger::break_off()
 {
 	claims_->stop();
@@ -269,12 +267,12 @@ void Merger::break_off()
 	next_batch();
 }
 
-/* Exceptions. */
+/* In exceptions. */
 uint32_t Merger::batch_size() const
 {
 	uint64_t most = batch_sectors_max >> chunk_size().shift();
 	uint64_t size = size_ < most ? size_ : most;
-	/* With a limit a quarter of a second's worth, so that it is no matter of bursts. */
+	/* A rate limit bounds the batch to a quarter of a second's worth, to avoid bursts. */
 	uint64_t rate = rate_.load_relaxed();
 	uint64_t at_once = rate / 2 >> chunk_size().shift();
 	if (rate && at_once < size)
@@ -314,7 +312,7 @@ void Merger::tail_ended()
 	}
 }
 
-/* What is on disk must be what is in memory: else the one or the other is damaged. */
+/* The list on disk must match the table in memory; otherwise one of them is corrupt. */
 bool Merger::take_entries()
 {
 	for (uint32_t i = 0; i < tail_.count(); i++) {
@@ -346,7 +344,9 @@ void Merger::go_live()
 		writers_gone();
 }
 
-/* Writes to the COW device that began before the batch went live, or was blocked. */
+/*
+ * All writes to the COW device that began before the batch went live, or was blocked, have ended.
+ */
 void Merger::writers_gone()
 {
 	copy_error_ = nullptr;
@@ -367,7 +367,7 @@ void Merger::claimed()
 void Merger::copy(bool only_again)
 {
 	awaited_ = (phase_ == Phase::settling && last_round_) || told_to_stop();
-	/* One more, so that none is the last before all have begun. */
+	/* An extra count, so that no job is the last before all have been started. */
 	jobs_left_ = 1;
 	for (MergeJob &job : batch_.jobs()) {
 		if (only_again && !job.again)
@@ -396,8 +396,9 @@ void Merger::job_ended()
 }
 
 /*
- * One more round of what got dirty.  Who marks a job after this will be seen by the
- * next round, or waits; who marked it before has to end before it is read again.
+ * Copies dirty jobs once more.  The next round sees a write that marks a job after this, unless
+ * the batch is blocked and the write waits.  A write that marked a job before this must end
+ * before the job is read again.
  */
 void Merger::settle()
 {
@@ -441,8 +442,8 @@ void Merger::flushed()
 }
 
 /*
- * The list is shorter, durably; now the table.  In pieces: interrupts are off, and a
- * chunk that is gone already may be written while others wait.
+ * The list is durably shorter; now erase the chunks from the table.  This is done in pieces, as
+ * interrupts are off.  A chunk already erased may be written while others still wait.
  */
 void Merger::retire()
 {
@@ -453,7 +454,7 @@ void Merger::retire()
 		SpinGuard guard(origin().lock());
 		for (uint32_t n = 0; n < erased_at_once && erased_ < targets.size(); n++) {
 			if (!table.reserve(DMSNAP_ALLOC_NOWAIT)) {
-				/* Nobody says when there is memory again. */
+				/* Nothing reports that memory is free again, so use a timer. */
 				memory_timer_.start(memory_wait_ms);
 				return;
 			}
@@ -467,11 +468,11 @@ void Merger::retire()
 	snapshot_.trace_batch(DMSNAP_TRACE_MERGE_BATCH, tail_.count(), us, false);
 	dissolve();
 	adapt();
-	/* Anew from the queue, so that others of the worker have their turn. */
+	/* Through the queue, so that other tasks of the worker get their turn. */
 	origin().worker().post(next_task_);
 }
 
-/* The batch is no more, for better or worse; what waited for that goes on. */
+/* The batch ends, merged or not.  Writes that waited for it are mapped again. */
 void Merger::dissolve()
 {
 	Ios ios;
@@ -498,7 +499,7 @@ void Merger::give_up(const char *text)
 	merged_any_ = false;
 	end_run();
 
-	/* Who comes from here on, posts the task itself. */
+	/* From here on a write that has to wait posts the task itself. */
 	bool wanted;
 	{
 		SpinGuard guard(origin().lock());
@@ -508,7 +509,7 @@ void Merger::give_up(const char *text)
 		put_back();
 }
 
-/* Somebody wants to write a chunk of the uncertain batch, or the merge is to go on. */
+/* A write needs a chunk of the uncertain batch, or the merge should continue. */
 void Merger::put_back()
 {
 	if (phase_ != Phase::uncertain)
@@ -530,7 +531,7 @@ void Merger::put_back_ended(const Status &status)
 			origin().worker().post(next_task_);
 		return;
 	}
-	/* Not now, then: an error is better than a write that may be lost. */
+	/* It failed again.  An error is better than a write that may be lost. */
 	Ios ios;
 	{
 		SpinGuard guard(origin().lock());

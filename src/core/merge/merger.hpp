@@ -1,61 +1,60 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Merger: brings the exceptions of a snapshot back to its origin, in the
- * background, while the origin is in use through the snapshot-merge target.
+ * Merger: merges the exceptions of a snapshot into its origin in the background, while the origin
+ * is in use through the snapshot-merge target.
  *
- * One batch after the other, from the end of the store's list:
+ * It merges one batch after the other, from the end of the store's list:
  *
  *   step                                        if we crash after it
  *   1. read the last exceptions                 nothing has changed
- *   2. the batch is live: whoever writes one    the same: as before, writes of
- *      of its chunks marks its job dirty.       chunks that the snapshot has go to
- *      Writes that may not have seen it end     the COW device
+ *   2. the batch is live: a write of one of     the same: as before, writes of
+ *      its chunks marks its job dirty.  Wait    chunks that the snapshot has go to
+ *      for writes that may have missed this     the COW device
  *   3. claim: other snapshots of the origin     they have the old data, durably
- *      get what they lack of these chunks
+ *      copy what they lack of these chunks
  *   4. copy, many at a time                     both devices have the same data, or
  *                                               the origin has old; reads come from
  *                                               the COW device; a load merges again
- *      Jobs that got dirty meanwhile are
+ *      Jobs that became dirty meanwhile are
  *      copied again, a few times at most
  *   5. the batch is blocked: writes of its      the same
- *      chunks wait.  Those on their way end,
- *      jobs that are dirty still are copied
- *      for the last time
- *   6. flush the origin                         the same, and what the origin has
- *                                               stays
- *   7. cut the exceptions off the list          they are merged, or in part: then
- *      (persistent_merge.cpp)                   they are merged again, with the
- *                                               data the origin has already
+ *      chunks wait.  Writes under way end,
+ *      and jobs that are still dirty are
+ *      copied one last time
+ *   6. flush the origin                         the same, and the origin's data is
+ *                                               durable
+ *   7. cut the exceptions off the list          all or some are merged; the others
+ *      (persistent_merge.cpp)                   are merged again, with the data
+ *                                               that the origin has already
  *   8. take the chunks out of the table; the    they are merged
  *      waiting writes go to the origin
  *
- * No write reaches the origin for a chunk that is on the list still: merging it
- * again after a crash would undo the write.  And none is answered from step 5 to
- * 8, when it would be lost on the COW device.  So a write waits for a bounded
- * time: steps 5 to 8, whose only copies are of what was written just before, and come
- * in turn with everybody else's; all copies in front of them let others go first.
+ * No write reaches the origin for a chunk that is still on the list: merging it again after a
+ * crash would undo the write.  And no write is completed from step 5 to 8, where it would be lost
+ * on the COW device.  So a write waits for a bounded time: for steps 5 to 8.  Their only copies
+ * are of data written just before, and take their turn with all other copies; every copy before
+ * step 5 yields to other copies.
  *
- * Told to stop, a run ends behind the batch in hand, whose copies go first then.  But a
- * batch in step 3 is given up with its claims: they may wait for room that other
- * snapshots have not got, and whoever suspends the device may be about to make some.
- * Nothing was copied and nothing cut, so the list and both devices are as they were; what
- * other snapshots have got of the old data by then is as good as what they would have got
- * later.  After a crash, or with the next run, the batch is read again.
+ * When told to stop, a run ends after the current batch, whose copies no longer yield.  But a
+ * batch in step 3 is abandoned along with its claims: they may wait for room that other snapshots
+ * do not have, and the suspend may be there to extend a COW device.  Nothing was copied and
+ * nothing cut, so the list and both devices are unchanged.  The old data that other snapshots
+ * have copied by then is as good as what they would copy later.  The batch is read again after a
+ * crash, or by the next run.
  *
- * The size of a batch: it doubles as long as nobody uses the device, for the
- * fewest flushes; with I/O from outside it is what took batch_goal_ns last time.
+ * The size of a batch doubles while the device is otherwise idle, for the fewest flushes.  While
+ * the device is in use, the size aims at batch_goal_ns, judged by the last batch.
  *
- * Errors: whatever fails, the merge ends and says so ("Merge failed", a log line,
- * an event).  Nothing was cut, so the batch is given up, everything goes on, and
- * the next resume begins anew.  Only when step 7 fails itself it is uncertain what
- * the list holds: the batch stays blocked, and the exceptions are written back
- * before anybody writes its chunks, or another snapshot takes the store over; who
- * cannot wait for that gets an error.
+ * Errors: whatever fails, the merge ends and reports it ("Merge failed", a log line, an event).
+ * Nothing was cut, so the batch is abandoned, all I/O goes on, and the next resume starts again.
+ * Only if step 7 itself fails is it uncertain what the list holds.  Then the batch stays blocked,
+ * and the exceptions are written back before its chunks are written, or before another snapshot
+ * takes over the store.  If that fails, waiting writes get an error.
  *
- * Locking: the origin's lock for what map() looks at; the table's changes are the
- * worker's alone, under the same lock.  Everything else belongs to the worker, which is the
- * origin's.  The snapshot's own worker does what submits to the COW device: requests to the
- * store, reads of the copies, and writes that have waited.
+ * Locking: the origin's lock guards what map() looks at.  Only the worker changes the table,
+ * under the same lock.  Everything else belongs to the worker, which is the origin's.  The
+ * snapshot's own worker does everything that submits to the COW device: requests to the store,
+ * reads of the copies, and writes that have waited.
  */
 #pragma once
 
@@ -83,28 +82,28 @@ public:
 	static Result<Owned<Merger>> create(Snapshot &snapshot, Origin &origin);
 	/* Private to create(). */
 	Merger(Snapshot &snapshot, Origin &origin);
-	/* It must have been stopped. */
+	/* The merge must have been stopped. */
 	~Merger();
 
 	/*
-	 * The device was resumed: begins, or goes on, unless it is held up.  The
-	 * snapshot has its store by now.  Context: process.
+	 * The device was resumed: starts or continues the merge unless it is paused.  The
+	 * snapshot must have its store.  Context: process.
 	 */
 	void start();
 	/* After return nothing is under way.  Context: process, sleeps; not on the worker. */
 	void stop();
 	/*
-	 * Holds the merge up as stop() does, whatever is resumed meanwhile; or lets it go
-	 * on.  Context: process.
+	 * Pauses the merge as stop() does, even across a resume of the device; or continues it.
+	 * Context: process.
 	 */
 	void pause();
 	void go_on();
-	/* KiB of merged data in a second at most; 0: no limit.  Context: any. */
+	/* Limits the merge to @kib KiB per second; 0: no limit.  Context: any. */
 	void set_rate(uint32_t kib);
 	/*
-	 * Stopped, for who goes on with the store: makes certain what the list holds.
-	 * False: it cannot be, and what the snapshot has may not be on the list.
-	 * Context: process, sleeps; not on the worker.
+	 * The merge is stopped, and another snapshot will take over the store: makes certain what
+	 * the list holds.  Returns false if it cannot, so that exceptions in the table may be
+	 * missing from the list.  Context: process, sleeps; not on the worker.
 	 */
 	bool make_list_certain();
 	/* Worker. */
@@ -112,30 +111,30 @@ public:
 	/* The last run ended with an error.  Context: any. */
 	bool failed() const { return failed_.load_relaxed(); }
 
-	/* A bio for the target; see dmsnap_core_snapshot_map(). */
+	/* Maps a bio of the target; see dmsnap_core_snapshot_map(). */
 	dmsnap_map map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *space);
-	/* Looks at a write anew that has waited.  Worker. */
+	/* Maps a write again that has waited.  Worker. */
 	void retry(Io &io);
 
 	/* For the batch's jobs and targets. */
 	dmsnap_device *origin_device() const;
 	dmsnap_device *cow_device() const;
-	/* Submits to it. */
+	/* The worker that submits to the COW device. */
 	Worker &cow_worker() const;
 	ChunkSize chunk_size() const;
 	/*
-	 * The sector behind @run on the origin, whose last chunk may reach over its end.
-	 * An origin that ends in front of the run is no reason to shorten it: I/O there
-	 * then fails.  Nor does a chunk reach over the end of the merge's own device: what
-	 * its COW chunk holds behind that was never the snapshot's.
+	 * The end sector of @run on the origin.  Its last chunk may reach past the end of the
+	 * origin.  If the origin ends before the run begins, the run is not shortened, and the
+	 * I/O fails.  A chunk is also cut at the end of the merge's own device: what its COW
+	 * chunk holds past that was never the snapshot's.
 	 */
 	uint64_t end_on_origin(const Run &run) const;
-	/* The last one of the merge's own device.  No run of the batch goes on behind it. */
+	/* The last chunk of the merge's own device.  A run of the batch ends after it. */
 	OldChunk last_chunk() const;
 	Copier &copier();
-	/* Somebody waits until the batch is through. */
+	/* Something waits for the batch to end. */
 	bool awaited() const { return awaited_; }
-	/* Nobody else uses the device, or somebody waits for the batch. */
+	/* The device is otherwise idle, or something waits for the batch. */
 	bool in_a_hurry() const { return phase_ == Phase::settling || !used_.load_relaxed(); }
 	void copy_failed(const MergeTarget &target);
 	void job_ended();
@@ -145,14 +144,14 @@ public:
 	void claimed();
 
 private:
-	/* The most that is in a batch, unless a chunk is larger: 8 MiB. */
+	/* The most in a batch, unless a chunk is larger: 8 MiB. */
 	static constexpr uint64_t batch_sectors_max = 16384;
 	static constexpr uint32_t batch_first = 256;
 	static constexpr uint32_t batch_least = 32;
 	static constexpr uint64_t batch_goal_ns = 8000000;
-	/* How often dirty jobs are copied again before the batch is blocked. */
+	/* How many times dirty jobs are copied again before the batch is blocked. */
 	static constexpr unsigned int rounds_max = 8;
-	/* Runs taken out of the table with the lock held once. */
+	/* Runs erased from the table in one hold of the lock. */
 	static constexpr uint32_t erased_at_once = 32;
 	static constexpr unsigned int memory_wait_ms = 10;
 
@@ -165,9 +164,9 @@ private:
 		flushing,
 		cutting,
 		retiring,
-		/* A batch ended, and the next one is to begin later: see set_rate(). */
+		/* A batch ended, and the rate limit delays the next: see set_rate(). */
 		pacing,
-		/* The list is uncertain. */
+		/* It is uncertain what the list holds. */
 		uncertain,
 		putting_back,
 	};
@@ -214,21 +213,21 @@ private:
 	Snapshot &snapshot_;
 	Origin &origin_;
 	Atomic<bool> failed_;
-	/* Somebody outside has used the device since the batch began. */
+	/* The device has had other I/O since the batch began. */
 	Atomic<bool> used_;
 
 	/* Origin's lock: */
 	bool running_ = false;
-	/* Until the device is resumed for the first time, and while it is suspended. */
+	/* True before the first resume, and while the device is suspended. */
 	bool stop_ = true;
 	bool paused_ = false;
 	Event *idle_ = nullptr;
-	/* map() looks at the batch; writes of its chunks wait on a list. */
+	/* map() looks at the batch.  Writes of its chunks wait if blocked_ is set as well. */
 	bool live_ = false;
-	/* When nothing is running: the list is uncertain. */
+	/* If it is set while no run is active, the list is uncertain. */
 	bool blocked_ = false;
 	Ios waiting_;
-	/* That have waited, and go to the COW device. */
+	/* Writes that have waited, and go to the COW device. */
 	Ios to_cow_;
 
 	/* KiB a second. */
@@ -239,7 +238,7 @@ private:
 	MergeBatch batch_;
 	uint32_t size_ = batch_first;
 	uint64_t begun_ns_ = 0;
-	/* What was merged since the rate was looked at last, and when that was. */
+	/* Sectors merged since the rate was last checked, and when that was. */
 	uint64_t paced_sectors_ = 0;
 	uint64_t paced_since_ns_ = 0;
 	bool merged_any_ = false;
@@ -264,7 +263,7 @@ private:
 		Merger &merger;
 	} tail_{*this};
 
-	/* Of the COW device's worker: */
+	/* The COW device's worker: */
 	void (PersistentStore::*request_)(ListTail &) = nullptr;
 	MethodTask<Merger, &Merger::submit_request> request_task_{*this};
 	MethodTask<Merger, &Merger::send_to_cow> send_task_{*this};
