@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * SnapshotTarget: from a table line to an object.
- */
+/* SnapshotTarget: construction from a table line. */
 #include <dmsnap/port/log.h>
 
 #include "target/handover.hpp"
@@ -60,7 +58,10 @@ int SnapshotTarget::open_devices(char **argv, const char *&error)
 		error = "Cannot get origin device";
 		return result;
 	}
-	/* Before it is opened: dm core does not survive one device opened twice and closed. */
+	/*
+	 * Check before opening it: dm core does not survive one target opening a device twice and
+	 * closing it.
+	 */
 	uint64_t cow_id;
 	if (!dmsnap_port_device_find(cow_path, &cow_id) &&
 	    cow_id == dmsnap_port_device_id(origin_device_)) {
@@ -73,8 +74,8 @@ int SnapshotTarget::open_devices(char **argv, const char *&error)
 		return result;
 	}
 	/*
-	 * What is lost there could not be marked, and the store would be valid at the
-	 * next activation.
+	 * If the snapshot lost data, the store could not be marked invalid, and would be valid at
+	 * the next activation.
 	 */
 	if (dmsnap_port_device_write_protected(cow_device_)) {
 		error = "COW device is write-protected";
@@ -83,7 +84,9 @@ int SnapshotTarget::open_devices(char **argv, const char *&error)
 	return 0;
 }
 
-/* The words; the store itself is opened when it is known that nobody else has it. */
+/*
+ * Parses the arguments only.  The store is opened once it is known that no other snapshot has it.
+ */
 int SnapshotTarget::read_store(char **argv, const Features &features, StoreArgs &store,
 			       const char *&error) const
 {
@@ -158,7 +161,7 @@ int SnapshotTarget::join_origin(const Features &features, const StoreArgs &store
 		registry().snapshots().push_back(*this);
 		awaits_handover_ = *role == handover::NewRole::destination;
 	}
-	/* Nobody else can open the store meanwhile: who comes next is refused. */
+	/* No other target can open the store meanwhile: role_of_new() refuses it. */
 	if (awaits_handover_)
 		return 0;
 	warn_of_large_blocks();
@@ -170,7 +173,7 @@ int SnapshotTarget::join_origin(const Features &features, const StoreArgs &store
 	return 0;
 }
 
-/* The snapshot has the larger blocks of its two devices. */
+/* The snapshot has the larger block size of its two devices. */
 void SnapshotTarget::warn_of_large_blocks() const
 {
 	uint32_t origin = dmsnap_port_device_block_sectors(origin_device_);

@@ -2,15 +2,15 @@
 /*
  * Handover: the table of states and events.
  *
- * State: who else has the COW device, for the snapshot that something happens to.
+ * State: which other snapshots have the COW device of the snapshot that the event is for.
  *
- *   alone      nobody (one that has given its store away does not count when it is the
- *              only one), or the one that has got ours
+ *   alone      none (a single one that has given its store away does not count), or the
+ *              one that has taken over ours
  *   running    an active one that is not suspended
  *   suspended  an active one that is suspended
  *   source     one that was never active: it waits for our store
- *   crowded    two others, or one that was never active, as we were not: only a new
- *              one sees that
+ *   crowded    two others, or one that was never active while we were not either: only
+ *              a new snapshot sees this
  *
  *   event       | alone    | running       | suspended   | source        | crowded
  *   ------------+----------+---------------+-------------+---------------+--------
@@ -21,38 +21,38 @@
  *   destructor  | nothing  | nothing       | nothing     | the other is  |
  *               |          |               |             | invalid       |
  *
- * A new snapshot-merge is refused too when a snapshot of the origin merges already,
- * the source for one, or when the source's store cannot be merged.
+ * A new snapshot-merge is also refused if a snapshot of the origin is merging already, which
+ * includes the source, or if the source's store cannot be merged.
  *
  * Take over: the source is suspended and has no bio in flight, but origin writes
  * still make it copy out.
  *
- *   1. it is marked                          writes that need a copy there wait; others
- *      (Snapshot::begin_handover())          go on, and ask it under the lock alone
- *   2. what is under way is waited for, the  without the Registry's mutex: only I/O of
- *      zeroing of an area ahead included     this COW device can make it long
- *   3. table and store change hands          under mutex and lock
- *   4. the mark goes; what waited is         it finds the destination
- *      examined again
+ *   1. mark the source                       writes that need a copy there wait; others
+ *      (Snapshot::begin_handover())          go on, and consult it only under the lock
+ *   2. wait for what is under way, including without the Registry's mutex: only I/O on
+ *      the zeroing of the next area          this COW device can make it long
+ *   3. move the table and the store          under mutex and lock
+ *   4. clear the mark; examine the waiting   they find the destination
+ *      writes again
  *
  * The COW device may hang, or be suspended.  A preresume may fail, a resume may not.  So
- * preresume does steps 1, 2 and 4, and fails when its process is killed in step 2: nothing
- * has changed hands then.  The mark goes, because a preresume of another target may still
- * fail and no resume follow.  The resume goes through all steps, and waits in step 2 only
- * for what has come since.
+ * preresume does steps 1, 2 and 4, and fails if its process is killed in step 2: nothing has
+ * moved then.  It clears the mark because a preresume of another target may still fail, and then
+ * no resume follows.  The resume does all steps, and in step 2 waits only for what has started
+ * since.
  *
- * Nothing is written to the COW device on the way, so a crash at any point finds the
- * store of before, or after: it is the same.
+ * A handover writes nothing to the COW device, so a crash at any point finds the same store.
  *
- * Meanwhile another table over the COW device is refused ("crowded"), the source is not
- * resumed ("source"), and its destructor waits for the end.
+ * Meanwhile another table over the COW device is refused ("crowded"), the source cannot be
+ * resumed ("source"), and its destructor waits for the end of the handover.
  *
- * But if a merge of the source has failed so that nobody knows what the list holds,
- * it is written as it was; if that fails, the destination is invalid.  With exceptions
- * in its table that no load would find again it would let the origin be overwritten.
+ * There is one exception: if a merge of the source has failed such that it is uncertain what the
+ * list holds, the list is written back as it was.  If that fails, the destination becomes
+ * invalid.  Its table would otherwise hold exceptions that no load finds again, and it would let
+ * the origin be overwritten.
  *
- * A merge of another snapshot of the origin may be under way meanwhile: its claims
- * wait as writes do.
+ * A merge of another snapshot of the origin may be under way meanwhile: its claims wait like
+ * writes.
  */
 #include "target/handover.hpp"
 
@@ -99,7 +99,10 @@ constexpr Action action(Event event, State state)
 	return actions[static_cast<uint8_t>(event)][static_cast<uint8_t>(state)];
 }
 
-/* Who else has the COW device; @other is the last one found. */
+/*
+ * Which other snapshots have the COW device.  @other is set to one of them, one with a store if
+ * there is any.
+ */
 State state_of(const SnapshotTarget &target, SnapshotTarget *&other)
 {
 	unsigned int others = 0;
@@ -114,7 +117,7 @@ State state_of(const SnapshotTarget &target, SnapshotTarget *&other)
 	});
 	if (others == 0)
 		return State::alone;
-	/* It has nothing to give: whoever got the store has gone. */
+	/* It has no store to give: the snapshot that took it over has gone. */
 	if (others == 1 && other->snapshot().active() && !other->claims_store())
 		return State::alone;
 	if (others > 1)
@@ -208,7 +211,7 @@ int preresume(SnapshotTarget &target)
 			return 0;
 		other->snapshot().begin_handover();
 	}
-	/* It stays: see leaving(). */
+	/* The source cannot go away meanwhile: see leaving(). */
 	return await_quiet(*other) ? 0 : to_errno(Error::handover_interrupted);
 }
 
@@ -223,7 +226,7 @@ void resume(SnapshotTarget &target)
 		}
 		source->snapshot().begin_handover();
 	}
-	/* It stays: see leaving(). */
+	/* The source cannot go away meanwhile: see leaving(). */
 	take_over(target, *source);
 }
 

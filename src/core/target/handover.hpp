@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Handover: a snapshot gets the store of another one over the same COW device.
- * That is how a table is changed under a snapshot that is in use: the new table
- * is loaded, the old device is suspended, the new one is resumed.  It is also how
- * a merge begins: the new one is a snapshot-merge, in the place of the origin.
+ * Handover: a snapshot takes over the store of another one over the same COW device.  That is how
+ * the table of a snapshot in use is changed: the new table is loaded, the old device is
+ * suspended, the new one is resumed.  It is also how a merge begins: the new target is a
+ * snapshot-merge, in place of the origin.
  *
- * The one that is active is the source, the one that never was the destination.
- * What may be done when is a table of states and events: handover.cpp.
+ * The snapshot that is active is the source, and the one that never was is the destination.  A
+ * table of states and events in handover.cpp says what is allowed when.
  *
  * Locking: the Registry's mutex, except where said.
  */
@@ -23,12 +23,12 @@ namespace handover {
 
 enum class NewRole : uint8_t { independent, destination };
 
-/* Said of a store that a merge cannot take exceptions from. */
+/* The error for a store that a merge cannot take exceptions from. */
 constexpr const char *not_mergeable = "Snapshot exception store does not support snapshot-merge.";
 
 /*
- * What a snapshot that is not yet among its origin's snapshots will be; if it
- * cannot be, a static string for the user (the errno is EINVAL).
+ * The role of a snapshot that is about to join its origin's snapshots.  If it must be refused, a
+ * static string for the user (the errno is EINVAL).
  */
 std::expected<NewRole, const char *> role_of_new(const SnapshotTarget &target);
 
@@ -38,7 +38,7 @@ int preresume(SnapshotTarget &target);
 /* See dmsnap_core_snapshot_resume(); takes the mutex.  Sleeps. */
 void resume(SnapshotTarget &target);
 
-/* Whose store a destination is going to get; nullptr: it has gone. */
+/* The target whose store @destination will take over; nullptr: it has gone. */
 const SnapshotTarget *source_of(const SnapshotTarget &destination);
 
 /* @target is about to be destroyed. */

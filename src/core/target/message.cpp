@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * SnapshotTarget: what it does when a message comes.  Messages come at any time between the
- * first resume and the end of the table, also while a handover is under way.
+ * SnapshotTarget: messages.  They may come at any time between the first resume and the end of
+ * the table, even during a handover.
  */
 #include <dmsnap/port/log.h>
 
@@ -13,7 +13,7 @@ namespace dmsnap {
 
 namespace {
 
-/* For what is @worker's.  Sleeps. */
+/* Runs @body on @worker, and waits for it.  Sleeps. */
 template <typename Body> void run_on(Worker &worker, Body body)
 {
 	struct Call : Task {
@@ -115,7 +115,7 @@ Status SnapshotTarget::set_tunable(const Message &message)
 	return {};
 }
 
-/* Its own, and the copier's, which serves all snapshots of the origin. */
+/* Resets its own statistics, and those of the origin and its copier, which all snapshots share. */
 void SnapshotTarget::begin_statistics()
 {
 	{
@@ -159,9 +159,9 @@ void SnapshotTarget::report(std::span<char> answer)
 }
 
 /*
- * Everything written so far is durable when this returns, and so many exceptions are
- * on the list then: a reader of the COW device finds them there, however the list
- * grows meanwhile, as long as nothing is merged.
+ * When this returns, everything written so far is durable, and the list has at least the number
+ * of exceptions that is in the answer.  A reader of the COW device finds those there, however the
+ * list grows meanwhile, as long as nothing is merged.
  */
 Status SnapshotTarget::commit_now(std::span<char> answer)
 {
@@ -177,12 +177,12 @@ Status SnapshotTarget::commit_now(std::span<char> answer)
 			return dmsnap::fail(Error::store_changes_hands);
 		if (!snapshot_->persistent())
 			return dmsnap::fail(Error::message_elsewhere);
-		/* A handover waits for us. */
+		/* A handover waits for this reference. */
 		snapshot_->hold();
 		snapshot_->commits().wait(commit);
 	}
 	commit.durable.wait();
-	/* More by now, perhaps, and those are recorded as well. */
+	/* There may be more by now, and those are recorded as well. */
 	uint64_t exceptions = 0;
 	run_on(snapshot_->worker(), [&] { exceptions = snapshot_->persistent()->exceptions(); });
 	int error = 0;

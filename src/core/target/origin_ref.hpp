@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * OriginRef: the Registry knows the origin of each device as long as a target refers to it.
+ * OriginRef: a target's reference to an Origin.  The Registry keeps an Origin while it has
+ * references.
  */
 #pragma once
 
@@ -17,7 +18,7 @@ public:
 	OriginRef(const OriginRef &) = delete;
 	OriginRef &operator=(const OriginRef &) = delete;
 
-	/* The origin over @device, made if it is not there.  May sleep. */
+	/* Refers to the origin over @device, and creates it if needed.  May sleep. */
 	Status get(dmsnap_device *device);
 	void reset();
 

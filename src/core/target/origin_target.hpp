@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * OriginTarget: one instance of the snapshot-origin target.  Reads and flushes
- * pass; writes are the Origin's business.
+ * OriginTarget: one instance of the snapshot-origin target.  Reads and flushes pass through; the
+ * Origin handles writes.
  */
 #pragma once
 

@@ -6,8 +6,8 @@
 namespace dmsnap {
 
 /*
- * What a target has left behind when its process was killed, with I/O under way on the
- * COW device.  The task runs on the registry's reaper and destroys it.
+ * What a target leaves behind when the process that removes it is killed, with I/O still under
+ * way on the COW device.  The task runs on the Registry's reaper and destroys it.
  */
 struct Orphan : Task {
 	Orphan(Function bury, uint64_t cow) : Task(bury), cow_id(cow) {}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Registry: the origins of the module, one for each device that targets refer
- * to, and the mutex under which snapshots join, leave and hand over.
+ * Registry: the origins of the module, one for each device that targets refer to, and the mutex
+ * under which snapshots join, leave and hand over their stores.
  */
 #pragma once
 
@@ -14,27 +14,27 @@ namespace dmsnap {
 
 class Registry {
 public:
-	/* With the module; sleep. */
+	/* Called when the module is loaded and unloaded.  They sleep. */
 	static Status open();
 	static void close();
 
-	/* The origin over @device, with one reference more.  Sleeps. */
+	/* Returns the origin over @device with a new reference.  Sleeps. */
 	Result<Origin *> get(dmsnap_device *device);
-	/* Gives a reference back; the last one frees the origin.  Sleeps. */
+	/* Drops a reference; the last one frees the origin.  Sleeps. */
 	void put(Origin *origin);
 
-	/* Takes an orphan on, and has it destroyed as soon as that is possible.  Sleeps. */
+	/* Takes ownership of an orphan, and destroys it as soon as possible.  Sleeps. */
 	void adopt(Orphan &orphan);
-	/* It is about to be destroyed.  Sleeps. */
+	/* @orphan is about to be destroyed.  Sleeps. */
 	void forget(Orphan &orphan);
-	/* Is there one that uses this COW device?  The mutex. */
+	/* Does an orphan use this COW device?  The mutex. */
 	bool any_orphan(uint64_t cow_id) const;
 
-	/* Those of all origins that are in their sets.  The mutex. */
+	/* The snapshots in the sets of all origins.  The mutex. */
 	using Snapshots = List<SnapshotTarget, &SnapshotTarget::registry_link>;
 	Snapshots &snapshots() { return snapshots_; }
 
-	/* Held while the snapshots of any origin change, or their roles. */
+	/* Held while the set of snapshots of any origin changes, or the role of a snapshot. */
 	Mutex &mutex() { return mutex_; }
 
 private:
@@ -48,7 +48,7 @@ private:
 	List<Entry, &Entry::link> entries_;
 	Snapshots snapshots_;
 	List<Orphan, &Orphan::orphan_link> orphans_;
-	/* Nothing else runs there, so it may wait for as long as it takes. */
+	/* Runs nothing but orphans' tasks, so these may wait as long as needed. */
 	Owned<Worker> reaper_;
 };
 

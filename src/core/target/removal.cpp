@@ -1,22 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * SnapshotTarget: its end.
+ * SnapshotTarget: removal.
  *
- * Writes that nobody flushed are recorded before the snapshot goes, and copies for the
- * origin may be under way.  The COW device may be suspended meanwhile, or hang: a shutdown
- * that was interrupted leaves such.  So the wait for it ends when the process is killed.
- * I/O cannot be called back.  What it needs stays, as an Orphan: the snapshot, which nobody
- * can find any more, with both devices open by themselves.  It is destroyed when its I/O has
- * ended.
+ * Writes that were not flushed are recorded before the snapshot goes away, and copies for the
+ * origin may be under way.  The COW device may be suspended meanwhile, or hang, for example after
+ * an interrupted shutdown.  So the wait for this I/O ends if the process is killed.  I/O cannot
+ * be cancelled, so what it needs stays, as an Orphan: the snapshot, which nothing can find any
+ * more, with its own references to both devices.  It is destroyed when its I/O has ended.
  *
  *   step                                        if we crash after it
  *   1. it leaves the set of snapshots           as for any that is not active: the store
  *                                               is as it was, the origin goes on
- *   2. the wait is given up                     the same; what was flushed is durable
- *   3. its I/O ends, some time                  what was acknowledged is recorded too
+ *   2. the wait is interrupted                  the same; what was flushed is durable
+ *   3. its I/O ends, at some time               what was acknowledged is recorded too
  *
- * Until step 3 no table over the COW device is loaded: a write under way could reach it
- * behind those of the next owner.
+ * Until step 3 no table over the COW device can be loaded: a write still under way could reach
+ * the device after writes of the next owner.
  */
 #include <dmsnap/port/log.h>
 
@@ -36,7 +35,7 @@ SnapshotTarget::Remains::Remains(SnapshotTarget &of)
 void SnapshotTarget::destroy(Owned<SnapshotTarget> target)
 {
 	target->leave();
-	/* A merge was stopped, and waited for, when its device was suspended. */
+	/* The suspend of a snapshot-merge device stopped its merge, and waited for it. */
 	if (target->merges() || target->wait_until_unused() || !target->detach())
 		return;
 	Remains &remains = *target->remains_;
@@ -44,7 +43,7 @@ void SnapshotTarget::destroy(Owned<SnapshotTarget> target)
 	registry().adopt(remains);
 }
 
-/* Nobody can find the snapshot any more, and nothing new is begun. */
+/* After this, nothing can find the snapshot any more, and nothing new is begun. */
 void SnapshotTarget::leave()
 {
 	if (std::exchange(left_, true) || !snapshot_)
@@ -53,7 +52,7 @@ void SnapshotTarget::leave()
 	snapshot_->leave();
 }
 
-/* False: the process was killed before. */
+/* Returns false if the process was killed first. */
 bool SnapshotTarget::wait_until_unused()
 {
 	if (!snapshot_ || snapshot_->drain_killable("a removed snapshot"))
@@ -67,13 +66,13 @@ bool SnapshotTarget::wait_until_unused()
 	return false;
 }
 
-/* Makes it independent of the target.  False: it cannot be. */
+/* Makes it independent of dm's target.  Returns false if that fails. */
 bool SnapshotTarget::detach()
 {
 	auto remains = make_owned<Remains>(*this);
 	if (!remains || dmsnap_port_device_detach(target_, cow_device_))
 		return false;
-	/* Other snapshots' copies may read the origin through this one. */
+	/* Copies for other snapshots may be reading the origin through this snapshot's device. */
 	if (dmsnap_port_device_detach(target_, origin_device_))
 		return false;
 	remains_ = std::move(*remains);
@@ -89,12 +88,12 @@ SnapshotTarget::~SnapshotTarget()
 		merger_->stop();
 	if (snapshot_) {
 		snapshot_->drain();
-		/* Whoever was killed in a suspend is in the queue still, and needs no I/O now. */
+		/* A commit of an interrupted suspend may still be queued.  It needs no I/O now. */
 		if (suspend_commit_asked_)
 			suspend_commit_.durable.wait();
 		snapshot_->stop();
 	}
-	/* The COW device is nobody's now. */
+	/* Nothing uses the COW device any more: new tables may use it. */
 	if (remains_)
 		registry().forget(*remains_);
 	merger_.reset();

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * SnapshotTarget: one instance of the snapshot target, or of snapshot-merge: dm's side of
- * it.  It has the two devices open and owns the Snapshot, which has the store.  Of
- * snapshot-merge it also owns the Merger, and then it is the other way round: nobody looks at
- * the snapshot any more, and the target's user is the origin's.
+ * SnapshotTarget: one instance of the snapshot or the snapshot-merge target: dm's side of it.  It
+ * has the two devices open and owns the Snapshot, which owns the store.  For snapshot-merge it
+ * also owns the Merger.  Then the snapshot itself has no users any more, and users of the target
+ * are users of the origin.
  *
- * It is made from a table line, says what it is, takes messages, ends what is under way for
- * a suspend and for its removal, and takes part in handovers (handover.hpp).
+ * It is created from a table line, reports its status, takes messages, completes what is under
+ * way for a suspend or its removal, and takes part in handovers (handover.hpp).
  *
  * Locking: "lock" in comments is the origin's, Origin::lock().
  */
@@ -35,8 +35,8 @@ public:
 	SnapshotTarget(dmsnap_target *target, dmsnap_snapshot_kind kind);
 	~SnapshotTarget();
 	/*
-	 * See dmsnap_core_snapshot_destroy().  When the process is killed while something is
-	 * under way, the target becomes an Orphan.
+	 * See dmsnap_core_snapshot_destroy().  If the process is killed while I/O is under way,
+	 * the target becomes an Orphan.
 	 */
 	static void destroy(Owned<SnapshotTarget> target);
 
@@ -63,17 +63,20 @@ public:
 
 	/* Handover; the Registry's mutex, except where said. */
 	bool merges() const { return kind_ == DMSNAP_SNAPSHOT_MERGE; }
-	/* Is it the only one that can use what is on the COW device, or will be? */
+	/*
+	 * Does it use the store on the COW device, or will it?  False once its store has moved or
+	 * was lost.
+	 */
 	bool claims_store() const { return !no_store_; }
-	/* Takes everything over from @source, which is quiet.  lock. */
+	/* Takes over the store and state of @source, which is quiet.  lock. */
 	void take_over(SnapshotTarget &source);
-	/* It has given its store away, or keeps it; what was held back goes on. */
+	/* The store has moved, or stays.  I/O that waited for the handover continues. */
 	void end_handover();
-	/* @event is set by end_handover().  False: no handover is under way. */
+	/* Has end_handover() set @event.  Returns false if no handover is under way. */
 	bool tell_of_handover(Event &event);
-	/* The source of a handover that is to come has gone. */
+	/* The source of a pending handover has gone. */
 	void cancel_handover();
-	/* Of one that merged, and is stopped: see Merger.  No lock. */
+	/* For a stopped merge: see Merger.  No lock. */
 	bool make_list_certain() { return !merger_ || merger_->make_list_certain(); }
 
 	/* On the Registry's list. */
@@ -102,17 +105,17 @@ private:
 	bool wait_until_unused();
 	bool detach();
 
-	/* nullptr: dm's has gone. */
+	/* nullptr: dm has destroyed its target. */
 	dmsnap_target *target_;
 	dmsnap_snapshot_kind kind_;
 	dmsnap_device *origin_device_ = nullptr;
 	dmsnap_device *cow_device_ = nullptr;
 	OriginRef origin_;
 	Owned<Snapshot> snapshot_;
-	/* nullptr: of the snapshot target. */
+	/* nullptr: this is a snapshot target. */
 	Owned<Merger> merger_;
 
-	/* The store is another snapshot's until the first resume. */
+	/* Another snapshot has the store until the first resume. */
 	bool awaits_handover_ = false;
 	/* The store went to another snapshot, or stayed there. */
 	bool no_store_ = false;
@@ -121,7 +124,7 @@ private:
 	/* Between presuspend() and its end. */
 	bool suspending_ = false;
 
-	/* For waits that may be given up, and end some time later. */
+	/* For waits that a signal may end early; the commit itself ends later. */
 	SyncCommit suspend_commit_;
 	bool suspend_commit_asked_ = false;
 	bool left_ = false;

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * SnapshotTarget: what it says of itself.
- */
+/* SnapshotTarget: traits and status. */
 #include "target/handover.hpp"
 #include "target/registry.hpp"
 #include "target/snapshot_target.hpp"
@@ -16,7 +14,9 @@ dmsnap_target_traits SnapshotTarget::traits() const
 		discards = features.discard_zeroes_cow || dmsnap_port_origin_discards();
 	else if (features.discard_zeroes_cow)
 		discards = features.discard_passdown_origin ? 2 : 1;
-	/* What is merged is on the origin, what is not yet on the COW device. */
+	/*
+	 * A merge flushes both devices: merged data is on the origin, the rest on the COW device.
+	 */
 	return {.flush_bios = merges() ? 2u : 1u, .discard_bios = discards};
 }
 
@@ -24,7 +24,7 @@ uint32_t SnapshotTarget::discard_sectors() const
 {
 	if (!snapshot_->features().discard_zeroes_cow)
 		return 0;
-	/* dm asks before the store changes hands. */
+	/* dm asks before the handover has moved the store. */
 	MutexGuard guard(registry().mutex());
 	const SnapshotTarget *source = awaits_handover_ ? handover::source_of(*this) : nullptr;
 	return (source ? source : this)->snapshot_->chunk_size().sectors();

@@ -8,7 +8,10 @@
 
 namespace dmsnap {
 
-/* I/O still comes, and what waits for the merge or for a larger device ends with it. */
+/*
+ * New I/O still arrives.  I/O that waits for the merge, or for the COW device to be extended, is
+ * let go on.
+ */
 void SnapshotTarget::presuspend()
 {
 	begin_suspend();
@@ -66,8 +69,8 @@ void SnapshotTarget::postsuspend()
 		snapshot_->commits().wait(suspend_commit_);
 	}
 	/*
-	 * The COW device may be suspended itself, or hang.  Whoever gives up loses nothing:
-	 * what was flushed is durable, the rest follows when the device answers.
+	 * The COW device may be suspended itself, or hang.  A killed process loses nothing: what
+	 * was flushed is durable, and the rest follows when the device answers.
 	 */
 	suspend_commit_asked_ =
 		suspend_commit_.durable.wait_killable("recording a suspended snapshot's writes");
