@@ -30,7 +30,7 @@ Status AreaReader::read_ahead()
 	for (; ahead_ < pieces_ && ahead_ - next_ < depth_; ahead_++) {
 		LoadRead &read = read_of(ahead_);
 		if (!read.is_allocated() && !read.allocate(pages)) {
-			/* With one in flight the list can be read, only slower. */
+			/* One read in flight is enough, only slower. */
 			if (ahead_ > next_)
 				return {};
 			return fail(Error::no_memory);
@@ -67,7 +67,7 @@ Result<AreaReader::Piece> AreaReader::next()
 	next_++;
 	if (depth_ < pieces_ahead_max / 2)
 		depth_ *= 2;
-	/* The slot that was just read is in the caller's hands: one less in flight. */
+	/* The caller is using the read that just ended, so one less may be in flight. */
 	else
 		depth_ = pieces_ahead_max - 1;
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * AreaReader: the bytes of the metadata areas of a store, piece by piece, in
- * order.  Where the areas lie is known in advance, so it reads ahead: one piece
- * at first, since most stores end soon, then twice as many each time, up to
- * pieces_ahead_max in flight.
+ * AreaReader: reads the metadata areas of a store, piece by piece, in order.  The positions of
+ * the areas are known in advance, so it reads ahead: one piece at first, since most stores are
+ * short, then twice as many each time, up to pieces_ahead_max in flight.
  *
  * Context: process; sleeps.  Construction only.
  */
@@ -20,25 +19,25 @@ namespace dmsnap {
 class AreaReader {
 public:
 	static constexpr unsigned int pieces_ahead_max = 32;
-	/* A piece is an area, or this much of one: 64 KiB. */
+	/* A piece is a whole area, or this much of a longer one: 64 KiB. */
 	static constexpr unsigned int piece_pages_max = LoadRead::pages_max;
 
 	struct Piece {
 		uint64_t area;
-		/* The first slot in it, counted in its area. */
+		/* The first slot of the piece, counted within its area. */
 		uint32_t first_slot;
-		/* One span a page: a page at a time is what memory comes in. */
+		/* The data, page by page: memory is allocated in single pages. */
 		std::span<void *const> pages;
-		/* Bytes in all of them together. */
+		/* Bytes in all pages together. */
 		uint32_t bytes;
 		bool ends_area;
 	};
 
-	/* Reads the first @areas areas of the COW device at most. */
+	/* Reads at most the first @areas areas of the COW device. */
 	static Result<AreaReader> create(dmsnap_device *cow, const format::Geometry &geometry,
 					 uint64_t areas);
 
-	/* False: there are no more.  next() is allowed only after true. */
+	/* Are there more pieces? next() may be called only if so. */
 	bool more() const { return next_ < pieces_; }
 	/*
 	 * The next piece; valid until the next call.
@@ -62,7 +61,7 @@ private:
 	uint64_t pieces_ = 0;
 	uint32_t pieces_per_area_ = 1;
 	uint32_t piece_bytes_ = 0;
-	/* The piece that next() gives, the one that is to be read after those in flight. */
+	/* The piece that next() returns, and the one to read after those in flight. */
 	uint64_t next_ = 0;
 	uint64_t ahead_ = 0;
 	unsigned int depth_ = 1;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * CowLimit: how much of a COW device a store may hand out.  The device may grow while it
- * is in use, but the exception table was made for COW chunk numbers of a certain width
- * (Snapshot::make_table()).  Behind that the device counts as if it ended there, until the
+ * CowLimit: how much of a COW device a store may allocate.  The device may grow while it is in
+ * use, but the exception table was created for COW chunk numbers of a certain width
+ * (Snapshot::make_table()).  The part of the device beyond that limit is not used until the
  * snapshot is loaded again.
  */
 #pragma once
@@ -15,10 +15,10 @@ namespace dmsnap {
 
 class CowLimit {
 public:
-	/* @end: of the chunks that the table takes. */
+	/* @end: the end of the chunks that the table can hold. */
 	CowLimit(ChunkSize chunk_size, NewChunk end) : chunk_size_(chunk_size), end_(end) {}
 
-	/* Of @cow that may be used, in sectors.  Context: any. */
+	/* The usable length of @cow, in sectors.  Context: any. */
 	uint64_t sectors(dmsnap_device *cow) const
 	{
 		uint64_t all = dmsnap_port_device_sectors(cow);
@@ -28,7 +28,7 @@ public:
 	/* The same in whole chunks.  Context: any. */
 	uint64_t chunks(dmsnap_device *cow) const { return chunk_size_.chunk_of(sectors(cow)); }
 
-	/* Says in the log, once, that not all of @cow can be used.  Allocation lock. */
+	/* Logs once if not all of @cow can be used.  Allocation lock. */
 	void tell(dmsnap_device *cow);
 
 private:

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ExceptionStore: where the exceptions of one snapshot are recorded, and who
- * hands out the chunks of its COW device.  PersistentStore survives a reboot,
- * TransientStore does not.
+ * ExceptionStore: records the exceptions of one snapshot, and allocates the chunks of its COW
+ * device.  PersistentStore survives a reboot, TransientStore does not.
  *
- * Locking: what is marked "allocation lock" is called with one and the same lock
- * of the caller's held; what is marked "worker" runs on the worker, one at a
- * time.  A store has no lock of its own.
+ * Locking: functions marked "allocation lock" are called with a lock of the caller held, always
+ * the same one.  Functions marked "worker" run on the worker, one at a time.  A store has no lock
+ * of its own.
  */
 #pragma once
 
@@ -28,13 +27,13 @@ struct NewChunks {
 	uint64_t count = 0;
 };
 
-/* A run that is to be recorded. */
+/* A run to record. */
 struct CommitEntry {
 	Run run;
 	ListHook link;
 };
 
-/* What is recorded together.  Embedded in what waits for it. */
+/* Runs that are recorded together.  Embedded in the object that waits for it. */
 struct CommitBatch {
 	/* Called once, on the worker, perhaps before commit() returns. */
 	using Done = void (*)(CommitBatch &);
@@ -43,11 +42,11 @@ struct CommitBatch {
 
 	List<CommitEntry, &CommitEntry::link> entries;
 	Done done;
-	/* For done(): nothing of a batch that failed may be relied on. */
+	/* For done().  If a batch failed, nothing of it may be relied on. */
 	Status status;
 };
 
-/* A request to make it known for ever that the snapshot is not valid. */
+/* Request to record durably that the snapshot is invalid. */
 struct InvalidMark {
 	/* Called once, on the worker, perhaps before mark_invalid() returns. */
 	using Done = void (*)(InvalidMark &);
@@ -61,24 +60,24 @@ struct InvalidMark {
 class ExceptionStore {
 public:
 	/*
-	 * Takes up to @wanted (> 0) free chunks that lie together; fewer when the
-	 * free stretch ends.  They are never handed out again.
+	 * Allocates up to @wanted (> 0) contiguous free chunks; fewer if the free extent is
+	 * shorter.  They are not allocated again while the store is loaded.
 	 * Errors: cow_device_full, cow_device_cut_off.
 	 * Context: any; allocation lock.
 	 */
 	virtual Result<NewChunks> prepare(uint64_t wanted) = 0;
 
 	/*
-	 * Records the runs of @batch, in their order, durably.  Their data must be
-	 * on the COW device; it is made durable first.  One batch at a time; the
-	 * entries stay on the batch's list.
+	 * Records the runs of @batch durably, in their order.  Their data must be on the COW
+	 * device, and is made durable first.  Only one batch may be in flight.  The entries stay
+	 * on the batch's list.
 	 * Context: worker.
 	 */
 	virtual void commit(CommitBatch &batch) = 0;
 
 	/*
-	 * Records durably that the snapshot is not valid.  Once; a commit may be
-	 * in flight, none is begun later.
+	 * Records durably that the snapshot is invalid.  Called once; a commit may be in flight,
+	 * but none is begun later.
 	 * Context: worker.
 	 */
 	virtual void mark_invalid(InvalidMark &mark) = 0;
@@ -86,30 +85,30 @@ public:
 	/* Context: any; allocation lock. */
 	virtual StoreUsage usage() const = 0;
 
-	/* What prepare() can still hand out, in all.  Context: any; allocation lock. */
+	/* The total that prepare() can still allocate.  Context: any; allocation lock. */
 	virtual uint64_t free_chunks() const = 0;
 
 	/*
-	 * Has the COW device lost chunks that are in use?  It was made shorter, or is
-	 * gone: then it has no length.  Context: any; allocation lock.
+	 * Is the COW device too short for chunks in use?  It was shrunk, or has gone, so that its
+	 * length is 0.  Context: any; allocation lock.
 	 */
 	virtual bool cut_off() const = 0;
 
 	/*
-	 * Sleeps until nothing is in flight that was begun ahead of time.  Nobody
-	 * may begin anything meanwhile.  Context: process; not on the worker.
+	 * Sleeps until no work that was begun ahead of time is in flight.  Nothing may be begun
+	 * meanwhile.  Context: process; not on the worker.
 	 */
 	virtual void quiesce() = 0;
 
 	/*
-	 * The same, until the process is killed: -EINTR; quiesce() may follow.
+	 * The same, but returns -EINTR if the process is killed; quiesce() may follow.
 	 * @what: see dmsnap_port_event_wait_killable().
 	 */
 	virtual int quiesce_killable(const char *what) = 0;
 
 	/*
-	 * The COW device, again, and the worker from now on, of a snapshot that takes the
-	 * store over.  Nothing is in flight.
+	 * A snapshot takes over the store: sets its handle of the same COW device, and its
+	 * worker.  Nothing may be in flight.
 	 */
 	virtual void set_device(dmsnap_device *cow, Worker &worker) = 0;
 

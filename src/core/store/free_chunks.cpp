@@ -5,7 +5,7 @@ namespace dmsnap {
 
 namespace {
 
-/* A hole may be split while loading only; on the I/O path holes only go. */
+/* Holes are created or split only while loading; the I/O path only removes them. */
 constexpr unsigned int holes_reserved = 1;
 
 } // namespace
@@ -44,7 +44,7 @@ Status FreeChunks::add_hole(NewChunk begin, NewChunk end)
 	return {};
 }
 
-/* The chunks in front of @begin are not free any more. */
+/* The chunks below @begin are no longer free. */
 void FreeChunks::shrink(Hole &hole, NewChunk begin)
 {
 	hole.begin = geometry_.data_chunk_from(begin);

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * FreeChunks: which data chunks of a persistent store are free: all from
- * next_free() on, and the holes below it.
+ * FreeChunks: the free data chunks of a persistent store: all from next_free() on, and the holes
+ * below it.
  *
- * Runs are recorded in the order in which their copies end, not in that of their
- * chunks.  A crash can therefore leave chunks that nobody uses below one that is
- * in use.  They are found again when the store is loaded, and handed out first;
- * so nothing leaks.
+ * Runs are recorded in the order in which their copies end, not in the order of their chunks.  So
+ * a crash can leave unused chunks below one that is in use.  Loading the store finds these holes,
+ * and they are allocated first, so no chunk leaks.
  *
  * Locking: the caller's.
  */
@@ -37,7 +36,7 @@ public:
 	 */
 	Status use(NewChunk chunk)
 	{
-		/* As most are. */
+		/* The common case. */
 		if (chunk == next_free_) {
 			set_next_free(chunk + 1);
 			return {};
@@ -46,19 +45,19 @@ public:
 	}
 
 	/*
-	 * Takes up to @wanted (> 0) chunks below @end that lie together; none if
-	 * there is none.  Context: any.
+	 * Allocates up to @wanted (> 0) contiguous chunks below @end; none if none is free.
+	 * Context: any.
 	 */
 	NewChunks take(uint64_t wanted, NewChunk end);
 
-	/* How many take() has for @end. */
+	/* How many chunks below @end are free. */
 	uint64_t count(NewChunk end) const;
 
 	/* Never a metadata chunk. */
 	NewChunk next_free() const { return next_free_; }
 
 private:
-	/* Begins with a data chunk; metadata chunks inside do not count. */
+	/* Begins with a data chunk; metadata chunks inside are not free. */
 	struct Hole {
 		NewChunk begin;
 		NewChunk end;
@@ -66,7 +65,7 @@ private:
 	};
 	static uint64_t begin_of(const Hole &hole) { return hole.begin.value; }
 
-	/* The first data chunk from @chunk on, which is behind next_free_. */
+	/* Advances next_free_ to the first data chunk from @chunk on. */
 	void set_next_free(NewChunk chunk)
 	{
 		if (chunk >= metadata_) {
@@ -82,10 +81,10 @@ private:
 	format::Geometry geometry_;
 	Pool<Hole> pool_;
 	NewChunk next_free_;
-	/* The first metadata chunk behind it. */
+	/* The first metadata chunk after next_free_. */
 	NewChunk metadata_;
 	OrderedTree<Hole, &Hole::link, begin_of> holes_;
-	/* Data chunks in them. */
+	/* Data chunks in all holes. */
 	uint64_t in_holes_ = 0;
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ListTail: the last exceptions of a persistent store, in memory as they are on
- * disk, so that a merge can take them off the list.  See persistent_merge.cpp.
+ * ListTail: the last exceptions of a persistent store, in their on-disk format, so that a merge
+ * can take them off the list.  See persistent_merge.cpp.
  *
  *   list      ... | block | block | block ... slot |  0 0 0
  *                      ^ first        count of them ^ end of the list
@@ -24,7 +24,7 @@ public:
 	using Done = void (*)(ListTail &);
 
 	static constexpr unsigned int blocks_max = 8;
-	/* No block has more. */
+	/* A block has at most a page of exceptions. */
 	static constexpr uint32_t exceptions_max =
 		blocks_max * DMSNAP_PAGE_SIZE / static_cast<uint32_t>(format::exception_bytes);
 
@@ -33,16 +33,16 @@ public:
 	ListTail(const ListTail &) = delete;
 	ListTail &operator=(const ListTail &) = delete;
 
-	/* Gets the pages.  Context: process, may sleep. */
+	/* Allocates the pages.  Context: process, may sleep. */
 	Status allocate();
 
-	/* How many exceptions read_tail() takes at most: > 0. */
+	/* Sets the most exceptions that read_tail() reads, > 0. */
 	void limit(uint32_t max) { max_ = max; }
 	uint32_t count() const { return count_; }
-	/* The @i-th of them, in the order of the list. */
+	/* The @i-th exception, in the order of the list. */
 	format::Exception at(uint32_t i) const;
 
-	/* Of the last request. */
+	/* The result of the last request. */
 	Status status;
 
 private:
@@ -54,12 +54,15 @@ private:
 	uint32_t max_ = exceptions_max;
 	uint32_t count_ = 0;
 	uint32_t slots_per_block_ = 1;
-	/* As read. */
+	/* The blocks as read. */
 	void *blocks_[blocks_max] = {};
-	/* Its block as it will be, and one of zeros for those behind it. */
+	/*
+	 * The first exception's block as it will be after the cut, and a page of zeros for the
+	 * blocks after it.
+	 */
 	void *first_block_ = nullptr;
 	void *zeros_ = nullptr;
-	/* Reads in flight; an error of one; what it then was that failed. */
+	/* Reads in flight, an error of any I/O, and how to report it. */
 	Atomic<uint32_t> reads_;
 	Atomic<int> error_;
 	Error failure_ = Error::read_failed;

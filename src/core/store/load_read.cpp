@@ -10,10 +10,10 @@
 
 namespace dmsnap {
 
-/* In a page of its own: that can be freed where a read ends. */
+/* It has a page of its own, which can be freed in the context of a completion. */
 struct LoadRead::Shared {
 	Event ended;
-	/* The reader, and the read in flight. */
+	/* References of the reader and of the read in flight. */
 	Atomic<uint32_t> parties;
 	int error = 0;
 	dmsnap_device *cow = nullptr;
@@ -77,7 +77,7 @@ void LoadRead::ended(void *ctx, int error)
 	auto *shared = static_cast<Shared *>(ctx);
 
 	shared->error = error;
-	/* The reader waits for the event unless it has left before. */
+	/* The reader waits for the event, unless it has left already. */
 	if (shared->parties.sub(1) == 0)
 		free(shared);
 	else
@@ -95,7 +95,7 @@ Result<int> LoadRead::wait()
 	if (!shared_->ended.wait_killable(what))
 		return shared_->error;
 	if (shared_->parties.sub(1) == 0) {
-		/* It has just ended, and is about to say so. */
+		/* The read has just ended, and is about to set the event. */
 		shared_->ended.wait();
 		return shared_->error;
 	}

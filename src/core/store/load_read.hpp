@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * LoadRead: reads of a constructor, one at a time, into pages of its own.
+ * LoadRead: reads made by a constructor, one at a time, into its own pages.
  *
- * The COW device may be suspended, or hang, and whoever loads the table must be able
- * to give up: the process is killed.  A read cannot be called back; some time it
- * ends, into its pages.  So what the end touches belongs to the reader and to the
- * read in flight, and the last of the two frees it; the device stays as long
- * (DMSNAP_IO_MAY_OUTLIVE).
+ * The COW device may be suspended, or hang, and a process that loads a table must be killable
+ * meanwhile.  A read cannot be cancelled: it will end some time later, and write to its pages.
+ * So everything that its completion touches is shared by the reader and the read in flight, and
+ * the last of the two frees it.  The device stays open until then (DMSNAP_IO_MAY_OUTLIVE).
  *
- * Reads alone are given up.  A write might get to the disk when somebody else has
- * the device by then.
+ * Only reads are abandoned like this.  A write might reach the disk after the device has another
+ * owner.
  *
  * Context: process; sleeps.  Construction only.
  */
@@ -36,20 +35,20 @@ public:
 	{
 	}
 	LoadRead &operator=(LoadRead &&) = delete;
-	/* Waits for a read in flight, or gives it up. */
+	/* Waits for a read in flight, or abandons it. */
 	~LoadRead();
 
 	/*
-	 * Gets the pages for reads of up to @pages (<= pages_max); once.
+	 * Allocates pages for reads of up to @pages pages (<= pages_max); once.
 	 * Errors: no_memory.
 	 */
 	Status allocate(unsigned int pages);
 	bool is_allocated() const { return shared_; }
-	/* wait() must follow, or the end. */
+	/* wait() or the destructor must follow. */
 	void start(dmsnap_device *cow, uint64_t sector, uint64_t sectors);
 	/*
-	 * 0, or a negative errno of the device.
-	 * Errors: interrupted; the pages are gone then.
+	 * Returns 0, or a negative errno of the device.
+	 * Errors: interrupted; then the pages are gone.
 	 */
 	Result<int> wait();
 	std::span<void *const> pages() const;

@@ -1,26 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * PersistentStore: how a merge takes exceptions off the end of the list.
+ * PersistentStore: how a merge removes exceptions from the end of the list.
  *
  *   step                                          if we crash after it
  *   1. read_tail(): the last exceptions           nothing has changed
  *   2. their data is on the origin, durably       the same: they are merged again,
  *      (caller)                                   with the same data
- *   3. cut_tail(): zeros from the first of them   the list ends in front of them, or
- *      to the end of its area, with FUA           at any one of them
- *   4. the caller lets writes of their chunks     the list ends in front of them
+ *   3. cut_tail(): zeros from the first of them   the list ends before them, or at
+ *      to the end of its area, with FUA           any one of them
+ *   4. the caller lets writes of their chunks     the list ends before them
  *      go to the origin
  *
- * One write is enough however many areas the exceptions are in: the list ends at
- * the first zero.  What lies in later areas is dead, and every area is zeroed
- * before the list grows into it.  The write may be torn; then exceptions in front
- * of the first zero are there still, their chunks have the same data on both
- * devices, and those behind it are merged.  No flush is needed in front of it:
- * nothing on the COW device has to be durable before.
+ * One write is enough however many areas the exceptions are in: the list ends at the first zero.
+ * Entries in later areas are dead, and every area is zeroed before the list grows into it.  The
+ * write may be torn.  Then the exceptions before the first zero remain, and their chunks have the
+ * same data on both devices; those after it are merged.  No flush is needed before the write:
+ * nothing on the COW device has to be durable first.
  *
- * A write of 3 that fails may have done its work or not.  Until it is known again
- * (a cut that succeeds, or put_back_tail()) nobody may write these chunks: neither
- * the origin nor the COW device is sure to be what a load would show.
+ * A failed write of step 3 may have reached the disk or not.  Until a cut or put_back_tail()
+ * succeeds, these chunks must not be written: either the origin or the COW device may be what a
+ * load would show.
  */
 #include "format/disk_exception.hpp"
 #include "store/list_tail.hpp"
@@ -75,7 +74,7 @@ uint64_t PersistentStore::exceptions() const
 	return area_.load_relaxed() * geometry_.exceptions_per_area() + slot_;
 }
 
-/* Where the block is that holds an exception, on the COW device. */
+/* The sector on the COW device of the block that holds an exception. */
 uint64_t PersistentStore::block_sector(uint64_t exception) const
 {
 	uint32_t block = geometry_.slot_of_exception(exception) / slots_per_block_;
@@ -176,7 +175,7 @@ void PersistentStore::tail_ended()
 }
 
 /*
- * What was dead behind the old end of the list still is, unless it was cut with it; the
+ * Dead entries after the old end of the list are still there, unless they were cut as well.  The
  * block in which the list ends now was written whole.
  */
 void PersistentStore::tail_is_cut(ListTail &tail)
@@ -197,7 +196,10 @@ void PersistentStore::tail_is_cut(ListTail &tail)
 	stale_end_ = any_dead && !in_last_block ? slots : 0;
 	std::swap(buffer_[0], tail.first_block_);
 	entries_prepared_ = tail.first_;
-	/* As in-tree counts it: every chunk up to the one of the last exception that is left. */
+	/*
+	 * As the in-tree driver counts it: every chunk up to that of the last remaining
+	 * exception.
+	 */
 	merged_end_ = geometry_.area_chunk(area) + slot_ + 1;
 }
 

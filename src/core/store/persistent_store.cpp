@@ -11,7 +11,7 @@ namespace dmsnap {
 
 namespace {
 
-/* What is written at once where less changed; no logical block is longer. */
+/* The unit of writes to the list; no logical block is larger. */
 constexpr uint32_t block_bytes_max = PersistentStore::block_sectors_max * sector_bytes;
 
 constexpr unsigned int durable_metadata = DMSNAP_IO_PREFLUSH | DMSNAP_IO_FUA | DMSNAP_IO_SYNC |
@@ -47,7 +47,7 @@ Error read_failure(const char *what, uint64_t sector, int error)
 	return Error::read_failed;
 }
 
-/* The header as it is on the device; what it means is for the log too. */
+/* Reads and decodes the header. */
 Result<format::DecodedHeader> read_header(dmsnap_device *cow, uint32_t block_sectors)
 {
 	LoadRead read;
@@ -76,7 +76,7 @@ Result<ChunkSize> chunk_size_from_header(uint32_t on_disk, uint32_t asked_for,
 	return ChunkSize(on_disk);
 }
 
-/* The chunk size in use; nothing else of the header matters to a valid store. */
+/* Decides the chunk size; nothing else of the header matters to a valid store. */
 Result<ChunkSize> decide_chunk_size(const format::DecodedHeader &header, uint32_t asked_for,
 				    const format::BlockSizes &blocks)
 {
@@ -85,7 +85,7 @@ Result<ChunkSize> decide_chunk_size(const format::DecodedHeader &header, uint32_
 	switch (header.kind) {
 	case Kind::blank: {
 		uint32_t sectors = asked_for ? asked_for : format::default_chunk_sectors(blocks);
-		/* The one asked for was checked. */
+		/* @asked_for was checked by the caller, so only the default can fail. */
 		if (!format::check_chunk_size(sectors, blocks))
 			return fail(Error::chunk_size_zero);
 		return ChunkSize(sectors);
@@ -179,10 +179,10 @@ uint64_t PersistentStore::area_sector(uint64_t area) const
 }
 
 /*
- * The header makes it a store, so it comes last, and it flushes what it stands
- * for: after a crash before it the device begins with zeros still and is made
- * into a store again.  The device has just been read, so it answers.  A process
- * that is killed meanwhile waits all the same, for a write is not given up (LoadRead).
+ * The header is what makes it a store, so it is written last, after a flush of the rest.  After a
+ * crash before that the device still begins with zeros, and the store is created again.  The
+ * device has just been read, so it responds.  A process that is killed meanwhile waits all the
+ * same, as a write is never abandoned (LoadRead).
  */
 Status PersistentStore::make_new()
 {
@@ -217,7 +217,7 @@ Status PersistentStore::load(LoadVisitor &visitor)
 	bool ended = false;
 	bool area_ended = false;
 
-	/* To the end of the area that the list ends in: dead entries may follow. */
+	/* Read to the end of the area that the list ends in: dead entries may follow. */
 	while (!(ended && area_ended)) {
 		if (!reader.more()) {
 			dmsnap_port_log(DMSNAP_LOG_ERROR, "snapshot store refused: %s",
@@ -282,7 +282,10 @@ Status PersistentStore::take_page(const format::AreaView &entries, uint64_t area
 	return {};
 }
 
-/* Up to @end, where the list ends, or the page; or an exception that may not be there. */
+/*
+ * Marks chunks as in use up to @end: the end of the list or of the page, or the first bad
+ * exception.
+ */
 Status PersistentStore::use_chunks(format::AreaView entries, NewChunk device_end, size_t &end)
 {
 	FreeChunks &free_chunks = *free_chunks_;
@@ -303,7 +306,7 @@ Status PersistentStore::use_chunks(format::AreaView entries, NewChunk device_end
 	return status;
 }
 
-/* The entries in front of the end of the list are written again with the next. */
+/* The next commit writes the entries of the last block again. */
 Status PersistentStore::load_tail_block()
 {
 	uint32_t in_block = slot_ % slots_per_block_;
@@ -325,8 +328,8 @@ Status PersistentStore::load_tail_block()
 }
 
 /*
- * The last slot of an area is given to an exception only if the device has room
- * for the next area: a full area says that the list goes on there.
+ * The last slot of an area is used only if the device has room for the next area: a full area
+ * means that the list continues there.
  */
 Result<NewChunks> PersistentStore::prepare(uint64_t wanted)
 {
@@ -353,7 +356,7 @@ StoreUsage PersistentStore::usage() const
 	NewChunk end = merged_end_.value ? merged_end_ : free_chunks_->next_free();
 	return {.allocated_sectors = chunk_size.first_sector(end.value),
 		.total_sectors = limit_.sectors(cow_),
-		/* The areas up to the one of the next entry, recorded or not, and the header. */
+		/* The header, and the areas up to that of the next entry, recorded or not. */
 		.metadata_sectors = chunk_size.first_sector(
 			geometry_.area_of_exception(entries_prepared_) + 2)};
 }
@@ -361,7 +364,7 @@ StoreUsage PersistentStore::usage() const
 uint64_t PersistentStore::free_chunks() const
 {
 	uint64_t chunks = device_chunks();
-	/* As prepare() says: the last slot of the last area stays empty. */
+	/* The last slot of the last area stays empty: see prepare(). */
 	uint64_t slots = geometry_.areas_in(chunks) * geometry_.exceptions_per_area();
 	if (slots <= entries_prepared_)
 		return 0;
@@ -370,7 +373,7 @@ uint64_t PersistentStore::free_chunks() const
 	return free < entries ? free : entries;
 }
 
-/* next_free() may be behind a metadata chunk that is not there yet. */
+/* The chunk before next_free() may be a metadata chunk that does not exist yet. */
 bool PersistentStore::cut_off() const
 {
 	NewChunk last = free_chunks_->next_free() - 1;
@@ -415,7 +418,7 @@ uint32_t PersistentStore::room() const
 	return smaller(slots, buffer_pages * slots_per_block_ - slot_ % slots_per_block_);
 }
 
-/* Puts the next entries of the batch into the buffer; returns how many. */
+/* Puts the next entries of the batch into the buffer, and returns their number. */
 uint32_t PersistentStore::fill(uint32_t room)
 {
 	uint32_t first_block = slot_ / slots_per_block_;
@@ -469,7 +472,7 @@ void PersistentStore::write_ended()
 	step();
 }
 
-/* The list has grown; keeps what the next commit will write again. */
+/* The list has grown: keeps the block that the next commit writes again. */
 void PersistentStore::advance(uint32_t slots)
 {
 	uint32_t first_block = slot_ / slots_per_block_;
@@ -494,7 +497,7 @@ void PersistentStore::zero_ahead()
 	if (next_area_ != Zeroed::no)
 		return;
 	if (!area_exists(next)) {
-		/* prepare() saw it, so the device has shrunk since. */
+		/* It existed in prepare(), so the device has shrunk since. */
 		if (waits_for_zeros_) {
 			waits_for_zeros_ = false;
 			end_batch(fail(Error::cow_device_full));
@@ -514,10 +517,10 @@ void PersistentStore::zero_ahead()
 		this);
 }
 
-/* What failed ahead of time is tried again when it is needed. */
+/* If zeroing ahead failed, it is tried again when the area is needed. */
 void PersistentStore::zero_ended()
 {
-	/* A merge may have brought the end of the list back to an area before. */
+	/* A merge may have moved the end of the list back to an earlier area. */
 	bool is_next = zeroed_area_ == area_.load_relaxed() + 1;
 	next_area_ = zero_error_ || !is_next ? Zeroed::no : Zeroed::yes;
 	if (waits_for_zeros_) {
@@ -532,7 +535,7 @@ void PersistentStore::zero_ended()
 		question_.quiet.set();
 }
 
-/* What is in front of the end of the list is written again as it is. */
+/* Entries before the end of the list are written again unchanged. */
 void PersistentStore::wipe_stale()
 {
 	uint32_t block_sectors = block_bytes_ / sector_bytes;
@@ -609,7 +612,7 @@ void PersistentStore::ask_for_quiet()
 		return;
 	question_.asked = true;
 	new (&question_.quiet) Event;
-	/* On the worker, which alone knows. */
+	/* On the worker, as only it may look at next_area_. */
 	worker_->post(question_);
 }
 

@@ -1,34 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * PersistentStore: records exceptions on the COW device, in the format SnAp 1
- * (Documentation/on-disk-format.rst).  Does not copy data and knows no bio.
+ * (Documentation/on-disk-format.rst).  It does not copy data, and knows nothing of bios.
  *
- * Of an area only the block in which the list ends is in memory.  A commit
- * writes the blocks that it changes, not the area:
+ * Only the block in which the list ends is kept in memory, not its area.  A commit writes the
+ * blocks that it changes:
  *
  *   step                                          if we crash after it
  *   1. data is on the COW device (caller)         chunks are free, found at load
- *   2. the next area is zeros, written            the list ends where it ended
+ *   2. zeros are written to the next area         the list ends where it ended
  *      (only if this commit fills the area)
  *   3. blocks with the new entries: PREFLUSH,     PREFLUSH made 1 and 2 durable,
- *      then the write, with FUA                   so every entry that got to the
+ *      then the write, with FUA                   so every entry that reached the
  *                                                 disk has its data, and the list
  *                                                 has an end
  *   4. the caller is told                         the entries are there
  *
- * The write of 3 may be torn: blocks, even sectors of it may be missing.  Then
- * the list ends at the first hole and entries behind it are dead.  They are
- * looked for at load and wiped on disk, by writes in front of the next commit,
- * whose PREFLUSH makes that durable before the list grows.  Writing zeros over
- * them together with the new entries is not enough: of that write too only some
- * sectors may get to the disk, and the list would go on into the dead ones.
+ * The write of step 3 may be torn: some of its blocks or sectors may be missing.  Then the list
+ * ends at the first hole, and entries after it are dead.  Loading detects them, and the next
+ * commit first writes zeros over them; its PREFLUSH makes that durable before the list grows.
+ * Writing those zeros together with the new entries would not be enough: only some sectors of
+ * that write may reach the disk, and the list would go on into the dead entries.
  *
- * Zeros ahead: the area behind the current one is zeroed when the current one is
- * half full, so that step 2 does not wait.  What is there before (after a merge
- * there may be old entries) does not matter.
+ * Zeroing ahead: the next area is zeroed when the current one is half full, so that step 2 need
+ * not wait.  Its old contents do not matter; after a merge there may be old entries.
  *
- * Locking: as ExceptionStore says.  next_free and the number of entries prepared
- * are under the allocation lock, everything else belongs to the worker.
+ * Locking: see ExceptionStore.  The allocation lock guards the free chunks and the number of
+ * entries prepared; everything else belongs to the worker.
  */
 #pragma once
 
@@ -53,27 +51,30 @@ class ListTail;
 class PersistentStore final : public ExceptionStore {
 public:
 	/*
-	 * Longest logical block of a COW device.  What is written of a store, header and
-	 * list, is written in blocks of a page at most.
+	 * The largest logical block of a COW device: the header and the list are written in
+	 * blocks of at most a page.
 	 */
 	static constexpr uint32_t block_sectors_max = DMSNAP_PAGE_SIZE / sector_bytes;
 
 	/* What a COW device holds. */
 	struct Content {
 		ChunkSize chunk_size;
-		/* false: the snapshot lost data; there is no store to work with. */
+		/* false: the snapshot lost data, and there is no store object. */
 		bool valid = true;
 		Owned<PersistentStore> store;
 	};
 
 	/*
-	 * Takes the exceptions of a store that is loaded, @count from @entries at a
-	 * time.  Old chunks are checked by the visitor, new ones were, and none
-	 * comes twice.  Any error refuses the store; @slot is where it is then.
+	 * Receives the exceptions of a store while it is loaded, @count from @entries at a time.
+	 * The visitor must check the old chunks.  The new chunks were checked: they are in range,
+	 * and none comes twice.  Any error refuses the store; @slot is then the bad entry.
 	 */
 	struct LoadVisitor {
 		virtual Status chunk_size_known(ChunkSize chunk_size) = 0;
-		/* No chunk from there on is handed out or taken.  Asked when the size is known. */
+		/*
+		 * No chunk from this one on is allocated or accepted.  Called once the chunk size
+		 * is known.
+		 */
 		virtual NewChunk new_limit() const { return {UINT64_MAX}; }
 		virtual Status exceptions(format::AreaView entries, size_t count, size_t &slot) = 0;
 
@@ -82,17 +83,16 @@ public:
 	};
 
 	/*
-	 * Reads the store on @cow, or makes a new one where the device begins with
-	 * zeros.
-	 * @blocks: of the COW device at most block_sectors_max
-	 * @chunk_sectors: the size asked for, checked; 0 if none was
-	 * @worker: runs the store's tasks
+	 * Reads the store on @cow, or creates one if the device begins with zeros.
+	 * @blocks: the COW device's is at most block_sectors_max.
+	 * @chunk_sectors: the size in the table line, checked; 0 if there is none.
+	 * @worker: runs the store's tasks.
 	 *
-	 * A header with another chunk size overrides the one asked for, with a
-	 * warning.  What is wrong with a store that is refused goes to the log.
-	 * Errors: magic_unknown, version_unknown, chunk_size_*, read_failed,
-	 * write_failed, new_chunk_*, store_unterminated, device_too_small,
-	 * no_memory, interrupted, the visitor's.
+	 * A header with another chunk size overrides @chunk_sectors, with a warning.  If a store
+	 * is refused, the reason is logged.
+	 * Errors: magic_unknown, version_unknown, chunk_size_*, read_failed, write_failed,
+	 * new_chunk_*, store_unterminated, device_too_small, no_memory, interrupted, the
+	 * visitor's.
 	 * Context: process, sleeps.
 	 */
 	static Result<Content> open(dmsnap_device *cow, const format::BlockSizes &blocks,
@@ -120,24 +120,24 @@ public:
 	int quiesce_killable(const char *what) override;
 
 	/*
-	 * For the merge, one request at a time, no commit beside it; all answer
-	 * through the tail, whose contents they keep.  See persistent_merge.cpp.
+	 * For the merge: one request at a time, and no commit during it.  All complete through
+	 * the tail, and keep its contents.  See persistent_merge.cpp.
 	 * Context: worker.
 	 */
 
-	/* Exceptions in the list.  Worker, or while no commit is in flight. */
+	/* The number of exceptions in the list.  Worker, or while no commit is in flight. */
 	uint64_t exceptions() const;
-	/* Reads the last exceptions, of which there are some: see ListTail::limit(). */
+	/* Reads the last exceptions: see ListTail::limit().  The list must not be empty. */
 	void read_tail(ListTail &tail);
-	/* Takes off the list, durably, what read_tail() read. */
+	/* Removes durably from the list what read_tail() read. */
 	void cut_tail(ListTail &tail);
-	/* Undoes a cut_tail() that failed, durably. */
+	/* Durably undoes a failed cut_tail(). */
 	void put_back_tail(ListTail &tail);
-	/* cut_tail() has succeeded, and no request is in hand.  Allocation lock. */
+	/* cut_tail() has succeeded, and no request is in flight.  Allocation lock. */
 	void tail_is_cut(ListTail &tail);
 
 private:
-	/* At most this much of the list is written at once: 2048 entries. */
+	/* The most of the list that is written at once: 2048 entries. */
 	static constexpr unsigned int buffer_pages = 8;
 
 	enum class Zeroed : uint8_t { no, in_flight, yes };
@@ -152,7 +152,7 @@ private:
 
 	uint64_t device_chunks() const;
 	bool area_exists(uint64_t area) const;
-	/* Slots that a commit may fill in one write. */
+	/* How many slots a commit may fill in one write. */
 	uint32_t room() const;
 
 	void step();
@@ -182,10 +182,13 @@ private:
 	/* Allocation lock. */
 	Owned<FreeChunks> free_chunks_;
 	uint64_t entries_prepared_ = 0;
-	/* What a merge has left is in front of this chunk; 0: nothing was merged. */
+	/*
+	 * The end of the chunks in use after a merge, as usage() reports it; 0: nothing was
+	 * merged.
+	 */
 	NewChunk merged_end_;
 
-	/* What is in memory at a time: a block of the list; it divides the chunk. */
+	/* The size of a block of the list, which divides the chunk size. */
 	uint32_t block_bytes_;
 	uint32_t slots_per_block_;
 	void *buffer_[buffer_pages] = {};
@@ -196,23 +199,23 @@ private:
 	uint32_t slot_ = 0;
 	/* Are there dead entries in the block in which the list ends? */
 	bool stale_in_block_ = false;
-	/* And behind it, up to this slot of the area?  0: no. */
+	/* Dead entries after that block end at this slot of the area; 0: there are none. */
 	uint32_t stale_end_ = 0;
 	Zeroed next_area_ = Zeroed::no;
-	/* The area that was zeroed last, or is being zeroed. */
+	/* The area that was last zeroed, or is being zeroed. */
 	uint64_t zeroed_area_ = 0;
 	bool waits_for_zeros_ = false;
 
-	/* The commit in hand: what comes next of its batch. */
+	/* The commit in flight, and the position in its batch. */
 	CommitBatch *batch_ = nullptr;
 	CommitEntry *entry_ = nullptr;
 	uint64_t in_entry_ = 0;
 	uint32_t slots_in_flight_ = 0;
 
-	/* The request of a merge in hand. */
+	/* The request of a merge in flight. */
 	ListTail *tail_ = nullptr;
 	InvalidMark *mark_ = nullptr;
-	/* For quiesce(), which may be given up: the question stays, and so does its answer. */
+	/* For quiesce().  A killed wait leaves the task posted, so the object outlives the call. */
 	struct Question : Task {
 		explicit Question(PersistentStore &of)
 		    : Task([](Task &task) {
@@ -230,7 +233,7 @@ private:
 		Event quiet;
 		/* For zero_ended().  Worker. */
 		bool waits = false;
-		/* Not answered, as far as anybody has waited for it. */
+		/* It was posted, and no wait has seen its answer yet. */
 		bool asked = false;
 	} question_{*this};
 	void ask_for_quiet();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * sync_io(): one I/O that the caller waits for, however long it takes.  Nothing on the
- * I/O path waits like this; reads of a constructor are LoadRead's.
+ * sync_io(): one I/O that the caller waits for, however long it takes.  The I/O path never waits
+ * like this.  Constructors read through LoadRead.
  */
 #pragma once
 
@@ -13,7 +13,7 @@
 namespace dmsnap {
 
 /*
- * As dmsnap_port_io_submit(); 0 or a negative errno.
+ * Like dmsnap_port_io_submit(), but waits and returns 0 or a negative errno.
  * Context: process, sleeps.
  */
 inline int sync_io(dmsnap_device *device, dmsnap_io_op op, unsigned int flags, uint64_t sector,

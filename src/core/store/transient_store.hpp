@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * TransientStore: hands out the chunks of the COW device from the first to the
- * last and records nothing.  When the table goes, the snapshot is gone.
+ * TransientStore: allocates the chunks of the COW device from the first to the last, and records
+ * nothing.  The snapshot is lost when its table is removed.
  */
 #pragma once
 
@@ -14,7 +14,7 @@ namespace dmsnap {
 
 class TransientStore final : public ExceptionStore {
 public:
-	/* No chunk from @limit on is handed out. */
+	/* No chunk from @limit on is allocated. */
 	TransientStore(dmsnap_device *cow, ChunkSize chunk_size, NewChunk limit)
 	    : cow_(cow), chunk_size_(chunk_size), limit_(chunk_size, limit)
 	{
@@ -31,7 +31,7 @@ public:
 	void set_device(dmsnap_device *cow, Worker &) override { cow_ = cow; }
 
 private:
-	/* Asked each time: the device may have grown. */
+	/* Read each time: the device may have grown. */
 	uint64_t device_chunks() const { return limit_.chunks(cow_); }
 
 	dmsnap_device *cow_;

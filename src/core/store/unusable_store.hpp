@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * UnusableStore: takes the place of a persistent store that could not be loaded.
- * It hands out nothing and records nothing; all it can do is to mark the store on
- * the COW device, when the snapshot has lost something for good.
+ * UnusableStore: takes the place of a persistent store that could not be loaded.  It allocates
+ * nothing and records nothing.  It can only mark the store on the COW device invalid, when the
+ * snapshot is about to lose data.
  *
- * Until then nothing is written: what is there may be repaired, or need only a
- * longer device or a cable.  But such a store may be good at the next activation,
- * and the origin has been written meanwhile with nobody to copy what was there:
- * the snapshot would be valid and wrong.  So the mark comes before the first write
- * to the origin that the snapshot would have had to see:
+ * Until then nothing is written: the store may be repairable, or may need only a longer device or
+ * a cable.  But such a store may load at the next activation, and writes to the origin have not
+ * been copied out meanwhile: the snapshot would be valid and wrong.  So the mark comes before the
+ * first write to the origin that would need a copy:
  *
  *   step                                          if we crash after it
  *   1. the header is read again                   nothing has changed
  *   2. its mark is written: PREFLUSH, FUA         the origin is as it was; the store
- *                                                 is invalid, which it was to its
- *                                                 user since 1
+ *                                                 is invalid, and its user has seen
+ *                                                 it as invalid since 1
  *   3. the write goes to the origin               the store is invalid
  *
- * What is no store, or one of another version, is nobody's to write to.  It stays
- * what it is, and so does what comes of it.
+ * If the device holds no store, or one of another version, nothing is written: later activations
+ * will refuse it as well.
  */
 #pragma once
 
@@ -40,13 +39,13 @@ public:
 	static Result<Owned<UnusableStore>> create(dmsnap_device *cow, Worker &worker);
 	/* Private to create(). */
 	UnusableStore(dmsnap_device *cow, Worker &worker) : cow_(cow), worker_(&worker) {}
-	/* No mark may be in flight. */
+	/* No mark_invalid() may be in flight. */
 	~UnusableStore();
 
 	/* Errors: cow_device_full, always. */
 	Result<NewChunks> prepare(uint64_t wanted) override;
 	void commit(CommitBatch &batch) override;
-	/* Succeeds when there is nothing to mark. */
+	/* Succeeds if there is nothing to mark. */
 	void mark_invalid(InvalidMark &mark) override;
 	StoreUsage usage() const override;
 	uint64_t free_chunks() const override { return 0; }
@@ -66,7 +65,7 @@ private:
 
 	dmsnap_device *cow_;
 	Worker *worker_;
-	/* The block with the header. */
+	/* Holds the block with the header. */
 	void *page_ = nullptr;
 	InvalidMark *mark_ = nullptr;
 	bool writing_ = false;
