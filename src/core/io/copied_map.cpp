@@ -15,7 +15,7 @@ constexpr uint64_t mask_of(unsigned int begin, unsigned int end)
 	return (~uint64_t{0} >> (64 - (end - begin))) << begin;
 }
 
-/* Calls visit(word, mask) for each word that has some of the bits [@begin, @end), until false. */
+/* Calls visit(word, mask) for each word that has bits of [@begin, @end), until it returns false. */
 template <typename Visit> bool for_words(unsigned int begin, unsigned int end, Visit &&visit)
 {
 	constexpr unsigned int bits = 64;
@@ -50,14 +50,17 @@ bool CopiedMap::holds(uint64_t sector, uint64_t end, uint64_t generation) const
 	if (place.tag.load_acquire() != tag)
 		return false;
 	const Word *bits = place.bits.load_acquire();
-	/* clear() has just taken it. */
+	/* clear() has just taken the page. */
 	if (!bits)
 		return false;
 	const bool all = for_words(region_in_page(sector), region_in_page(end - 1) + 1,
 				   [bits](unsigned int word, uint64_t mask) {
 					   return (bits[word].load_relaxed() & mask) == mask;
 				   });
-	/* The page had this tag all the time, and whoever set the bits had asked all before. */
+	/*
+	 * If the tag is unchanged, it was there all the time, and the bits were set after all
+	 * snapshots were looked up.
+	 */
 	acquire_fence();
 	return all && place.tag.load_relaxed() == tag;
 }
@@ -71,7 +74,7 @@ void CopiedMap::put(uint64_t sector, uint64_t end, uint64_t generation)
 		const uint64_t number = number_of(begin);
 		const uint64_t page_end = (number + 1) << page_shift;
 		const uint64_t part_end = end < page_end ? end : page_end;
-		/* For each page, so that the lock is not held for long. */
+		/* Once for each page, so that the lock is not held for long. */
 		SpinGuard guard(lock_);
 		Word *bits = page_for(number, generation);
 		if (!bits)
@@ -85,7 +88,9 @@ void CopiedMap::put(uint64_t sector, uint64_t end, uint64_t generation)
 	}
 }
 
-/* nullptr: another page has the place, or there is no memory, or the generation has ended. */
+/*
+ * Returns nullptr if another page has the place, there is no memory, or the generation has ended.
+ */
 CopiedMap::Word *CopiedMap::page_for(uint64_t number, uint64_t generation)
 {
 	if (generation != generation_.load_relaxed())
@@ -108,7 +113,7 @@ CopiedMap::Word *CopiedMap::page_for(uint64_t number, uint64_t generation)
 		pages_.add(1);
 	} else {
 		place.tag.store_relaxed(0);
-		/* A reader that sees a bit of the new page sees that the tag has changed. */
+		/* A reader that sees a bit of the new page also sees that the tag has changed. */
 		release_fence();
 		for (size_t i = 0; i < words; i++)
 			bits[i].store_relaxed(0);
@@ -122,7 +127,10 @@ void CopiedMap::forget()
 	SpinGuard guard(lock_);
 	const uint64_t next = generation_.load_relaxed() + 1;
 	if (next % generations == 0) {
-		/* A tag has the lower bits alone: none of long ago may be left. */
+		/*
+		 * A tag has only the lower bits of the generation: none from the last cycle may
+		 * be left.
+		 */
 		for (Place &place : table_->at)
 			place.tag.store_relaxed(0);
 	}
@@ -139,7 +147,7 @@ void CopiedMap::clear()
 			if (!bits)
 				continue;
 			place.tag.store_relaxed(0);
-			/* As in page_for(): no reader believes what is in the page now. */
+			/* As in page_for(): no reader trusts the page's contents from now on. */
 			release_fence();
 			bits->store_relaxed(reinterpret_cast<uintptr_t>(freed));
 			freed = bits;
@@ -149,7 +157,7 @@ void CopiedMap::clear()
 	}
 	if (!freed)
 		return;
-	/* Readers that found the tag may look at the bits still. */
+	/* Readers that found the tag may still be looking at the bits. */
 	dmsnap_port_rcu_synchronize();
 	while (Word *bits = freed) {
 		freed = reinterpret_cast<Word *>(bits->load_relaxed());

@@ -1,34 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * CopiedMap: regions of an origin that every snapshot was seen to call safe, so that the
- * next write there need not ask each of them again.  With many snapshots the asking is
- * most of what a rewrite costs.
+ * CopiedMap: regions of an origin that every snapshot has called safe, so that the next write
+ * there need not look each of them up again.  With many snapshots those lookups are most of the
+ * cost of a rewrite.
  *
- * What was safe stays so: a chunk that a snapshot has, and whose run is settled, it has
- * for good.  Only a snapshot that begins to watch the origin can need it again (a stopped
- * merge comes back as a new snapshot, too).  So everything in the map is of a generation,
- * and forget() begins another:
+ * What was safe stays safe: a snapshot keeps a chunk that it has once the run is settled.  Only a
+ * snapshot that begins to watch the origin can need the chunk again (after a stopped merge, too,
+ * a new snapshot watches the origin).  So each entry of the map has a generation, and forget()
+ * begins the next:
  *
  *   a write:   g = generation  (acquire)          a snapshot:  active = true
- *              does the map hold it, of g?                     generation + 1 (seq_cst)
- *              if not: ask all, then put it, of g
+ *              does the map hold it for g?                     generation + 1 (seq_cst)
+ *              if not: look up all snapshots,
+ *              then put it for g
  *
- * A write that finds something of g, or puts it, has looked at the generation before; had
- * it been the new one, the write would have seen that the snapshot is active.  So nothing
- * of the new generation is put by a write that has not asked that snapshot, and what is of
- * the old one is no longer believed by any write that comes after forget().
+ * A write that finds or puts an entry of g read the generation before that.  Had it read the new
+ * generation, it would also see that the snapshot is active.  So a write puts an entry of the new
+ * generation only after it has looked up that snapshot, and a write that comes after forget()
+ * ignores entries of the old one.
  *
- * A bit for each region, in pages that are allocated when a bit is first set; one covers
- * 128 MiB.  A table has a place for each page.  Pages far apart share a place: the first
- * that comes has it until the generation ends, and the others are asked for each time.
+ * Each region has a bit, in pages that are allocated when a bit is first set; one page covers 128
+ * MiB.  A table has a place for each page.  Pages far apart share a place: the first to need it
+ * has it until the generation ends, and writes to the others are looked up each time.
  *
  *   a place:   | tag: generation, number of the page | bits |
  *
- * Readers are optimistic, as ExceptionTable's are: a page is given to another number only
- * between a tag of 0 and the new tag, and a reader looks at the tag again behind the bits.
+ * Readers are optimistic, like ExceptionTable's: a page gets another number only between setting
+ * its tag to 0 and to the new tag, and a reader checks the tag again after reading the bits.
  *
- * Locking: holds() and generation() take none.  put() and forget() have a lock of their
- * own for the pages.  holds() and put() under RCU, from any context.
+ * Locking: holds() and generation() take no lock. put() and forget() take the map's own lock for
+ * the pages.  Call holds() and put() under RCU, from any context.
  */
 #pragma once
 
@@ -40,12 +41,12 @@ namespace dmsnap {
 
 class CopiedMap {
 public:
-	/* 4 KiB: what most random writes are, and no more than most chunks. */
+	/* 4 KiB: the size of most random writes, and no larger than most chunks. */
 	static constexpr unsigned int region_shift = 3;
 	static constexpr uint64_t region_sectors = uint64_t{1} << region_shift;
-	/* At 16 bytes each; with a page they cover 512 GiB. */
+	/* 16 bytes each.  With their pages they cover 512 GiB. */
 	static constexpr size_t places = 4096;
-	/* Of a page, in sectors. */
+	/* log2 of the sectors that a page covers. */
 	static constexpr unsigned int page_shift = 15 + region_shift;
 	static_assert(DMSNAP_PAGE_SIZE * 8 == 1u << (page_shift - region_shift));
 
@@ -61,30 +62,32 @@ public:
 		return {};
 	}
 
-	/* To be asked before anything else is looked at. */
+	/* Read this before looking at anything else. */
 	uint64_t generation() const { return generation_.load_acquire(); }
 
-	/* Were all sectors in [@sector, @end) safe for all in this generation?  False: perhaps. */
+	/*
+	 * Were all sectors in [@sector, @end) safe for all snapshots in this generation?  False
+	 * means unknown.
+	 */
 	bool holds(uint64_t sector, uint64_t end, uint64_t generation) const;
 
 	/*
-	 * All have called [@sector, @end) safe; its whole regions are kept, if there is
-	 * memory.
+	 * All snapshots have called [@sector, @end) safe.  Remembers the whole regions in it, if
+	 * there is memory.
 	 */
 	void put(uint64_t sector, uint64_t end, uint64_t generation);
 
 	/*
-	 * A snapshot watches the origin now that did not before.
+	 * Another snapshot now watches the origin.
 	 * Context: any; one at a time.
 	 *
-	 * No write of long ago is left that could still believe, or put, something of a
-	 * generation with the same bits: of so many snapshots one has come by a handover, or
-	 * has gone, or the SnapshotSet has grown for it, and each of these waits for all that
-	 * are under RCU.
+	 * When the bits of the generation repeat, no write of the earlier generation is left that
+	 * could find or put an entry: among that many snapshots, one came by a handover, or has
+	 * left, or the SnapshotSet has grown for it, and each of these waits for all RCU readers.
 	 */
 	void forget();
 
-	/* Nobody asks any more: frees the pages.  Context: process, sleeps. */
+	/* Frees the pages, when there are no snapshots left.  Context: process, sleeps. */
 	void clear();
 
 	/* Pages in use.  Context: any. */
@@ -104,11 +107,11 @@ private:
 
 	static constexpr unsigned int number_bits = 48;
 	static constexpr uint64_t generations = uint64_t{1} << (64 - number_bits);
-	/* Enough for the last page there can be. */
+	/* Enough for the highest page number. */
 	static_assert(64 - page_shift < number_bits);
 
 	static constexpr uint64_t number_of(uint64_t sector) { return sector >> page_shift; }
-	/* Never 0, which is in a place that has no page, or is about to have another. */
+	/* Never 0, which marks a place that has no page, or whose page is being reused. */
 	static constexpr uint64_t tag_of(uint64_t number, uint64_t generation)
 	{
 		return generation << number_bits | (number + 1);

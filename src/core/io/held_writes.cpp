@@ -11,7 +11,10 @@ Io *HeldWrites::pop(Ios &ios)
 
 void HeldWrites::examine_due()
 {
-	/* What comes meanwhile has the task posted again, and others their turn before. */
+	/*
+	 * Writes that become due meanwhile post the task again, so other tasks get their turn
+	 * first.
+	 */
 	Ios due;
 	{
 		SpinGuard guard(lock_);
@@ -26,7 +29,7 @@ void HeldWrites::examine_held()
 	while (Io *io = pop(held_)) {
 		if (examine_(*this, *io) != WriteOutcome::held)
 			continue;
-		/* It is at the end of the list now, behind those that came later. */
+		/* It was appended after writes that came later: move it back to the front. */
 		SpinGuard guard(lock_);
 		io->link.unlink();
 		held_.push_front(*io);

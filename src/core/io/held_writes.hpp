@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * HeldWrites: writes that are to be examined again, on the worker that may send them on.
- * The origin has one for what goes to its device, each snapshot one for its own writes; an Io
- * says to which it belongs (Io::writes).
+ * HeldWrites: writes that will be examined again, on the worker that may submit them.  The origin
+ * has one for writes to its device, and each snapshot has one for its own writes; Io::writes says
+ * which one an Io belongs to.
  *
- *   due    what they waited for has ended: each is examined, whatever becomes of the others
- *   held   they wait for memory, which any operation gives back when it ends.  They are
- *          examined in the order of their arrival, until one has to go on waiting: a
- *          newcomer that needs memory waits behind them
+ *   due    what they waited for has ended: all of them are examined
+ *   held   they wait for memory, which an operation frees when it ends.  They are examined
+ *          in order of arrival, until one must keep waiting: a new write that needs memory
+ *          queues after them
  *
  * Locking: "lock" is the origin's.
  */
@@ -21,7 +21,7 @@ namespace dmsnap {
 
 class HeldWrites {
 public:
-	/* Examines one of its writes; the worker, no lock held. */
+	/* Examines a write.  Runs on the worker, no lock held. */
 	using Examine = WriteOutcome (*)(HeldWrites &, Io &);
 
 	HeldWrites(SpinLock &lock, Worker &worker, Examine examine)
@@ -31,19 +31,19 @@ public:
 
 	/* lock, for all: */
 
-	/* Examined again soon. */
+	/* @io is examined again after examine_due_soon(). */
 	void add_due(Io &io) { due_.push_back(io); }
 	void examine_due_soon() { worker_.post(due_task_); }
-	/* At the end, until release(). */
+	/* Appends @io; it waits until release(). */
 	void hold(Io &io) { held_.push_back(io); }
 	bool any_held() const { return !held_.empty(); }
-	/* Something has ended that held writes may wait for. */
+	/* Something ended that held writes may be waiting for: examines them soon. */
 	void release() { worker_.post(held_task_); }
 
-	/* Nothing may be in it.  Context: process, sleeps; not on the worker. */
+	/* The lists must be empty.  Context: process, sleeps; not on the worker. */
 	void stop();
 
-	/* On the origin's lists of those that hold something, and that have something due. */
+	/* Links in the origin's lists of HeldWrites with held and with due writes. */
 	ListHook holder_link;
 	ListHook due_link;
 
@@ -61,7 +61,7 @@ private:
 	MethodTask<HeldWrites, &HeldWrites::examine_held> held_task_{*this};
 };
 
-/* Whose writes a member function of what they belong to examines. */
+/* HeldWrites that calls a member function of their owner. */
 template <typename Owner, WriteOutcome (Owner::*examine)(Io &)>
 struct MethodHeldWrites : HeldWrites {
 	MethodHeldWrites(Owner &of, SpinLock &lock, Worker &worker)

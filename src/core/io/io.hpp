@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Io: what the core knows of a bio of dm while it lasts.  It lies in the space
- * that dm keeps beside the bio, and has no destructor to run.  What a target has to know
- * besides is in what derives from it.
+ * Io: the core's state of a dm bio.  It lives in dm's per-bio data, and its destructor is never
+ * run.  Derived types add what a target needs besides.
  *
- * The merge writes to the origin without a bio: it has Ios of its own, with
- * another pass().
+ * The merge writes to the origin without a bio: it has its own Ios, with another pass().
  */
 #pragma once
 
@@ -18,13 +16,13 @@ namespace dmsnap {
 
 class HeldWrites;
 
-/* What became of a write that was examined. */
+/* The outcome of examining a write. */
 enum class WriteOutcome : uint8_t {
 	/* It may go where it was remapped to. */
 	proceeds,
-	/* It waits for an operation, or was ended. */
+	/* It waits on some other list, or was submitted or ended. */
 	taken,
-	/* It is on a list of held writes, at the end. */
+	/* It was appended to a list of held writes. */
 	held,
 };
 
@@ -36,7 +34,7 @@ struct Io {
 
 	uint64_t end() const { return sector + sectors; }
 
-	/* Takes only what lies in front of @new_end; only while dm maps the bio. */
+	/* Accepts only the part before @new_end.  Only while dm maps the bio. */
 	void cut(uint64_t new_end)
 	{
 		if (new_end >= end())
@@ -45,12 +43,12 @@ struct Io {
 		dmsnap_port_bio_accept(bio, sectors);
 	}
 
-	/* The origin may be written: called when it has been held, or without a bio.  Worker. */
+	/* Called when the origin may be written, for an Io that was held or has no bio.  Worker. */
 	using Pass = void (*)(Io &);
 	Pass pass = [](Io &io) { dmsnap_port_bio_submit(io.bio); };
 
 	dmsnap_bio *bio;
-	/* Where it is examined again, if it has to wait: the origin's, or a snapshot's. */
+	/* What examines it again if it has to wait: the origin's HeldWrites, or a snapshot's. */
 	HeldWrites &writes;
 	uint64_t sector;
 	uint32_t sectors;
@@ -58,12 +56,12 @@ struct Io {
 	/* A read of the snapshot that went to the origin, or a write of a merge to the COW device. */
 	bool tracked = false;
 	Regions::Token token;
-	/* When it was held first; 0: it was not. */
+	/* When it was first held; 0: it was not. */
 	uint64_t held_ns = 0;
-	/* Of what was sent while the bio was held. */
+	/* Error of an I/O that was submitted for the bio. */
 	int error = 0;
 
-	/* On one list of bios that wait for the same thing. */
+	/* In a list of bios that wait for the same thing. */
 	ListHook link;
 };
 

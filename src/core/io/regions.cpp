@@ -6,7 +6,7 @@ namespace dmsnap {
 Regions::Range Regions::range_of(uint64_t begin, uint64_t end)
 {
 	const Range range{region_of(begin), region_of(end - 1) + 1};
-	/* The first regions have all places between them: see index_of(). */
+	/* The first regions cover all places: see index_of(). */
 	return range.behind - range.first < places ? range : Range{0, places};
 }
 
@@ -41,7 +41,10 @@ void Regions::advance(Place &place)
 	move_on(passed);
 }
 
-/* Waits for the next region of @waiter: in the drain that is begun here, or the one after. */
+/*
+ * Waits for the next region of @waiter: with a drain that starts here, or the one after the
+ * current one.
+ */
 void Regions::enqueue(Waiter &waiter, Waiters &passed)
 {
 	Place &place = place_of(waiter.next_);
@@ -56,8 +59,8 @@ void Regions::enqueue(Waiter &waiter, Waiters &passed)
 }
 
 /*
- * Goes as far as the counters allow; the last reader of each step calls again.  Waiters
- * whose drain is over come to @passed.
+ * Advances as far as the counters allow; the last reader of each step calls it again.  Waiters
+ * whose drain is over are moved to @passed.
  */
 void Regions::advance_locked(Place &place, Waiters &passed)
 {
@@ -65,7 +68,10 @@ void Regions::advance_locked(Place &place, Waiters &passed)
 		const uint8_t current = place.current.load_relaxed();
 		const uint8_t other = current ^ 1;
 
-		/* The one in front of the change, then the one that was current. */
+		/*
+		 * First drain the other counter, then, after the switch, the one that was
+		 * current.
+		 */
 		if (place.readers[other].load_seq_cst() != 0)
 			return;
 		if (!place.changed) {
@@ -78,7 +84,7 @@ void Regions::advance_locked(Place &place, Waiters &passed)
 	}
 }
 
-/* True: others have come during the drain, and the next one is for them. */
+/* Returns true if waiters came during the drain, so that another one follows for them. */
 bool Regions::drained(Place &place, Waiters &passed)
 {
 	bool more = false;

@@ -1,34 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Regions: what is under way on which part of the origin.  It lets an origin write wait for
- * the snapshot's reads that were sent to the origin before the exception became visible:
- * for those of the chunks it copies, and not for others.
+ * Regions: tracks the I/O under way in each part of the origin.  It lets an origin write wait for
+ * reads of the snapshot that went to the origin before the exception became visible: only for
+ * reads near the chunks that it copies.
  *
- * The origin is divided into regions, and each has a place in a table.  Regions far apart
+ * The origin is divided into regions, and each maps to a place in a table.  Regions far apart may
  * share a place: then one waits for the reads of the other as well.
  *
- * A read enters its regions, then looks the chunk up, and leaves when it ends (or finds
- * that it need not go to the origin).  A write makes the exception visible, then waits
- * until every read has left that may not have seen it.
+ * A read enters its regions, then looks the chunk up, and leaves when it ends (or finds that it
+ * need not go to the origin).  A write makes the exception visible, then waits until every read
+ * that may have missed it has left.
  *
- * Two counters in each place; a read counts in the current one.  To wait: drain the other
- * one (stragglers that read current before it changed last), change current, drain the
- * one that was current.  A read that enters after that looks up after that, and sees the
+ * Each place has two counters, and a read is counted in the current one.  To wait: drain the
+ * other one (stragglers that read "current" before its last change), switch current, and drain
+ * the one that was current.  A read that enters after that also looks up after that, and sees the
  * exception.
  *
- * Ordering: enter() counts, then looks up; the waiter makes visible, then reads the
- * counters; a full barrier stands between the two on each side.  So either the waiter sees
- * the count, or the reader sees the exception.  In the same way leave() counts, then looks
- * whether anybody waits; the waiter says that it waits, then reads the counters.  A waiter
- * of several regions waits for one after the other: a place that is empty at any time
- * after the exception is visible has no reader left that missed it.
+ * Ordering: a read counts itself, then looks up.  The waiter makes the exception visible, then
+ * reads the counters.  Each side has a full barrier between its two steps, so either the waiter
+ * sees the count, or the reader sees the exception.  In the same way leave() drops its count,
+ * then checks for a waiter; the waiter announces itself, then reads the counters.  A waiter for
+ * several regions waits for one after the other: if a place is empty at any time after the
+ * exception became visible, it has no reader left that missed it.
  *
- * A place also counts the snapshot's runs that are in the table and not settled: while
- * there are any, a chunk of the region that is found in the table is no proof that the
- * origin may be overwritten.
+ * A place also counts the snapshot's runs that are in the table and not settled.  While there are
+ * any, finding a chunk of the region in the table does not prove that the origin may be
+ * overwritten.
  *
- * Locking: its own, for the lists of waiters.  Readers take it only while somebody waits
- * for their place.
+ * Locking: it has its own lock for the lists of waiters.  Readers take it only while something
+ * waits for their place.
  */
 #pragma once
 
@@ -45,21 +45,21 @@ namespace dmsnap {
 
 class Regions {
 public:
-	/* 256 KiB: a long read touches few, and random reads of 4 KiB seldom the same. */
+	/* 256 KiB: a long read touches few regions, and random 4 KiB reads rarely share one. */
 	static constexpr unsigned int region_shift = 9;
-	/* At 16 bytes each. */
+	/* 16 bytes each. */
 	static constexpr size_t places = 1024;
-	/* I/O is cut so that it touches no more: see limit(). */
+	/* I/O is cut so that it touches no more regions: see limit(). */
 	static constexpr unsigned int touched_max = 8;
 
-	/* To be given back to leave(). */
+	/* What enter() returns, for leave(). */
 	struct Token {
-		/* Regions touched, and for each which counter it was counted in. */
+		/* The number of regions touched, and a bit for each: which counter was used. */
 		uint8_t count = 0;
 		uint8_t counters = 0;
 	};
 
-	/* Waits through its task, which is posted once when the wait is over. */
+	/* Its task is posted once, when the wait is over. */
 	class Waiter {
 	public:
 		explicit Waiter(Task &task) : over_(task) {}
@@ -68,10 +68,10 @@ public:
 		friend class Regions;
 
 		Task &over_;
-		/* Regions to be waited for. */
+		/* The regions still to wait for. */
 		uint64_t next_ = 0;
 		uint64_t end_ = 0;
-		/* The drain under way in the next one is for this waiter. */
+		/* The current drain of region next_ counts for this waiter. */
 		bool draining_ = false;
 		ListHook link_;
 	};
@@ -111,19 +111,21 @@ public:
 	}
 
 	/*
-	 * True: nobody in [@begin, @end) has to be waited for.  False: @waiter's task will be
+	 * Returns true if no wait for [@begin, @end) is needed; otherwise @waiter's task will be
 	 * posted.  The exception must be visible by now.
 	 * Context: any.
 	 */
 	bool wait(Waiter &waiter, uint64_t begin, uint64_t end);
 
 	/*
-	 * A run that covers [@begin, @end) will be in the table before it is settled, or is
-	 * settled.  The count rises before the run is in the table.  Context: any.
+	 * A run that covers [@begin, @end) is about to be in the table without being settled; it
+	 * is settled.  Call add_unsettled() before the run is in the table.  Context: any.
 	 */
 	void add_unsettled(uint64_t begin, uint64_t end);
 	void drop_unsettled(uint64_t begin, uint64_t end);
-	/* Is everything in the table settled there?  To be asked behind the table.  Context: any. */
+	/*
+	 * Is everything in the table settled there?  Check after the table lookup.  Context: any.
+	 */
 	bool settled(uint64_t begin, uint64_t end) const;
 
 private:
@@ -133,7 +135,7 @@ private:
 		Atomic<uint8_t> current;
 		/* Is a drain under way? */
 		Atomic<bool> waiting;
-		/* Has current been changed in it?  Lock. */
+		/* Has the drain switched current already?  Lock. */
 		bool changed = false;
 
 		bool idle() const
@@ -147,7 +149,7 @@ private:
 	static constexpr uint64_t region_of(uint64_t sector) { return sector >> region_shift; }
 	static size_t index_of(uint64_t region)
 	{
-		/* Not by the remainder alone, for round distances are common. */
+		/* Not the remainder alone, because power-of-two distances are common. */
 		constexpr uint64_t scatter = 0x9e3779b97f4a7c15;
 		return static_cast<size_t>((region + (region / places * scatter >> 32)) % places);
 	}
@@ -157,7 +159,10 @@ private:
 		uint64_t first;
 		uint64_t behind;
 	};
-	/* The regions of [@begin, @end); if they are as many as places, one for each place. */
+	/*
+	 * The regions of [@begin, @end).  If there are at least as many as places, one region for
+	 * each place.
+	 */
 	static Range range_of(uint64_t begin, uint64_t end);
 
 	void skip_idle(Waiter &waiter);
@@ -175,7 +180,7 @@ private:
 
 	Worker &worker_;
 	SpinLock lock_{DMSNAP_LOCK_EPOCH};
-	/* Those of several places share a list. */
+	/* Several places share a list. */
 	Waiters waiters_[lists] DMSNAP_GUARDED_BY(lock_);
 	Place places_[places];
 };

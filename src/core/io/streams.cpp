@@ -46,7 +46,7 @@ bool Streams::passed(uint64_t begin, uint64_t end)
 	return false;
 }
 
-/* The one that a write at @begin belongs to: it may have skipped as much as a window. */
+/* The stream that a write at @begin belongs to.  It may skip up to a window. */
 Streams::Stream *Streams::stream_at(uint64_t begin)
 {
 	for (Stream &stream : streams_) {
@@ -71,7 +71,7 @@ void Streams::advance(Stream &stream, uint64_t begin, uint64_t end)
 	stream.pos = end;
 	if (stream.ahead_end <= end) {
 		stream.ahead_end = end;
-		/* It has skipped what is left. */
+		/* It has skipped the rest. */
 		wasted_ += stream.unused;
 		stream.unused = 0;
 		if (was_ahead)
@@ -134,7 +134,7 @@ void Streams::made(const Guess &guess, uint64_t end, uint64_t copied)
 	Stream &stream = streams_[guess.index];
 
 	copied_ += copied;
-	/* It may have ended meanwhile, or be beyond that. */
+	/* The stream may have ended meanwhile, or be past the guess. */
 	if (stream.id != guess.id || end <= stream.ahead_end) {
 		wasted_ += copied;
 		return;
