@@ -11,7 +11,7 @@ constexpr uint32_t sectors_per_page = DMSNAP_PAGE_SIZE / 512;
 constexpr unsigned int windows_reserved = 4;
 constexpr unsigned int transfers_reserved = 16;
 constexpr unsigned int writes_reserved = 4;
-/* Of each of the three. */
+/* For each of the three pools. */
 constexpr unsigned int objects_kept = 512;
 
 /* The part of a window that a target wants. */
@@ -23,7 +23,7 @@ Part part_of(const Window &window, const CopyTarget &target)
 		all.end < target_end ? all.end : target_end};
 }
 
-/* Behind the end of the job's stretch. */
+/* Zeros the part past the end of the job's source extent. */
 void clear_rest(Window &window)
 {
 	uint64_t end = window.job.sectors;
@@ -44,7 +44,7 @@ size_t pages_for(uint64_t sectors)
 	return pages < window_pages_max ? pages : window_pages_max;
 }
 
-/* How many of @sectors that the job goes on with make a window: see CopyJob::alignment. */
+/* How many of the next @sectors of the job make a window: see CopyJob::alignment. */
 uint64_t cut_to_alignment(const CopyJob &job, uint64_t from, uint64_t sectors, uint64_t left)
 {
 	return sectors < left ? sectors - (job.sector + from + sectors) % job.alignment : left;
@@ -86,7 +86,7 @@ void GatheredWrite::submit()
 		this);
 }
 
-/* Targets first: what they go on with need not wait for the copier. */
+/* Targets first: their next step need not wait for the copier. */
 void GatheredWrite::written()
 {
 	transfers.for_each([this](Transfer &transfer) {
@@ -189,7 +189,7 @@ CopyShare *Copier::full_share(CopyJob &job, size_t wanted) const
 	return full;
 }
 
-/* What @target wanted of @window is there, or was given up. */
+/* The part of @window for @target has been written, or has failed. */
 void Copier::leave_share(const Window &window, CopyTarget &target)
 {
 	if (!target.share)
@@ -198,7 +198,7 @@ void Copier::leave_share(const Window &window, CopyTarget &target)
 	if (target.share->jobs.empty())
 		return;
 	jobs_.take_all(target.share->jobs);
-	/* The window may be in use still, by a target that hangs. */
+	/* Another target may hang and keep the window in use, so do not wait for its end. */
 	worker_.post(pump_task_);
 }
 
@@ -215,8 +215,8 @@ bool Copier::throttled()
 }
 
 /*
- * A window, or the job waits for its share.  False: memory is short, or it is in the
- * background and others come first.
+ * Starts a window, or lets the job wait for its share.  Returns false if memory is short, or it
+ * is a background job and others come first.
  */
 bool Copier::start_window(CopyJob &job)
 {
@@ -269,7 +269,7 @@ bool Copier::start_window(CopyJob &job)
 	return true;
 }
 
-/* As far as the job's stretch goes: the zeros behind it are there already. */
+/* Reads up to the end of the job's source extent: clear_rest() has zeroed the rest. */
 void Copier::read(Window &window, Part part)
 {
 	const CopyJob &job = window.job;
@@ -294,7 +294,10 @@ void Copier::read_done(Window &window)
 		uint64_t now = dmsnap_port_now_ns();
 		statistics_.read_us.add((now - window.since_ns) / 1000);
 		window.since_ns = now;
-		/* Held until all writes are under way, so that none ends the window early. */
+		/*
+		 * An extra count until all writes are under way, so that none ends the window
+		 * early.
+		 */
 		window.writes_in_flight = 1;
 		window.next_target = window.job.targets.front();
 		window.apart = window.read_error && !window.job.all_or_none;
@@ -304,7 +307,7 @@ void Copier::read_done(Window &window)
 	write_on(window);
 }
 
-/* One of its windows needs the source no more. */
+/* One of its windows no longer needs the source. */
 void Copier::window_read(CopyJob &job)
 {
 	if (--job.reads == 0 && job.started == job.extent && job.all_read)
@@ -317,7 +320,7 @@ bool Copier::write_on(Window &window)
 		Part part = part_of(window, *target);
 		if (!part.empty()) {
 			if (window.apart && window.read != part) {
-				/* Not into pages that are being written. */
+				/* Do not read into pages that are being written. */
 				if (window.writes_in_flight == 1)
 					read(window, part);
 				return true;
@@ -341,7 +344,7 @@ bool Copier::write_on(Window &window)
 	return true;
 }
 
-/* False: no memory, but other writes will end. */
+/* Returns false if there is no memory. */
 bool Copier::write_to(Window &window, CopyTarget &target)
 {
 	Transfer *transfer = transfers_.get(window, target);
@@ -368,7 +371,7 @@ bool Copier::write_to(Window &window, CopyTarget &target)
 	window.writes_in_flight++;
 	statistics_.written_sectors += part.sectors();
 
-	/* It goes on with a whole page only. */
+	/* Only a write that ends at a page boundary can grow. */
 	bool full = write->page_count == window_pages_max ||
 		    (write->skipped + write->sectors) % sectors_per_page != 0;
 	if (full)
@@ -378,7 +381,7 @@ bool Copier::write_to(Window &window, CopyTarget &target)
 	return true;
 }
 
-/* The open one if this goes on there, else a new one. */
+/* The open write of the device if this continues it, else a new one. */
 GatheredWrite *Copier::write_for(const CopyJob &job, const CopyTarget &target, uint64_t sector,
 				 uint32_t skipped, size_t pages)
 {
@@ -388,7 +391,10 @@ GatheredWrite *Copier::write_for(const CopyJob &job, const CopyTarget &target, u
 	if (open && open->end() == sector && open->flags == job.write_flags &&
 	    open->optional == job.optional && skipped == 0 &&
 	    open->page_count + pages <= window_pages_max) {
-		/* Windows have their targets in one order: what comes next is in front. */
+		/*
+		 * Windows have their targets in the same order, so the next one wanted is at the
+		 * front.
+		 */
 		open->open_link.unlink();
 		open_writes_.push_back(*open);
 		return open;
@@ -453,7 +459,7 @@ void Copier::part_ended(const Window &window, CopyTarget &target, int error)
 {
 	if (error && !target.error())
 		target.error_.store_relaxed(error);
-	/* Orders the error in front of the end, whoever sees that. */
+	/* A full barrier: whatever sees that the last part has ended also sees the error. */
 	if (target.sectors_left_.sub(part_of(window, target).sectors()) == 0)
 		target.done(target);
 }

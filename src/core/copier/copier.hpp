@@ -1,35 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Copier: reads a stretch of a device once and writes it to several places,
- * with many in flight.
+ * Copier: reads an extent of a device once and writes it to several targets, with many copies in
+ * flight.
  *
- * A job is cut into windows of at most window_pages_max pages.  A window takes
- * its pages, is read, is written to all targets in parallel, and gives the pages
- * back; windows of one job and of several are in flight together as far as the
- * PageReserve goes.
+ * A job is cut into windows of at most window_pages_max pages.  A window takes its pages, is
+ * read, is written to all targets in parallel, and returns the pages.  Windows of one or several
+ * jobs are in flight together as far as the PageReserve allows.
  *
- * Writes gather while a batch of the worker's tasks runs: what lies one behind the
- * other on a device, as chunks do that a store has handed out one after the other,
- * becomes one write, however far apart it was read.
+ * Writes are gathered while a batch of the worker's tasks runs: data that is adjacent on a
+ * device, such as chunks that a store has allocated one after the other, becomes one write,
+ * however far apart it was read.
  *
- * Forward progress without free memory: a window takes all it needs before its
- * read starts and waits for nothing that another window holds.  With none in
- * flight the reserves cover the next one, perhaps a shorter one; when one ends
- * the next is tried.  Writes draw a Transfer and perhaps a GatheredWrite each; when
- * these run out the window's other writes follow as some come back from writes that
- * are in flight, or will be when the batch is through.  Now and then both look for memory
- * themselves, for what is in flight may hang on one device while another one waits.
+ * Forward progress without free memory: a window takes all its pages before its read starts, and
+ * waits for nothing that another window holds.  With none in flight the reserves suffice for the
+ * next one, perhaps a shorter one; when one ends, the next is tried.  Each write needs a
+ * Transfer, and perhaps a GatheredWrite.  If these run out, the window's other writes follow as
+ * some are returned, by writes that are in flight or will be after this batch.  Windows and
+ * writes also retry on a timer, since what is in flight may hang on one device while another one
+ * could go on.
  *
- * Jobs in the background come after all others, and have a limit of their own to
- * what is in flight.
+ * Background jobs come after all others, and have their own limit on pages in flight.
  *
- * Errors: after a failed read what each target wants of the window is read again alone,
- * and only what fails then counts, for who wanted that (but see CopyJob::all_or_none).  A
- * failed write counts for the targets that it was for.
+ * Errors: after a failed read, each target's part of the window is read again separately, and
+ * only a failure of that counts, for that target (but see CopyJob::all_or_none).  A failed write
+ * counts for the targets whose data it carried.
  *
- * Locking: none; all functions, and all callbacks, run on the worker.  But a target may have
- * a worker of its own.  A write for it is posted there, and its end comes there first, tells
- * the target, and is posted back: the copier does not touch it meanwhile.
+ * Locking: none; all functions and all callbacks run on the worker.  But a target may have its
+ * own worker: its writes are posted there.  Their completion runs there first, tells the target,
+ * and is posted back.  The copier does not touch the write meanwhile.
  */
 #pragma once
 
@@ -49,20 +47,23 @@ public:
 	static Result<Owned<Copier>> create(Worker &worker);
 	/* Private to create(). */
 	explicit Copier(Worker &worker);
-	/* No job may be left.  Process context, not on the worker. */
+	/* No job may be in flight.  Process context, not on the worker. */
 	~Copier();
 
 	/*
-	 * Takes the job on.  Job, targets and devices must live until the job's
-	 * done(); callbacks may run before this returns.
+	 * Starts the job.  Job, targets and devices must live until the job's done().  Callbacks
+	 * may run before this returns.
 	 */
 	void start(CopyJob &job);
-	/* Somebody waits for the job now, if it is under way: the others do not go first. */
+	/*
+	 * Something waits for the job now: it no longer yields to others.  Does nothing unless it
+	 * is queued.
+	 */
 	void hurry(CopyJob &job);
 
 	/*
-	 * Could it copy @sectors at once, without holding up others?  Nothing waits for pages or
-	 * for its turn, and most pages are free.
+	 * Could it copy @sectors at once without delaying others?  That is so if no job waits,
+	 * and most pages are free.
 	 */
 	bool has_spare(uint64_t sectors) const;
 
@@ -76,18 +77,18 @@ private:
 	friend struct Window;
 	friend struct GatheredWrite;
 
-	/* Starts what can be started. */
+	/* Starts as many windows as it can. */
 	void pump();
 	void pump_jobs(Jobs &jobs);
 	bool throttled();
 	bool start_window(CopyJob &job);
-	/* That has so many pages that none of @wanted are for it now, or nullptr. */
+	/* A share of the job that may not have @wanted more pages now, or nullptr. */
 	CopyShare *full_share(CopyJob &job, size_t wanted) const;
 	void leave_share(const Window &window, CopyTarget &target);
 	void read(Window &window, Part part);
 	void read_done(Window &window);
 	static void window_read(CopyJob &job);
-	/* Gathers writes until all are, or memory runs out: false. */
+	/* Gathers the window's writes.  Returns false if memory runs out. */
 	bool write_on(Window &window);
 	bool write_to(Window &window, CopyTarget &target);
 	GatheredWrite *write_for(const CopyJob &job, const CopyTarget &target, uint64_t sector,
@@ -95,7 +96,7 @@ private:
 	void submit(GatheredWrite &write);
 	void submit_gathered();
 	void write_done(GatheredWrite &write);
-	/* The worker of the target, or the copier's. */
+	/* Runs on the target's worker, or the copier's. */
 	static void part_ended(const Window &window, CopyTarget &target, int error);
 	void end_window(Window &window);
 	void idle();
@@ -103,9 +104,9 @@ private:
 	void look_for_memory();
 	void go_on_writing();
 
-	/* As often what waits for memory looks for it. */
+	/* How often waiting work tries for memory again. */
 	static constexpr unsigned int memory_check_ms = 100;
-	/* Pages and objects are kept so long for copies to come. */
+	/* How long pages and objects are cached for later copies. */
 	static constexpr unsigned int idle_ms = 1000;
 
 	Worker &worker_;
@@ -116,7 +117,7 @@ private:
 	Jobs jobs_;
 	Jobs background_jobs_;
 	List<Window, &Window::stalled_link> stalled_;
-	/* One for each device at most. */
+	/* At most one for each device. */
 	List<GatheredWrite, &GatheredWrite::open_link> open_writes_;
 	size_t windows_in_flight_ = 0;
 	Throttle throttle_;

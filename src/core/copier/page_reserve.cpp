@@ -10,7 +10,7 @@ namespace dmsnap {
 
 namespace {
 
-/* Pages that all reserves together have from the system beyond their own. */
+/* Pages that all reserves together have allocated beyond their reserved ones. */
 constinit Atomic<size_t> module_pages;
 
 } // namespace

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * PageReserve: the pages that copies are made through.  A few are always there, for
- * when memory is short; more are taken while there is memory, up to a cap for
- * this reserve and one for the whole module.  What comes back is kept for a while,
- * up to pages_kept: a page from the system costs more than the copy when the
- * kernel clears it first.
+ * PageReserve: the pages used for copies.  A few are reserved for when memory is short.  More are
+ * allocated while there is memory, up to a limit for this reserve and one for the whole module.
+ * Returned pages are cached for a while, up to pages_kept: allocating a page costs more than the
+ * copy if the kernel clears it first.
  *
  * Locking: none; one worker uses it.
  */
@@ -19,17 +18,17 @@ namespace dmsnap {
 
 class PageReserve {
 public:
-	/* Out at a time: 8 MiB. */
+	/* The most in use at a time: 8 MiB. */
 	static constexpr size_t pages_max = 2048;
-	/* All reserves have so many from the system beyond their own: 64 MiB. */
+	/* The most that all reserves together allocate beyond their reserved pages: 64 MiB. */
 	static constexpr size_t module_pages_max = 16384;
-	/* Its own: one page more than the longest list of pages (see Copier). */
+	/* Reserved: one page more than the longest list of pages (see Copier). */
 	static constexpr size_t pages_reserved = 65;
-	/* At hand, the reserve included: what 32 copies of 64 KiB give back. */
+	/* Cached, including the reserved ones: what 32 copies of 64 KiB return. */
 	static constexpr size_t pages_kept = 512;
 
 	PageReserve() = default;
-	/* Every page must be back. */
+	/* Every page must have been returned. */
 	~PageReserve();
 	PageReserve(const PageReserve &) = delete;
 	PageReserve &operator=(const PageReserve &) = delete;
@@ -38,16 +37,15 @@ public:
 	Status fill();
 
 	/*
-	 * Takes up to @pages.size() pages; returns how many.  With none out it
-	 * is at least as many as are its own, for all of them are at hand then.
-	 * Does not sleep.
+	 * Takes up to @pages.size() pages, and returns how many.  With none in use it gets at
+	 * least the reserved ones.  Does not sleep.
 	 */
 	size_t take(std::span<void *> pages);
 	void give_back(std::span<void *const> pages);
 
 	size_t out() const { return out_; }
 
-	/* Is there more at hand than the reserve?  Gives that back to the system. */
+	/* Are more pages cached than the reserved ones? trim() frees those. */
 	bool keeps_any() const { return at_hand_ > pages_reserved; }
 	void trim();
 
@@ -56,7 +54,7 @@ private:
 
 	void *pages_[pages_kept] = {};
 	size_t at_hand_ = 0;
-	/* Handed out and not back. */
+	/* Pages in use. */
 	size_t out_ = 0;
 };
 

@@ -6,7 +6,7 @@ namespace dmsnap {
 namespace {
 
 constexpr uint64_t ns_per_ms = 1000000;
-/* The past counts half after this long, so that an idle hour gives no credit. */
+/* After this time the past is scaled down to half of it, so that an idle hour gives no credit. */
 constexpr uint64_t period_ns = 1000 * ns_per_ms;
 
 } // namespace
@@ -36,7 +36,7 @@ unsigned int Throttle::delay_ms(uint64_t now, unsigned int percent)
 	uint64_t busy = busy_in_period(now);
 	uint64_t total = now - period_begin_;
 	if (total > period_ns) {
-		/* Busy time of long ago must not outlive the idle time after it. */
+		/* Scale busy and idle time alike. */
 		uint64_t kept = busy < total ? busy * (period_ns / 2 / 1000) / (total / 1000)
 					     : period_ns / 2;
 		period_begin_ = now - period_ns / 2;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Throttle: keeps the time in which copies are in flight to a percentage of all
- * time (module parameter snapshot_copy_throttle).
+ * Throttle: limits the share of time in which copies are in flight (module parameter
+ * snapshot_copy_throttle).
  *
  * Locking: none; one worker uses it.  Times are of dmsnap_port_now_ns().
  */
@@ -13,13 +13,13 @@ namespace dmsnap {
 
 class Throttle {
 public:
-	/* Copies begin to be in flight, or cease to. */
+	/* The first copy went into flight, or the last one ended. */
 	void begin(uint64_t now);
 	void end(uint64_t now);
 
 	/*
-	 * 0: go on.  Else milliseconds, at most delay_max, to wait with new work
-	 * so that the share stays at or under @percent, which is < 100.
+	 * Returns 0 if new work may start.  Otherwise the milliseconds to delay it, at most
+	 * delay_max, so that the share stays at or below @percent, which is < 100.
 	 */
 	unsigned int delay_ms(uint64_t now, unsigned int percent);
 

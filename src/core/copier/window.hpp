@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the Copier has in flight.  Window: a piece of a job and the pages it goes
- * through.  Transfer: what a window has for one target.  GatheredWrite: the I/O that
- * takes it there, with others that lie beside it.
+ * What the Copier has in flight.  Window: a piece of a job and its pages.  Transfer: a window's
+ * data for one target.  GatheredWrite: the I/O that writes it, together with adjacent transfers.
  */
 #pragma once
 
@@ -37,26 +36,26 @@ struct Window {
 	/* From the start of the job. */
 	uint64_t offset = 0;
 	uint32_t sectors = 0;
-	/* When what is under way was begun. */
+	/* When the current step began. */
 	uint64_t since_ns = 0;
 
 	Part all() const { return {offset, offset + sectors}; }
 
-	/* Submits the read; source_worker of the job. */
+	/* Submits the read.  The job's source_worker. */
 	void submit_read();
 	MethodTask<Window, &Window::submit_read> submit_task{*this};
 	void read_ended();
 	MethodTask<Window, &Window::read_ended> read_task{*this};
-	/* What was read last, and how that ended. */
+	/* The part last read, and the result. */
 	Part read = {};
 	int read_error = 0;
-	/* Its read has failed; what a target wants is read for that alone. */
+	/* Its read has failed: each target's part is read separately. */
 	bool apart = false;
 
 	/* The next target to write to; nullptr when all writes have been started. */
 	CopyTarget *next_target = nullptr;
 	unsigned int writes_in_flight = 0;
-	/* On the copier's list of those that go on when a write has ended. */
+	/* In the copier's list of windows that continue when a write has ended. */
 	ListHook stalled_link;
 
 	std::span<void *> pages() { return {page_list, page_count}; }
@@ -69,7 +68,7 @@ struct Transfer {
 
 	Window &window;
 	CopyTarget &target;
-	/* Of its GatheredWrite. */
+	/* In the list of its GatheredWrite. */
 	ListHook link;
 };
 
@@ -91,20 +90,20 @@ struct GatheredWrite {
 	bool optional;
 	List<Transfer, &Transfer::link> transfers;
 
-	/* Submits it; the worker of its targets. */
+	/* Submits it.  The worker of its targets. */
 	void submit();
 	MethodTask<GatheredWrite, &GatheredWrite::submit> submit_task{*this};
-	/* Tells its targets; the same worker. */
+	/* Tells its targets.  The same worker. */
 	void written();
 	MethodTask<GatheredWrite, &GatheredWrite::written> written_task{*this};
 	void ended();
 	MethodTask<GatheredWrite, &GatheredWrite::ended> ended_task{*this};
 	int error = 0;
 
-	/* On the copier's list of those that may still grow. */
+	/* In the copier's list of writes that may still grow. */
 	ListHook open_link;
 
-	/* Of the first page, in sectors. */
+	/* Sectors of the first page that are not written. */
 	uint32_t skipped = 0;
 	size_t page_count = 0;
 	void *page_list[window_pages_max];
