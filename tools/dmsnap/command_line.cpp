@@ -12,6 +12,7 @@
 #include "commands.hpp"
 #include "completion.hpp"
 #include "nearest_word.hpp"
+#include "overlay/commands.hpp"
 #include "progress.hpp"
 #include "serve/serve.hpp"
 #include "units.hpp"
@@ -51,6 +52,9 @@ public:
 		schedule_.add([this](const char *name, const char *what, const Run &run) {
 			return add(name, what, run);
 		});
+		overlay_.add(app_,
+			     [this](CLI::App *parent, const char *name, const char *what,
+				    const Run &run) { return add_to(parent, name, what, run); });
 		add_completion();
 	}
 
@@ -60,18 +64,18 @@ public:
 		std::vector<std::string> words(argv + 1, argv + argc);
 		if (!words.empty() && words[0] == "help") {
 			words.erase(words.begin());
-			words.resize(std::min<size_t>(words.size(), 1));
+			/* Of a command, and of one that belongs to it. */
+			words.resize(std::min<size_t>(words.size(), 2));
 			words.push_back("--help");
 		}
-		const std::vector<std::string> commands = command_names();
-		if (!words.empty() && !words[0].starts_with('-') &&
-		    std::ranges::find(commands, words[0]) == commands.end())
-			refuse_word(words[0], commands, "command");
+		require_commands(words);
 		std::ranges::reverse(words);
 		try {
 			app_.parse(std::move(words));
 		} catch (const CLI::ExtrasError &) {
 			CLI::App *command = app_.get_subcommands().at(0);
+			while (!command->get_subcommands().empty())
+				command = command->get_subcommands().at(0);
 			refuse_word(command->remaining(true).at(0), option_names(*command),
 				    "option or argument of " + command->get_name());
 		} catch (const CLI::ParseError &error) {
@@ -92,10 +96,26 @@ private:
 					  meant.empty() ? "" : fmt::format("; \"{}\" is", meant)));
 	}
 
-	std::vector<std::string> command_names()
+	/* That is, each word up to the first that is none of a command. */
+	void require_commands(const std::vector<std::string> &words)
+	{
+		const CLI::App *above = &app_;
+		for (const std::string &word : words) {
+			const std::vector<std::string> commands = command_names(*above);
+			if (commands.empty() || word.starts_with('-'))
+				return;
+			if (std::ranges::find(commands, word) == commands.end())
+				refuse_word(word, commands,
+					    above == &app_ ? "command"
+							   : "command of " + above->get_name());
+			above = above->get_subcommand(word);
+		}
+	}
+
+	static std::vector<std::string> command_names(const CLI::App &above)
 	{
 		std::vector<std::string> names;
-		for (const CLI::App *command : app_.get_subcommands({}))
+		for (const CLI::App *command : above.get_subcommands({}))
 			names.push_back(command->get_name());
 		return names;
 	}
@@ -112,9 +132,18 @@ private:
 
 	CLI::App *add(const char *name, const char *what, const Run &run)
 	{
-		CLI::App *command = app_.add_subcommand(name, what);
+		return add_to(&app_, name, what, run);
+	}
+
+	CLI::App *add_to(CLI::App *parent, const char *name, const char *what, const Run &run)
+	{
+		CLI::App *command = parent->add_subcommand(name, what);
 		command->footer(exit_codes);
-		command->callback([this, run] { run_ = run; });
+		/* That of a command comes before the one of the command that it belongs to. */
+		command->callback([this, run] {
+			if (!run_)
+				run_ = run;
+		});
 		add_progress(command);
 		return command;
 	}
@@ -531,6 +560,7 @@ private:
 	DoctorOptions doctor_;
 	ServeOptions serve_;
 	ScheduleCommands schedule_;
+	OverlayCommands overlay_;
 	std::string shell_;
 };
 

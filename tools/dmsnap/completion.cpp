@@ -82,6 +82,32 @@ const CLI::Option *positional_of(const CLI::App &command)
 	return nullptr;
 }
 
+struct Command {
+	/* "check", "overlay create" */
+	std::string words;
+	const CLI::App *app;
+};
+
+/* Also those that belong to another one, behind it. */
+std::vector<Command> commands_of(const CLI::App &app)
+{
+	std::vector<Command> commands;
+	for (const CLI::App *command : app.get_subcommands({})) {
+		commands.push_back({command->get_name(), command});
+		for (const CLI::App *own : command->get_subcommands({}))
+			commands.push_back({command->get_name() + " " + own->get_name(), own});
+	}
+	return commands;
+}
+
+std::string names_of(const std::vector<const CLI::App *> &commands)
+{
+	std::string names;
+	for (const CLI::App *command : commands)
+		names += command->get_name() + " ";
+	return names;
+}
+
 std::string bash_action(const Argument &argument)
 {
 	switch (argument.kind) {
@@ -106,11 +132,15 @@ std::string bash_action(const Argument &argument)
 /* A word behind an option is its argument, or else an option, or the command's argument. */
 std::string bash_script(const CLI::App &app)
 {
-	std::string names, options, arguments, positionals;
-	for (const CLI::App *command : app.get_subcommands({})) {
-		const std::string &name = command->get_name();
-		names += name + " ";
-		options += fmt::format("\t\t{}) words='{}' ;;\n", name, option_words(*command));
+	std::string names = names_of(app.get_subcommands({})), two_words;
+	std::string options, arguments, positionals;
+	for (const auto &[name, command] : commands_of(app)) {
+		options += fmt::format("\t\t'{}') words='{}' ;;\n", name, option_words(*command));
+		if (std::string own = names_of(command->get_subcommands({})); !own.empty()) {
+			two_words +=
+				fmt::format("\t{}) command+=\" ${{COMP_WORDS[2]}}\" ;;\n", name);
+			positionals += fmt::format("\t\t{}) words='{}' ;;\n", name, own);
+		}
 		for (const CLI::Option *option : command->get_options()) {
 			for (const std::string &word : option->get_lnames()) {
 				if (takes_argument(*option))
@@ -119,24 +149,28 @@ std::string bash_script(const CLI::App &app)
 			}
 		}
 		if (const CLI::Option *positional = positional_of(*command))
-			positionals += fmt::format("\t\t{}) {} ;;\n", name,
+			positionals += fmt::format("\t\t'{}') {} ;;\n", name,
 						   bash_action(argument_of(*positional)));
 	}
 	return fmt::format("_dmsnap()\n"
 			   "{{\n"
 			   "\tlocal word=${{COMP_WORDS[COMP_CWORD]}} words= files=\n"
+			   "\tlocal command=${{COMP_WORDS[1]}}\n"
 			   "\tCOMPREPLY=()\n"
-			   "\tcase \"${{COMP_WORDS[1]}} ${{COMP_WORDS[COMP_CWORD - 1]}}\" in\n"
+			   "\t[ \"$COMP_CWORD\" = 2 ] || case $command in\n"
+			   "{}"
+			   "\tesac\n"
+			   "\tcase \"$command ${{COMP_WORDS[COMP_CWORD - 1]}}\" in\n"
 			   "{}"
 			   "\t*)\n"
 			   "\t\tif [ \"$COMP_CWORD\" = 1 ]; then\n"
 			   "\t\t\twords='{}{}'\n"
 			   "\t\telif [[ $word == -* ]]; then\n"
-			   "\t\t\tcase ${{COMP_WORDS[1]}} in\n"
+			   "\t\t\tcase $command in\n"
 			   "{}"
 			   "\t\t\tesac\n"
 			   "\t\telse\n"
-			   "\t\t\tcase ${{COMP_WORDS[1]}} in\n"
+			   "\t\t\tcase $command in\n"
 			   "\t\thelp) words='{}' ;;\n"
 			   "{}"
 			   "\t\t\tesac\n"
@@ -147,7 +181,8 @@ std::string bash_script(const CLI::App &app)
 			   "\t\tif [ -n \"$files\" ]; then compgen $files -- \"$word\"; fi)\n"
 			   "}}\n"
 			   "complete -o filenames -F _dmsnap dmsnap\n",
-			   arguments, names, option_words(app), options, names, positionals);
+			   two_words, arguments, names, option_words(app), options, names,
+			   positionals);
 }
 
 /* @special: is preceded by a backslash. */
@@ -188,13 +223,32 @@ std::string zsh_action(const Argument &argument)
 	return " ";
 }
 
-std::string zsh_script(const CLI::App &app)
+std::string zsh_names(const std::vector<const CLI::App *> &commands)
 {
-	std::string names, cases;
-	for (const CLI::App *command : app.get_subcommands({})) {
+	std::string names;
+	for (const CLI::App *command : commands)
 		names += fmt::format("\t\t'{}:{}'\n", command->get_name(),
 				     zsh_text(command->get_description()));
-		cases += fmt::format("\t{})\n\t\t_arguments", command->get_name());
+	return names;
+}
+
+std::string zsh_script(const CLI::App &app)
+{
+	std::string names = zsh_names(app.get_subcommands({})), two_words, cases;
+	for (const auto &[name, command] : commands_of(app)) {
+		if (std::vector own = command->get_subcommands({}); !own.empty())
+			two_words += fmt::format("\tif [[ $command == {} ]]; then\n"
+						 "\t\tcommands=(\n{}\t\t)\n"
+						 "\t\tif ((CURRENT == 2)); then\n"
+						 "\t\t\t_describe -t commands command commands\n"
+						 "\t\t\treturn\n"
+						 "\t\tfi\n"
+						 "\t\tcommand+=\" $words[2]\"\n"
+						 "\t\tshift words\n"
+						 "\t\t((CURRENT--))\n"
+						 "\tfi\n",
+						 name, zsh_names(own));
+		cases += fmt::format("\t'{}')\n\t\t_arguments", name);
 		for (const CLI::Option *option : command->get_options()) {
 			Argument argument = argument_of(*option);
 			for (const std::string &word : option->get_lnames()) {
@@ -240,6 +294,7 @@ std::string zsh_script(const CLI::App &app)
 		"\tlocal command=$words[2]\n"
 		"\tshift words\n"
 		"\t((CURRENT--))\n"
+		"{}"
 		"\tcase $command in\n"
 		"\thelp) _describe -t commands command commands ;;\n"
 		"{}"
@@ -247,7 +302,7 @@ std::string zsh_script(const CLI::App &app)
 		"}}\n"
 		"if [ \"$funcstack[1]\" = _dmsnap ]; then _dmsnap \"$@\"; else compdef _dmsnap dmsnap; "
 		"fi\n",
-		list_snapshots, list_configs, names, cases);
+		list_snapshots, list_configs, names, two_words, cases);
 }
 
 std::string fish_action(const Argument &argument)
@@ -273,12 +328,23 @@ std::string fish_action(const Argument &argument)
 
 std::string fish_script(const CLI::App &app)
 {
-	std::string script = "complete -c dmsnap -f\n";
-	for (const CLI::App *command : app.get_subcommands({})) {
-		const std::string &name = command->get_name();
-		const std::string seen = fmt::format("__fish_seen_subcommand_from {}", name);
-		script += fmt::format("complete -c dmsnap -n __fish_use_subcommand -a {} -d '{}'\n",
-				      name, escaped(command->get_description(), "'\\"));
+	std::string script = "complete -c dmsnap -f\n"
+			     "function __dmsnap_is\n"
+			     "\tset -l words (commandline -opc)\n"
+			     "\tset -l last (math (count $argv) + 1)\n"
+			     "\ttest (count $words) -ge $last\n"
+			     "\tand test \"$words[2..$last]\" = \"$argv\"\n"
+			     "end\n";
+	for (const auto &[name, command] : commands_of(app)) {
+		const std::string seen = fmt::format("__dmsnap_is {}", name);
+		const std::string above = name.substr(0, name.find(' '));
+		script += fmt::format("complete -c dmsnap -n '{}' -a {} -d '{}'\n",
+				      above == name ? "__fish_use_subcommand"
+						    : fmt::format("__dmsnap_is {}; and test (count "
+								  "(commandline -opc)) = 2",
+								  above),
+				      command->get_name(),
+				      escaped(command->get_description(), "'\\"));
 		for (const CLI::Option *option : command->get_options()) {
 			for (const std::string &word : option->get_lnames())
 				script += fmt::format(

@@ -68,6 +68,10 @@ check "completion of a file" completes 'volume.img' dmsnap apply vol
 check "completion of words" completes 'bash' dmsnap completion ba
 check "completion of a style" completes 'json' dmsnap check --progress j
 check "completion of a number: nothing" completes '' dmsnap status --warn ''
+check "completion of a command of a command" completes 'reset' dmsnap overlay re
+check "completion of its option" completes '--copies' dmsnap overlay create --co
+check "completion of its argument" completes 'vg/monday vg/tuesday' dmsnap overlay drop vg/
+check "completion of a command that is called like one of another" completes '--progress --prometheus' dmsnap status --pr
 check "completion of what help is for" completes 'estimate' dmsnap help est
 
 if command -v fish > /dev/null && command -v zsh > /dev/null; then
@@ -80,6 +84,9 @@ if command -v fish > /dev/null && command -v zsh > /dev/null; then
 		[ "$(paste -s -d ' ' "$work/completed")" = "$1" ] || { cat "$work/completed"; return 1; }
 	}
 	check "completion in fish: of a command" fish_completes 'repair restore' 'dmsnap re'
+	check "completion in fish: of a command of a command" fish_completes 'reset' 'dmsnap overlay re'
+	check "completion in fish: of its option" fish_completes '--copies' 'dmsnap overlay create --co'
+	check "completion in fish: not those of another" fish_completes '--progress' 'dmsnap overlay status --pro'
 	check "completion in fish: of an option" fish_completes '--in-place' 'dmsnap repair --in'
 	check "completion in fish: of a snapshot" fish_completes 'vg/monday vg/tuesday' 'dmsnap status vg/'
 	check "completion in fish: of an argument" fish_completes 'bash fish zsh' 'dmsnap completion '
@@ -96,6 +103,8 @@ if command -v fish > /dev/null && command -v zsh > /dev/null; then
 	"$dmsnap" completion zsh > "$work/zsh/_dmsnap"
 	terminal new-session -d -x 120 -y 12 'sleep 60'
 	check "completion in zsh: of a command" zsh_completes 'dmsnap rest' 'dmsnap restore *$'
+	check "completion in zsh: of a command of a command" zsh_completes 'dmsnap overlay res' 'dmsnap overlay reset *$'
+	check "completion in zsh: of its option" zsh_completes 'dmsnap overlay create --cop' 'dmsnap overlay create --copies *$'
 	check "completion in zsh: of an option" zsh_completes 'dmsnap repair --in-p' 'dmsnap repair --in-place *$'
 	check "completion in zsh: of a snapshot" zsh_completes 'dmsnap status vg/t' 'dmsnap status vg/tuesday *$'
 	check "completion in zsh: of an argument" zsh_completes 'dmsnap check --progress j' 'dmsnap check --progress json *$'
@@ -203,6 +212,15 @@ check "has its options" says '^  --undo'
 check "help of none" exits 2 "$dmsnap" help applu
 check "a command with a wrong letter" exits 2 "$dmsnap" chekc
 check "is named, with the one that was meant" complains '^dmsnap: "chekc" is no command; "check" is\.'
+check "a command of a command with a wrong letter" exits 2 "$dmsnap" overlay creat
+check "is named, with the one that was meant" complains '^dmsnap: "creat" is no command of overlay; "create" is\.'
+check "a command of a command is missing" exits 2 "$dmsnap" overlay
+check "help of a command of a command" exits 0 "$dmsnap" help overlay create
+check "has its options" says '^  --copies'
+check "overlay: no size" exits 2 "$dmsnap" overlay create "$work/good"
+check "overlay: says so" complains '\-\-size'
+check "overlay: memory has no folder" exits 2 "$dmsnap" overlay create "$work/good" --size 4M --ram --dir "$work"
+check "overlay: no size when one is taken up" exits 2 "$dmsnap" overlay create --resume good --size 4M
 check "an option with a letter too many" exits 2 "$dmsnap" repair "$work/good" --in-places
 check "is named, with the one that was meant" complains '^dmsnap: "--in-places" is no option or argument of repair; "--in-place" is\.'
 check "a word that is near to none" exits 2 "$dmsnap" xyzzy

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* dmsnap overlay: its commands, as tools/dmsnap/commands.hpp has the others. */
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "failure.hpp"
+#include "overlay/overlay.hpp"
+
+namespace CLI {
+class App;
+} // namespace CLI
+
+namespace dmsnap::tool {
+
+struct OverlayOptions {
+	/* Devices and images, or overlays. */
+	std::vector<std::string> names;
+	std::string folder = default_overlay_folder;
+	bool json = false;
+
+	/* create, extend: of each COW device. */
+	uint64_t bytes = 0;
+	/* create: */
+	bool is_in_memory = false;
+	unsigned int copies = 0;
+	bool resume = false;
+	/* status: */
+	double warn_percent = 80;
+	/* drop: */
+	bool all = false;
+	bool force = false;
+	/* keep: */
+	bool yes = false;
+};
+
+ExitCode create_overlays(const OverlayOptions &options);
+ExitCode resume_overlays(const OverlayOptions &options);
+ExitCode overlay_status(const OverlayOptions &options);
+ExitCode extend_overlays(const OverlayOptions &options);
+ExitCode reset_overlays(const OverlayOptions &options);
+ExitCode drop_overlays(const OverlayOptions &options);
+ExitCode keep_overlay(const OverlayOptions &options);
+
+/* What restarts have left, all of them or none: the labels say on what they stood.  Throws a
+ * Failure. */
+void activate_left(const std::vector<Overlay> &overlays, const std::string &folder);
+/* Device, loop device and file; throws a Failure. */
+void drop(const Overlay &overlay);
+void remove_files(const Overlay &overlay);
+/* What became of overlays, one a line or as a document: "dropped". */
+void print_done(const std::vector<Overlay> &overlays, bool json, const char *what);
+/* What there is to know of each. */
+void print_json(const std::vector<Overlay> &overlays);
+
+/* The words of "dmsnap overlay". */
+class OverlayCommands {
+public:
+	/* @add_to: adds a command to another one. */
+	using Run = std::function<ExitCode()>;
+	using Add = std::function<CLI::App *(CLI::App *parent, const char *name, const char *what,
+					     const Run &run)>;
+	void add(CLI::App &app, const Add &add_to);
+
+private:
+	OverlayOptions options_;
+};
+
+} // namespace dmsnap::tool

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* dmsnap overlay keep: the changes of an overlay come to the device under it. */
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <iostream>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "base/chunk.hpp"
+#include "device_mapper.hpp"
+#include "dm_events.hpp"
+#include "overlay/block_device.hpp"
+#include "overlay/commands.hpp"
+#include "overlay/cow_file.hpp"
+#include "printable.hpp"
+#include "progress.hpp"
+#include "units.hpp"
+
+namespace dmsnap::tool {
+namespace {
+
+/* A kernel's own driver has no event for the end of a merge. */
+constexpr double look_again_seconds = 0.5;
+
+void require_alone(const Overlay &overlay, const std::string &folder)
+{
+	for (const Overlay &other : find_overlays(folder)) {
+		if (other.name != overlay.name && other.snapshot &&
+		    other.snapshot->origin == overlay.snapshot->origin)
+			throw Failure(fmt::format("{} stands on {} too: drop it first", other.name,
+						  overlay.origin()));
+	}
+}
+
+void ask(const Overlay &overlay, const OverlayOptions &options)
+{
+	bool outlives_restart = overlay.label.has_value();
+	const CowUsage &usage = *overlay.snapshot->usage;
+	std::string text = fmt::format(
+		"{} of changes will be written to {}, which cannot be taken back.",
+		size_text(static_cast<double>(usage.unmerged()) * sector_bytes), overlay.origin());
+	if (!outlives_restart)
+		text += " If the machine fails meanwhile, the rest of them is lost.";
+	if (options.yes)
+		return;
+	if (!isatty(STDIN_FILENO))
+		throw Failure(fmt::format("{} Nobody can be asked: say --yes", text));
+	fmt::print(stderr, "{} Go on? [y/N] ", printable(text));
+	std::string answer;
+	std::getline(std::cin, answer);
+	if (answer != "y" && answer != "yes")
+		throw Failure("nothing was done");
+}
+
+void begin_merge(const Overlay &overlay)
+{
+	const LiveSnapshot &snapshot = *overlay.snapshot;
+	/* From here on a restart must not take the device for what it was. */
+	if (overlay.label) {
+		Label label = *overlay.label;
+		label.is_merge = true;
+		CowFile::open(overlay.file).write(label);
+	} else if (overlay.is_file_removed) {
+		/* What may have its name by now is not what is merged. */
+		remove_files(overlay);
+	}
+	set_read_only(snapshot.origin, false);
+	load_mapped(overlay.name, {.sectors = look_at_device(snapshot.origin).bytes / sector_bytes,
+				   .target = "snapshot-merge",
+				   .words = overlay_table(snapshot.origin, snapshot.cow, true)});
+	suspend_mapped(overlay.name);
+	resume_mapped(overlay.name);
+}
+
+void wait_for_merge(const Overlay &overlay)
+{
+	DeviceMapper machine;
+	DmEvents events;
+	std::optional<Progress> progress;
+	uint64_t total = 0;
+
+	for (;;) {
+		events.arm();
+		std::optional<LiveSnapshot> now = machine.snapshot(overlay.device->number);
+		if (!now || !now->is_merge)
+			throw Failure(fmt::format("{} is not merged any more: somebody has changed "
+						  "its table",
+						  overlay.name));
+		if (now->state == SnapshotState::merged)
+			return;
+		if (now->is_bad())
+			throw Failure(fmt::format(
+				"{} is {}; the kernel's log says why. Mend that, then \"overlay keep\" "
+				"goes on with it",
+				overlay.name, now->state_text()));
+		uint64_t left = now->usage->unmerged();
+		total = std::max(total, left);
+		if (!progress)
+			progress.emplace("merging", total);
+		progress->reached(total - left);
+		events.wait(look_again_seconds);
+	}
+}
+
+/* The device's own cache. */
+void flush(DeviceNumber device)
+{
+	std::string path = "/dev/" + kernel_name(device);
+	int descriptor = open(path.c_str(), O_RDWR | O_CLOEXEC);
+	bool done = descriptor >= 0 && fsync(descriptor) == 0;
+	int error = errno;
+	if (descriptor >= 0)
+		close(descriptor);
+	if (!done)
+		throw Failure(fmt::format("{} cannot be flushed: {}", path, std::strerror(error)));
+}
+
+} // namespace
+
+ExitCode keep_overlay(const OverlayOptions &options)
+{
+	auto select = [&options] {
+		std::vector<Overlay> found = select_overlays(options.folder, options.names);
+		if (found.size() != 1)
+			throw Failure("name one overlay: several stand on that device");
+		return found[0];
+	};
+	Overlay overlay = select();
+	if (!overlay.device) {
+		if (!overlay.is_merge())
+			throw Failure(
+				fmt::format("{} is not active: take it up with \"overlay create "
+					    "--resume\" first, and look at it",
+					    overlay.name));
+		activate_left({overlay}, options.folder);
+		overlay = select();
+	}
+	if (!overlay.snapshot)
+		throw Failure(fmt::format("{} is {}", overlay.name, overlay.state()));
+	DeviceNumber origin = overlay.snapshot->origin;
+	if (!overlay.snapshot->is_merge) {
+		if (overlay.snapshot->is_bad())
+			throw Failure(fmt::format("{} is {}: its changes cannot be kept",
+						  overlay.name, overlay.state()));
+		if (!overlay.was_origin_writable())
+			throw Failure(
+				fmt::format("{} was read-only before: make it writable (blockdev "
+					    "--setrw), drop the overlay and make it again",
+					    overlay.origin()));
+		require_unused(overlay);
+		require_alone(overlay, options.folder);
+		ask(overlay, options);
+		begin_merge(overlay);
+	}
+	wait_for_merge(overlay);
+	/* Somebody may have opened it since. */
+	require_unused(select());
+	flush(origin);
+	drop(select());
+	print_done({overlay}, options.json, "kept");
+	return ExitCode::fine;
+}
+
+} // namespace dmsnap::tool
