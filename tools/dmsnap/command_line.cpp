@@ -11,6 +11,7 @@
 #include "backup/schedule.hpp"
 #include "commands.hpp"
 #include "completion.hpp"
+#include "group/commands.hpp"
 #include "nearest_word.hpp"
 #include "overlay/commands.hpp"
 #include "progress.hpp"
@@ -50,6 +51,9 @@ public:
 		add_doctor();
 		add_serve();
 		schedule_.add([this](const char *name, const char *what, const Run &run) {
+			return add(name, what, run);
+		});
+		group_.add([this](const char *name, const char *what, const Run &run) {
 			return add(name, what, run);
 		});
 		overlay_.add(app_,
@@ -560,6 +564,7 @@ private:
 	DoctorOptions doctor_;
 	ServeOptions serve_;
 	ScheduleCommands schedule_;
+	GroupCommand group_;
 	OverlayCommands overlay_;
 	std::string shell_;
 };

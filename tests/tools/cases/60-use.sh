@@ -221,6 +221,15 @@ check "overlay: no size" exits 2 "$dmsnap" overlay create "$work/good"
 check "overlay: says so" complains '\-\-size'
 check "overlay: memory has no folder" exits 2 "$dmsnap" overlay create "$work/good" --size 4M --ram --dir "$work"
 check "overlay: no size when one is taken up" exits 2 "$dmsnap" overlay create --resume good --size 4M
+check "create: no group" exits 2 "$dmsnap" create vg/a
+check "create: says so" complains '\-\-group'
+check "create: a bad name" exits 2 "$dmsnap" create --group 'of monday' vg/a
+check "create: says so" complains '"of monday" is no name of a group'
+check "create: a bad part" exits 2 "$dmsnap" create --group monday vg/a --size 2.5%
+check "create: says so" complains '"2.5%" is no part of a volume'
+check "create: a bad size" exits 2 "$dmsnap" create --group monday vg/a --size 4Q
+check "create: a limit that nothing can keep" exits 2 "$dmsnap" create --group monday vg/a --limit 0.01s
+check "create: says so" complains '\-\-limit is 0.1s at least'
 check "an option with a letter too many" exits 2 "$dmsnap" repair "$work/good" --in-places
 check "is named, with the one that was meant" complains '^dmsnap: "--in-places" is no option or argument of repair; "--in-place" is\.'
 check "a word that is near to none" exits 2 "$dmsnap" xyzzy

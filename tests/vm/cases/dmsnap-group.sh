@@ -1,0 +1,245 @@
+# summary: dmsnap create --group: one moment for two volumes; too slow, killed, cleaned up
+# kernels: 6.1 6.12
+# default: 6.1 6.12
+# guest: full
+# tools: dmsnap
+# disks: 128M
+# timeout: 300
+
+# shellcheck disable=SC2154 # dmsnap is set by lib-dmsnap.sh
+. /job/vm/lib-dmsnap.sh
+
+# as LVM2's own: on the PATH of the program
+mkdir -p "$TMP/bin"
+PATH=$TMP/bin:$PATH
+
+# slow_lvcreate SECONDS: from the second one on
+slow_lvcreate()
+{
+	rm -f "$TMP/second"
+	cat > "$TMP/bin/lvcreate" <<-END
+		#!/bin/bash
+		if [ -e $TMP/second ]; then touch $TMP/waits; sleep $1 || exit 5; fi
+		touch $TMP/second
+		exec /sbin/lvcreate "\$@"
+	END
+	chmod +x "$TMP/bin/lvcreate"
+	rm -f "$TMP/waits"
+}
+
+# counter DEVICE: what the writer has written there last
+counter()
+{
+	dd if="$1" bs=1M iflag=direct status=none | tr -s '\0 ' '\n' | tail -n 1
+}
+
+# put N: behind what is there
+put()
+{
+	printf '%-512d' "$1" | dd bs=512 count=1 iflag=fullblock oflag=direct status=none
+}
+
+# to a, then to b, always in turn.  Both stay open: each close would be an event for udev, and
+# LVM2 would wait for them all.
+write_on()
+{
+	local n=0
+	exec 7> /dev/vg/a 8> /dev/vg/b
+	while [ ! -e "$TMP/stop" ]; do
+		n=$((n + 1))
+		put "$n" >&7
+		put "$n" >&8
+	done
+	echo "$n" > "$TMP/written"
+}
+
+# same_moment GROUP
+same_moment()
+{
+	local a b
+	a=$(counter "/dev/vg/a-$1") b=$(counter "/dev/vg/b-$1")
+	note "group $1: a has $a, b has $b"
+	[ "$a" -eq "$b" ] || [ "$a" -eq $((b + 1)) ] || fail "group $1 is not of one moment: $a and $b"
+}
+
+# as_before: all origins go on, and there are no snapshots but these
+as_before()
+{
+	local lv
+	for lv in a b fs; do
+		expect_eq "$(dmsetup info -c --noheadings -o suspended "vg-$lv")" Active "$lv"
+	done
+	expect_eq "$(lvs --noheadings -S 'lv_attr=~^s' -o lv_name | xargs)" "$*"
+}
+
+run_load()
+{
+	local driver=$1 i
+	load_module "$driver"
+	rm -f "$TMP/stop"
+	vgcreate -q --setautoactivation n vg "$(disk 0)"
+	for lv in a b fs; do
+		lvcreate -q -n $lv -L 8M vg
+		blkdiscard -z "/dev/vg/$lv"
+	done
+	mkfs.ext4 -q -N 64 -J size=1 /dev/vg/fs
+	mount_at /dev/vg/fs > /dev/null
+	write_on &
+	WRITER=$!
+
+	note "$driver: groups beside a writer of a and b"
+	for i in 1 2 3; do
+		echo "$i" > /mnt/fs/note
+		exits 0 create --group "g$i" vg/a vg/b vg/fs --size 4M --limit 600s
+		expect_eq "$(xargs < "$TMP/out")" "vg/a-g$i vg/b-g$i vg/fs-g$i"
+		same_moment "g$i"
+		# No journal has to be replayed: the file system was frozen
+		dumpe2fs -h "/dev/vg/fs-g$i" 2> /dev/null | grep '^Filesystem features' > "$TMP/features"
+		if grep -q needs_recovery "$TMP/features"; then fail "the file system was not frozen"; fi
+		mount_at "/dev/vg/fs-g$i" ro > /dev/null
+		expect_eq "$(< "/mnt/fs-g$i/note")" "$i"
+		umount "/mnt/fs-g$i"
+		if [ "$i" -lt 3 ]; then
+			lvremove -q -y "vg/a-g$i" "vg/b-g$i" "vg/fs-g$i"
+		fi
+	done
+	expect_eq "$(lvs --noheadings -o lv_tags vg/a-g3 | xargs)" dmsnap.group.g3
+}
+
+stop_writer()
+{
+	touch "$TMP/stop"
+	wait "$WRITER"
+	[ "$(< "$TMP/written")" -gt 20 ] || fail "the writer has hardly written"
+	expect_eq "$(counter /dev/vg/a)" "$(< "$TMP/written")"
+	expect_eq "$(counter /dev/vg/b)" "$(< "$TMP/written")"
+}
+
+run_load in-tree
+stop_writer
+umount /mnt/fs
+vgremove -q -ff -y vg
+
+run_load ours
+note "hooks, and JSON"
+exits 0 create --group hooked vg/a --size 4M --limit 600s --before "touch $TMP/before" --after "touch $TMP/after" --json
+says '"held_up_seconds": [0-9.]+'
+[ -e "$TMP/before" ] || fail "the hook in front was not run"
+[ -e "$TMP/after" ] || fail "the hook behind was not run"
+exits 2 create --group nohook vg/a --before false --after "rm $TMP/after"
+complains '^dmsnap: --before: exit code 1'
+[ ! -e "$TMP/after" ] || fail "the hook behind was not run"
+lvremove -q -y vg/a-hooked
+
+note "what cannot be"
+exits 2 create --group g3 vg/a
+complains 'there is a group g3 already: vg/a-g3 is of it'
+exits 2 create --group new vg/a vg/nosuch
+exits 2 create --group new vg/a vg/a
+complains 'vg/a is named twice'
+exits 2 create --group "bad name" vg/a
+as_before a-g3 b-g3 fs-g3
+
+note "names that two groups would have in common: nothing of another one is removed"
+lvcreate -q -n a-x -L 4M vg
+exits 0 create --group x-new vg/a --size 4M --limit 600s
+exits 2 create --group new vg/a-x --size 4M
+complains 'there is a volume vg/a-x-new already, and it is of no group new'
+as_before a-g3 a-x-new b-g3 fs-g3
+lvremove -q -y vg/a-x-new vg/a-x
+
+note "a volume that is suspended is left alone"
+dmsetup suspend vg-b
+exits 2 create --group new vg/a vg/b
+complains 'vg/b is suspended, by somebody else'
+expect_eq "$(dmsetup info -c --noheadings -o suspended vg-b)" Suspended
+dmsetup resume vg-b
+
+note "LVM2 fails at the second one: all is undone"
+cat > "$TMP/bin/lvcreate" <<-'END'
+	#!/bin/bash
+	[[ " $* " != *" vg/b "* ]] || exit 5
+	exec /sbin/lvcreate "$@"
+END
+chmod +x "$TMP/bin/lvcreate"
+exits 2 create --group half vg/a vg/b vg/fs --size 4M --limit 600s --after "touch $TMP/after-half"
+complains 'lvcreate: exit code 5'
+[ -e "$TMP/after-half" ] || fail "the hook behind was not run"
+as_before a-g3 b-g3 fs-g3
+
+note "too slow: all is undone, and the writer did not wait any longer"
+slow_lvcreate 8
+exits 2 create --group slow vg/a vg/b vg/fs --size 4M --limit 4s
+complains 'it took longer than 4 s: all is as before'
+as_before a-g3 b-g3 fs-g3
+
+# begin_slow GROUP: is held up behind the first snapshot, and suspends the others; sets SLOW, GUARDIAN
+begin_slow()
+{
+	slow_lvcreate 1000
+	"$dmsnap" create --group "$1" vg/a vg/b --size 4M --limit 600s > "$TMP/slow.out" 2> "$TMP/slow.err" &
+	SLOW=$!
+	wait_until 60 test -e "$TMP/waits"
+	GUARDIAN=$(pgrep -P "$SLOW" -x dmsnap)
+	expect_eq "$(dmsetup info -c --noheadings -o suspended vg-b)" Suspended
+}
+
+# end_slow: LVM2's command is gone as well
+end_slow()
+{
+	pkill -f "sleep 1000"
+	rm "$TMP/bin/lvcreate"
+	wait_until 20 sh -c '! pgrep lvcreate'
+}
+
+resumed() { wait_until 10 sh -c 'dmsetup info -c --noheadings -o suspended vg-b | grep -q Active'; }
+
+note "a signal: all is undone, and told"
+begin_slow interrupted
+kill -TERM "$SLOW"
+end_slow
+rc=0
+wait "$SLOW" || rc=$?
+expect_eq "$rc" 2
+grep -q 'interrupted by a signal: all is as before' "$TMP/slow.err" || fail "$(cat "$TMP/slow.err")"
+as_before a-g3 b-g3 fs-g3
+
+note "the guardian is killed: all is undone"
+begin_slow unguarded
+kill -KILL "$GUARDIAN"
+end_slow
+rc=0
+wait "$SLOW" || rc=$?
+expect_eq "$rc" 2
+grep -q 'the process that was to resume them was killed: all is as before' "$TMP/slow.err" || fail "$(cat "$TMP/slow.err")"
+as_before a-g3 b-g3 fs-g3
+
+note "both are killed: the next one resumes what they have suspended"
+begin_slow both
+kill -KILL "$GUARDIAN" "$SLOW"
+wait "$SLOW" || true
+end_slow
+expect_eq "$(dmsetup info -c --noheadings -o suspended vg-b)" Suspended
+exits 0 create --group again vg/a vg/b --size 4M --limit 600s
+complains 'an interrupted group is removed: vg/a-both'
+same_moment again
+as_before a-again a-g3 b-again b-g3 fs-g3
+lvremove -q -y vg/a-again vg/b-again
+
+note "killed in between: the origins go on at once, the next group cleans up"
+begin_slow killed
+kill -KILL "$SLOW"
+wait "$SLOW" || true
+resumed
+end_slow
+expect_match "$(lvs --noheadings -o lv_tags vg/a-killed | xargs)" ".*dmsnap.unfinished.*"
+# A tag of somebody else does not make all one group
+lvchange -q --addtag ours vg/a-g3 vg/a-killed
+exits 0 create --group after vg/a vg/b --size 4M --limit 600s
+complains 'an interrupted group is removed: vg/a-killed$'
+same_moment after
+as_before a-after a-g3 b-after b-g3 fs-g3
+
+stop_writer
+umount /mnt/fs
+vgremove -q -ff -y vg

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* dmsnap create --group, as tools/dmsnap/commands.hpp has the others. */
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "failure.hpp"
+
+namespace CLI {
+class App;
+} // namespace CLI
+
+namespace dmsnap::tool {
+
+struct GroupOptions {
+	std::string group;
+	/* "vg/a" */
+	std::vector<std::string> volumes;
+	/* Of each snapshot: bytes, or "20%" of its origin. */
+	std::string size = "20%";
+	/* As long writers may be held up. */
+	double limit_seconds = 10;
+	/* Run by a shell before the origins are suspended, and behind all. */
+	std::string before, after;
+	bool json = false;
+};
+ExitCode create_group(const GroupOptions &options);
+
+/* The words of "dmsnap create". */
+class GroupCommand {
+public:
+	using Run = std::function<ExitCode()>;
+	using Add = std::function<CLI::App *(const char *name, const char *what, const Run &run)>;
+	void add(const Add &add_command);
+
+private:
+	GroupOptions options_;
+};
+
+} // namespace dmsnap::tool

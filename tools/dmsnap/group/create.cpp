@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* dmsnap create --group: snapshots of several volumes, all of the same moment. */
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <chrono>
+#include <cstdio>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "child.hpp"
+#include "device_mapper.hpp"
+#include "dm_request.hpp"
+#include "group/commands.hpp"
+#include "group/guardian.hpp"
+#include "group/interruption.hpp"
+#include "group/only_one.hpp"
+#include "group/volumes.hpp"
+#include "json_output.hpp"
+
+namespace dmsnap::tool {
+namespace {
+
+constexpr const char *lock_path = "/run/dmsnap-group";
+/* LVM2 could not work if one of them stood still. */
+constexpr std::array needed_paths = {"/", "/usr", "/etc"};
+
+/* Runs the second one in any case, if the first one was begun. */
+class Hooks {
+public:
+	explicit Hooks(const GroupOptions &options) : after_(options.after)
+	{
+		if (options.before.empty())
+			return;
+		std::string trouble = run(options.before);
+		if (!trouble.empty()) {
+			run_after();
+			throw Failure(fmt::format("--before: {}", trouble));
+		}
+	}
+	~Hooks() { run_after(); }
+	Hooks(const Hooks &) = delete;
+	Hooks &operator=(const Hooks &) = delete;
+
+	void run_after() noexcept
+	try {
+		std::string command = std::exchange(after_, {});
+		std::string trouble = command.empty() ? "" : run(command);
+		if (!trouble.empty())
+			fmt::print(stderr, "dmsnap: --after: {}\n", trouble);
+	} catch (const std::exception &error) {
+		std::fprintf(stderr, "dmsnap: --after: %s\n", error.what());
+	}
+
+private:
+	static std::string run(const std::string &command)
+	{
+		return Child({"sh", "-c", command}, environment_with({}), Child::Pipe::none).end();
+	}
+
+	std::string after_;
+};
+
+struct Member {
+	LogicalVolume origin;
+	/* "a-monday" */
+	std::string snapshot;
+	DeviceNumber device;
+
+	std::string name() const { return origin.vg + "/" + snapshot; }
+};
+
+void require_good_name(const std::string &group)
+{
+	bool is_good = !group.empty() && group.size() <= 60 && group[0] != '-';
+	for (char letter : group)
+		is_good &= std::isalnum(static_cast<unsigned char>(letter)) ||
+			   std::string_view("+_.-").find(letter) != std::string_view::npos;
+	if (!is_good)
+		throw Failure(
+			fmt::format("\"{}\" is no name of a group: letters, digits and +_.-, 60 "
+				    "at most, no - in front",
+				    group));
+}
+
+/* What is not finished goes, with all of its group. */
+void clean_up(const std::vector<LogicalVolume> &volumes)
+{
+	std::set<std::string> unfinished, names;
+	for (const LogicalVolume &volume : volumes) {
+		for (const std::string &tag : volume.group_tags()) {
+			if (volume.has_tag(unfinished_tag))
+				unfinished.insert(tag);
+		}
+	}
+	for (const LogicalVolume &volume : volumes) {
+		if (std::ranges::any_of(volume.group_tags(), [&](const std::string &tag) {
+			    return unfinished.contains(tag);
+		    }))
+			names.insert(volume.name());
+	}
+	if (names.empty())
+		return;
+	fmt::print(stderr, "dmsnap: an interrupted group is removed: {}\n", fmt::join(names, ", "));
+	remove_snapshots({names.begin(), names.end()});
+}
+
+void resume(DeviceNumber device) noexcept
+{
+	try {
+		DmRequest info(DM_DEVICE_INFO, device);
+		/* One that LVM2 works on may have another table already. */
+		if (!info.run() || !info.info().suspended)
+			return;
+		DmRequest request(DM_DEVICE_RESUME, device);
+		/* Without udev, which may wait for what is suspended; it has nothing to do here. */
+		int sync = dm_udev_get_sync_support();
+		dm_udev_set_sync_support(0);
+		request.try_run();
+		dm_udev_set_sync_support(sync);
+	} catch (const std::exception &) {
+		/* The others, at least. */
+	}
+}
+
+bool is_on(const char *path, DeviceNumber device)
+{
+	struct stat about = {};
+	return stat(path, &about) == 0 && about.st_dev == makedev(device.major, device.minor);
+}
+
+std::vector<Member> members_of(const GroupOptions &options)
+{
+	std::vector<Member> members;
+	DeviceMapper machine;
+	const std::vector<LogicalVolume> all = all_volumes();
+	for (const std::string &name : options.volumes) {
+		Member member{.origin = look_at_volume(name), .snapshot = {}, .device = {}};
+		if (!member.origin.is_active)
+			throw Failure(fmt::format("{} is not active", name));
+		if (member.origin.is_suspended)
+			throw Failure(fmt::format("{} is suspended, by somebody else", name));
+		member.snapshot = member.origin.lv + "-" + options.group;
+		member.device = machine.find("/dev/" + name);
+		for (const char *path : needed_paths) {
+			if (is_on(path, member.device))
+				throw Failure(fmt::format("{} has {} on it, which LVM2 needs: it "
+							  "cannot stand still",
+							  name, path));
+		}
+		for (const LogicalVolume &other : all) {
+			if (other.has_tag(group_tag(options.group)))
+				throw Failure(
+					fmt::format("there is a group {} already: {} is of it",
+						    options.group, other.name()));
+			if (other.name() == member.name())
+				throw Failure(fmt::format("there is a volume {} already, and it is "
+							  "of no group {}",
+							  other.name(), options.group));
+		}
+		for (const Member &other : members) {
+			if (other.device == member.device)
+				throw Failure(fmt::format("{} is named twice", name));
+		}
+		members.push_back(std::move(member));
+	}
+	return members;
+}
+
+/* In the file system, too, nothing is under way then. */
+void suspend(const Member &member)
+{
+	DmRequest request(DM_DEVICE_SUSPEND, member.device);
+	if (!request.try_run())
+		throw Failure(fmt::format("{} cannot be suspended: {}", member.origin.name(),
+					  DmRequest::complaint()));
+}
+
+double seconds_since(std::chrono::steady_clock::time_point begin)
+{
+	return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+/* How long the first origin was suspended.  @made: those that are to be removed if it throws. */
+double take_moment(const GroupOptions &options, const std::vector<std::string> &size_words,
+		   OnlyOne &only, const std::vector<Member> &members,
+		   const Interruption &interruption, std::vector<std::string> &made)
+{
+	std::vector<DeviceNumber> devices;
+	for (const Member &member : members)
+		devices.push_back(member.device);
+	only.write_suspended(devices);
+	auto begin = std::chrono::steady_clock::now();
+	Guardian guardian(options.limit_seconds, [&] {
+		std::ranges::for_each(devices, resume);
+		only.clear();
+	});
+	auto require_time = [&](bool is_end) {
+		std::string why;
+		bool is_in_time = (!is_end && !guardian.is_over()) || guardian.finish();
+		if (!is_in_time && guardian.was_killed())
+			why = "the process that was to resume them was killed";
+		else if (!is_in_time)
+			why = fmt::format("it took longer than {:g} s", options.limit_seconds);
+		else if (interruption.is_there())
+			why = "it was interrupted by a signal";
+		if (!why.empty())
+			throw Failure(fmt::format("{}: all is as before, and there is no group {}",
+						  why, options.group));
+	};
+
+	for (const Member &member : members) {
+		require_time(false);
+		suspend(member);
+	}
+	for (const Member &member : members) {
+		require_time(false);
+		made.push_back(member.name());
+		try {
+			make_snapshot(member.origin, member.snapshot, options.group, size_words);
+		} catch (const Failure &) {
+			/* That may be why. */
+			require_time(false);
+			throw;
+		}
+	}
+	require_time(true);
+	return seconds_since(begin);
+}
+
+/* Those of a group of which there was nothing before. */
+void remove_made(const std::string &group)
+{
+	std::vector<std::string> there;
+	for (const LogicalVolume &volume : all_volumes()) {
+		if (volume.has_tag(group_tag(group)))
+			there.push_back(volume.name());
+	}
+	remove_snapshots(there);
+}
+
+void tell(const GroupOptions &options, const std::vector<Member> &members, double seconds)
+{
+	if (options.json) {
+		nlohmann::ordered_json list = nlohmann::ordered_json::array();
+		for (const Member &member : members)
+			list.push_back({{"name", member.name()}, {"origin", member.origin.name()}});
+		nlohmann::ordered_json document = {{"schema", json_schema},
+						   {"group", options.group},
+						   {"held_up_seconds", seconds},
+						   {"snapshots", list}};
+		fmt::print("{}\n", document.dump(2));
+		return;
+	}
+	for (const Member &member : members)
+		fmt::print("{}\n", member.name());
+}
+
+} // namespace
+
+ExitCode create_group(const GroupOptions &options)
+{
+	require_good_name(options.group);
+	if (options.limit_seconds < 0.1)
+		throw Failure("--limit is 0.1s at least");
+	const std::vector<std::string> size_words = words_of_size(options.size);
+	OnlyOne only(lock_path);
+	if (std::vector<DeviceNumber> left = only.suspended(); !left.empty()) {
+		std::ranges::for_each(left, resume);
+		only.clear();
+	}
+	clean_up(all_volumes());
+	std::vector<Member> members = members_of(options);
+
+	Interruption interruption;
+	std::vector<std::string> made;
+	double seconds = 0;
+	try {
+		{
+			Hooks hooks(options);
+			seconds =
+				take_moment(options, size_words, only, members, interruption, made);
+		}
+		finish_snapshots(made);
+	} catch (const Failure &failure) {
+		try {
+			if (!made.empty())
+				remove_made(options.group);
+		} catch (const Failure &second) {
+			throw Failure(fmt::format("{}; and what was made is still there, until the "
+						  "next group is made: {}",
+						  failure.what(), second.what()));
+		}
+		throw;
+	}
+	tell(options, members, seconds);
+	return ExitCode::fine;
+}
+
+} // namespace dmsnap::tool

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Guardian: a process of its own that undoes what holds others up, whatever becomes of the one
+ * that does so: when that says that it has ended, when it is gone, and when the time is over.
+ */
+#pragma once
+
+#include <functional>
+
+#include <sys/types.h>
+
+namespace dmsnap::tool {
+
+class Guardian {
+public:
+	/*
+	 * The time begins now.  @resume may be called more than once, in either process, and must
+	 * not throw.  The constructor throws a Failure.
+	 */
+	Guardian(double seconds, std::function<void()> resume);
+	~Guardian();
+	Guardian(const Guardian &) = delete;
+	Guardian &operator=(const Guardian &) = delete;
+
+	/* All has been resumed, or soon is. */
+	bool is_over() const;
+	/* All is resumed when this returns.  False: it was so too early. */
+	bool finish();
+	/* That is why, and not that the time was over. */
+	bool was_killed() const { return was_killed_; }
+
+private:
+	std::function<void()> resume_;
+	pid_t process_ = -1;
+	bool was_killed_ = false;
+	/* The end of the one says that the work is done, that of the other that the time is over. */
+	int work_ = -1, over_ = -1;
+};
+
+} // namespace dmsnap::tool

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "group/interruption.hpp"
+
+namespace dmsnap::tool {
+namespace {
+
+volatile sig_atomic_t noted;
+
+void note(int)
+{
+	noted = 1;
+}
+
+} // namespace
+
+Interruption::Interruption()
+{
+	struct sigaction action = {};
+	action.sa_handler = note;
+	noted = 0;
+	for (size_t i = 0; i < signals.size(); i++) {
+		sigaction(signals[i], nullptr, &before_[i]);
+		/* Not one that is ignored, as by nohup. */
+		if (before_[i].sa_handler == SIG_DFL)
+			sigaction(signals[i], &action, nullptr);
+	}
+}
+
+Interruption::~Interruption()
+{
+	for (size_t i = 0; i < signals.size(); i++)
+		sigaction(signals[i], &before_[i], nullptr);
+}
+
+bool Interruption::is_there() const
+{
+	return noted != 0;
+}
+
+} // namespace dmsnap::tool

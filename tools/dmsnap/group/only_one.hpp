@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * OnlyOne: one command makes groups at a time, so that what is unfinished is left by another one.
+ * The file that it locks also says which devices are suspended: if a command is killed together
+ * with its guardian, the next one resumes them.  A restart empties the file's folder.
+ */
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "live_snapshot.hpp"
+
+namespace dmsnap::tool {
+
+class OnlyOne {
+public:
+	/* Throws a Failure while another process has the lock. */
+	explicit OnlyOne(const std::string &path);
+	~OnlyOne();
+	OnlyOne(const OnlyOne &) = delete;
+	OnlyOne &operator=(const OnlyOne &) = delete;
+
+	/* What another one has suspended. */
+	std::vector<DeviceNumber> suspended() const;
+	/* Throws a Failure. */
+	void write_suspended(const std::vector<DeviceNumber> &devices);
+	void clear() noexcept;
+
+private:
+	int descriptor_;
+};
+
+} // namespace dmsnap::tool
