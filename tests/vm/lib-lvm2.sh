@@ -3,7 +3,14 @@
 #
 # Helper of the cases that tests/vm/lvm2-suite makes, sourced after lib.sh.
 #
-#   lvm2_test NAME   runs that test of LVM2's own suite
+#   lvm2_test NAME     runs that test of LVM2's own suite
+#   stall_by_default   all snapshots wait when they are full
+
+stall_by_default()
+{
+	echo Y > /sys/module/dm_snapshot/parameters/stall_on_full
+	echo 75 > /sys/module/dm_snapshot/parameters/low_water
+}
 
 lvm2_test()
 {
