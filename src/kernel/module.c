@@ -15,21 +15,20 @@
 static unsigned int snapshot_cow_threshold = 2048;
 module_param(snapshot_cow_threshold, uint, 0644);
 MODULE_PARM_DESC(snapshot_cow_threshold,
-		 "Chunks being copied for one snapshot above which writes to the origin wait");
+		 "Chunks being copied for a snapshot above which origin writes wait");
 
 static unsigned int snapshot_copy_throttle = 100;
 module_param(snapshot_copy_throttle, uint, 0644);
-MODULE_PARM_DESC(snapshot_copy_throttle, "Share of time that may be spent on copying, in percent");
+MODULE_PARM_DESC(snapshot_copy_throttle, "Percentage of time that copying may take");
 
 static unsigned int copy_ahead = 1024;
 module_param(copy_ahead, uint, 0644);
-MODULE_PARM_DESC(copy_ahead,
-		 "KiB copied ahead of a stream of small writes to an origin at a time; 0: nothing");
+MODULE_PARM_DESC(copy_ahead, "KiB to copy ahead of a stream of small origin writes (0: disabled)");
 
 static bool origin_discards = true;
 module_param(origin_discards, bool, 0644);
 MODULE_PARM_DESC(origin_discards,
-		 "Offer discards of an origin; what a snapshot still needs is left alone");
+		 "Support discards of an origin; chunks that a snapshot still needs are left alone");
 
 static unsigned int no_space_timeout = 60;
 module_param(no_space_timeout, uint, 0644);
@@ -41,7 +40,7 @@ static bool stall_on_full;
 module_param(stall_on_full, bool, 0644);
 MODULE_PARM_DESC(
 	stall_on_full,
-	"Writes without room wait for a larger COW device, where nothing says if they are to");
+	"Stall writes while a COW device is full, unless the table line or a message decides");
 
 static unsigned int low_water;
 
@@ -57,12 +56,12 @@ static const struct kernel_param_ops percent_ops = {
 module_param_cb(low_water, &percent_ops, &low_water, 0644);
 __MODULE_PARM_TYPE(low_water, "uint");
 MODULE_PARM_DESC(low_water,
-		 "Raise an event when so much of a COW device is in use, in percent; 0: do not");
+		 "Raise an event when this percentage of a COW device is in use (0: disabled)");
 
 static bool refuse_bad_store;
 module_param(refuse_bad_store, bool, 0644);
 MODULE_PARM_DESC(refuse_bad_store,
-		 "Refuse a table whose store is unusable, instead of making an invalid snapshot");
+		 "Refuse a table whose store is unusable, instead of loading an invalid snapshot");
 
 unsigned int dmsnap_port_cow_threshold(void)
 {
@@ -113,7 +112,7 @@ static int __init register_target(struct target_type *target)
 	int err = dm_register_target(target);
 
 	if (err == -EEXIST || err == -EBUSY) {
-		DMERR("the %s target is there already: unload the module that has it (the kernel's own dm_snapshot, most likely) and load this one again",
+		DMERR("target %s is already registered: unload the module that has it (probably the kernel's own dm_snapshot), then load this one again",
 		      target->name);
 		err = -EBUSY;
 	}
