@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Runs the parts of tools/test one after the other, and adds them up.
+"""Runs the parts of tools/test one after the other, and adds up their results.
 
-A part is a command.  What it counts is read from its output, and one that has
-nothing to show for itself (no output, no test, all tests skipped) has failed.  A
-check or a build, which says nothing countable, is one test by its exit code; runs
-by chance, however many, are one test together.  A part that fails without a failed
-test counts as one failure, so that nothing is lost by a crash of the runner itself.
+A part is a command.  Its counts are read from its output.  A part that shows
+nothing (no output, no test, all tests skipped) has failed.  A check or a build,
+which prints no counts, is one test by its exit code; randomised runs, however
+many, are one test together.  A part that fails without a failed
+test counts as one failure, so that a crash of the runner itself is not lost.
 """
 
 import argparse
@@ -34,17 +34,17 @@ GTEST_PASSED = re.compile(r"^\[  PASSED  \] (\d+) tests?\.")
 FAILURE = re.compile(r"FAIL|\[  FAILED  \]|.*\berror:")
 GTEST_FAILED = re.compile(r"^\[  FAILED  \] (\d+) tests?, listed below")
 SKIPPED = re.compile(r"^(\d+) skipped$|^\[  SKIPPED \] (\d+) tests?, listed below")
-# A check that has not got its tool says so and succeeds; here all tools must be
+# A check without its tool says so and succeeds; here all tools are required
 NOT_RUN = re.compile(r"^[\w-]+: skipped, no ")
 BUILD_STEP = re.compile(r"  [A-Z]+ +\S")
 LEFT = re.compile(r"\[\d+/\d+, about (\d+):(\d\d) left\]$")    # of the guest tests
-LIMIT, LIMIT_FACTOR = 1800.0, 5.0    # a part hangs after so long, or so many times its usual time
+LIMIT, LIMIT_FACTOR = 1800.0, 5.0    # after this many seconds, or times its usual time, a part counts as hung
 
 
 class Shows(enum.Enum):
-    """What a part has to show for itself."""
+    """What a part has to show."""
     TESTS = "how many passed and failed"
-    RUNS = "how many runs by chance passed and failed: one test"
+    RUNS = "how many randomised runs passed and failed: one test"
     CODE = "its exit code: a check or a build, one test"
 
 
@@ -53,10 +53,10 @@ class Part:
     name: str
     what: str
     command: tuple
-    guess: float            # seconds, when it never ran here
-    when: str = "quick"     # in which run it is: quick (needs no guest), default, or full alone
-    needs: tuple = ()       # parts that make what it tests
-    full: tuple = ()        # the command with --full, if that is another one
+    guess: float            # seconds, if it never ran here
+    when: str = "quick"     # the shortest run that has it: quick (needs no guest), default, or full
+    needs: tuple = ()       # parts that build what it tests
+    full: tuple = ()        # the command with --full, if it differs
     full_guess: float = 0.0
     full_needs: tuple = ()  # besides needs
     shows: Shows = Shows.TESTS
@@ -82,69 +82,69 @@ def modules(kernels):
 
 MODULES = modules(guests.KERNELS)
 NEWEST = guests.STOCK_KERNELS[0]
-# Of each kind one, none of them long: snapshots, merges, the full COW device, what is stored
+# One short case of each kind: snapshots, merges, the full COW device, what is stored
 NEWEST_CASES = ("io-many", "merge-io", "messages", "stall", "transcript-store")
 PARTS = (
-    Part("format", "sources are formatted as they should be", make("check-format"), 5, shows=Shows.CODE),
-    Part("headers", "headers compile alone, includes stay on their side", make("check-headers"), 60, shows=Shows.CODE),
-    Part("freestanding", "the core needs nothing but its port", make("check-freestanding"), 60, shows=Shows.CODE),
-    Part("clang", "a second compiler, and its analysis of the locks", make("check-clang"), 60, shows=Shows.CODE),
+    Part("format", "formatting of the sources", make("check-format"), 5, shows=Shows.CODE),
+    Part("headers", "headers compile alone, includes do not cross the boundary", make("check-headers"), 60, shows=Shows.CODE),
+    Part("freestanding", "the core needs only its port", make("check-freestanding"), 60, shows=Shows.CODE),
+    Part("clang", "a second compiler, with its thread-safety analysis", make("check-clang"), 60, shows=Shows.CODE),
     Part("shell", "scripts, by shellcheck", make("check-shell"), 20, shows=Shows.CODE),
     Part("checkpatch", "the kernel's C, by checkpatch", make("check-checkpatch"), 15, shows=Shows.CODE),
     Part("kernel-doc", "the comments of the boundary, by kernel-doc", make("check-kernel-doc"), 1, shows=Shows.CODE),
     Part("boundary", "boundary.rst says what the headers say", make("check-boundary"), 1, shows=Shows.CODE),
-    Part("man", "the manual pages, by mandoc", make("check-man"), 5, shows=Shows.CODE),
+    Part("man", "manual pages, by mandoc", make("check-man"), 5, shows=Shows.CODE),
     Part("spelling", "spelling, by codespell, and plain English", make("check-spelling"), 3, shows=Shows.CODE),
-    Part("doc", "the documentation as HTML, without a warning of Sphinx", make("doc"), 8, shows=Shows.CODE),
-    Part("dist", "the same tarball under another umask", ("tools/package/selftest",), 15),
-    Part("gates", "the gates of the build refuse what they should", make("check-selftest"), 10, shows=Shows.CODE),
-    Part("runner-selftest", "what the parts show is counted, what the set-up prints is kept", ("tools/lib/selftest",), 2),
+    Part("doc", "the documentation as HTML, without warnings of Sphinx", make("doc"), 8, shows=Shows.CODE),
+    Part("dist", "the tarball is the same under another umask", ("tools/package/selftest",), 15),
+    Part("gates", "the gates of the build detect what they should", make("check-selftest"), 10, shows=Shows.CODE),
+    Part("runner-selftest", "the runner counts what parts show, and keeps the output of the set-up", ("tools/lib/selftest",), 2),
     *map(module, guests.STOCK_KERNELS),
     Part("sparse", "the kernel's C, by sparse", make("check-sparse", f"KVER={guests.USUAL_KERNELS[0]}"), 10,
          needs=modules(guests.USUAL_KERNELS[:1]), shows=Shows.CODE),
-    Part("imports", "every import on the list is used by a module",
+    Part("imports", "a module uses every listed import",
          ("bash", "-c", 'for kernel; do modules+=("build/$(tools/lib/kernels.sh $kernel release)/dm-snapshot.ko"); done;'
                         ' tools/build/check-ko --unused "${modules[@]}"', "-", *guests.USUAL_KERNELS),
          2, needs=modules(guests.USUAL_KERNELS), shows=Shows.CODE),
     Part("unit", "tests in user space", make("unit"), 100),
-    Part("unit-san", "the same with address and undefined behaviour sanitizers", make("unit", "SAN=1"), 240, "full"),
-    Part("unit-threads", "what real threads do to the table and to pages, with the thread sanitizer",
+    Part("unit-san", "unit tests with the address and undefined behaviour sanitizers", make("unit", "SAN=1"), 240, "full"),
+    Part("unit-threads", "real threads on the table and pages, with the thread sanitizer",
          make("unit", "SAN=thread", "T=ExceptionTableReaders*:*threads*"), 60),
-    Part("sim-selftest", "a seed of the simulator is one run", ("tests/sim/selftest",), 30),
+    Part("sim-selftest", "a seed of the simulator determines its run", ("tests/sim/selftest",), 30),
     Part("sim", "crashes at any I/O, recovered and checked", ("tools/sim", "--cycles", "200000"), 60,
          full=("tools/sim", "--cycles", "3000000"), full_guess=600, shows=Shows.RUNS),
-    Part("sim-exhaustive", "small workloads, crashed at every I/O with every loss", ("tools/sim", "--exhaustive"), 20),
-    Part("sim-san", "the simulator with address and undefined behaviour sanitizers", make("sim", "SAN=1"), 60, "full", shows=Shows.RUNS),
-    Part("fuzz", "bytes that nobody thought of", make("fuzz"), 90, full=make("fuzz", "SECONDS=300"), full_guess=1300),
-    Part("tools", "dmsnap on good, bad and hostile stores, against the core's loader", make("tools-test"), 120),
-    Part("mutants-fit", "the seeded defects fit the sources", ("tools/mutants", "--check"), 10,
+    Part("sim-exhaustive", "small workloads, crashed at every I/O, with every loss", ("tools/sim", "--exhaustive"), 20),
+    Part("sim-san", "the simulator with the address and undefined behaviour sanitizers", make("sim", "SAN=1"), 60, "full", shows=Shows.RUNS),
+    Part("fuzz", "malformed input for parsers and the core", make("fuzz"), 90, full=make("fuzz", "SECONDS=300"), full_guess=1300),
+    Part("tools", "dmsnap on valid, damaged and hostile stores, compared with the core's loader", make("tools-test"), 120),
+    Part("mutants-fit", "the seeded defects apply to the sources", ("tools/mutants", "--check"), 10,
          full=("tools/mutants",), full_guess=300),
-    Part("differences", "what differs from the in-tree driver is documented", ("tests/vm/differential", "--check"), 1, shows=Shows.CODE),
-    Part("tables", "performance.rst has the figures that were measured", ("tests/bench/tables.py", "--check"), 1, shows=Shows.CODE),
-    Part("report", "the report of the benches is small, readable anywhere, and made of the figures", ("tests/bench/report-selftest",), 3),
-    Part("kernels", "the tables say what was seen on which kernel", ("tests/vm/kernels", "--check"), 1, shows=Shows.CODE),
+    Part("differences", "differences.rst is up to date", ("tests/vm/differential", "--check"), 1, shows=Shows.CODE),
+    Part("tables", "performance.rst has the measured figures", ("tests/bench/tables.py", "--check"), 1, shows=Shows.CODE),
+    Part("report", "the benchmark report is small, readable anywhere, and matches the figures", ("tests/bench/report-selftest",), 3),
+    Part("kernels", "the tables of kernels are up to date", ("tests/vm/kernels", "--check"), 1, shows=Shows.CODE),
     Part("guest-selftest", "the runner of the guest tests notices crashes and hangs", ("tests/vm/selftest",), 60, "default",
          MODULES),
-    Part("power-selftest", "what a power cut must not lose is missed", ("tests/vm/power/selftest",), 30, "default", MODULES),
-    Part("power", "power cuts of guests whose disks lose what was not flushed", ("tests/vm/power-cuts", "--count", "10"),
+    Part("power-selftest", "the checks of the power cuts detect losses", ("tests/vm/power/selftest",), 30, "default", MODULES),
+    Part("power", "power cuts of guests whose disks lose unflushed writes", ("tests/vm/power-cuts", "--count", "10"),
          90, "default", MODULES, ("tests/vm/power-cuts", "--count", "100"), 700, shows=Shows.RUNS),
     Part("guests", "tests in guests on the kernels of Debian 12", ("tests/vm/run",), 600, "default", MODULES,
          ("tests/vm/run", "--full"), 4500, modules(guests.STOCK_KERNELS)),
-    Part("guests-newest", f"some of them on Linux {NEWEST}",
+    Part("guests-newest", f"some guest tests on Linux {NEWEST}",
          ("tests/vm/run", "--kernel", NEWEST, "--output", f"build/vm-{NEWEST}", *NEWEST_CASES), 60, "default", modules((NEWEST,))),
-    Part("bench", "nothing takes longer, or more I/Os, than is written down", ("tests/bench/regression", "--kernel", "6.12"), 75,
+    Part("bench", "no more time or I/Os than recorded", ("tests/bench/regression", "--kernel", "6.12"), 75,
          "default", MODULES, ("tests/bench/regression", "--full"), 400),
     Part("lvm2-suite", "LVM2's own tests of snapshots", ("tests/vm/lvm2-suite", "--kernel", "6.12"), 900, "full", MODULES),
-    Part("package-root", "a Debian to install the packages in", ("tests/vm/package-root",), 240, "full", shows=Shows.CODE),
-    Part("package", "the packages: installed, upgraded and removed, with snapshots in use", ("tests/vm/package",), 400,
+    Part("package-root", "a Debian root to install the packages in", ("tests/vm/package-root",), 240, "full", shows=Shows.CODE),
+    Part("package", "packages installed, upgraded and removed while snapshots are in use", ("tests/vm/package",), 400,
          "full", ("package-root",)),
     *(Part(f"package-{kernel}", f"the package with the DKMS and the compiler of Linux {kernel}'s Debian",
            ("tests/vm/package-dkms", "--kernel", kernel), 200, "full") for kernel in ("7.3", "6.12-deb13")),
-    Part("kernel-um", "a kernel that checks itself, for one processor", ("tools/build/debug-kernel", "um"), 240, "default", shows=Shows.CODE),
-    Part("kernel-smp", "the same for two processors", ("tools/build/debug-kernel", "smp"), 720, "default", shows=Shows.CODE),
-    Part("debug-um", "KUnit, stress, faults and leaks in a kernel that checks itself", ("tests/vm/debug", "um"), 60,
+    Part("kernel-um", "build of the debug kernel for one processor", ("tools/build/debug-kernel", "um"), 240, "default", shows=Shows.CODE),
+    Part("kernel-smp", "build of the debug kernel for two processors", ("tools/build/debug-kernel", "smp"), 720, "default", shows=Shows.CODE),
+    Part("debug-um", "KUnit, stress, faults and leaks on a debug kernel", ("tests/vm/debug", "um"), 60,
          "default", ("kernel-um",), full=("tests/vm/debug", "--full", "um"), full_guess=900),
-    Part("debug-smp", "the same on two processors", ("tests/vm/debug", "smp"), 240, "default",
+    Part("debug-smp", "the same with two processors", ("tests/vm/debug", "smp"), 240, "default",
          ("kernel-smp",), full=("tests/vm/debug", "--full", "smp"), full_guess=1800),
 )
 RUNS = {"quick": ("quick",), "default": ("quick", "default"), "full": ("quick", "default", "full")}
@@ -173,7 +173,7 @@ def count(part, lines, code):
 
 
 class Command:
-    """A running command, ended with all that it has started when it takes too long."""
+    """A running command, killed with all its children when it takes too long."""
 
     def __init__(self, part, limit):
         self.process = subprocess.Popen(part.command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -196,7 +196,7 @@ class Command:
         self.end()
 
     def end(self):
-        """First those that clear up after themselves, like the guests' runner."""
+        """First those that clean up after themselves, like the guests' runner."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             if self.process.poll() is not None:
                 return
@@ -224,7 +224,7 @@ def run(part, terminal, expected, after):
                         wait.expected = wait.seconds() + 60 * int(match[1]) + int(match[2])
                 code = command.process.wait()
             if command.timed_out:
-                lines.append(f"FAIL: ended, as it still ran after {clock(limit)}")
+                lines.append(f"FAIL: killed, still running after {clock(limit)}")
                 kept.write(lines[-1] + "\n")
                 code = code or 1
         except OSError as error:
@@ -245,7 +245,7 @@ def run(part, terminal, expected, after):
 
 
 def failures_in(lines):
-    """The lines that tell a failure, and what is set in below them."""
+    """The lines that report a failure, and the indented lines below them."""
     told = []
     telling = False
     for line in lines:
@@ -256,7 +256,7 @@ def failures_in(lines):
 
 
 def chosen(options):
-    """The parts of this run, as they are in it."""
+    """The parts of this run, with their commands."""
     names = set(options.only)
     for part in PARTS:
         if part.name in options.only:
@@ -288,7 +288,7 @@ def main():
     LOGS.mkdir(parents=True, exist_ok=True)
     terminal = Terminal()
     durations = Durations()
-    # Of a part that differs in a full run, the time is another one too
+    # A part that differs in a full run has another time there
     keys = {part.name: f"test {part.name}{' full' if part.full and options.run == 'full' else ''}" for part in parts}
     expected = {part.name: durations.get(keys[part.name], part.guess) for part in parts}
     terminal.line(f"{len(parts)} parts, about {clock(sum(expected.values()))}")
@@ -317,7 +317,7 @@ def main():
         if part.failed:
             terminal.line(f"failed: {part.name}   (log: build/test/{part.name}.log, again: tools/test{' --full' if options.run == 'full' else ''} --only {part.name})", "bad")
     if interrupted:
-        terminal.line("interrupted: the parts after that have not run", "bad")
+        terminal.line("interrupted: the remaining parts have not run", "bad")
     print(f"{sum(part.passed for part in done)} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return 130 if interrupted else 1 if failed else 0
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What tools/demo and tools/test show: lines that stay and, while something
-takes its time, how long it still will.  On a terminal that is a last line which
-changes every second; elsewhere a line now and then.  Owns no policy on what is
-shown, and remembers how long things took in the cache, for the estimates alone.
+"""Output of tools/demo and tools/test: permanent lines and, while something
+takes long, the time left.  On a terminal that is a last line that
+changes every second; elsewhere an occasional line.  Does not decide what is
+shown.  Remembers durations in the cache, only for the estimates.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ import time
 
 CACHE = pathlib.Path(os.environ.get("DMSNAP_CACHE", "/var/cache/dmsnap"))
 STYLES = {"bold": "1", "dim": "2", "good": "32", "bad": "1;31", "command": "36"}
-LOG_INTERVAL = 30.0        # seconds between two lines of progress where there is no terminal
+LOG_INTERVAL = 30.0        # seconds between two lines of progress without a terminal
 
 
 def clock(seconds):
@@ -23,7 +23,7 @@ def clock(seconds):
 
 
 class Durations:
-    """Seconds that things took the last time, by name."""
+    """Durations of the last time in seconds, by name."""
 
     PATH = CACHE / "durations-tools.json"
 
@@ -47,16 +47,16 @@ class Durations:
 
 
 class Wait:
-    """Something that takes its time.  Its caller may say more while it runs."""
+    """Something that takes long.  Its caller may refine the estimate while it runs."""
 
     def __init__(self, what, expected, after):
         self.what = what
         self.expected = expected
-        self.after = after         # what comes after it takes about so long
+        self.after = after         # seconds that later steps will take
         self.begun = time.monotonic()
-        self.fraction = None       # done so far, if that can be told
+        self.fraction = None       # done so far, if known
         self.detail = ""
-        self.bar = None            # of something within it, shown instead
+        self.bar = None            # of a part of it, shown instead
 
     def seconds(self):
         return time.monotonic() - self.begun
@@ -79,7 +79,7 @@ class Wait:
 
 
 class Bar:
-    """Something of which it is known how much there is, and how much is done."""
+    """Progress of something of known size."""
 
     WIDTH = 30
 
@@ -120,7 +120,7 @@ class Terminal:
         return f"\033[{STYLES[name]}m{text}\033[m" if self.tty and name and text else text
 
     def line(self, text="", style=None):
-        """A line that stays."""
+        """A permanent line."""
         with self._lock:
             self._clear()
             for part in text.split("\n"):
