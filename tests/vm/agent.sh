@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The job of a test guest: runs the cases named in /job/plan one after the
-# other, each in a bash of its own, and says on the console which one runs, so
-# that the host knows whom to blame for a splat, a hang or a lost guest.
+# other, each in its own bash, and says on the console which one is running, so
+# that the host knows which one to blame for a splat, a hang or a lost guest.
 #
 # A line of the plan: NAME STAGE MODULE
 

@@ -20,15 +20,15 @@ fs_case()
 	make_files "$org" 1
 	sums "$org" > "$TMP/old"
 
-	note "a snapshot of a file system at rest"
-	# Not synced: dmsetup suspend freezes the file system, which writes all back
+	note "a snapshot of an idle file system"
+	# Without sync: dmsetup suspend freezes the file system, which writes everything back
 	take still 8
 	writer_start small "$org/big" --rw=randwrite --bs=4k --iodepth=16 --size=6M --fsync=32 --overwrite=1
 	writer_start large "$org/huge" --rw=randwrite --bsrange=4k-128k --iodepth=4 --size=6M --overwrite=1
 	snap=$(mount_at "$(dm_path still)" ro)
 	check_files "$snap" old
 
-	note "one of a file system at work, not frozen: its log has to be replayed"
+	note "one of a busy file system, not frozen: its log has to be replayed"
 	take torn 128 --nolockfs
 	while [ "$rounds" -lt 2 ]; do
 		check_files "$snap" old
@@ -39,7 +39,7 @@ fs_case()
 	umount "$snap"
 	snap=$(mount_at "$(dm_path torn)")
 	check_files "$snap" old ./big ./huge
-	note "which is then written through its own mount"
+	note "writes to it through its own mount"
 	make_files "$snap" 2
 	rm "$snap/file-3"
 	sums "$snap" > "$TMP/new"
@@ -56,7 +56,7 @@ fs_case()
 		fs_check "$type" "$(dm_path "$out")"
 	done
 
-	note "all of it opened anew"
+	note "everything is opened again"
 	dm_remove org still torn
 	dm_create still "$(snap_table still P 8)"
 	dm_create torn "$(snap_table torn P 128)"
@@ -81,7 +81,7 @@ fs_make()
 	esac
 }
 
-# As it is, nothing to be repaired
+# Read-only, without a repair
 fs_check()
 {
 	case $1 in
@@ -100,7 +100,7 @@ take()
 	dmsetup resume org
 }
 
-# make_files WHERE SEED: overwrites those that are there
+# make_files WHERE SEED: overwrites existing ones
 make_files()
 {
 	local i
@@ -114,7 +114,7 @@ make_files()
 	ln -f "$1/file-1" "$1/dir/link"
 }
 
-# sums WHERE [FILE...]: of all files but those
+# sums WHERE [FILE...]: of all files except those
 sums()
 {
 	local where=$1 name skip=()
@@ -125,7 +125,7 @@ sums()
 	(cd "$where" && find . -type f ! -path './lost+found/*' "${skip[@]}" | LC_ALL=C sort | xargs sha256sum)
 }
 
-# check_files WHERE SUMS [FILE...]: all files but those are what they were, read
+# check_files WHERE SUMS [FILE...]: all files except those are unchanged, read
 # from the device
 check_files()
 {

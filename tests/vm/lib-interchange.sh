@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The guest tests interchange-*.sh: stores written by one module and gone on with
-# by the other, to and fro.  Sourced after lib-io.sh.
+# The guest tests interchange-*.sh: stores written by one module and continued
+# by the other, in turn.  Sourced after lib-io.sh.
 #
 #   interchange FIRST SECOND   modules, ours and in-tree
 #
-# Snapshots of each chunk size, written too, go along with models of them. Another
-# one ends each turn with a list of 255, 256 and 257 exceptions: an area of its
+# Snapshots of each chunk size are written, and compared with models. Another
+# one has a list of 255, 256 and 257 exceptions at the end of each turn: an area of its
 # chunk size holds 256.  One more is invalid.
 
 declare -A CHUNKS=([c8]=8 [c16]=16 [c128]=128 [c2048]=2048 [edge]=8 [full]=8)
@@ -24,7 +24,7 @@ interchange()
 		snap_take "$name" P "${CHUNKS[$name]}" 20
 		model_make "$name"
 	done
-	# Of a device that has no origin target: only their own writes count
+	# Their device has no origin target: only their own writes count
 	dm_create quiet "0 $SIZE linear $(make_ram ram-quiet 8) 0"
 	make_alone edge 4
 	make_alone full 1
@@ -63,7 +63,7 @@ write_all()
 	fio_run "$(dm_path org)" --rw=randwrite --bs=4k --iodepth=32 --offset="${offset}M" --size=2040k \
 		--io_size=1M --randseed="$turn"
 	fio_run "$(dm_path org)" --rw=write --bs=128k --iodepth=4 --offset="$((turn + 1))M" --size=1M --randseed="$turn"
-	# Two in each turn: each module has its turn with each
+	# Two in each turn, so that each module handles each
 	for name in "${SNAPSHOTS[@]:turn / 2 * 2:2}"; do
 		fio_both "$name" --rw=randwrite --bsrange=512-160k --norandommap --iodepth=1 --end_fsync=1 \
 			--offset="$((turn + 2))M" --size=2040k --io_size=1M --randseed="$((turn + 10))"
@@ -78,19 +78,19 @@ write_all()
 	2) write_chunks edge 256 1 ;;
 	3) write_chunks edge 257 300 ;;
 	esac
-	# The header and the areas count too; a full area makes the next one begin
+	# The header and the areas count too; a full area starts the next one
 	expect_match "$(status_of edge)" "${EDGE_USED[turn]}/8192 ${EDGE_METADATA[turn]}"
 }
 
 # write_chunks NAME FIRST COUNT: of 4 kB.  All recorded then: ours begins an area
-# when its first entry is recorded, which it does only when asked
+# when its first entry is recorded, which happens only on request
 write_chunks()
 {
 	dd if=/dev/urandom of="$(dm_path "$1")" bs=4k seek="$2" count="$3" oflag=direct iflag=fullblock \
 		conv=notrunc,fsync status=none
 }
 
-# The other module shows the same, and has the same to say about how full it is
+# The other module shows the same contents and the same usage
 hand_over()
 {
 	local name edge
@@ -111,9 +111,9 @@ hand_over()
 		expect_eq "$(status_of "$name")" "${before[$name]}" "how full $name is"
 		expect_match "$(dmsetup table "$name")" ".* P ${CHUNKS[$name]}"
 	done
-	# Not by model_check: checksums take most of the time here
+	# Without model_check: checksums take most of the time here
 	for name in "${SNAPSHOTS[@]}"; do
-		cmp <(contents "$name") <(contents "model-$name") || fail "$name is not what was written"
+		cmp <(contents "$name") <(contents "model-$name") || fail "$name does not have the written contents"
 	done
 	expect_eq "$(sum_of "$(dm_path edge)")" "$edge" "the contents of edge"
 	expect_eq "$(status_of full)" Invalid

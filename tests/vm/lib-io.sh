@@ -9,16 +9,16 @@
 #   origin_make [MB] [SECTORS_LESS]   `base` (linear, on RAM, random contents) and
 #                              the origin `org` on it; sets SIZE (sectors).  With
 #                              SECTORS_LESS the last chunk is cut by the device's end
-#   org_load                   `org` on a base that is there already
+#   org_load                   `org` on an existing base
 #   snap_table NAME TYPE CHUNK the table line; the COW device is /dev/mapper/cow-NAME
-#   snap_take NAME TYPE CHUNK [COW_MB]  in LVM2's order, I/O may go on: table loaded,
+#   snap_take NAME TYPE CHUNK [COW_MB]  in LVM2's order, beside I/O: table loaded,
 #                              origin suspended, image remembered, snapshot resumed,
-#                              origin resumed.  The COW device is made if it is not there
+#                              origin resumed.  Makes the COW device if there is none
 #   snap_check [NAME...]       each of them (all) still has the image that was remembered
 #   model_make NAME            a RAM disk with the image of snapshot NAME, just taken and
-#                              not written yet.  What is then written to
-#                              the snapshot with fio_both, and to nothing else, goes there too
-#   model_check NAME           the snapshot is as its model
+#                              not written yet.  Later writes to
+#                              the snapshot must use fio_both, which also writes the model
+#   model_check NAME           the snapshot equals its model
 #   snap_drop NAME             removes it and its COW device
 #   snap_names                 all that were taken and not dropped
 #   status_of NAME             the words after "0 SIZE TARGET "
@@ -30,12 +30,12 @@
 #                              --randseed (default 1); must succeed
 #   fio_both NAME OPTIONS...   fio_run on snapshot NAME and on its model, the same data to the
 #                              same places (so with overlaps: --iodepth=1)
-#   fio_verified DEVICE OPTIONS...  the same, and reads all back and verifies it
+#   fio_verified DEVICE OPTIONS...  the same, then reads everything back and verifies it
 #   writer_start NAME DEVICE OPTIONS...   fio_verified over and over in the background, with
-#                              a seed of its own each time
-#   writer_passed NAME         has it been through at least once since the last question?
-#   writers_stop [NAME...]     lets them (all) end their round; fails if one of them has failed
-#   writers_move               waits until each writer has been through one more round
+#                              a new seed each time
+#   writer_passed NAME         has it completed a round since the last call?
+#   writers_stop [NAME...]     lets them (all) finish their round; fails if one of them has failed
+#   writers_move               waits until each writer has completed one more round
 #   pick N                     a random number below N; repeatable, see seed_random
 #   seed_random                prints the seed; SEED on the kernel's command line repeats it
 
@@ -94,7 +94,7 @@ snap_check()
 	fi
 	for name in "$@"; do
 		expect_eq "$(sum_of "$(dm_path "$name")")" "${FROZEN[$name]}" \
-			"snapshot $name has not its image any more ($(dmsetup status "$name"))"
+			"snapshot $name has lost its image ($(dmsetup status "$name"))"
 	done
 }
 
@@ -104,7 +104,7 @@ model_make()
 	path=$(make_ram "ram-model-$1" "$((SIZE / 2048 + 1))")
 	dd if="$(dm_path "$1")" of="$path" bs=1M iflag=direct oflag=direct status=none
 	dm_create "model-$1" "0 $SIZE linear $path 0"
-	expect_eq "$(sum_of "$(dm_path "model-$1")")" "${FROZEN[$1]}" "the snapshot has not its image"
+	expect_eq "$(sum_of "$(dm_path "model-$1")")" "${FROZEN[$1]}" "the snapshot does not have its image"
 }
 
 fio_both()
@@ -118,7 +118,7 @@ fio_both()
 model_check()
 {
 	expect_eq "$(sum_of "$(dm_path "$1")")" "$(sum_of "$(dm_path "model-$1")")" \
-		"snapshot $1 is not as it was written ($(dmsetup status "$1"))"
+		"snapshot $1 does not have the written contents ($(dmsetup status "$1"))"
 }
 
 snap_drop()
@@ -182,7 +182,7 @@ writer_start()
 	shift 2
 	(
 		trap - ERR EXIT
-		# Only the log says why: the case may be busy elsewhere
+		# Only the log says why, because the case may be busy
 		for ((round = 1; ; round++)); do
 			if ! _fio "$files.out" "$device" "$@" --randseed="$((RANDOM * 32768 + RANDOM))" \
 				--verify=crc32c --verify_fatal=1 --do_verify=1; then
@@ -215,7 +215,7 @@ _writer_past()
 	[ "$(_writer_round "$1")" -gt "$2" ]
 }
 
-# Two rounds: the first may have begun before
+# Two rounds: the first may have started earlier
 writers_move()
 {
 	local name
@@ -246,14 +246,14 @@ writers_stop()
 	[ -z "$failed" ] || fail "writers have failed:$failed"
 }
 
-# --- chance ----------------------------------------------------------------
+# --- seeds -----------------------------------------------------------------
 
 seed_random()
 {
 	local seed
 	seed=$(sed -n 's/.*dmsnap\.seed=\([0-9]*\).*/\1/p' /proc/cmdline)
 	RANDOM=${seed:=$((SRANDOM % 32768))}
-	note "again with: tests/vm/run $CASE, after adding '# append: dmsnap.seed=$seed' to the case"
+	note "to repeat: tests/vm/run --append dmsnap.seed=$seed $CASE"
 }
 
 pick()

@@ -6,8 +6,8 @@
 #   kunit_load ARGUMENTS...    loads dm-snapshot-kunit.ko, which runs its suites, in place of
 #                              the driver: the two have the same caches
 #   kunit_results              what KUnit says of them (KTAP)
-#   kunit_check [CASE...]      fails unless all that was planned has passed, and nothing was
-#                              skipped but these
+#   kunit_check [CASE...]      fails unless everything that was planned has passed, and nothing was
+#                              skipped except these
 
 kunit_load()
 {
@@ -32,7 +32,7 @@ kunit_check()
 	skipped=$(kunit_results | sed -n 's/^    ok [0-9]* \([^ ]*\) # SKIP.*/\1/p')
 	note "KUnit: $suites suites, $passed of $planned cases passed, skipped: ${skipped//$'\n'/ }"
 	for name in "$@"; do
-		expect_eq "$(grep -xc "$name" <<< "$skipped")" 1 "$name was to be skipped"
+		expect_eq "$(grep -xc "$name" <<< "$skipped")" 1 "$name should have been skipped"
 	done
 	if [ "$failed" -ne 0 ] || [ "$planned" -eq 0 ] || [ $((passed + $#)) -ne "$planned" ]; then
 		kunit_results

@@ -2,28 +2,28 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Helpers of the guest tests with LVM2 (lvm-*.sh): files on the volume `origin` of
-# the group `vg`, and what each snapshot of it has to show.  Sourced after lib.sh.
+# the group `vg`, and the expected contents of each snapshot.  Sourced after lib.sh.
 #
 #   lvm_make MB [DEVICE...]    the group on these (all disks of the guest), and the volume
 #                              with ext4 and files, mounted below /mnt; made with the
 #                              options in LVM_LAYOUT
 #   lvm_files WHERE SEED       overwrites the files there
-#   lvm_take NAME OPTIONS...   lvcreate -s; remembers what is on the origin
-#   lvm_check [NAME...]        those snapshots (all taken) show what they have to; they are
-#                              mounted for the time being
-#   lvm_check_origin           the origin shows what lvm_files has last written there
-#   lvm_forget NAME            it is no longer to be checked
-#   lvm_rename NAME NEW        its files are now to be found there
-#   lv_field NAME FIELD        what lvs says, without blanks
+#   lvm_take NAME OPTIONS...   lvcreate -s; records the contents of the origin
+#   lvm_check [NAME...]        those snapshots (all taken) have the expected files; they are
+#                              mounted meanwhile
+#   lvm_check_origin           the origin has what lvm_files wrote last
+#   lvm_forget NAME            it is no longer checked
+#   lvm_rename NAME NEW        its files are under that name now
+#   lv_field NAME FIELD        the output of lvs, without blanks
 #
-# A merge that can be looked at has to be slow:
+# A merge must be slow to be observed:
 #
 #   pv_make                    pv0 and pv1, for lvm_make, on the first two disks of the guest
 #   pv_speed MS                delays each write of LVs there, but not the flushes.  A merge
-#                              takes four writes' time or more, as long as nobody else uses
+#                              takes the time of four writes or more, as long as nothing else uses
 #                              the origin
 #
-# The sums are in $RESULTS: a later boot goes on with them.
+# The sums are in $RESULTS: later boots use them.
 
 LVM_LAYOUT=()
 
@@ -38,7 +38,7 @@ lvm_make()
 			disks+=("/dev/${serial##*/}")
 		fi
 	done
-	# What another case of this boot has left is not on this volume
+	# Leftovers of another case of this boot are not on this volume
 	rm -f "$RESULTS"/*.sums
 	# Or a later boot's udev activates it before the module is the right one
 	vgcreate -q --setautoactivation n vg "${disks[@]}"
@@ -128,7 +128,7 @@ pv_table()
 {
 	local device
 	device=$(disk "$1")
-	# Behind the begin of the disk, or LVM2 finds each PV twice
+	# After the start of the disk, or LVM2 finds each PV twice
 	echo "0 4096 linear $device 2048"
 	if [ "$2" -eq 0 ]; then
 		echo "4096 $(($(sectors "$device") - 6144)) linear $device 6144"

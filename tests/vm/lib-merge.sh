@@ -6,10 +6,10 @@
 #
 #   merge_table NAME [TYPE [CHUNK]]   the table line of snapshot-merge for snapshot NAME
 #   merge_begin NAME           `org` becomes the merge of snapshot NAME, in LVM2's order; the
-#                              snapshot goes.  TYPE and CHUNK are those of the snapshot
+#                              snapshot is removed.  TYPE and CHUNK are those of the snapshot
 #   merge_wait NAME SECONDS    until NAME (org) is merged: on dm events, as a tool would; fails
-#                              when nothing more was merged for so long
-#   is_merged NAME             its status says so: nothing left but the header and an area
+#                              if nothing was merged for that long
+#   is_merged NAME             according to its status: only the header and an area are left
 #   merge_progress NAME        sectors left, or 0
 
 merge_table()
@@ -44,7 +44,7 @@ is_merged()
 	[[ $(status_of "$1") =~ ^([0-9]+)/[0-9]+\ ([0-9]+)$ ]] && [ "${BASH_REMATCH[1]}" = "${BASH_REMATCH[2]}" ]
 }
 
-# The event may come between the look and the wait: so its number is asked for first
+# The event may come between the check and the wait, so its number is read first
 merge_wait()
 {
 	local event now left=-1 end=0

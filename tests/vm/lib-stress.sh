@@ -1,14 +1,14 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The stress run, sourced by a case after lib-io.sh and lib-merge.sh.  What is
-# written and checked is stress-io.c's business; here snapshots come and go.
+# The stress run, sourced by a case after lib-io.sh and lib-merge.sh.
+# stress-io.c writes and checks; this part creates and removes snapshots.
 #
 #   option_seconds DEFAULT     how long: dmsnap.seconds= on the kernel's command line
 #   stress_rounds SECONDS      rounds, at least one
 #   stress_round               one: an origin, three snapshots of any kind, I/O to all of them
-#                              while they are suspended and resumed; a snapshot is made anew,
-#                              one is activated again, one is merged; all blocks checked
+#                              while they are suspended and resumed; a snapshot is recreated,
+#                              one is reactivated, one is merged; all blocks are checked
 
 readonly STRESS_MB=8 STRESS_WORKERS=6
 
@@ -70,7 +70,7 @@ _stress_shake()
 	done
 }
 
-# _stress_run SECONDS: I/O to all, shaken
+# _stress_run SECONDS: I/O to all of them, with suspends and resumes
 _stress_run()
 {
 	local devices shaker

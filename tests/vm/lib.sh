@@ -3,9 +3,9 @@
 # The library of the guest tests.
 #
 # A case is a file tests/vm/cases/NAME.sh.  It is sourced by a fresh bash, as
-# root in the guest, after this file, with `set -eEuo pipefail`: a command that
-# fails, fails the case, and the log says which one.  It passes when it gets to
-# its end.  Output goes to its log, of which the runner shows the end when the
+# root in the guest, after this file, with `set -eEuo pipefail`: a failing
+# command fails the case, and the log says which one.  It passes when it reaches
+# its end.  Output goes to its log; the runner shows the end of it when the
 # case fails.
 #
 #     # summary: an overwritten chunk is copied before        (required)
@@ -13,8 +13,7 @@
 #                               another root, modules and all (tests/vm/package)
 #     # module: ours            ours (default) | in-tree: what is loaded at the start
 #     # kernels: stock          the default: all of tools/lib/kernels.list; um and smp are
-#                               the debug kernels, which the runner takes when it is asked
-#                               for them
+#                               the debug kernels, which the runner uses only on request
 #     # default: 6.12           those of them without --full (default: 6.1 and 6.12; none:
 #                               only with --full, or when the case is named)
 #     # disks: 256M 512M        virtio disks, empty at the start (default: none)
@@ -24,7 +23,7 @@
 #     # boots: 2                several boots on the same disks (default 1)
 #     # modules: ours in-tree   with boots: the module of each boot
 #     # append: slab_nomerge    more kernel arguments
-#     # fresh: yes              a guest of its own, not shared with other cases
+#     # fresh: yes              its own guest, not shared with other cases
 #     # tools: dmsnap           this program is /job/vm/dmsnap (only in a full guest)
 #     # keeps: NAME             its result of that name is /job/vm/kept/NAME the next time, as
 #                               long as kernel, guest, case and libraries are the same (kept.py)
@@ -34,19 +33,19 @@
 #     expect_eq "$(dmsetup status base)" "0 131072 linear "
 #     expect_fail dm_create bad "0 8 linear"
 #
-# Cases with the same needs share one boot; each gets the state of a new guest
-# as far as these functions can tell: all mounts below /mnt, dm devices, RAM and
-# loop disks go when a case ends, its virtio disks are emptied before it starts,
-# and the module is loaded anew.  What cannot be removed fails the case.
+# Cases with the same needs share one boot.  Each gets the state of a new guest,
+# as far as these functions know: mounts below /mnt, dm devices, RAM and
+# loop disks are removed when a case ends, its virtio disks are emptied before it starts,
+# and the module is reloaded.  Anything that cannot be removed fails the case.
 #
 # In the full guest udev activates volume groups of an earlier boot before the case
-# gets to load its module.  So a case with several boots makes them with
+# can load its module.  So a case with several boots makes them with
 # --setautoactivation n, and says `vgchange -ay` itself.
 #
 # Set for a case: CASE (name), STAGE (1, 2, ... with `boots`), MODULE (as above),
 # RESULTS (a directory that the host keeps, and that later stages see), TMP (an
-# empty directory, in memory), KERNEL (its series: 6.1, 6.12, 7.3), FULL (yes with --full: loops by
-# chance are to be longer; otherwise no).
+# empty directory, in memory), KERNEL (its series: 6.1, 6.12, 7.3), FULL (yes with
+# --full: randomised loops should be longer; otherwise no).
 #
 # Checks
 #   fail TEXT                  ends the case
@@ -60,12 +59,12 @@
 #   expect_no_log REGEX
 #   clear_log
 #   same A B [BYTES]           two devices or files are equal
-#   expect_preemption MODEL    the kernel preempts so: none, voluntary, full, lazy
+#   expect_preemption MODEL    the kernel's preemption model: none, voluntary, full, lazy
 #   wait_until SECONDS COMMAND...   polls COMMAND until it succeeds; fails after that time
 #
 # Devices (sizes in MB unless it says sectors of 512 bytes)
 #   disk N                     path of virtio disk N (from 0)
-#   make_ram NAME MB           RAM disk that discards and is gone at the end; prints its path
+#   make_ram NAME MB           RAM disk with discards, removed at the end; prints its path
 #   make_ram_bs NAME MB BLOCK  the same with a logical block size
 #   make_loop NAME MB          loop device on a file in memory
 #   drop_disk NAME             removes one of those before the end
@@ -74,7 +73,7 @@
 #   dm_reload NAME TABLE       new table, and resume
 #   dm_remove NAME...
 #   dm_path NAME               /dev/mapper/NAME
-#   events_of NAME             how many events its device has had
+#   events_of NAME             number of events of its device
 #   events_above NAME N        more than N; for wait_until
 #   sectors DEVICE             its size in sectors
 #   fill DEVICE SEED [MB] [OFFSET_MB]   repeatable random contents
@@ -89,12 +88,12 @@
 #
 # Memory
 #   slab_objects NAME          active objects of a slab cache, 0 if there is none
-#   slab_settle NAME...        lets delayed frees happen, then "NAME COUNT" lines
+#   slab_settle NAME...        waits for delayed frees, then prints "NAME COUNT" lines
 #   mem_available              kB
 #
 # Several boots
 #   power_cut                  ends this boot as if the power failed: nothing is
-#                              synced or unmounted; only with a later STAGE to come
+#                              synced or unmounted; only with a later STAGE
 
 export RESULTS=/results TMP=/tmp/case
 OUTPUT=
@@ -102,7 +101,7 @@ export DISKS_MADE=/run/dmsnap-disks     # "NAME KIND PATH" of make_*
 
 # --- checks ----------------------------------------------------------------
 
-# Where in the case we are: the innermost line that is in the case's own file
+# The current position: the innermost line in the case's own file
 _where()
 {
 	local frame
@@ -152,7 +151,7 @@ expect_fail()
 {
 	local rc=0
 	OUTPUT=$("$@" 2>&1) || rc=$?
-	[ "$rc" -ne 0 ] || fail "succeeded, but must not: $*
+	[ "$rc" -ne 0 ] || fail "succeeded, but must fail: $*
 $OUTPUT"
 }
 
@@ -210,7 +209,7 @@ wait_until()
 	local end=$((SECONDS + $1)) tries=$(($1 * 10))
 	shift
 	until "$@"; do
-		((tries-- > 0)) || [ "$SECONDS" -lt "$end" ] || fail "has not become true in time: $*"
+		((tries-- > 0)) || [ "$SECONDS" -lt "$end" ] || fail "did not become true in time: $*"
 		sleep 0.05
 	done
 }
@@ -334,8 +333,8 @@ dm_remove()
 	done
 }
 
-# The contents of fill are AES in counter mode of a seed, or so one would like;
-# what there is in every guest is fio, whose buffers repeat for a seed.
+# Every guest has fio, whose buffers repeat for a seed; AES in counter mode would need
+# another program.
 fill()
 {
 	local device=$1 seed=$2 size offset=$((${4:-0}))
@@ -371,7 +370,7 @@ module_path()
 	case $1 in
 	ours) printf '/lib/modules/%s/updates/dm-snapshot.ko\n' "$(uname -r)" ;;
 	in-tree) printf '%s\n' "/lib/modules/$(uname -r)/kernel/drivers/md/dm-snapshot.ko"* ;; # .xz in own guests
-	*) fail "which module is '$1'? ours or in-tree" ;;
+	*) fail "unknown module '$1' (ours or in-tree)" ;;
 	esac
 }
 
@@ -405,7 +404,7 @@ load_module()
 	fi
 	unload_module
 	insmod "$path"
-	expect_eq "$(loaded_module)" "$1" "another module than asked for is loaded"
+	expect_eq "$(loaded_module)" "$1" "the wrong module is loaded"
 }
 
 # --- memory ----------------------------------------------------------------
@@ -421,7 +420,7 @@ slab_settle()
 	echo 3 > /proc/sys/vm/drop_caches
 	for name in "$@"; do
 		cache=/sys/kernel/slab/$name
-		# Empty slabs on the CPUs' own lists count as objects until then
+		# Until then empty slabs on the per-CPU lists count as objects
 		if [ -e "$cache/shrink" ]; then
 			echo 1 > "$cache/shrink"
 		fi
@@ -430,7 +429,7 @@ slab_settle()
 }
 
 # In kB.  The free pages that each processor keeps to itself, up to 28 MB of them, are
-# none of MemAvailable.
+# not part of MemAvailable.
 mem_available()
 {
 	awk '$1 == "MemAvailable:" { kB += $2 } $1 == "count:" { kB += 4 * $2 } END { print kB }' \
@@ -450,13 +449,13 @@ power_cut()
 
 readonly UNFIT=88
 
-# Everything that a case may have left, last made first.  Returns 1, with a
-# line for each thing, when something stays.
+# Removes everything that a case may have left, newest first.  Returns 1, with a
+# line for each leftover, if something stays.
 _clean_up()
 {
 	local name kind path pid try left=0
 	cd /
-	# What it has started and not waited for: the case leads its session
+	# Background processes: the case leads its session
 	for pid in $(pgrep -s $$); do
 		if [ "$pid" -ne $$ ] && [ "$pid" -ne "$BASHPID" ]; then
 			kill -KILL "$pid" 2> /dev/null
@@ -470,9 +469,9 @@ _clean_up()
 		done < /proc/mounts
 	} | tac | while read -r path; do umount "$path" || umount -l "$path"; done
 	if [ -e /etc/lvm/lvm.conf ]; then
-		vgchange -q -an > /dev/null 2>&1 # what it leaves is removed below
+		vgchange -q -an > /dev/null 2>&1 # leftovers are removed below
 	fi
-	# A device goes only after those on top of it.  One pass per level; a
+	# A device can be removed only after those on top of it.  One pass per level; a
 	# suspended one blocks its users, so all run first.
 	for ((try = 0; try < 20; try++)); do
 		if ! grep -q . < <(_dm_names); then
@@ -532,7 +531,7 @@ _on_error()
 	printf 'FAIL: %s: exit code %s: %s\n' "$(_where)" "$_rc" "$BASH_COMMAND" >&2
 }
 
-# Called by the agent before the case itself is sourced
+# The agent calls it before it sources the case
 case_begin()
 {
 	local serial device
