@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Results of guest tests that are the same each time, kept for the next run.
+"""Results of guest tests that never change, kept for the next run.
 
-What the kernel's own driver shows in a transcript does not change as long as the kernel, the
+A transcript of the kernel's own driver does not change as long as the kernel, the
 guest, the case and its libraries stay the same, and playing it takes as long as playing ours.  A
 case with "# keeps: FILE" finds that result of its last good run as /job/vm/kept/FILE.
 """
@@ -13,7 +13,7 @@ import shutil
 
 
 def key(parts, directory, case_file):
-    """@parts: what the guest boots from, whose names have hashes of what they are made of."""
+    """@parts: what the guest boots from; the names contain hashes of the contents."""
     hashed = hashlib.sha256(f"{parts['KERNEL']} {parts['INITRAMFS']}".encode())
     files = [pathlib.Path(case_file), *directory.glob("lib*.sh"), *(directory / "transcripts").iterdir()]
     for path in sorted(files, key=lambda path: path.name):
@@ -29,14 +29,14 @@ class Kept:
         return self.directory / f"{kernel}-{name}-{of}"
 
     def give(self, kernel, name, of, to):
-        """Puts what is kept where the case looks for it."""
+        """Copies the kept result to where the case looks for it."""
         path = self.path(kernel, name, of)
         if path.is_file():
             to.parent.mkdir(exist_ok=True)
             shutil.copy(path, to)
 
     def take(self, kernel, name, of, result):
-        """Keeps what the case has made, and forgets what was kept under another key."""
+        """Keeps the result of the case, and removes those under other keys."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self.path(kernel, name, of)
         new = path.with_name(f".{path.name}.{os.getpid()}")

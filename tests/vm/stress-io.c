@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Writes and reads an origin and its snapshots from many processes at a time, and
- * knows what must be in each block of each of them.
+ * Writes and reads an origin and its snapshots from many processes at once, and
+ * knows the expected contents of each of their blocks.
  *
- *   stress-io fill  STATE ORIGIN            all blocks of the origin, and STATE, anew
+ *   stress-io fill  STATE ORIGIN            initialises the origin and STATE
  *   stress-io snap  STATE SLOT              snapshot SLOT was taken just now
  *   stress-io back  STATE SLOT              the origin was merged with snapshot SLOT
  *   stress-io run   STATE SEED SECONDS WORKERS ORIGIN [SLOT=DEVICE...]
  *   stress-io check STATE ORIGIN [SLOT=DEVICE...]
  *
  * STATE is a file, mapped by all: for each block of 4 KiB the number of the write
- * that it was last given, in the origin and in each slot.  Blocks belong to
+ * last wrote it, in the origin and in each slot.  Blocks belong to
  * workers in stripes, so that no two write the same block, but many write the
  * same chunk.  An I/O that fails ends the program, and so does a wrong block.
  */
@@ -72,7 +72,7 @@ static unsigned long number(const char *text)
 	unsigned long value = strtoul(text, &end, 10);
 
 	if (*text == 0 || *end != 0)
-		die("%s is no number", text);
+		die("%s is not a number", text);
 	return value;
 }
 
@@ -140,7 +140,7 @@ static void check_block(const struct device *device, const uint64_t *data, uint3
 
 	for (unsigned int word = 0; word < BLOCK / 8; word++) {
 		if (data[word] != word_of(write, block, word))
-			die("%s: block %u, word %u: not what write %u has left there", device->path,
+			die("%s: block %u, word %u: does not hold what write %u wrote", device->path,
 			    block, word, write);
 	}
 }
@@ -259,7 +259,7 @@ static void fill(void)
 	uint64_t *data = buffer();
 
 	if (bytes <= 0 || bytes > (off_t)BLOCKS_MAX * BLOCK || bytes % (LENGTH * BLOCK) != 0)
-		die("%s: a size that does not suit", devices[0].path);
+		die("%s: its size does not fit", devices[0].path);
 	memset(state, 0, sizeof(*state));
 	state->blocks = bytes / BLOCK;
 	for (uint32_t block = 0; block < state->blocks; block += LENGTH)
@@ -288,7 +288,7 @@ int main(int argc, char **argv)
 		open_devices(argv + 3);
 		check();
 	} else {
-		die("wrong use: see the head of the source");
+		die("wrong usage: see the head of the source");
 	}
 	return 0;
 }

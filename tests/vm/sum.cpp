@@ -4,8 +4,8 @@
  *
  *   sum DEVICE [MEGABYTES [OFFSET_IN_MEGABYTES]]
  *
- * Not one that would resist an attacker, but one that an emulated processor is done with
- * in no time: guest tests compare whole devices all the time.
+ * The checksum does not resist an attacker, but an emulated processor computes it quickly:
+ * guest tests compare whole devices all the time.
  */
 #include <algorithm>
 #include <cstdint>
@@ -20,7 +20,7 @@ namespace {
 
 constexpr size_t megabyte = 1 << 20;
 
-/* Two sums, so that words that change places or make up for each other are seen. */
+/* Two sums detect words that change places or cancel each other out. */
 class Sum {
 public:
 	void add(const uint8_t *data, size_t size)

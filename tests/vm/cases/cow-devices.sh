@@ -1,4 +1,4 @@
-# summary: COW devices on loop, on dm-crypt and on NBD over loopback; the network goes away
+# summary: COW devices on loop, on dm-crypt and on NBD over loopback; the network fails
 # default: none
 # guest: full
 # timeout: 240

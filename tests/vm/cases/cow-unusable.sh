@@ -1,4 +1,4 @@
-# summary: a COW device that is suspended, write-protected, or has a bad store: who loads its table can give up; the origin goes on
+# summary: a COW device that is suspended, write-protected, or has a bad store: loading its table can be killed; the origin keeps working
 # kernels: stock um smp
 # default: 6.12
 # timeout: 240

@@ -1,4 +1,4 @@
-# summary: nothing is left in memory when the module has gone (kmemleak)
+# summary: no memory is leaked when the module is unloaded (kmemleak)
 # kernels: um smp
 # timeout: 240
 # append: kmemleak=on

@@ -1,4 +1,4 @@
-# summary: a COW device that does not answer holds up nobody else, also in a removal that is killed; an unplugged origin
+# summary: a COW device that does not answer delays no other I/O, not even in a removal that is killed; an unplugged origin
 # kernels: stock um smp
 # default: 6.12
 # timeout: 240

@@ -1,4 +1,4 @@
-# summary: discards of a snapshot: limits are in bytes, written chunks read as zeros, neighbours and the origin stay
+# summary: discards of a snapshot: limits are in bytes, written chunks read as zeros, neighbours and the origin are unchanged
 # smp: 1
 
 . /job/vm/lib-io.sh

@@ -1,4 +1,4 @@
-# summary: a volume in use is backed up by what changed between two snapshots in use, and restored
+# summary: an active volume is backed up by what changed between two active snapshots, and restored
 # default: none
 # guest: full
 # tools: dmsnap

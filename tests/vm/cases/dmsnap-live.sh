@@ -1,4 +1,4 @@
-# summary: the program dmsnap shows what dmsetup does of live snapshots, watches them, and waits for their ends
+# summary: the program dmsnap agrees with dmsetup on live snapshots, watches them, and waits for their ends
 # default: none
 # guest: full
 # tools: dmsnap

@@ -1,4 +1,4 @@
-# summary: a damaged or made-up store is refused with a line that says what is wrong where, and costs nothing
+# summary: a damaged or forged store is refused with a line that says what is wrong where, and does no harm
 # kernels: stock um smp
 # default: 6.12
 # timeout: 240

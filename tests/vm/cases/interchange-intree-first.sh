@@ -1,4 +1,4 @@
-# summary: a store written by the in-tree module goes on with ours, and back again
+# summary: a store written by the in-tree module is used by ours, and by in-tree again
 # default: 6.1
 # timeout: 240
 # smp: 1

@@ -1,4 +1,4 @@
-# summary: a store written by ours goes on with the in-tree module, and back again
+# summary: a store written by ours is used by the in-tree module, and by ours again
 # kernels: stock um smp
 # default: none
 # timeout: 240

@@ -1,4 +1,4 @@
-# summary: a full COW device costs the snapshot, never the origin; a PO snapshot keeps what it has
+# summary: a full COW device invalidates the snapshot and never fails the origin; a PO snapshot keeps what it has
 # kernels: stock um smp
 # default: 6.1
 # timeout: 240

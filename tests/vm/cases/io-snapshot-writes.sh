@@ -1,4 +1,4 @@
-# summary: what is written to snapshots, whole chunks and parts, is there and nothing else, while the origin is written
+# summary: snapshots hold what was written to them, whole chunks and parts, and nothing else, while the origin is written
 # kernels: stock um smp
 # default: 6.12
 # timeout: 150

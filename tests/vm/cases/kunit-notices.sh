@@ -1,4 +1,4 @@
-# summary: a KUnit case that fails is noticed, and one that is skipped
+# summary: a KUnit case that fails is detected, and so is one that is skipped
 # kernels: um smp
 # timeout: 60
 

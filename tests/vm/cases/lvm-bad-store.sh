@@ -1,4 +1,4 @@
-# summary: LVM2: a snapshot whose store has been cut off is invalid, and its origin is activated
+# summary: LVM2: a snapshot with a truncated store is invalid, and its origin is activated
 # default: 6.12
 # guest: full
 # disks: 128M

@@ -1,4 +1,4 @@
-# summary: LVM2: snapshots of striped, mirrored and RAID volumes; split off and attached again they are the same
+# summary: LVM2: snapshots of striped, mirrored and RAID volumes; they are unchanged after being split off and attached again
 # default: none
 # guest: full
 # disks: 128M 128M

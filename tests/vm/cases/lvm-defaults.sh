@@ -1,4 +1,4 @@
-# summary: LVM2: with the package's file for modprobe alone, a storm of writes costs no snapshot
+# summary: LVM2: with the package's modprobe file alone, a storm of writes invalidates no snapshot
 # default: 6.1 6.12
 # guest: full
 # disks: 384M

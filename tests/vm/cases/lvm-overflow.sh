@@ -1,4 +1,4 @@
-# summary: LVM2: a snapshot that has overflowed is shown as invalid and unmounted, the origin and others go on
+# summary: LVM2: a snapshot that has overflowed is shown as invalid and unmounted; the origin and others keep working
 # default: 6.1
 # guest: full
 # disks: 128M 128M

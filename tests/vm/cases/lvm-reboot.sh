@@ -1,4 +1,4 @@
-# summary: LVM2: snapshots are there again after a power cut, and go on
+# summary: LVM2: snapshots come back after a power cut, and continue
 # default: none
 # guest: full
 # boots: 2

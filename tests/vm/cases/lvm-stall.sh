@@ -1,4 +1,4 @@
-# summary: LVM2: dmeventd extends a snapshot that fills faster than it looks, and nothing is lost
+# summary: LVM2: dmeventd extends a snapshot that fills faster than it polls, and nothing is lost
 # default: 6.12
 # guest: full
 # disks: 256M

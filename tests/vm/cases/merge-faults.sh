@@ -1,4 +1,4 @@
-# summary: a merge that meets an I/O error ends as failed, keeps all data in use, and goes on once that is mended
+# summary: a merge that hits an I/O error ends as failed, keeps all data usable, and continues once the device works again
 # kernels: stock um smp
 # default: 6.1
 # timeout: 240

@@ -1,4 +1,4 @@
-# summary: what one driver has half merged, the other shows, goes on to use, and merges to the end
+# summary: a half-merged store of one driver is shown, used and merged to the end by the other
 # default: 6.12
 # timeout: 240
 # smp: 1

@@ -1,4 +1,4 @@
-# summary: a merge under I/O of all kinds brings the snapshot's content back, and what was written meanwhile stays
+# summary: a merge under I/O of all kinds restores the snapshot's content, and keeps what was written meanwhile
 # kernels: stock um smp
 # default: 6.12
 # timeout: 150

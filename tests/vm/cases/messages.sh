@@ -1,4 +1,4 @@
-# summary: messages: what a snapshot tells of itself, a commit that stays, limits, events; a merge is held up
+# summary: messages: statistics, a durable commit, limits, events; a merge is paused
 # kernels: stock um smp
 # default: 6.12
 # timeout: 240

@@ -1,4 +1,4 @@
-# summary: loaded, used and unloaded over and over it leaves no memory behind; it is not loaded beside itself or the in-tree one
+# summary: loading, using and unloading the module many times leaks no memory; it cannot be loaded beside itself or the in-tree one
 # default: 6.1
 # append: slab_nomerge slub_debug=U,kmalloc-*
 # fresh: yes

@@ -1,4 +1,4 @@
-# summary: persistent snapshots come back after a power cut during I/O and after an orderly end, and go on
+# summary: persistent snapshots come back after a power cut during I/O and after an orderly end, and continue
 # default: 6.12
 # boots: 3
 # disks: 6M 52M

@@ -1,4 +1,4 @@
-# summary: origin and snapshots removed in any order, idle and in use, keep what they have; it is there again later
+# summary: origin and snapshots removed in any order, idle and in use, keep their contents, which are there again later
 # kernels: stock um smp
 # default: none
 # timeout: 240

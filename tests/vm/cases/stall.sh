@@ -1,4 +1,4 @@
-# summary: stall_on_full: writes wait for a larger COW device, reads and the rest go on; suspend, removal, the time
+# summary: stall_on_full: writes wait for a larger COW device, reads and other writes proceed; suspend, removal, timeout
 # kernels: stock um smp
 # default: 6.1
 # timeout: 240

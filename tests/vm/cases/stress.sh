@@ -1,4 +1,4 @@
-# summary: many processes on an origin and its snapshots, which come and go, are suspended and merged
+# summary: many processes on an origin and its snapshots, which are created, removed, suspended and merged
 # kernels: um smp
 # timeout: 240
 

@@ -1,4 +1,4 @@
-# summary: devices are left suspended; removal, refresh and a shutdown end or can be killed, in any order, and all is there again
+# summary: devices are left suspended; removal, refresh and a shutdown end or can be killed, in any order, and everything is there again
 # default: none
 # timeout: 300
 

@@ -1,4 +1,4 @@
-# summary: a long merge between devices that end I/O at once leaves the processor to others
+# summary: a long merge between devices that complete I/O at once leaves the processor to others
 # default: 6.1
 # append: preempt=none
 # smp: 1

@@ -1,4 +1,4 @@
-# summary: a store goes from table to table as with the in-tree driver, wrong orders too
+# summary: a store is handed over from table to table as with the in-tree driver, in wrong orders too
 # kernels: stock um smp
 # default: 6.1 um smp
 # timeout: 360

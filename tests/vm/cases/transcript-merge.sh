@@ -1,4 +1,4 @@
-# summary: merges begin, go on, end and are refused as with the in-tree driver
+# summary: merges start, continue, end and are refused as with the in-tree driver
 # kernels: stock um smp
 # default: 6.12 um smp
 # timeout: 360

@@ -1,4 +1,4 @@
-# summary: devices come and go in any order as with the in-tree driver
+# summary: devices are created and removed in any order as with the in-tree driver
 # kernels: stock um smp
 # default: 6.1 um smp
 # timeout: 360

@@ -1,4 +1,4 @@
-# summary: status, table, events and log are what the in-tree driver shows, until it is full
+# summary: status, table, events and log are those of the in-tree driver, until the COW device is full
 # kernels: stock um smp
 # default: 6.1 um smp
 # timeout: 360

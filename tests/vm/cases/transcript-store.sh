@@ -1,4 +1,4 @@
-# summary: what is stored has the structure that the in-tree driver gives it
+# summary: the store has the structure that the in-tree driver gives it
 # kernels: stock um smp
 # default: 6.12 um smp
 # timeout: 360

@@ -1,4 +1,4 @@
-# summary: table lines are taken and refused as the in-tree driver does
+# summary: table lines are accepted and refused as by the in-tree driver
 # kernels: stock um smp
 # default: 6.1 um smp
 # timeout: 360

@@ -1,4 +1,4 @@
-# summary: the package: installed under snapshots in use, loaded by all ways, removed again
+# summary: the package: installed while snapshots are in use, loaded in every way, removed again
 # guest: own
 # module: in-tree
 # disks: 128M 64M

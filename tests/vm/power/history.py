@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a block device may hold after power cuts, from the log of its writes.
 
-A write has a begin and, once it was answered, an end; each is a place in the log.
-It is durable when it said so itself (FUA), or when a flush that began after its end
-was answered.  It is over when a write of the same sector that began after its end is
-durable: then it must not be seen again.  Every other one may be, and what was there
-at first as long as nothing durable has followed it.  A discard is a write that may do
-nothing, or a part of its work: nothing is over because of it.
+A write has a beginning and, once it was answered, an end; each is a place in the log.
+It is durable if it was a FUA write, or when a flush that began after its end
+was answered.  It is obsolete when a write of the same sector that began after its end is
+durable: then it must not be seen again.  Every other write may be seen, and so may
+the initial contents, until a durable write follows them.  A discard is a write that may
+have no effect, or part of it: it makes no write obsolete.
 """
 
 import dataclasses
@@ -24,15 +24,15 @@ class Write:
 
 
 class History:
-    """Of one device, whose sectors are told apart by their stamps."""
+    """The history of one device, whose sectors are identified by stamps."""
 
     def __init__(self, stamps):
-        self.first = list(stamps)   # what each sector was seen to have
+        self.first = list(stamps)   # what each sector held when it was read
         self.writes = {}            # sector -> Writes since then
         self._volatile = []         # answered, not durable
 
     def copy(self):
-        """For a device that begins with what this one was last seen to have."""
+        """The history of a device that starts with the last known contents of this one."""
         if self.writes:
             raise ValueError("it has been written since")
         return History(self.first)
@@ -65,10 +65,10 @@ class History:
             write.durable = write.durable or write.end < begin
         self._volatile = [write for write in self._volatile if not write.durable]
 
-    # --- what may be seen ---
+    # --- what may be read ---
 
     def _allowed(self, sector, counts):
-        """Stamps that the sector may have, when the writes that `counts` are certain."""
+        """Stamps that the sector may have, if the writes for which `counts` holds are certain."""
         writes = self.writes.get(sector, ())
         last = max((write.begin for write in writes if counts(write)), default=BEFORE)
         allowed = [write.stamp for write in writes if write.end is None or write.end >= last]
@@ -80,11 +80,11 @@ class History:
         return self._allowed(sector, lambda write: write.durable)
 
     def read_at(self, sector, begin):
-        """By a read that began there, in the power cycle of all the writes."""
+        """For a read that began there, in the power cycle of all the writes."""
         return self._allowed(sector, lambda write: write.certain and write.end is not None and write.end < begin)
 
     def seen(self, stamps):
-        """After a cut it has these.  Returns what is wrong: (sector, stamp, allowed)."""
+        """Takes the stamps after a cut.  Returns what is wrong: (sector, stamp, allowed)."""
         wrong = []
         if len(stamps) != len(self.first):
             raise ValueError(f"{len(stamps)} sectors, not {len(self.first)}")

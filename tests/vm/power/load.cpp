@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Writes block devices in a guest that is going to lose its power, and says in a
- * log outside of it what it does: before each operation, and after it.
+ * Writes block devices in a guest that is about to lose its power, and records in a
+ * log outside of the guest what it does: before each operation, and after it.
  *
  *   load show LOG NAME=DEVICE...
  *   load work LOG SEED FIRST_STAMP MILLISECONDS DEPTH RATE DURABLE NAME=DEVICE...
  *
- * work: for so long (0: for ever), at most DEPTH operations at a time and RATE in a
+ * work: for that time (0: no limit), at most DEPTH operations at a time and RATE in a
  * second, of which DURABLE in 100 make something durable.  The first device takes discards.
- * Each sector written holds its number and the stamp of the write, so a sector that holds
- * anything else is found out; what a discard has left has the stamp 0.  Numbers in the log
- * are hexadecimal:
+ * Each sector written holds its number and the stamp of the write; anything else is
+ * detected.  A discard leaves the stamp 0.  Numbers in the log are hexadecimal:
  *
  *   show NAME STAMP[*COUNT]...       the sectors of a device; "bad" for what is no stamp
  *   write STAMP NAME SECTOR COUNT    write that needs no durability
@@ -100,7 +99,7 @@ public:
 		text_.append(text, std::snprintf(text, sizeof(text), format, args...));
 	}
 
-	/* It is outside of the guest when this returns. */
+	/* The log has left the guest when this returns. */
 	void write_out()
 	{
 		for (size_t done = 0; done < text_.size();) {
@@ -252,7 +251,7 @@ private:
 			controls.push_back(prepare(*operation));
 			next_ += interval_;
 		}
-		/* One that had to wait is not made up for */
+		/* One that had to wait is not caught up on */
 		next_ = std::max(next_, now);
 		log_.write_out();
 		for (size_t done = 0; done < controls.size();) {
@@ -325,7 +324,7 @@ private:
 			 operation.count);
 		control.aio_lio_opcode = operation.kind == Kind::read ? IOCB_CMD_PREAD
 								      : IOCB_CMD_PWRITE;
-		/* Not waited for, so the kernel makes it a FUA write and no flush */
+		/* Asynchronous, so the kernel makes it a FUA write and not a flush */
 		control.aio_rw_flags = operation.kind == Kind::fua ? RWF_DSYNC : 0;
 		control.aio_buf = reinterpret_cast<uintptr_t>(operation.buffer);
 		control.aio_nbytes = uint64_t{operation.count} * sector_size;
@@ -336,7 +335,7 @@ private:
 		return &control;
 	}
 
-	/* Until one has ended, or the next one is due. */
+	/* Waits until one has ended, or the next one is due. */
 	void wait()
 	{
 		io_event events[64];

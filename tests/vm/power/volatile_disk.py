@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A disk with a volatile write cache that loses its power, served to QEMU as NBD.
 
-What has been written is seen by reads at once, and is durable only after a flush
-that came later, or when the write itself said so (FUA).  power_fails() decides by
-chance on each write that was not durable: kept, lost, or torn (some of its sectors
-kept).  Requests that are there together are answered in any order.
+Reads see writes at once.  A write is durable only after a flush
+that came later, or if it was a FUA write.  power_fails() decides at
+random about each write that was not durable: kept, lost, or torn (some of its sectors
+kept).  Requests that arrive together are answered in any order.
 """
 
 import dataclasses
@@ -43,18 +43,18 @@ BATCH = 32                                      # requests answered in any order
 class Write:
     offset: int
     data: bytes
-    durable: bool               # it said so itself
+    durable: bool               # a FUA write
 
 
 class VolatileDisk:
-    """Made with its contents; served until close() on a socket of its own."""
+    """Created with its contents; served on its own socket until close()."""
 
     def __init__(self, address, contents, chance, lies=False):
         self.address = str(address)
         self.trace = []             # of this power cycle: (seconds, what, sector, sectors)
         self.delay = 0.0            # seconds before each batch
         self._chance = chance       # random.Random
-        self._lies = lies           # keeps nothing that it says it keeps
+        self._lies = lies           # loses what it calls durable
         self._trimmed = chance.choice((b"\0", FILLING))
         self._durable = bytearray(contents)
         self._seen = bytearray(contents)
@@ -72,7 +72,7 @@ class VolatileDisk:
         os.unlink(self.address)
 
     def contents(self):
-        """What is durable; the disk must not be in use."""
+        """The durable contents; the disk must not be in use."""
         return bytes(self._durable)
 
     # --- power ---
@@ -164,7 +164,7 @@ class VolatileDisk:
                 time.sleep(self.delay)
             while len(batch) < BATCH and select.select([peer], [], [], 0)[0]:
                 batch.append(self._receive_request(peer))
-            # A flush need not cover what had not been answered when it came
+            # A flush need not cover requests that were unanswered when it came
             answered = len(self._cache)
             self._chance.shuffle(batch)
             for flags, kind, cookie, offset, length, data in batch:
