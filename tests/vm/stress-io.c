@@ -140,8 +140,8 @@ static void check_block(const struct device *device, const uint64_t *data, uint3
 
 	for (unsigned int word = 0; word < BLOCK / 8; word++) {
 		if (data[word] != word_of(write, block, word))
-			die("%s: block %u, word %u: does not hold what write %u wrote", device->path,
-			    block, word, write);
+			die("%s: block %u, word %u: does not hold what write %u wrote",
+			    device->path, block, word, write);
 	}
 }
 

@@ -58,7 +58,7 @@ for name in "${names[@]}"; do
 done
 writers_stop
 
-note "loaded anew"
+note "reloaded"
 for i in 0 1 2; do
 	dm_remove "${names[i]}"
 	dm_create "${names[i]}" "$(snap_table "${names[i]}" P "${chunk_sizes[i]}")"

@@ -20,7 +20,7 @@ sleeps_in()
 	grep -q "$2" "/proc/$1/stack" 2> /dev/null
 }
 
-# load_killed: loads the table of `snap` over its suspended COW device, and kills who does
+# load_killed: loads the table of `snap` over its suspended COW device, and kills the loading process
 load_killed()
 {
 	local loader
@@ -54,7 +54,7 @@ dm_remove snap
 
 note "a suspended COW device: the load waits, and can be killed"
 load_killed
-# The read is there still: nobody can take the device from under it
+# The read is still in flight, so the device cannot be removed
 expect_eq "$(dmsetup info -c --noheadings -o open cow-snap)" 1 "users of the COW device"
 expect_fail dmsetup remove cow-snap
 dmsetup resume cow-snap

@@ -10,7 +10,7 @@ readonly FAULTS=/sys/kernel/debug MOST=1000000
 # (fail_make_request, on the disks that say so)
 fault()
 {
-	# Without it each one would be told with a stack trace
+	# Otherwise each fault logs a stack trace
 	echo 0 > "$FAULTS/$1/verbose"
 	echo "$MOST" > "$FAULTS/$1/times"
 	echo "$2" > "$FAULTS/$1/probability"

@@ -8,7 +8,7 @@
 . /job/vm/lib-merge.sh
 
 readonly LEAKS=/sys/kernel/debug/kmemleak
-# What is younger than 5 s is not looked at (MSECS_MIN_AGE)
+# kmemleak ignores objects younger than 5 s (MSECS_MIN_AGE)
 readonly LEAST_AGE=6
 
 unload_module

@@ -30,7 +30,7 @@ origin_make 16
 snap_take snap P 16
 snap_take other P 8
 
-note "a COW device is suspended: writes that need no copy there, and the other snapshot, go on"
+note "a COW device is suspended: writes that need no copy there, and the other snapshot, proceed"
 write_some 0
 dmsetup suspend --noflush cow-snap
 write_some 0
@@ -53,7 +53,7 @@ remover=$!
 wait_until 20 sleeps_in "$remover" dmsnap_port_event_wait_killable
 kill -KILL "$remover"
 wait "$remover" 2> /dev/null || true
-# The I/O is there still: nobody can take the device from under it, or load the store
+# The I/O is still in flight, so the device cannot be removed, nor the store loaded
 expect_log "the removal of a snapshot was interrupted"
 expect_eq "$(dmsetup info -c --noheadings -o open cow-snap)" 1 "users of the COW device"
 expect_fail dm_create snap "$(snap_table snap P 16)"

@@ -25,7 +25,7 @@ blkdiscard -o 0 -l 8192 "$snapshot"
 blkdiscard -o 16384 -l 4096 "$snapshot"
 expect_eq "$(block "$snapshot" 0)" "$zeros" "the first half of the chunk was not discarded"
 expect_eq "$(block "$snapshot" 1)" "$zeros" "the second half of the chunk was not discarded"
-expect_eq "$(block "$snapshot" 2)" "$second" "the chunk behind it has changed"
+expect_eq "$(block "$snapshot" 2)" "$second" "the chunk after it has changed"
 expect_eq "$(block "$snapshot" 5)" "$last" "the other half of the chunk has changed"
 
 blkdiscard "$snapshot"

@@ -71,7 +71,7 @@ exits 0 diff "$(dm_path cow-day3)"
 same "$TMP/out" "$TMP/by-name"
 exits 0 diff day3 --origin day4
 same "$TMP/out" "$TMP/by-name"
-# The same as of the store when nobody uses it
+# The same as from the inactive store
 dmsetup remove day3
 exits 0 diff "$(dm_path cow-day3)" --origin-size 16M
 same "$TMP/out" "$TMP/by-name"

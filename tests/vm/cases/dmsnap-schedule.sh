@@ -45,7 +45,7 @@ lvs vg/data.20200101T000000Z > /dev/null || fail "a snapshot was removed that wa
 kept=$(ours data | tail -n 1)
 lvchange -q --deltag dmsnap:data "vg/$kept"
 lvremove -q -y --select "lv_uuid=\"$(lv_field "$kept" lv_uuid)\" && lv_tags=\"dmsnap:data\"" "vg/$kept" || true
-lvs "vg/$kept" > /dev/null || fail "LVM2 does not look at the tag"
+lvs "vg/$kept" > /dev/null || fail "LVM2 does not find the tag"
 lvchange -q --addtag dmsnap:data "vg/$kept"
 
 note "extend: sleeps until the event, and nothing is lost"
@@ -93,7 +93,7 @@ lvcreate -q -y -n copy -L 48M vg
 with_config 0 backup --restore vg/copy
 expect_eq "$(sum_of /dev/vg/copy)" "$shown"
 
-note "backup: interrupted behind lvcreate"
+note "backup: interrupted after lvcreate"
 # shellcheck disable=SC2016 # for the shell of the hook
 echo 'after = kill -9 $PPID' >> "$TMP/data.conf"
 sleep 1.1

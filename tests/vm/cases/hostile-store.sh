@@ -145,7 +145,7 @@ taken "the last chunks of both devices"
 cow $(((chunks - 1) * 8))
 refused "the same on a shorter device" "snapshot store refused: COW chunk outside the COW device .*"
 
-note "a full area and nothing behind it"
+note "a full area and nothing after it"
 exceptions=()
 for ((i = 0; i < 256; i++)); do
 	exceptions+=("$i" $((i + 2)))
@@ -175,7 +175,7 @@ for sectors in 8 15; do
 done
 cow 16384
 
-note "after all that it takes a good one"
+note "after all of these it accepts a valid one"
 blkdiscard -f "$ram" 2> /dev/null
 snap_take snap P 8
 fio_verified "$(dm_path org)" --rw=randwrite --bs=4k --iodepth=32 --io_size=1M

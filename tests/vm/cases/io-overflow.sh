@@ -31,7 +31,7 @@ for chunk in 8 128; do
 	done
 done
 
-note "a few at once, and the origin goes on"
+note "several at once, and the origin keeps working"
 for type in P PO N; do
 	ram=$(make_ram "ram-$type" 2)
 	dm_create "cow-$type" "0 $(sectors "$ram") linear $ram 0"

@@ -34,7 +34,7 @@ for ((step = 0; step < steps; step++)); do
 		dmsetup resume "$name"
 		;;
 	2)
-		# The origin's writers wait meanwhile for nothing but the origin
+		# Meanwhile the origin's writers wait only for the origin
 		dm_load "$name" "$(snap_table "$name" "${type[$name]}" "${chunk[$name]}")"
 		dmsetup suspend "$name"
 		dmsetup resume "$name"

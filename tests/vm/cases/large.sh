@@ -35,7 +35,7 @@ for _ in 1 2; do
 		direct if="$(dm_path snap)" of="$TMP/read" skip=$((chunk > 99 ? chunk - 99 : 99)) iflag=direct
 		[ -z "$(tr -d '\0' < "$TMP/read")" ] || fail "chunk $((chunk - 99)) is not zero"
 	done
-	# Loaded anew, it is the same
+	# After a reload it is the same
 	dm_remove snap
 	dm_create snap "0 $PB15 snapshot $(dm_path void) $cow P 8"
 	expect_eq "$(status_of snap)" "$status"

@@ -24,7 +24,7 @@ for name in striped mirror raid1; do
 	lvm_check
 	expect_match "$(dmsetup table vg-origin-real)" "0 49152 ${target[$name]} .*"
 
-	note "split off it is a volume of its own, and nobody looks after it"
+	note "split off it is an independent volume, which nothing monitors"
 	expect_ok lvconvert -q -y --splitsnapshot vg/snap
 	expect_match "$(lv_field snap lv_attr)" "-wi-.*"
 	expect_match "$(dmsetup table vg-snap)" "0 24576 linear .*"

@@ -24,7 +24,7 @@ lvm_files /mnt/origin 3
 expect_eq "$(lv_field small lv_attr)" swi-I-s---
 expect_eq "$(lv_field small data_percent)" 100.00
 expect_eq "$(lv_field large lv_attr)" swi-a-s---
-# dmeventd has been told
+# dmeventd has received the event
 wait_until 30 is_unmounted /mnt/small
 expect_fail mount -o ro /dev/vg/small /mnt/small
 lvm_check large

@@ -13,7 +13,7 @@ is_autoextended()
 }
 
 lvm_make 48
-# dmeventd looks at a snapshot every ten seconds, and when an event wakes it
+# dmeventd checks a snapshot every ten seconds, and when an event wakes it
 cat > "$TMP/lvmlocal.conf" <<-END
 	activation {
 		monitoring = 1
@@ -38,7 +38,7 @@ expect_eq "$(lv_field snap lv_attr)" swi-a-s---
 lvm_check snap
 lvm_check_origin
 
-note "the switch goes along when LVM2 loads the table anew"
+note "the setting survives when LVM2 reloads the table"
 lvextend -q -L +4M vg/snap
 expect_eq "$(dmsetup message vg-snap 0 stats | grep stalled)" "stalled 0"
 lvm_check snap

@@ -113,7 +113,7 @@ goes_on()
 	drop_disk ram-model-snap
 }
 
-# A loop device is one that has to be flushed; RAM disks are not asked to
+# A loop device has a cache to flush; RAM disks have none
 LOOP=$(make_loop base "$((ORIGIN_KB / 1024))")
 fill "$LOOP" 1
 dm_create base "$(whole "$LOOP")"
@@ -172,7 +172,7 @@ done
 
 note "writes of the origin fail"
 prepare
-# All I/O: nobody reads what is on the origin there, and flushes have to succeed
+# All I/O fails: nothing reads the origin there, and flushes have to succeed
 dm_reload base "$(pieced "$LOOP" "$((128 * CHUNK))" "$((128 * CHUNK))" error)"
 merge_begin snap P "$CHUNK"
 fails_with "Write error: shutting down merge\."

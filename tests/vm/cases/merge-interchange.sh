@@ -6,7 +6,7 @@
 . /job/vm/lib-io.sh
 . /job/vm/lib-merge.sh
 
-# To be stopped in the middle, a merge has to be slow: DELAY is in ms, for each write and
+# A merge must be slow to be stopped in the middle: DELAY is in ms, for each write and
 # flush of the origin.  The in-tree driver merges a chunk at a time, ours some hundred.
 declare -rA DELAY=([ours]=500 [in-tree]=4)
 

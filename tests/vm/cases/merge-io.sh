@@ -37,5 +37,5 @@ writer_start sequential "$(dm_path org)" --rw=write --bs=128k --iodepth=2 --offs
 merge_wait org 60
 writers_move
 writers_stop
-expect_eq "$(sum_of "$(dm_path base)" "" 12)" "$want" "the part that nobody wrote"
+expect_eq "$(sum_of "$(dm_path base)" "" 12)" "$want" "the part that was not written"
 expect_eq "$(sum_of "$(dm_path base)")" "$(sum_of "$(dm_path org)")"

@@ -27,7 +27,7 @@ ended()
 
 check_origin()
 {
-	# Read-only: nothing is to wait for slow writes
+	# Read-only, so that nothing waits for slow writes
 	mount_at /dev/vg/origin ro > /dev/null
 	lvm_check_origin
 	umount /mnt/origin
@@ -49,8 +49,8 @@ percent_below()
 	[ -z "$now" ] || [ "${now/./}" -lt "${1/./}" ]
 }
 
-# Merging, and the status says that it goes on.  On a machine that was busy elsewhere for
-# long it may be over by now, and then there is nothing to look at.
+# The status shows the progress of the merge.  On a machine that was busy for a
+# long time it may be over by now, and then there is nothing to check.
 falls()
 {
 	local attr percent
@@ -66,7 +66,7 @@ falls()
 	note "from $percent % to $(lv_field origin data_percent) %"
 }
 
-# Who waits for the end of a merge, looks every second; no daemon does it for all
+# The waiting command polls every second; no daemon does it for all
 POLL=(--config "global/use_lvmpolld=0 activation/polling_interval=1")
 readonly POLL
 pv_make
@@ -152,7 +152,7 @@ if [ "$STAGE" -eq 1 ]; then
 	power_cut
 fi
 
-# Slow still; nobody is told of the end until somebody is to look for it
+# Still slow; the end is not reported until a command waits for it
 pv_speed 4000
 vgchange -q --poll n -ay vg
 expect_eq "$(loaded_module)" ours

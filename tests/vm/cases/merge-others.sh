@@ -25,4 +25,4 @@ writers_move
 snap_check
 writers_stop
 snap_check
-expect_eq "$(sum_of "$(dm_path base)" "" 8)" "$want" "the part that nobody wrote"
+expect_eq "$(sum_of "$(dm_path base)" "" 8)" "$want" "the part that was not written"

@@ -5,7 +5,7 @@
 # disks: 16M 24M
 # timeout: 240
 
-# Each boot goes on with the merge, checks all of the origin, writes for some seconds
+# Each boot continues the merge, checks all of the origin, writes for some seconds
 # while the merge runs, and loses its power.  The last one checks, and merges to the end.
 # tests/vm/power-cuts cuts in other ways, but knows one driver.
 #
@@ -60,7 +60,7 @@ writer()
 	done
 }
 
-# A merge makes its batches small while somebody else uses the device
+# A merge makes small batches beside other users of the device
 reader_start()
 {
 	fio --name=reader --filename="$(dm_path org)" --rw=randread --bs=4k --direct=1 --rate_iops=200 \
@@ -119,7 +119,7 @@ check()
 SIZE=$(sectors "$(disk 0)")
 dm_create base "0 $SIZE linear $(disk 0) 0"
 dm_create cow-snap "0 $(sectors "$(disk 1)") linear $(disk 1) 0"
-# The merge is to take longer than a boot: in ms for each write, not for flushes.  Our
+# The merge should take longer than a boot: in ms for each write, not for flushes.  Our
 # driver writes some dozens of chunks at once, the in-tree driver one.
 declare -rA DELAY=([ours]=350 [in-tree]=12)
 if [ "$STAGE" -lt 5 ]; then

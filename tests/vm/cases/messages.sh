@@ -62,7 +62,7 @@ else
 	dd if=/dev/urandom of="$(dm_path org)" bs=8k count=10 seek=40 oflag=direct status=none
 fi
 
-note "a commit makes durable what nobody flushed"
+note "a commit makes unflushed writes durable"
 dd if=/dev/urandom of="$(dm_path snap)" bs=8k count=3 seek=200 oflag=direct status=none
 expect_eq "$(dmsetup message snap 0 commit)" "committed 53"
 expect_ok dmsetup message snap 0 commit_delay 60000
@@ -88,7 +88,7 @@ fio_verified "$(dm_path org)" --rw=randwrite --bsrange=4k-64k --iodepth=32 --ran
 snap_check snap
 snap_drop snap
 
-note "a merge is held up, slowed down, and goes on"
+note "a merge is paused, slowed down, and continued"
 snap_take snap P 16
 fio_verified "$(dm_path org)" --rw=randwrite --bs=8k --iodepth=32 --randseed=6
 sum=$(sum_of "$(dm_path snap)")

@@ -83,7 +83,7 @@ slabs()
 }
 
 # The caches that have grown in each round, by an object for each cycle in all.  What the kernel
-# keeps for itself does not go on growing with the cycles.
+# keeps for itself does not grow with each cycle.
 grown()
 {
 	local round
@@ -98,7 +98,7 @@ grown()
 				print name, first[name] + 0, "->", last[name] }'
 }
 
-# Who has allocated what is there of each kmalloc cache, with the number last
+# The allocators of the objects in each kmalloc cache, with the number last
 traces()
 {
 	local cache
@@ -115,7 +115,7 @@ traces_grown()
 		{ n = $NF; $NF = "" } n - before[$0] >= least { print $0 before[$0] + 0, "->", n }' "$TMP/traces" -
 }
 
-# allocated_by REGEX: who has allocated what is there
+# allocated_by REGEX: the allocators of the objects there
 allocated_by()
 {
 	cat /sys/kernel/debug/slab/kmalloc-*/alloc_traces | grep -E "^ *[0-9]+ $1" || true
@@ -132,7 +132,7 @@ readonly ROUNDS=3
 TURN=0
 unload_module
 cycles 4
-# What has grown by chance does not do so twice more
+# Chance growth does not repeat twice
 for attempt in 1 2 3; do
 	slabs > "$TMP/slabs.0"
 	traces > "$TMP/traces"

@@ -6,7 +6,7 @@
 
 . /job/vm/lib-io.sh
 
-# a and b are only looked at, v and w are written too
+# a and b are only read, v and w are written too
 names=(a b v w)
 declare -A chunk=([a]=8 [b]=128 [v]=8 [w]=128)
 
@@ -32,7 +32,7 @@ activate()
 	org_load
 }
 
-# What has to be there after the next boot: whole images of a and b, and all that
+# What the next boot has to find: whole images of a and b, and all that
 # is durable of v and w, which is all but their last MB
 write_down()
 {
@@ -107,7 +107,7 @@ case $STAGE in
 	write_snapshots 2
 	write_down
 	check
-	# An orderly end, but the disks are never told to keep anything
+	# An orderly end, but the disks are never flushed
 	dm_remove org "${names[@]}"
 	power_cut
 	;;

@@ -9,7 +9,7 @@ turn=0
 declare -A type=([a]=P [b]=PO) chunk=([a]=8 [b]=128) frozen whole
 declare -A options=(
 	[org]="--rw=randwrite --bsrange=4k-64k --iodepth=8 --io_size=512k"
-	# The first MB of a snapshot is written, the rest is to stay as it was
+	# The first MB of a snapshot is written, the rest must not change
 	[a]="--rw=randwrite --bs=4k --iodepth=8 --size=1M --io_size=128k --fsync=8"
 	[b]="--rw=randwrite --bs=16k --iodepth=8 --size=1M --io_size=256k"
 )
@@ -52,7 +52,7 @@ for use in idle busy; do
 			name=${left[0]}
 			left=("${left[@]:1}")
 			if [ "$use" = busy ]; then
-				# Which ends its round, while the others go on
+				# This one finishes its round while the others continue
 				writers_stop "$name"
 			fi
 			check "$name"

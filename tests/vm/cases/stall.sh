@@ -35,7 +35,7 @@ origin_make 8
 expect_eq "$(< "$parameter")" 60
 snap_take witness P 16
 
-note "origin writes wait, and go on when the COW device has grown"
+note "origin writes wait, and proceed when the COW device has grown"
 small P "1 stall_on_full"
 expect_match "$(dmsetup table snap)" ".* P 16 1 stall_on_full"
 before=$(events_of snap)
@@ -45,7 +45,7 @@ expect_log "it is full, writes wait for a larger device"
 expect_match "$(dmsetup message snap 0 stats | grep stalled)" "stalled 1"
 kill -0 "$WRITER" || fail "the writer did not wait"
 expect_match "$(status_of snap)" "[0-9]+/4096 [0-9]+"
-# Reads go on, and writes of what is copied
+# Reads proceed, and so do writes of copied chunks
 dd if="$(dm_path snap)" of=/dev/null bs=64k iflag=direct status=none
 dd if=/dev/urandom of="$(dm_path org)" bs=64k count=1 oflag=direct status=none
 dd if="$(dm_path org)" of=/dev/null bs=64k iflag=direct status=none
@@ -92,7 +92,7 @@ echo 60 > "$parameter"
 snap_check witness
 snap_drop snap
 
-note "a module parameter says it for all that do not say it themselves"
+note "a module parameter applies to all snapshots without a setting of their own"
 parameters=${parameter%/*}
 expect_fail sh -c "echo 101 > $parameters/low_water"
 expect_eq "$(< "$parameters/low_water")" 0

@@ -88,7 +88,7 @@ for left in "cow-snap" "base" "snap" "cow-snap base" "org snap"; do
 		dd if=/dev/urandom of="$(dm_path org)" bs=64k count=4 oflag=direct status=none
 		dd if=/dev/urandom of="$(dm_path snap)" bs=4k count=8 oflag=direct conv=fsync status=none
 		kept=$(flushed_part)
-		# Not flushed: a removal has to commit it
+		# Not flushed, so a removal has to commit it
 		dd if=/dev/urandom of="$(dm_path snap)" bs=4k count=8 seek=512 oflag=direct status=none
 		for name in $left; do
 			dmsetup suspend --noflush "$name"

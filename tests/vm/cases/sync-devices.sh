@@ -18,7 +18,7 @@ snap_take snap P 8
 fio_run "$(dm_path snap)" --rw=randwrite --bs=4k --iodepth=32 --io_size="${WRITTEN_MB}M"
 want=$(sum_of "$(dm_path snap)")
 
-# Who does not get the processor for two seconds complains, and that fails the case
+# A thread that does not get the processor for two seconds logs a complaint, which fails the case
 limit=$(< /proc/sys/kernel/watchdog_thresh)
 echo 1 > /proc/sys/kernel/watchdog_thresh
 begun=$SECONDS

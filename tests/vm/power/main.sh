@@ -1,12 +1,12 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The job of a guest that is going to lose its power (tests/vm/power-cuts): brings
-# origin and snapshots back, shows all that they hold, takes snapshots and begins a
-# merge as /job/plan wants it, and writes to all until the end.
+# The job of a guest that is about to lose its power (tests/vm/power-cuts): activates
+# origin and snapshots, shows all of their contents, takes snapshots and starts a
+# merge as /job/plan says, and writes to all devices until the end.
 #
-# /dev/vda is the origin; the snapshots' COW devices come after it.  What the host has
-# to know is in the log, which is outside of the guest at once (see load.cpp):
+# /dev/vda is the origin; the snapshots' COW devices come after it.  What the host
+# needs is in the log, which leaves the guest at once (see load.cpp):
 #
 #   new NAME       the snapshot is being made        taken NAME   and is there
 #   merge NAME     from now on it is merged          merged NAME  it is, and is no more
@@ -42,7 +42,7 @@ table()
 
 readonly ORIGIN_TABLE="0 $SIZE snapshot-origin $ORIGIN"
 
-# load COMMAND... for the origin and all snapshots that are there
+# load COMMAND... for the origin and all existing snapshots
 load()
 {
 	local name devices=(org=/dev/mapper/org)
@@ -121,7 +121,7 @@ merge_end()
 	MERGING=
 }
 
-# Its number is asked for before the look: the event may come between that and the wait
+# Read before the check: the event may come between the check and the wait
 merge_wait()
 {
 	local event

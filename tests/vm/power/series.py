@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Power cuts on the same stores, one after the other.
 
-Each boot of the guest brings origin and snapshots back and shows what they hold,
-which is compared with the log of all that was done (history.py), and goes on to
-write until its power fails: QEMU is killed, and its disks decide what becomes of
-writes that they had not been told to make durable (volatile_disk.py).
+Each boot of the guest activates origin and snapshots and shows their contents,
+which are compared with the log of all operations (history.py).  Then it
+writes until its power fails: QEMU is killed, and the disks decide which
+writes survive that are not durable (volatile_disk.py).
 """
 
 import dataclasses
@@ -29,13 +29,13 @@ SNAPSHOTS = ("a", "b", "c")
 CHUNKS = (8, 8, 16, 32, 128, 512)
 FIRST_STAMP = 1
 DISCARDED = 0                       # stamp of what a discard has left
-STAMPS_IN_BOOT = 1 << 20            # the second half for what comes after a merge has begun
+STAMPS_IN_BOOT = 1 << 20            # the second half for writes after a merge has started
 BAD = 2 ** 64 - 1
 # Cuts come after the guest has said one of these; how many of 100 after each
 WRITING = {"ready": 10, "power: taking snapshots": 10, "power: at work": 80}
 MERGE_TO_COME = {"ready": 5, "power: at work": 25, "power: merging": 70}
 MERGE_GOES_ON = {"ready": 60, "power: at work": 40}
-# And up to so many seconds after it, when the guest boots in USUAL_BOOT seconds
+# And up to this many seconds after it, if the guest boots in USUAL_BOOT seconds
 AT_WORK, ELSE = 2.5, 1.0
 USUAL_BOOT = 4.0
 TIME_LIMIT = 90.0
@@ -60,8 +60,8 @@ def parse_runs(words):
 
 @dataclasses.dataclass
 class Cut:
-    """What there is to say of one."""
-    shown: bool = False         # the guest has shown all that the cuts before have left
+    """The result of one cut."""
+    shown: bool = False         # the guest has shown everything that the earlier cuts left
     merge_left: int = 0         # sectors to merge, as the next boot finds it
     merging: bool = False
     operations: int = 0
@@ -76,7 +76,7 @@ class Cut:
 
 
 class PowerCut(guests.Watcher):
-    """Pulls the plug at a moment chosen beforehand."""
+    """Cuts the power at a moment chosen beforehand."""
 
     def __init__(self, moment, seconds):
         self.moment = moment
@@ -112,7 +112,7 @@ class Series:
         self.smp = self.chance.choice((1, 2))
         self.histories = {"org": History([FIRST_STAMP] * SECTORS)}
         self.merging = ""
-        self.to_show = set()        # devices that the boot is still to show
+        self.to_show = set()        # devices that the boot has yet to show
         self.directory.mkdir(parents=True)
         for name in ("org", *SNAPSHOTS):
             contents = stamped(SECTORS, FIRST_STAMP) if name == "org" else bytes(COW_SECTORS * SECTOR)
@@ -127,7 +127,7 @@ class Series:
     # --- a boot ---
 
     def boot(self, last=False):
-        """Checks the power cut before, and has the next one; returns the Cut."""
+        """Checks the previous power cut, and makes the next one; returns the Cut."""
         self.boots += 1
         chance = self.chance
         to_merge = self.merge_next()
@@ -165,7 +165,7 @@ class Series:
         return cut
 
     def merge_next(self):
-        """A snapshot to merge, in half of the boots that can."""
+        """A snapshot to merge, in half of the boots that could."""
         present = [name for name in SNAPSHOTS if name in self.histories]
         return self.chance.choice(present) if present and not self.merging and self.chance.random() < 0.5 else ""
 
@@ -174,7 +174,7 @@ class Series:
         present = [name for name in SNAPSHOTS if name in self.histories]
         new = []
         if not self.merging:
-            # Those that have all of the origin copied are of no more use
+            # Snapshots that have all of the origin copied are of no use any more
             for name in list(present):
                 if not last and name != to_merge and chance.random() < 0.3:
                     present.remove(name)
@@ -196,11 +196,11 @@ class Series:
     # --- its log ---
 
     def follow(self, text):
-        """All that the guest has said, in order; raises Failure when something is wrong."""
+        """Reads what the guest has logged, in order; raises Failure if something is wrong."""
         cut = Cut()
         running = {}                # stamp -> (kind, history, sector, begin, Write or None)
         lines = text.split("\n")
-        # The last one has no end yet: the cut has come upon it
+        # The cut interrupted the last one
         for line in lines[:-1]:
             self.place += 1
             word, *words = line.split()
@@ -242,7 +242,7 @@ class Series:
         elif word == "taken":
             self.histories[name] = self.histories["org"].copy()
         elif word == "merge":
-            # What the origin shows from now on
+            # What the origin shows from here on
             self.histories["org"] = self.histories.pop(name)
             self.merging = name
         elif word == "merged":
@@ -268,10 +268,10 @@ class Series:
             raise Failure(f"{name} has {len(wrong)} wrong sectors, the first:\n" +
                           "\n".join("  " + describe(*one) for one in wrong[:SHOWN]))
 
-    # --- for who looks into it ---
+    # --- for the developer ---
 
     def keep(self):
-        """Images from before the boot, and what it and the power cut then did to them."""
+        """Saves images from before the boot, and what the boot and the power cut did to them."""
         for name, disk in self.disks.items():
             (self.directory / f"{name}.before").write_bytes(self.images[name])
             (self.directory / f"{name}.after").write_bytes(disk.contents())
