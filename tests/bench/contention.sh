@@ -6,14 +6,14 @@
 #
 # usage: bash contention.sh ROUNDS [MODULE]
 #
-# With MODULE (ours or in-tree) only that one, and the kernel's symbols in the end.
+# With MODULE (ours or in-tree) only that one, and the kernel's symbols at the end.
 
 . /job/lib.sh
 
 readonly ROUNDS=$1 MODULE=${2:-}
 readonly ORIGIN_MB=256 COW_MB=96 LATENCY=10000
 readonly SIZE=$((ORIGIN_MB * 2048)) REWRITTEN_MB=32
-readonly TOUCHES=1000 READS=2500 REWRITES=2500     # each of the jobs
+readonly TOUCHES=1000 READS=2500 REWRITES=2500     # for each of the jobs
 # shellcheck disable=SC2034 # set by make_device, read by their names
 origin='' cow1='' cow2=''
 
@@ -37,7 +37,7 @@ jobs()
 work()
 {
 	printf '%s\n' '[global]' 'ioengine=libaio' 'direct=1' 'bs=4k' 'iodepth=8' 'randrepeat=1' 'thread'
-	# Each job has a part of its own of what nobody has written yet
+	# Each job has its own part of what has not been written yet
 	jobs touch 6 'filename=/dev/mapper/org' 'rw=randwrite' "offset=${REWRITTEN_MB}m" 'offset_increment=36m' 'size=36m' "number_ios=$TOUCHES"
 	jobs rewrite 5 'filename=/dev/mapper/org' 'rw=randwrite' "size=${REWRITTEN_MB}m" 'norandommap' "number_ios=$REWRITES"
 	jobs read 5 'filename=/dev/mapper/s1' 'rw=randread' 'size=248m' 'norandommap' "number_ios=$READS"
@@ -85,7 +85,7 @@ work > /tmp/work
 for ((number = 0; number < ROUNDS; number++)); do
 	if [ -n "$MODULE" ]; then
 		round "$MODULE" "$number"
-	# Who was second is first the next time, so that what changes slowly weighs on neither
+	# The order alternates, so that slow changes affect both alike
 	elif ((number % 2)); then
 		round ours "$number"
 		round in-tree "$number"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Instructions that a guest has executed, by function: a plugin of QEMU's counts them,
-also with interrupts off, where a profiler of the guest's sees nothing.
+"""Instructions that a guest has executed, by function: a QEMU plugin counts them,
+also with interrupts off, where a profiler in the guest sees nothing.
 """
 
 import bisect
@@ -13,7 +13,7 @@ KERNEL_HALF = 1 << 63
 
 
 def build_plugin(folder):
-    """Returns the path of the plugin, made in @folder."""
+    """Returns the path of the plugin, built in @folder."""
     plugin = folder / "plugin.so"
     subprocess.run(("gcc-12", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-fvisibility=hidden",
                     "-o", plugin, HERE / "profile-plugin.c"), check=True)
@@ -23,7 +23,7 @@ def build_plugin(folder):
 def play(folder, plugin, files, command, **spec):
     """Counts of a guest by function; @command copies its /proc/kallsyms to /results/kallsyms.
 
-    @files and @command as of prepared_guest(), @spec of the guest
+    @files and @command as for prepared_guest(), @spec for the guest
     """
     guest = prepared_guest(folder, guests.Spec(qemu=("-plugin", f"{plugin},output={folder / 'blocks'}"), **spec), files, command)
     outcome = guest.run(timeout=TIME_LIMIT)

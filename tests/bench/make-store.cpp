@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Writes a persistent store with many exceptions, in no order, onto a COW device: in
+ * Writes a persistent store with many exceptions, in random order, to a COW device: in
  * seconds, where writing as many chunks of a snapshot would take hours.  Chunks of
  * 4 KiB; for the guests of tests/bench, statically linked.
  *
@@ -31,7 +31,7 @@ constexpr uint32_t chunk_sectors = 8;
 constexpr size_t chunk_bytes = chunk_sectors * 512;
 constexpr format::Geometry geometry{ChunkSize(chunk_sectors)};
 
-/* One to one on the numbers below 2^@bits. */
+/* A permutation of the numbers below 2^@bits. */
 uint64_t scatter(uint64_t number, unsigned int bits)
 {
 	const uint64_t mask = (uint64_t{1} << bits) - 1;
@@ -65,8 +65,8 @@ int main(int argc, char **argv)
 	const uint64_t exceptions = strtoull(argv[2], nullptr, 10);
 	const auto bits = static_cast<unsigned int>(strtoul(argv[3], nullptr, 10));
 	if (bits < 2 || bits > 40 || exceptions > uint64_t{1} << bits) {
-		fprintf(stderr, "make-store: an origin of 2^%u chunks has not %s of them\n", bits,
-			argv[2]);
+		fprintf(stderr, "make-store: an origin of 2^%u chunks does not have %s of them\n",
+			bits, argv[2]);
 		return 2;
 	}
 	int device = open(argv[1], O_WRONLY | O_DIRECT);
@@ -78,7 +78,7 @@ int main(int argc, char **argv)
 	format::encode({.chunk_sectors = chunk_sectors}, chunk);
 	write_chunk(device, format::header_chunk, chunk);
 
-	/* The last one ends the list: it has room, or is empty. */
+	/* The last area ends the list: it has room, or is empty. */
 	format::MutableAreaView area(chunk);
 	uint64_t exception = 0;
 	for (uint64_t number = 0; number <= geometry.area_of_exception(exceptions); number++) {

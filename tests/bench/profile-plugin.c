@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A plugin of QEMU's TCG that counts how often each translated block is executed, and
- * writes at the end "address instructions executions" for each.  A repeated string
+ * at the end writes "address instructions executions" for each.  A repeated string
  * instruction counts once for each repetition, as it does in virtual time.
  *
- * Debian packages no header for plugins: what is used of version 1 of the interface
- * (docs/devel/tcg-plugins of QEMU 7.2) is declared here.
+ * Debian packages no header for plugins: the parts used of version 1 of the interface
+ * (docs/devel/tcg-plugins of QEMU 7.2) are declared here.
  */
 #include <inttypes.h>
 #include <stdio.h>

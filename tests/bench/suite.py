@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the benches in this folder have in common: guests in virtual time, one for
-each kernel and module, in which a script plays scenarios; the figures it tells;
-and a table of them, with what they have to be.
+"""The common part of the benches in this folder: guests in virtual time, one for
+each kernel and module, in which a script plays scenarios; the figures it prints;
+and a table of them, with their limits.
 
 One instruction is one nanosecond there, and the devices (null_blk) have an exact
-latency, so the figures say how many I/Os wait for each other and how much is
+latency, so the figures show how many I/Os wait for each other and how much is
 computed, whatever else this machine does.
 
 The script prints, one a line:
 
     begin SCENARIO
     figure SCENARIO NAME VALUE
-    images SCENARIO      /results/SCENARIO.{before,after} are to be equal
+    images SCENARIO      /results/SCENARIO.{before,after} must be equal
     end SCENARIO
     missing TARGET       the module has no such target, nothing was measured
 """
@@ -45,9 +45,9 @@ TIME_LIMIT = 600.0                             # for each scenario
 
 @dataclasses.dataclass(frozen=True)
 class Limit:
-    """What a figure of ours is held against: @value, or so many times another figure.
+    """The limit of a figure of ours: @value, or @value times another figure.
 
-    The other one is of @module; of the same scenario and name, unless told.
+    The other one is of @module, and of the same scenario and name by default.
     """
     value: float = 1.0
     module: str = ""               # empty: @value is the limit itself
@@ -72,7 +72,7 @@ class Figure:
     digits: int = 0
     limit: Limit | None = None     # None: only shown
     shown: bool = True             # in tables
-    known: tuple = (None, None)    # in-tree, by kernel as in guests.KERNELS: when that is not measured
+    known: tuple = (None, None)    # in-tree, by kernel as in guests.KERNELS, if it is not measured
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,15 +80,15 @@ class Suite:
     """A bench: @name.sh beside this file is played in the guests."""
     name: str
     about: str
-    scenarios: dict                # name -> what it is
+    scenarios: dict                # name -> description
     figures: tuple
-    # More figures: (folder with the guest's files, scenario, those that it told) -> {name: value}
+    # More figures: (folder with the guest's files, scenario, those that it printed) -> {name: value}
     read_results: typing.Callable
-    percentiles: dict = dataclasses.field(default_factory=dict)    # of times: figure's name -> per cent
-    usual: tuple = ()              # the scenarios that are played without --only; empty: all
+    percentiles: dict = dataclasses.field(default_factory=dict)    # for latencies: figure's name -> per cent
+    usual: tuple = ()              # scenarios that are played without --only; empty: all
     mem: int = 2048                # MB
-    programs: tuple = ()           # each of NAME.cpp beside this file, for the guest; they have the core's format
-    # Figures that are measured in a guest of their own, where $PEAK is set: looking would slow down the others
+    programs: tuple = ()           # each built from NAME.cpp beside this file, for the guest, with the core's format
+    # Figures that are measured in a separate guest, where $PEAK is set, because measuring would slow down the others
     peaks: tuple = ()
 
 
@@ -101,7 +101,7 @@ def load(name):
 
 
 def prepared_guest(place, spec, files, command):
-    """A guest whose job is @command of the shell's, with @files in /job; its results are in @place/results."""
+    """A guest whose job is the shell command @command, with @files in /job; its results are in @place/results."""
     shutil.rmtree(place, ignore_errors=True)
     (place / "job").mkdir(parents=True)
     (place / "results").mkdir()
@@ -116,7 +116,7 @@ class Run:
     """A guest."""
     kernel: str
     module: str
-    peak: bool                     # for the suite's peaks only
+    peak: bool                     # only for the suite's peaks
     scenarios: tuple
 
     def name(self, between=" "):
@@ -124,19 +124,19 @@ class Run:
 
 
 class CannotRun(Exception):
-    """Something could not be measured, or not be believed; the text says why."""
+    """Something could not be measured, or is implausible; the text says why."""
 
 
 class Follower(guests.Watcher):
-    """Takes the figures out of what the script prints."""
+    """Extracts the figures from the script's output."""
 
     def __init__(self, results, wait, expected):
         self.results = results
         self.wait = wait
         self.expected = expected   # scenario -> seconds
         self.figures = {}          # (scenario, name) -> number
-        self.seconds = {}          # scenario -> what it took here
-        self.other = []            # lines that are nobody's, so errors
+        self.seconds = {}          # scenario -> seconds that it took here
+        self.other = []            # unexpected lines: errors
         self.unequal = []          # scenarios
         self.missing = None
         self._begun = 0.0
@@ -161,7 +161,7 @@ class Follower(guests.Watcher):
                     image.unlink()
             case ["end", scenario]:
                 self.seconds[scenario] = time.monotonic() - self._begun
-                # As slow or fast as it was so far
+                # The same speed as so far
                 usual = BOOT_SECONDS + sum(self.expected[name] for name in self.seconds)
                 self.wait.expected = self.wait.seconds() / usual * (BOOT_SECONDS + sum(self.expected.values()))
             case ["missing", target]:
@@ -181,7 +181,7 @@ class Bench:
                      for peak, only in ((False, options.only), (True, self.with_peaks())) if only]
 
     def with_peaks(self):
-        """The scenarios that are to be played once more for their peaks."""
+        """The scenarios to be played again for their peaks."""
         if not (self.suite.peaks and self.options.peaks):
             return []
         have = {figure.scenario for figure in self.suite.figures if figure.name in self.suite.peaks}
@@ -191,7 +191,7 @@ class Bench:
         return f"bench/{self.suite.name} {run.name()} {scenario}"
 
     def usual_seconds(self, run):
-        """The seconds that each will take here."""
+        """The seconds that each one will take here."""
         return {name: self.durations.get(self.duration_name(run, name), SCENARIO_SECONDS) for name in run.scenarios}
 
     def expected(self, runs):
@@ -218,7 +218,7 @@ class Bench:
         if follower.missing:
             raise CannotRun(f"{what}: the module has no target {follower.missing}")
         if follower.unequal:
-            raise CannotRun(f"{what}: after the merge the origin is not what the snapshot was: "
+            raise CannotRun(f"{what}: after the merge the origin differs from the snapshot: "
                             + ", ".join(follower.unequal))
         for scenario in run.scenarios:
             told = {name: value for (of, name), value in follower.figures.items() if of == scenario}
@@ -230,7 +230,7 @@ class Bench:
                 self.figures[run.kernel, run.module, scenario, name] = value
 
     def prepare(self):
-        """Rather now than after some minutes: what the guests need."""
+        """Builds what the guests need, so that errors show now and not after minutes."""
         for run in self.runs:
             parts = guests.guest_parts(run.kernel)
             if run.module == "ours":
@@ -245,7 +245,7 @@ class Bench:
     def run(self, after=0.0):
         """Measures everything, prints the tables, and returns the exit code.
 
-        @after: seconds that what comes behind it will take, for the estimate
+        @after: seconds that later steps will take, for the estimate
         """
         self.prepare()
         problems = []
@@ -264,7 +264,7 @@ class Bench:
             self.terminal.line(f"could not be measured: {problem}", "bad")
         return 2 if problems else 1 if missed else 0
 
-    # --- telling ---
+    # --- output ---
 
     def in_tree(self, kernel, figure):
         """The number to compare with, and whether it was measured now."""
@@ -272,7 +272,7 @@ class Bench:
         return (value, True) if value is not None else (figure.known[guests.KERNELS.index(kernel)], False)
 
     def limit(self, kernel, figure):
-        """A number, or None where there is none, or nothing that it is relative to."""
+        """The limit, or None if there is none, or no figure that it is relative to."""
         limit = figure.limit
         if limit is None or not limit.module:
             return limit and limit.value
@@ -283,7 +283,7 @@ class Bench:
         return None if other is None else other * limit.value
 
     def kept(self, kernel, figure):
-        """None where there is nothing to hold against each other."""
+        """None if there is nothing to compare."""
         ours = self.figures.get((kernel, "ours", figure.scenario, figure.name))
         limit = self.limit(kernel, figure)
         if ours is None or limit is None:
@@ -310,11 +310,11 @@ class Bench:
             self.terminal.line(f"    {figure.what:<{len(f'Linux {kernel}') + 43}}" + "".join(f"{text:>10}" for text in texts)
                                + {True: "  kept", False: "  MISSED", None: ""}[kept], "bad" if kept is False else None)
         if recorded:
-            self.terminal.line("* not measured now, but when this was written", "dim")
+            self.terminal.line("* not measured now, but recorded before", "dim")
         return missed
 
     def rows(self):
-        """Each figure as it goes into a file."""
+        """Each figure, as it is written to a file."""
         releases = {kernel: guests.guest_parts(kernel)["RELEASE"] for kernel in self.options.kernel}
         return [{"suite": self.suite.name, "kernel": kernel, "scenario": figure.scenario, "figure": figure.name,
                  "release": releases[kernel],
@@ -331,26 +331,26 @@ def parse_options(suite):
         prog=f"tests/bench/{suite.name}", description=suite.about, formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=f"scenarios:\n{scenarios}\n"
                "Exit code: 0 all limits are kept, 1 some are not, 2 wrong usage, or something could\n"
-               "not be measured, or was wrong afterwards.")
-    parser.add_argument("--kernel", action="append", choices=guests.KERNELS, help="only this one (default: both)")
-    parser.add_argument("--module", action="append", choices=MODULES, help="only this one (default: both)")
+               "not be measured, or gave wrong data.")
+    parser.add_argument("--kernel", action="append", choices=guests.KERNELS, help="only this kernel (default: both)")
+    parser.add_argument("--module", action="append", choices=MODULES, help="only this module (default: both)")
     parser.add_argument("--only", action="append", metavar="SCENARIO",
-                        help="only this scenario, or those that match a pattern as of the shell; may be given again")
+                        help="only this scenario, or those that match a shell pattern; may be repeated")
     if suite.peaks:
-        parser.add_argument("--peaks", action="store_true", help=f"play it once more, for {', '.join(suite.peaks)}")
-    parser.add_argument("--json", metavar="FILE", help="write the figures there too")
+        parser.add_argument("--peaks", action="store_true", help=f"play it again, for {', '.join(suite.peaks)}")
+    parser.add_argument("--json", metavar="FILE", help="also write the figures there")
     options = parser.parse_args()
     options.kernel = options.kernel or list(guests.KERNELS)
     options.module = options.module or list(MODULES)
     for pattern in options.only or ():
         if not fnmatch.filter(suite.scenarios, pattern):
-            parser.error(f"no scenario is called {pattern}")
+            parser.error(f"there is no scenario {pattern}")
     options.only = chosen(suite, options.only)
     return options
 
 
 def chosen(suite, patterns):
-    """The scenarios that are meant, in their order; the usual ones without any pattern."""
+    """The selected scenarios, in their order; without a pattern, the usual ones."""
     if not patterns:
         return list(suite.usual or suite.scenarios)
     return [name for name in suite.scenarios if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]

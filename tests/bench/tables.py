@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""The tables of Documentation/performance.rst, made from figures.json: what is written
-there by hand are their rows and columns alone.
+"""Makes the tables of Documentation/performance.rst from figures.json.  Only the
+choice of rows and columns is made here.
 
-usage: tests/bench/tables.py [--check]      writes them, or only sees whether they are right
+usage: tests/bench/tables.py [--check]      writes them, or only checks them
 """
 
 import json
@@ -16,7 +16,7 @@ FIGURES = TOP / "Documentation/performance/figures.json"
 DOCUMENT = TOP / "Documentation/performance.rst"
 KERNELS, MODULES = ("6.1", "6.12"), ("in-tree", "ours")
 
-# Of the tables below: what a row is called, its scenario and figure, how a number is written, what was asked
+# For the tables below: the name of a row, its scenario and figure, the format of a number, the goal
 MERGE = (
     ("512 random chunks, volatile cache: flushes", "counts", "flushes", "{:.0f}", "8 at most"),
     ("the same: metadata writes", "counts", "metadata", "{:.0f}", "8 at most"),
@@ -75,7 +75,7 @@ PEAKS = tuple((what, scenario, "peak_kib", "{:,.0f}", "") for what, scenario in 
     ("first touch, 32 snapshots", "touch-n32"), ("first touch, 1 MiB in sequence", "touch-seq"),
     ("rewrite, 1 snapshot", "rewrite-n1"), ("rewrite, 16 snapshots", "rewrite-n16"), ("snapshot write", "snap-write"),
     ("snapshot write, 1 MiB in sequence", "snap-seq-write"), ("snapshot read", "snap-read")))
-# dm-thin's own are measured with both modules, as it has nothing to do with them
+# dm-thin's own are measured with either module, as it depends on neither
 THIN = (("first touch", "thin-touch-64k", "touch-64k"), ("rewrite (ours: chunks of 4 KiB)", "thin-rewrite-64k", "rewrite-n1"),
         ("snapshot write of 4 KiB", "thin-part-64k", "snap-part"), ("snapshot read (ours: chunks of 4 KiB)", "thin-read-64k", "snap-read"))
 
@@ -98,7 +98,7 @@ class Tables:
         return row
 
     def compared(self, suite, name, rows):
-        """In-tree and ours on each kernel; and what was asked, where something was."""
+        """In-tree and ours on each kernel, and the goals, if there are any."""
         asked_of_some = any(asked for *_, asked in rows)
         table = [(name, *(f"{module}, {kernel}" for kernel in KERNELS for module in MODULES), *(["asked"] if asked_of_some else []))]
         for what, scenario, figure, form, asked in rows:
@@ -106,7 +106,7 @@ class Tables:
             cells = [form.format(row[module]) for row in of for module in MODULES]
             missed = [row["kernel"] for row in of if row["kept"] is False]
             if bool(asked) != any(row["kept"] is not None for row in of):
-                raise ValueError(f"{suite} {scenario} {figure}: something was asked, and is not told, or the other way around")
+                raise ValueError(f"{suite} {scenario} {figure}: there is a goal in the file but not here, or the other way around")
             if missed:
                 asked += " (missed)" if len(missed) == len(KERNELS) else f" (missed on {missed[0]})"
             table.append((what, *cells, *([asked] if asked_of_some else [])))
@@ -126,7 +126,7 @@ class Tables:
 
 
 def with_tables(text, tables):
-    """The document's text with the tables between their comments."""
+    """The document's text, with the tables between their comments."""
     for name, table in tables.items():
         begin, end = f".. Made by tests/bench/tables.py: {name}\n", ".. End of what is made.\n"
         text, found = re.subn(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _, new=f"{begin}\n{table}\n{end}": new, text, flags=re.DOTALL)
@@ -136,7 +136,7 @@ def with_tables(text, tables):
 
 
 def write(check=False):
-    """Returns whether the document was right."""
+    """Whether the document was up to date."""
     old = DOCUMENT.read_text()
     new = with_tables(old, Tables(json.loads(FIGURES.read_text())).all())
     if not check and new != old:
@@ -155,7 +155,7 @@ def main():
         print(f"tests/bench/tables.py: {error}", file=sys.stderr)
         return 1
     if check and not right:
-        print("tests/bench/tables.py: the tables of Documentation/performance.rst are not those of figures.json", file=sys.stderr)
+        print("tests/bench/tables.py: the tables of Documentation/performance.rst do not match figures.json; run tests/bench/tables.py", file=sys.stderr)
         return 1
     return 0
 
