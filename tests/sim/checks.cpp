@@ -34,13 +34,14 @@ void Machine::check_health()
 {
 	auto unwell = [](const SnapHandle &snap) { return snap->invalid() || snap->overflowed(); };
 	/*
-	 * Asked again: an answer that had to wait for a handover comes from the table
-	 * that was, and says "Invalid".
+	 * Asked again, because an answer that waited for a handover comes from the old table
+	 * and says "Invalid".
 	 */
 	for (const SnapHandle &snap : snaps_)
 		if (!may_fail(*snap) && unwell(snap) && unwell(snap) &&
 		    !(snap->small && lost_for_space(snap)))
-			fail(snap->name() + " says " + snap->mapped->status() + " for no reason");
+			fail(snap->name() + " says " + snap->mapped->status() +
+			     ", but nothing has failed");
 }
 
 void Machine::check_quietly()
@@ -60,7 +61,7 @@ void Machine::check_quietly()
 	}
 	if (!quiesce())
 		return;
-	/* With a fault on the way, nothing is certain but what the History says. */
+	/* With a fault under way, only what the History says is certain. */
 	for (const auto &[snap, request] : shown)
 		if (snap->persistent && !may_fail(*snap) && !request->error)
 			check_store(snap, disk_.content(), snap->cow->content(), request->data);
@@ -81,7 +82,7 @@ void Machine::check_store(const SnapHandle &snap, const Image &disk, const Image
 void Machine::crash()
 {
 	poll();
-	/* While one is asked, a change of tables that is under way may go on. */
+	/* While one is being asked, a change of tables may proceed. */
 	for (const SnapHandle &snap : std::vector(snaps_)) {
 		snap->was_invalid = snap->invalid();
 		snap->was_marked = snap->mapped->known_invalid();
@@ -91,8 +92,9 @@ void Machine::crash()
 	}
 	if (neighbour_)
 		neighbour_->power_fails();
-	/* While it is stopped, another table may have its store already. */
-	require(!merging_ || origin_busy_ || origin_.status() != "Invalid", "the merge is gone");
+	/* While it is being stopped, another table may already have its store. */
+	require(!merging_ || origin_busy_ || origin_.status() != "Invalid",
+		"the merge has been lost");
 	note("--- the power fails");
 	std::vector<Remains> remains = options_.crash_at_io ? all_remains() : choose_remains();
 	lose_power();
@@ -113,7 +115,7 @@ void Machine::lose_power()
 	world_.crash({});
 	world_.run_until_idle();
 	for (const Asked &asked : asked_)
-		require(asked.request->done, "a request goes on for ever after the crash");
+		require(asked.request->done, "a request never ends after the crash");
 	asked_.clear();
 	deactivate();
 	mend();
@@ -136,7 +138,7 @@ void Machine::load(const Remains &remains)
 	for (size_t i = 0; i < remains.size(); i++)
 		world_.devices()[i]->load(remains[i]);
 	world_.power_on();
-	/* It was the power. */
+	/* The power failure did it. */
 	for (const auto &device : world_.devices())
 		device->forget_failures();
 	power_lost_ = false;
@@ -202,7 +204,7 @@ Machine::Remains Machine::fail_to_recover(const Remains &remains)
 		turn_for(random_.below(1'000'000));
 	Remains left = choose_remains().back();
 	lose_power();
-	require(done, "a recovery goes on for ever after the crash");
+	require(done, "a recovery never ends after the crash");
 	return left;
 }
 
@@ -240,7 +242,7 @@ void Machine::recover(const Remains &remains, bool for_good)
 		neighbour_->recover(for_good);
 	if (!for_good && !merging_ && random_.one_in(3))
 		use_recovered(all_shown);
-	/* What is not in the list any more is removed by its destructor. */
+	/* The destructor removes snapshots that are no longer in the list. */
 	if (for_good)
 		snaps_ = left;
 }
@@ -256,7 +258,7 @@ void Machine::use_recovered(
 	for (const auto &[snap, shown] : all_shown) {
 		if (snap->invalid()) {
 			require(snap->could_fail || may_fail(*snap),
-				snap->name() + " is invalid for no reason");
+				snap->name() + " is invalid, but nothing has failed");
 			continue;
 		}
 		if (snap->mapped->read(0, snap->sectors) != shown)
@@ -287,7 +289,7 @@ std::vector<uint8_t> Machine::recover_snapshot(const SnapHandle &snap, const Rem
 		return {};
 	}
 	if (snap->was_marked && !snap->mark_lost)
-		fail(snap->name() + " says that it is valid again");
+		fail(snap->name() + " claims to be valid again");
 	if ((snap->was_invalid || snap->was_busy) && snap->mark_lost)
 		return {};
 	std::vector<uint8_t> shown = snap->mapped->read(0, snap->sectors);

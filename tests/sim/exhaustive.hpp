@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Exhaustive: small workloads, each crashed at every single I/O it does, with every
- * set of the writes that may then be lost, or, where those are more than
- * exhaustive_remains, that many by chance.
+ * Exhaustive: small workloads, each crashed at every single I/O, with every
+ * set of the writes that may be lost then.  If there are more sets than
+ * exhaustive_remains, that many random ones are tried.
  */
 #pragma once
 
@@ -24,7 +24,7 @@ unsigned int exhaustive_count();
 const char *exhaustive_name(unsigned int workload);
 Plan exhaustive_plan(unsigned int workload, uint64_t seed);
 
-/* Ends the process if something is wrong; @at: told the I/O before each crash. */
+/* Ends the process if something is wrong; @at: called with the I/O before each crash. */
 ExhaustiveResult run_exhaustively(const Plan &plan, unsigned int remains_max,
 				  const std::function<void(uint64_t io)> &at);
 

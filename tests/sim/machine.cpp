@@ -18,7 +18,7 @@ using user::text;
 
 namespace {
 
-/* Large chunks make a run long: they are the exception. */
+/* Large chunks are rare, because they make a run long. */
 unsigned int choose_chunk(const Plan &plan, Random &random)
 {
 	if (plan.size == Size::long_lists)
@@ -47,7 +47,7 @@ Order order_of(const Plan &plan, bool plain)
 	return plain || plan.seed % 8 == 7 ? Order::fifo : Order::random;
 }
 
-/* Nobody makes tables over a device that is not there. */
+/* No tables are made over a missing device. */
 bool can_do_without_devices(Action action)
 {
 	switch (action) {
@@ -94,7 +94,7 @@ Machine::Machine(const Plan &plan, MachineOptions options)
 	if (plan_.trouble & streams)
 		world_.copy_ahead = 1 << random_.below(11);
 	world_.no_space_timeout = random_.one_in(4) ? 1 : 60;
-	/* No crash leaves one. */
+	/* A crash never leaves a bad store. */
 	world_.refuse_bad_store = true;
 	disk_.poke(0, stamped(1, 0, sectors_));
 	if (plan_.trouble & neighbour)
@@ -140,7 +140,7 @@ void Machine::run()
 	}
 	crash_at_ = crash_at_commit_ = 0;
 	mend();
-	/* What has vanished comes back with the power. */
+	/* Vanished devices come back with the power. */
 	if (std::any_of(world_.devices().begin(), world_.devices().end(),
 			[](const auto &device) { return device->vanished(); }) &&
 	    quiesce())
@@ -376,13 +376,13 @@ std::unique_ptr<user::Mapped> Machine::new_mapped() const
 
 bool Machine::turn(const std::function<bool()> &done)
 {
-	/* A thousand times what any takes. */
+	/* A thousand times more than any run takes. */
 	constexpr unsigned int steps_max = 1'000'000;
 	wake_up();
 	for (unsigned int steps = 0; !done(); steps++) {
 		if (power_fails_now() || !world_.step())
 			return false;
-		require(steps < steps_max, "something goes on for ever");
+		require(steps < steps_max, "something never ends");
 	}
 	return true;
 }

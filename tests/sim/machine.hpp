@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Machine: the real core on simulated devices, one origin and its snapshots, doing the
- * steps of a plan; and the model that decides after each crash and at each quiet point.
+ * Machine: the real core on simulated devices, one origin and its snapshots, which runs the
+ * steps of a plan; and the model that judges after each crash and at each quiet point.
  *
  * The model is a History for the origin and one for each snapshot: every sector ever
- * written carries the number of its write, its stamp, so a sector that is found tells
- * which write it is from, and the History whether it may be found there.
+ * written carries the number of its write, its stamp.  So a sector shows
+ * which write it is from, and the History whether it may be there.
  *
- *   while the power is on   a read finds a write that was on its way, or the last one;
+ *   while the power is on   a read finds a write that was in flight, or the last one;
  *   after a crash           what was made durable (FUA, or a flush after its end), or
  *                           any later write; of a snapshot that is valid;
  *   of a snapshot           what the origin held when it was made counts as durable;
- *   in a merge              the origin is what the snapshot was, merged so far or not.
+ *   in a merge              the origin is what the snapshot was, whether merged yet or not.
  *
- * A crash can strike at any I/O.  It leaves of what is not durable any part; some of
- * the possible remains are tried, each is recovered and checked: a cycle.
+ * A crash can strike at any I/O.  Any part of what is not durable may survive; some of
+ * the possible outcomes are tried, and each is recovered and checked: a cycle.
  *
- * What is wrong goes to user::report_failure(), whose hook must not return.
+ * Failures go to user::report_failure(), whose hook must not return.
  */
 #pragma once
 
@@ -34,12 +34,12 @@ namespace dmsnap::sim {
 
 using TraceSink = std::function<void(const std::string &)>;
 
-/* A store as a crash has left it, and what the driver made of it. */
+/* A store as a crash left it, and how the driver handled it. */
 struct LeftStore {
 	const user::Image &cow;
 	uint64_t cow_sectors;
 	uint64_t disk_sectors;
-	/* It was loaded; and then: it is marked invalid. */
+	/* Whether it was loaded, and then whether it is marked invalid. */
 	bool loaded;
 	bool invalid;
 };
@@ -47,13 +47,13 @@ struct LeftStore {
 struct MachineOptions {
 	/* Empty: no trace. */
 	TraceSink trace{};
-	/* The power fails at the n-th I/O (1 = the first), and the run ends; 0: as the plan says. */
+	/* The power fails at the n-th I/O (from 1), and the run ends; 0: when the plan says. */
 	uint64_t crash_at_io = 0;
-	/* With crash_at_io: every set of the writes that may be lost is tried up to this many. */
+	/* With crash_at_io: this many sets of the writes that may be lost are tried at most. */
 	unsigned int remains_max = 4;
-	/* Called for each. */
+	/* Called for each set. */
 	std::function<void(const LeftStore &)> store_left{};
-	/* FIFO order and devices that all are alike, for runs that are to be compared. */
+	/* FIFO order and identical devices, for runs that are compared. */
 	bool plain = false;
 };
 
@@ -66,7 +66,7 @@ public:
 
 	/* Crashes that were recovered from and checked. */
 	uint64_t cycles() const { return cycles_; }
-	/* I/Os that devices were asked for. */
+	/* I/Os that devices received. */
 	uint64_t ios() const { return world_.ios(); }
 
 private:
@@ -74,7 +74,7 @@ private:
 	using History = test::History;
 
 	struct Snap {
-		/* Another one after a handover to it. */
+		/* Another one after a handover. */
 		std::unique_ptr<user::Mapped> mapped;
 		user::Device *cow = nullptr;
 		bool persistent = false;
@@ -84,34 +84,34 @@ private:
 		uint64_t sectors = 0;
 		std::string features;
 		bool discards = false;
-		/* They go to the origin's disk too, past all other snapshots. */
+		/* They also go to the origin's disk, past all other snapshots. */
 		bool passdown = false;
 		History view{{}};
-		/* It may be lost by what no device and no request for memory tells: see may_fail(). */
+		/* It may be lost without a failed I/O or allocation: see may_fail(). */
 		bool may_fail = false;
-		/* Its COW device may get full. */
+		/* Its COW device may become full. */
 		bool small = false;
 		/* Memory::failures() when it was made, or recovered. */
 		uint64_t memory_failures = 0;
-		/* Its COW device lost a part that was in use, perhaps. */
+		/* Its COW device may have lost a part that was in use. */
 		bool cut = false;
 		/* A process works on it. */
 		bool busy = false;
-		/* Its store goes to another device, and nothing is asked of it meanwhile. */
+		/* Its store is handed over to another device; no requests meanwhile. */
 		bool away = false;
 		/* Messages that have no answer yet. */
 		unsigned int messages = 0;
-		/* By its chunks: an origin write there has ended since it was made, so it has them. */
+		/* By chunk: an origin write has ended there since it was made, so it has it. */
 		std::vector<bool> has{};
 		History::Tick since = 0;
-		/* At the crash: it said so; an event had said so. */
+		/* At the crash: its status said so; an event had said so. */
 		bool was_invalid = false;
 		bool was_marked = false;
-		/* Its COW device has not taken the mark. */
+		/* Writing the mark to its COW device has failed. */
 		bool mark_lost = false;
-		/* At the crash: its store was changing hands, perhaps, and nobody could ask it. */
+		/* At the crash: a handover may have been under way, so it could not be asked. */
 		bool was_busy = false;
-		/* Something had failed that may have cost its health, or its mark be on its way. */
+		/* A failure may have invalidated it, or its mark may be in flight. */
 		bool could_fail = false;
 
 		std::string words(unsigned int chunk_argument) const;
@@ -127,11 +127,11 @@ private:
 		SnapHandle snap;
 		Stamp stamp;
 		History::Tick begin;
-		/* What the origin's table merged when it was asked. */
+		/* The snapshot that the origin's table merged when the request was made. */
 		SnapHandle merging{};
-		/* Its table had said that it is lost, and acknowledged writes with it. */
+		/* Its table had said that it is lost, with acknowledged writes. */
 		bool lost = false;
-		/* Device::failures() of the disk then. */
+		/* Device::failures() of the disk at that time. */
 		uint64_t disk_failures = 0;
 	};
 	/* A process that changes tables; see change(). */
@@ -142,7 +142,7 @@ private:
 		uint64_t number;
 	};
 
-	/* One possible outcome of a crash: what each device is left with. */
+	/* One possible outcome of a crash: the contents of each device. */
 	using Remains = std::vector<user::Image>;
 
 	/* --- machine.cpp: the world and its steps. --- */
@@ -158,12 +158,15 @@ private:
 		return plan_.trouble & large_blocks && !(plan_.trouble & odd_blocks) ? 8
 										     : disk_block_;
 	}
-	/* Of what its user may ask for: nullptr, the origin. */
+	/* A device that a user may access: nullptr is the origin. */
 	unsigned int unit_of(const SnapHandle &snap) const;
-	/* Wakes all that hangs, and turns the crank until @done, or the power is to fail; false: it is, or nothing is left. */
+	/*
+	 * Wakes hung devices, and runs the world until @done.  False: the power is to fail, or
+	 * nothing is left to run.
+	 */
 	bool turn(const std::function<bool()> &done);
 	void turn_for(uint64_t ns);
-	/* Until everything asked for has ended and no process is busy. */
+	/* Until all requests have ended and no process is busy. */
 	bool quiesce();
 	bool power_fails_now() const
 	{
@@ -173,18 +176,18 @@ private:
 
 	/* --- tables.cpp: making and changing them; messages. --- */
 
-	/* The tables that are to be after a reboot; an error of dm's or 0. */
+	/* Makes the tables that must exist after a reboot; 0 or an error of dm. */
 	int activate(Snap &snap);
 	int activate_origin();
 	/*
 	 * A process that changes tables: of the origin (@origin), of @snap (or nullptr).
-	 * They are busy until it ends, and nothing else changes them.
+	 * They are busy until it ends, and no other process changes them.
 	 */
 	void change(const char *name, bool origin, const SnapHandle &snap,
 		    std::function<void()> body);
 
 	/*
-	 * Nothing is promised to who changes tables over devices that are gone or cut, or while
+	 * Changes of tables may fail over devices that are gone or truncated, or while
 	 * memory is short.
 	 */
 	class Excuse {
@@ -198,14 +201,14 @@ private:
 		/* Memory::failures() when it began. */
 		uint64_t memory_failures_;
 	};
-	/* Makes @change in a process of its own, of that name, which may be killed. */
+	/* Runs @change as a separate process of that name, which may be killed: its result or -EINTR. */
 	int killably(const char *name, const std::function<int()> &change);
 	/* 0 or -EINTR. */
 	int suspend_killably(user::Mapped &mapped);
 	/* In a process. */
 	void sleep_for(uint64_t ns);
 
-	/* Many are the exception: they make a run long. */
+	/* Large numbers are rare, because they make a run long. */
 	size_t snapshots_max() const { return plan_.seed % 16 == 5 ? 16 : 4; }
 	void create_snapshot(user::Random &random);
 	void send_message(user::Random &random, const SnapHandle &snap);
@@ -214,9 +217,9 @@ private:
 	void suspend_snapshot(const SnapHandle &snap);
 	void reload_snapshot(user::Random &random, const SnapHandle &snap);
 	void reactivate_snapshot(const SnapHandle &snap);
-	/* A table that is refused, or cleared before it is resumed: nothing comes of it. */
+	/* A table that is refused, or cleared before it is resumed: it has no effect. */
 	void load_badly(user::Random &random, const SnapHandle &snap);
-	/* To another device, which is resumed before it may be; and then in order, or not at all. */
+	/* To another device, which is resumed too early, and then in order, or not at all. */
 	void hand_over_badly(user::Random &random, const SnapHandle &snap);
 	void kill_changes();
 	void suspend_origin();
@@ -225,33 +228,33 @@ private:
 	void begin_merge(user::Random &random, const SnapHandle &snap);
 	bool is_merged();
 	void end_merge();
-	/* With nothing in its way a merge gets to its end. */
+	/* An undisturbed merge completes. */
 	void finish_merge();
 	void stop_merge();
 	/* False: it failed.  Context: a process. */
 	bool flush_disk();
 
-	/* --- troubles.cpp: what goes wrong, and what must go on all the same. --- */
+	/* --- troubles.cpp: faults, and what must work in spite of them. --- */
 
 	void resize_cow(user::Random &random, const SnapHandle &snap);
 	void break_cow(user::Random &random, const SnapHandle &snap);
 	void break_disk(user::Random &random);
-	/* The power cut that follows brings them back. */
+	/* The next power cut brings them back. */
 	void vanish_cow(const SnapHandle &snap);
 	void vanish_disk();
 	void hang_cow(const SnapHandle &snap);
 	void wake_up();
 	bool any_hangs() const;
-	/* A long time passes, and all ends that does not need what hangs. */
+	/* After a long time everything has ended that does not need a hung device. */
 	void look_around();
 	bool needs_what_hangs(const Asked &asked) const;
-	/* An origin write has ended: who has its chunks for sure. */
+	/* An origin write has ended: notes which snapshots certainly have its chunks. */
 	void note_copied(const Asked &asked);
 	void shorten_memory(user::Random &random);
 	void mend();
 	SnapHandle any_snap(user::Random &random);
 
-	/* --- requests.cpp: asking, and what comes of it. --- */
+	/* --- requests.cpp: requests and their results. --- */
 
 	void choose_range(user::Random &random, const SnapHandle &snap, uint64_t &sector,
 			  uint64_t &sectors);
@@ -262,16 +265,16 @@ private:
 	void flush(const SnapHandle &snap);
 	void discard(user::Random &random, const SnapHandle &snap);
 	void begin_discard(History &history, uint64_t sector, uint64_t sectors, uint64_t now) const;
-	/* Those that a discard of @snap may change. */
+	/* Devices that a discard of @snap may change. */
 	std::vector<History *> changed_by_discard(const SnapHandle &snap);
-	/* What the disk holds from now on, discards under way included. */
+	/* What the disk may hold from now on, including discards in flight. */
 	History disk_history(uint64_t sectors) const;
 	void write_durably(user::Random &random, const SnapHandle &snap);
-	/* Without memory, and with nothing else under way: what is in reserve is enough. */
+	/* Without memory, and with nothing else in flight: the reserves are enough. */
 	void write_alone(user::Random &random, const SnapHandle &snap);
-	/* So many, of a chunk each, that what is in reserve does not do for all of them. */
+	/* As many writes, of a chunk each, that the reserves are not enough for all of them. */
 	void write_many(user::Random &random, const SnapHandle &snap);
-	/* Goes on with the last one, or begins another. */
+	/* Continues the last stream, or begins another. */
 	void write_stream(user::Random &random);
 	void poll();
 	void ended(const Asked &asked);
@@ -287,33 +290,33 @@ private:
 
 	/* --- checks.cpp: quiet points and crashes. --- */
 
-	/* Everything as it should be, with no I/O going on. */
+	/* Checks everything, with no I/O in flight. */
 	void check_quietly();
 	void check_health();
 	/* The store on the COW device, read by its rules, shows what the snapshot shows. */
 	void check_store(const SnapHandle &snap, const user::Image &disk, const user::Image &cow,
 			 const std::vector<uint8_t> &shown);
 	void crash();
-	/* The power is gone: what goes on ends, and everything is removed. */
+	/* The power is gone: ends what is running, and removes everything. */
 	void lose_power();
 	void load(const Remains &remains);
-	/* By chance, as many as there are to try. */
+	/* Random outcomes, as many as are tried. */
 	std::vector<Remains> choose_remains();
-	/* Every set of writes that may be lost, or, if those are too many, some of them. */
+	/* Every set of writes that may be lost or, if there are too many, some of them. */
 	std::vector<Remains> all_remains();
-	/* Activates all, and loses the power again on the way or after it; what is left then. */
+	/* Activates everything, and loses the power again during or after that; the outcome. */
 	Remains fail_to_recover(const Remains &remains);
-	/* Activates all and checks; @for_good: and goes on from there. */
+	/* Activates all and checks; @for_good: and continues from there. */
 	void recover(const Remains &remains, bool for_good);
 	/* A write to the origin must not change what the snapshots showed before it. */
 	void use_recovered(const std::vector<std::pair<SnapHandle, std::vector<uint8_t>>> &shown);
-	/* What it shows, or nothing if it is gone or says that it is invalid. */
+	/* Its contents, or nothing if it is gone or says that it is invalid. */
 	std::vector<uint8_t> recover_snapshot(const SnapHandle &snap, const Remains &remains);
 	std::vector<uint8_t> recover_merge(const Remains &remains);
 	void check_left(const SnapHandle &snap, const std::vector<uint8_t> &data);
-	/* So it says, or nothing, as one does that was loaded like that.  From outside. */
+	/* It says so, or says nothing, like one that was loaded as invalid.  From outside. */
 	static bool lost_for_space(const SnapHandle &snap);
-	/* Something has failed that may have cost its health since it was made, or recovered. */
+	/* A failure since it was made or recovered may have invalidated it. */
 	bool may_fail(const Snap &snap) const;
 	static bool mark_lost(const Snap &snap)
 	{
@@ -321,7 +324,7 @@ private:
 	}
 	void deactivate();
 
-	/* --- Saying. --- */
+	/* --- Messages. --- */
 
 	[[noreturn]] void fail(const std::string &message);
 	void require(bool holds, const std::string &what)
@@ -339,9 +342,9 @@ private:
 	user::Random random_;
 	user::World world_;
 	user::Core core_;
-	/* For what was added when the seeds had their runs already. */
+	/* For steps that were added later, so that old seeds keep their runs. */
 	user::Random more_random_;
-	/* Where write_stream() goes on. */
+	/* Where write_stream() continues. */
 	uint64_t stream_at_ = 0;
 	/* Sectors. */
 	unsigned int disk_block_;
@@ -352,7 +355,7 @@ private:
 	History history_;
 	user::Mapped origin_{"origin"};
 	bool origin_busy_ = false;
-	/* nullptr: the run has none. */
+	/* nullptr: this run has none. */
 	std::unique_ptr<Neighbour> neighbour_;
 	std::vector<SnapHandle> snaps_;
 	/* The origin's table merges this one. */

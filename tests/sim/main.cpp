@@ -24,7 +24,7 @@ using dmsnap::tool::Progress;
 using dmsnap::user::text;
 
 constexpr int failure_code = 1, usage_code = 2;
-/* Each workload of the exhaustive mode runs with so many sizes and ranges. */
+/* Each workload of the exhaustive mode runs with this many sizes and ranges. */
 constexpr uint64_t exhaustive_seeds = 10;
 /* For each figure of a study, and power cuts. */
 constexpr uint64_t study_writes = 16384, study_cuts = 2000;
@@ -66,13 +66,13 @@ void report_failure(const Options &options, uint64_t seed, const std::string &ou
 {
 	std::string with = options.trouble.empty() ? "" : " --trouble " + options.trouble;
 	std::printf("%s", output.c_str());
-	std::printf("FAIL: seed %llu; again, with a trace: tools/sim%s --seed %llu\n",
+	std::printf("FAIL: seed %llu; to repeat it with a trace: tools/sim%s --seed %llu\n",
 		    static_cast<unsigned long long>(seed), with.c_str(),
 		    static_cast<unsigned long long>(seed));
 	if (!options.shrink)
 		return;
 	Plan whole = plan_of(seed, options.limits.trouble);
-	Progress progress("looking for the fewest steps", 0);
+	Progress progress("looking for the smallest failing set of steps", 0);
 	Plan least = shrink(whole, [&] { progress.reached(0); });
 	progress.end();
 	std::vector<unsigned int> numbers;
@@ -80,7 +80,7 @@ void report_failure(const Options &options, uint64_t seed, const std::string &ou
 		numbers.push_back(step.number);
 		std::printf("  %3u %s\n", step.number, to_text(step.action));
 	}
-	std::printf("FAIL: with these steps alone: tools/sim%s --seed %llu --keep %s\n",
+	std::printf("FAIL: with only these steps: tools/sim%s --seed %llu --keep %s\n",
 		    with.c_str(), static_cast<unsigned long long>(seed), to_text(numbers).c_str());
 }
 
@@ -119,7 +119,7 @@ int run_sweep(Options options)
 {
 	uint64_t passed = 0;
 	bool failed = false;
-	/* The same seeds each time find no more than they have found; new ones may. */
+	/* Seeds that have passed find nothing new; new ones may. */
 	if (!options.limits.first_seed) {
 		options.limits.cycles = (options.limits.cycles + 1) / 2;
 		options.limits.seconds = (options.limits.seconds + 1) / 2;
@@ -171,7 +171,7 @@ int run_exhaustive(const Options &options)
 	return 0;
 }
 
-/* The whole of one, or all of them. */
+/* One scenario with a trace, or all of them. */
 int run_scenarios(const Options &options)
 {
 	if (!options.scenario.empty()) {
@@ -197,7 +197,7 @@ int run_scenarios(const Options &options)
 
 int main(int argc, char **argv)
 {
-	/* A run gives back what it had; the next one wants it again.  To gather it costs time. */
+	/* Each run frees its memory, and the next one needs it again: trimming costs time. */
 	mallopt(M_MXFAST, 0);
 	mallopt(M_TRIM_THRESHOLD, 256 << 20);
 	mallopt(M_MMAP_THRESHOLD, 64 << 20);
@@ -210,34 +210,36 @@ int main(int argc, char **argv)
 	app.add_option("--keep", options.keep, "with --seed: only these steps, e.g. 0-3,7")
 		->needs(seed);
 	app.add_flag("--quiet", options.quiet, "with --seed: no trace")->needs(seed);
-	app.add_option("--trouble", options.trouble, "in each run also: " + trouble_names(~0u))
+	app.add_option("--trouble", options.trouble, "add to each run: " + trouble_names(~0u))
 		->check([&options](const std::string &names) -> std::string {
-			return parse_trouble(names, options.limits.trouble) ? ""
-									    : "no such trouble";
+			return parse_trouble(names, options.limits.trouble)
+				       ? ""
+				       : "unknown name of a trouble";
 		});
 	app.add_option(
 		"--first", options.limits.first_seed,
-		"first seed of many runs (with --runs 1, else half of the runs begin with 1, half anywhere)");
-	app.add_option("--runs", options.limits.runs, "so many runs");
+		"first seed of the runs (default: half of the runs start at seed 1, half at a random one)");
+	app.add_option("--runs", options.limits.runs, "number of runs");
 	app.add_option("--cycles", options.limits.cycles,
-		       "until so many crashes have been recovered (20000, if no end is named)");
-	app.add_option("--seconds", options.limits.seconds, "for so long");
+		       "number of crashes to recover from (20000 if no limit is given)");
+	app.add_option("--seconds", options.limits.seconds, "length in seconds");
 	options.limits.jobs =
 		static_cast<unsigned int>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
-	app.add_option("--jobs", options.limits.jobs, "runs at a time (one a processor)")
+	app.add_option("--jobs", options.limits.jobs,
+		       "runs in parallel (default: one for each processor)")
 		->check(CLI::Range(1, 256));
 	app.add_flag("!--no-shrink", options.shrink,
-		     "a run that fails is not tried with fewer steps");
+		     "do not search for a smaller failing set of steps");
 	app.add_flag("--exhaustive", options.exhaustive,
-		     "small workloads, crashed at every I/O with every loss");
+		     "small workloads, crashed at every I/O, with every loss");
 	app.add_option("--remains", options.remains,
-		       "with --exhaustive: so many losses at most at one I/O (256)");
+		       "with --exhaustive: at most this many losses at one I/O (256)");
 	app.add_flag("--scenarios", options.scenarios,
-		     "known situations, e.g. what must go on while a device hangs");
-	app.add_option("--scenario", options.scenario, "one of them, by its name, with a trace");
+		     "known situations, e.g. what must work while a device hangs");
+	app.add_option("--scenario", options.scenario, "one of them, by name, with a trace");
 	app.add_flag("--write-back", options.study,
 		     "figures of a design study: Documentation/decisions/0016");
-	app.footer("tools/sim --coverage [--cycles N]: what of the core no run reaches.\n"
+	app.footer("tools/sim --coverage [--cycles N]: lines of the core that no run reaches.\n"
 		   "Exit code: 0 nothing wrong, 1 something is, 2 wrong option.");
 	try {
 		app.parse(argc, argv);

@@ -86,7 +86,7 @@ void Neighbour::reload(bool suspend_alone)
 {
 	busy_ = true;
 	world_.spawn("neighbour's reload", [this, suspend_alone] {
-		/* Without memory the old table goes on. */
+		/* Without memory the old table remains. */
 		if (!suspend_alone)
 			snapshot_.load(TargetType::snapshot, sectors, words);
 		snapshot_.suspend();
@@ -155,18 +155,18 @@ void Neighbour::ended(const Asked &asked)
 void Neighbour::power_fails()
 {
 	poll();
-	/* While its store changes hands it says so too. */
+	/* During a handover it says so too. */
 	if (busy_)
 		return;
 	lost_ = lost_ || snapshot_.status() == "Invalid";
 	if (lost_ && !may_be_invalid())
-		report_failure("the neighbour's snapshot is invalid for no reason");
+		report_failure("the neighbour's snapshot is invalid, but nothing has failed");
 }
 
 void Neighbour::deactivate()
 {
 	if (!all_done())
-		report_failure("the neighbour's requests go on for ever after the crash");
+		report_failure("the neighbour's requests never end after the crash");
 	asked_.clear();
 	snapshot_.remove();
 	origin_.remove();

@@ -2,9 +2,9 @@
 /*
  * Neighbour: another origin in the machine's world, with one snapshot, on devices that
  * work.  What it shares with the first is the core: memory and pages, the registry, and
- * the power.  Nothing that goes on over there may cost it more than time.
+ * the power.  Nothing that happens to the first may cost it more than time.
  *
- * What is wrong goes to user::report_failure(), whose hook must not return.
+ * Failures go to user::report_failure(), whose hook must not return.
  */
 #pragma once
 
@@ -23,17 +23,17 @@ public:
 
 	/* Makes its tables.  From outside. */
 	void activate();
-	/* A request, or a change of tables. */
+	/* Starts a request, or a change of tables. */
 	void act(user::Random &random);
-	/* Looks at what has ended. */
+	/* Checks what has ended. */
 	void poll();
 	bool all_done() const;
 
-	/* The power fails: the last that is known. */
+	/* The power fails: notes the last known state. */
 	void power_fails();
-	/* What was asked for has ended somehow; its tables go. */
+	/* Its requests have ended in some way; removes its tables. */
 	void deactivate();
-	/* The power is there again: activates, and checks; @for_good: and goes on from there. */
+	/* The power is back: activates and checks; @for_good: and continues from there. */
 	void recover(bool for_good);
 
 private:
@@ -53,7 +53,7 @@ private:
 	void read(user::Random &random, bool of_snapshot);
 	void reload(bool suspend_alone);
 	void ended(const Asked &asked);
-	/* Only memory may have cost the snapshot its health. */
+	/* Only lack of memory may have invalidated the snapshot. */
 	bool may_be_invalid() const;
 	void check_left(const std::vector<uint8_t> &data, bool of_snapshot);
 
@@ -68,9 +68,9 @@ private:
 	Stamp stamps_ = 1;
 	std::vector<Asked> asked_;
 	bool busy_ = false;
-	/* Its snapshot has been lost, for want of memory. */
+	/* Its snapshot was lost for lack of memory. */
 	bool lost_ = false;
-	/* Memory::failures() when its content was right for sure. */
+	/* Memory::failures() when its content was known to be right. */
 	uint64_t memory_failures_ = 0;
 };
 

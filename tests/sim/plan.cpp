@@ -15,7 +15,7 @@ using user::Random;
 
 struct Kind {
 	const char *name;
-	/* How often, among all; in runs where the origin is busy, and where it is quiet. */
+	/* The relative frequency, in runs with a busy origin and with a quiet one. */
 	unsigned int busy;
 	unsigned int quiet;
 	/* Only in runs with this trouble; 0: in all. */
@@ -146,10 +146,10 @@ Plan plan_of(uint64_t seed, unsigned int trouble)
 {
 	Random random(Random::mix(seed + 1));
 	Plan plan{.seed = seed, .trouble = trouble_of(random) | trouble};
-	/* What could not be read of a copy is read again for one snapshot after the other. */
+	/* Unreadable parts of a copy are read again for one snapshot after the other. */
 	if (plan.trouble & isolation)
 		plan.trouble &= ~(disk_faults | vanishing_disk) | trouble;
-	/* Most runs are small, and quick. */
+	/* Most runs are small and quick. */
 	if (random.one_in(64))
 		plan.size = Size::whole_batches;
 	else if (random.one_in(4))

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Plan: what one run of the simulator does, as data: a seed for everything that is
- * left to chance in the world, and a list of steps.  A step carries its own chance,
- * so steps can be left out and the others still do what they did.
+ * Plan: what one run of the simulator does, as data: a seed for everything that
+ * is random in the world, and a list of steps.  A step has its own seed,
+ * so when steps are left out the others still do the same.
  */
 #pragma once
 
@@ -65,36 +65,36 @@ const char *to_text(Action action);
 struct Step {
 	Action action = Action::check;
 	uint64_t seed = 0;
-	/* Its place in the plan as it was made. */
+	/* Its position in the original plan. */
 	unsigned int number = 0;
 };
 
-/* What may go wrong in a run beside the power. */
+/* What may go wrong in a run besides the power. */
 enum Trouble : unsigned int {
 	small_cow = 1u << 0,
 	short_memory = 1u << 1,
 	cow_faults = 1u << 2,
 	disk_faults = 1u << 3,
 	resizes = 1u << 4,
-	/* A device that is closed with I/O of its opener's in flight is a failure. */
+	/* Closing a device while I/O of its opener is in flight is a failure. */
 	teardown = 1u << 5,
-	/* They are pulled out, and there again after the next power cut. */
+	/* Devices are pulled out, and come back after the next power cut. */
 	vanishing_cow = 1u << 6,
 	vanishing_disk = 1u << 7,
 	/* COW devices hang, and come back or not. */
 	hanging = 1u << 8,
-	/* While one does, nothing waits that does not need it. */
+	/* While one hangs, nothing that does not need it waits. */
 	isolation = 1u << 9,
-	/* Devices take some I/Os at a time only, and who submits another sleeps. */
+	/* Devices take a few I/Os at a time; submitting another one sleeps. */
 	few_tags = 1u << 10,
 	/* Logical blocks of 4 KiB; of more, or an origin that does not end with such a block. */
 	large_blocks = 1u << 11,
 	odd_blocks = 1u << 12,
-	/* Devices that are slow for long I/O, or do without WRITE ZEROES and DISCARD. */
+	/* Devices that are slow for long I/O, or lack WRITE ZEROES and DISCARD. */
 	poor_devices = 1u << 13,
-	/* Once an acknowledged write is lost, no flush ends well. */
+	/* Once an acknowledged write is lost, no flush succeeds. */
 	strict_flush = 1u << 14,
-	/* Messages come while a store changes hands. */
+	/* Messages arrive during a handover. */
 	overlaps = 1u << 15,
 	/* Tables are refused, or never resumed, or resumed before they may be. */
 	bad_tables = 1u << 16,
@@ -105,20 +105,20 @@ enum Trouble : unsigned int {
 	/* The origin is written in sequence, and copied ahead on large COW devices. */
 	streams = 1u << 19,
 };
-/* Each run has some of them by chance. */
+/* Each run has a random selection of them. */
 constexpr unsigned int all_trouble = 2 * streams - 1;
-/* The names of all, "a,b"; and back: false, there is no such trouble. */
+/* The names of all, "a,b"; and the reverse, which returns false for an unknown name. */
 std::string trouble_names(unsigned int trouble);
 bool parse_trouble(const std::string &text, unsigned int &trouble);
 
-/* Of the origin. */
+/* Size of the origin. */
 enum class Size : uint8_t {
-	/* Some chunks, and no snapshot but those that the steps make. */
+	/* A few chunks, and only the snapshots that the steps make. */
 	tiny,
 	small,
-	/* So many chunks that a commit can have several sectors, and tear. */
+	/* Enough chunks for a commit of several sectors, which can be torn. */
 	long_lists,
-	/* So many that a merge has whole batches of them. */
+	/* Enough chunks for a merge with whole batches. */
 	whole_batches,
 };
 
@@ -130,16 +130,16 @@ struct Plan {
 	std::vector<Step> steps{};
 };
 
-/* The plan of a seed, with this trouble beside its own. */
+/* The plan of a seed, with this trouble in addition to its own. */
 Plan plan_of(uint64_t seed, unsigned int trouble = 0);
-/* Any bytes are a plan; each step takes three of them. */
+/* Any bytes make a plan; each step takes three of them. */
 Plan plan_of(std::span<const uint8_t> bytes);
 /* Only the steps with these numbers. */
 Plan only(const Plan &plan, const std::vector<unsigned int> &numbers);
 
-/* "0-3,7": numbers as people write them. */
+/* Numbers as "0-3,7". */
 std::string to_text(const std::vector<unsigned int> &numbers);
-/* False: this is no such list. */
+/* False: not such a list. */
 bool parse(const std::string &text, std::vector<unsigned int> &numbers);
 
 } // namespace dmsnap::sim

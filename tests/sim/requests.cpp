@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Machine: what is asked of the origin and the snapshots, and what comes of it. */
+/* Machine: requests to the origin and the snapshots, and their results. */
 #include <algorithm>
 
 #include "sim/machine.hpp"
@@ -20,7 +20,7 @@ void Machine::choose_range(Random &random, const SnapHandle &snap, uint64_t &sec
 {
 	uint64_t size = snap ? snap->sectors : sectors_;
 	uint64_t chunk = snap ? snap->chunk : chunk_;
-	/* A hot spot makes for overlaps. */
+	/* A hot spot causes overlaps. */
 	sector = random.below(random.one_in(2) ? size : (size + 7) / 8);
 	switch (random.below(4)) {
 	case 0:
@@ -90,7 +90,7 @@ void Machine::flush(const SnapHandle &snap)
 		{mapped_of(snap).start_flush(), snap, 0, now_, merging_, lost, disk_.failures()});
 }
 
-/* What it does is nobody's promise: from now on other data may be there. */
+/* A discard promises nothing: from now on other data may be there. */
 void Machine::discard(Random &random, const SnapHandle &snap)
 {
 	/* A new snapshot would see the origin change that is suspended for it. */
@@ -113,7 +113,7 @@ void Machine::begin_discard(History &history, uint64_t sector, uint64_t sectors,
 
 std::vector<test::History *> Machine::changed_by_discard(const SnapHandle &snap)
 {
-	/* Whatever it does to the origin, no snapshot shows it. */
+	/* Whatever it does to the origin, no snapshot may show it. */
 	if (!snap)
 		return {&history_};
 	std::vector<History *> changed{&snap->view};
@@ -126,13 +126,13 @@ std::vector<test::History *> Machine::changed_by_discard(const SnapHandle &snap)
 			changed.push_back(&other->view);
 	};
 	std::for_each(snaps_.begin(), snaps_.end(), add);
-	/* One that is being removed may have reads under way. */
+	/* One that is being removed may have reads in flight. */
 	for (const Asked &asked : asked_)
 		add(asked.snap);
 	return changed;
 }
 
-/* Writes and makes it durable, so that there is something that must not be lost. */
+/* Writes durably, so that there is something that must not be lost. */
 void Machine::write_durably(Random &random, const SnapHandle &snap)
 {
 	if (snap && snap->busy)
@@ -162,7 +162,7 @@ void Machine::write_alone(Random &random, const SnapHandle &snap)
 	write(snap, sector, unit_of(snap), random.one_in(2));
 	bool done = turn([this] { return all_done(); });
 	require(!done || memory.dry_pools() == dry,
-		"what is in reserve is not enough for one write alone");
+		"the reserves are not enough for a single write");
 	memory.fail_nothing();
 	poll();
 }
@@ -174,7 +174,7 @@ void Machine::write_many(Random &random, const SnapHandle &snap)
 	uint64_t size = snap ? snap->sectors : sectors_;
 	uint64_t step = rounded_up(std::max<uint64_t>(snap ? snap->chunk : chunk_, size / 100),
 				   unit_of(snap));
-	/* Not one behind the other, so that each is an operation of its own. */
+	/* Not adjacent, so that each is an operation of its own. */
 	for (uint64_t first : {0, 1})
 		for (uint64_t at = first * step; at + unit_of(snap) <= size; at += 2 * step)
 			write(snap, at, unit_of(snap), random.one_in(8));
@@ -189,7 +189,7 @@ void Machine::write_stream(Random &random)
 	for (uint64_t left = 4 + random.below(16); left && stream_at_ + step <= sectors_; left--) {
 		write(nullptr, stream_at_, step, random.one_in(8));
 		stream_at_ += step;
-		/* A journal skips something now and then. */
+		/* A journal sometimes skips something. */
 		if (random.one_in(16))
 			stream_at_ += unit * (1 + random.below(4));
 		if (random.one_in(2) && !turn([this] { return all_done(); }))
@@ -205,7 +205,7 @@ bool Machine::all_done() const
 
 void Machine::poll()
 {
-	/* What ends now says nothing. */
+	/* Requests that end now prove nothing. */
 	if (power_lost_)
 		return;
 	now_++;
@@ -243,7 +243,7 @@ void Machine::ended(const Asked &asked)
 		if (plan_.trouble & strict_flush)
 			require(!asked.lost || request.error,
 				std::string(name_of(asked.snap)) +
-					": a flush ends well, and what was written is lost");
+					": a flush succeeds, although a write was lost");
 		if (!request.error &&
 		    (plan_.trouble & strict_flush || !(asked.snap && asked.snap->invalid())))
 			history.flushed(asked.begin);
@@ -260,7 +260,7 @@ void Machine::ended(const Asked &asked)
 void Machine::check_error(const Asked &asked)
 {
 	const Mapped::Request &request = *asked.request;
-	/* The origin's I/O fails with its own disk only, and only where that did meanwhile. */
+	/* The origin's I/O may fail only if its own disk did meanwhile. */
 	bool may = disk_.failures() > asked.disk_failures;
 	if (asked.snap)
 		may = asked.snap->small || may_fail(*asked.snap);
@@ -269,7 +269,7 @@ void Machine::check_error(const Asked &asked)
 	if (request.op == DMSNAP_BIO_DISCARD && !disk_.options().discards)
 		may = true;
 	if (!may)
-		fail(text("%s: operation %d at %llu+%llu asked for at %llu: error %d",
+		fail(text("%s: operation %d at %llu+%llu submitted at %llu: error %d",
 			  name_of(asked.snap), request.op,
 			  static_cast<unsigned long long>(request.sector),
 			  static_cast<unsigned long long>(request.sectors),
@@ -286,7 +286,7 @@ void Machine::check_read(const Asked &asked)
 		uint64_t sector = request.sector + i;
 		Stamp found = test::stamp_of(sector, request.data.data() + i * 512);
 		if (!history.may_read(sector, found, asked.begin))
-			fail(text("%s: a read asked for at %llu found %u in sector %llu:",
+			fail(text("%s: a read submitted at %llu found %u in sector %llu:",
 				  name_of(asked.snap), static_cast<unsigned long long>(asked.begin),
 				  found, static_cast<unsigned long long>(sector)) +
 			     history.describe(sector));

@@ -24,7 +24,7 @@ using user::TargetType;
 constexpr uint64_t disk_sectors = 4096;
 constexpr uint64_t cow_sectors = 8192;
 constexpr uint64_t chunk = 8;
-/* Longer than any timer; what has not ended by then never will. */
+/* Longer than any timer; what has not ended by then never ends. */
 constexpr uint64_t bound_ns = 300'000'000'000;
 
 /* Two origins; the first with two snapshots, s0 and s1, the other with t0. */
@@ -39,7 +39,7 @@ struct Rig {
 		create(s0, TargetType::snapshot, "disk cow0 P 8");
 		create(s1, TargetType::snapshot, "disk cow1 P 8");
 		create(t0, TargetType::snapshot, "disk2 cow2 P 8");
-		/* All have the first chunks of their origin. */
+		/* All snapshots have the first chunks of their origin. */
 		origin.write(0, stamped(2, 0, 4 * chunk));
 		origin2.write(0, stamped(2, 0, 4 * chunk));
 	}
@@ -51,7 +51,7 @@ struct Rig {
 				       mapped.error_text().c_str());
 	}
 
-	/* In an act. */
+	/* In a process. */
 	void pause(uint64_t time_ns)
 	{
 		bool over = false;
@@ -62,7 +62,7 @@ struct Rig {
 		world.wait(&over, "a pause", [&] { return over; });
 	}
 
-	/* Does @body end, while what hangs goes on to? */
+	/* Does @body end while devices still hang? */
 	void must_end(const std::string &what, const std::function<void()> &body)
 	{
 		bool ended = false;
@@ -76,12 +76,12 @@ struct Rig {
 	}
 	void run_for_long()
 	{
-		/* What goes on and on without an end is no better than what waits. */
+		/* Endless activity is as bad as waiting. */
 		constexpr unsigned int steps_max = 300'000;
 		unsigned int steps = 0;
 		for (uint64_t until = world.now_ns() + bound_ns; world.step_until(until);)
 			if (++steps > steps_max)
-				report_failure("something goes on for ever");
+				report_failure("something never ends");
 	}
 	static void require(bool holds, const char *what)
 	{
@@ -129,7 +129,7 @@ constexpr Situation situations[] = {
 	 [](Rig &rig) {
 		 rig.cow0.limit_tags(1);
 		 rig.cow0.hang();
-		 /* The first one has the tag, for the second the worker sleeps. */
+		 /* The first one has the tag; the worker sleeps for the second. */
 		 for (uint64_t at : {100, 102}) {
 			 rig.origin.start_write(at * chunk, stamped(3, at * chunk, chunk));
 			 rig.world.run_for(1'000'000);
@@ -139,7 +139,7 @@ constexpr Situation situations[] = {
 	 [](Rig &rig) {
 		 rig.cow0.limit_tags(1);
 		 rig.cow0.hang();
-		 /* The bio has the tag, what is copied beside it gets none. */
+		 /* The bio has the tag, so the copies beside it get none. */
 		 rig.s0.start_write(30 * chunk, stamped(3, 30 * chunk, 1));
 		 rig.world.run_for(1'000'000);
 	 }},
@@ -148,7 +148,7 @@ constexpr Situation situations[] = {
 struct Act {
 	const char *name;
 	void (*body)(Rig &rig);
-	/* In so many orders of what goes on at once; 0: in one, first come, first served. */
+	/* The number of random orders of concurrent work; 0: one run, in FIFO order. */
 	uint64_t orders = 0;
 };
 
@@ -233,7 +233,7 @@ constexpr Act acts[] = {
 	 }},
 };
 
-/* --- What was found, each by itself. --- */
+/* --- Faults that were found, each by itself. --- */
 
 constexpr Act others[] = {
 	{"teardown: a handover while the next area is being zeroed",
@@ -250,14 +250,14 @@ constexpr Act others[] = {
 			 rig.cow0.release();
 		 });
 		 Rig::create(rig.s0, TargetType::snapshot, "disk cow0 P 8");
-		 Rig::require(released, "it waits for the zeros");
+		 Rig::require(released, "the handover waits for the zeros");
 	 }},
 	{"vanished origin: a write that needs a copy",
 	 [](Rig &rig) {
 		 rig.disk.vanish();
 		 Rig::require(rig.origin.write(100 * chunk, stamped(3, 100 * chunk, chunk)) != 0,
 			      "it fails");
-		 Rig::require(rig.s0.status() == "Invalid", "a copy that failed costs it");
+		 Rig::require(rig.s0.status() == "Invalid", "a failed copy invalidates it");
 	 }},
 	{"shorter origin: a write behind its new end",
 	 [](Rig &rig) {
@@ -275,9 +275,9 @@ constexpr Act others[] = {
 	 [](Rig &rig) {
 		 rig.cow0.vanish();
 		 Rig::require(!rig.origin.write(100 * chunk, stamped(3, 100 * chunk, chunk)),
-			      "the origin goes on");
-		 Rig::require(rig.s0.status() == "Invalid", "a copy that failed costs it");
-		 Rig::require(rig.s1.status() != "Invalid", "the other has it");
+			      "the origin write succeeds");
+		 Rig::require(rig.s0.status() == "Invalid", "a failed copy invalidates it");
+		 Rig::require(rig.s1.status() != "Invalid", "the other snapshot has the chunk");
 	 }},
 	{"vanished COW device: a stall without a timeout",
 	 [](Rig &rig) {
@@ -285,7 +285,7 @@ constexpr Act others[] = {
 		 Rig::require(!rig.s0.message({"stall", "on"}), "it stalls when it is full");
 		 rig.cow0.vanish();
 		 Rig::require(!rig.origin.write(100 * chunk, stamped(3, 100 * chunk, chunk)),
-			      "the origin goes on");
+			      "the origin write succeeds");
 	 }},
 	{"a flush after an acknowledged write was lost",
 	 [](Rig &rig) {
@@ -300,7 +300,7 @@ constexpr Act others[] = {
 		 user::Memory &memory = user::Memory::instance();
 		 rig.cow0.hang();
 		 memory.fail_nowait_from(0);
-		 /* More than the reserves, and no two side by side. */
+		 /* More than the reserves, and no two of them adjacent. */
 		 for (uint64_t at = 100; at < 400; at += 2)
 			 rig.origin.start_write(at * chunk, stamped(3, at * chunk, chunk));
 		 rig.pause(5'000'000'000);
@@ -323,7 +323,7 @@ constexpr Act others[] = {
 		 if (rig.more.create(TargetType::snapshot, disk_sectors, "disk wide P 16") == 0)
 			 Rig::require(!rig.origin.write(200, stamped(3, 200, 8)) &&
 					      rig.more.read(192, 16) == stamped(1, 192, 16),
-				      "it shows what was");
+				      "it shows the old contents");
 	 }},
 	{"a COW device of 4 KiB blocks, and an origin that ends within one",
 	 [](Rig &rig) {
@@ -334,7 +334,8 @@ constexpr Act others[] = {
 		 Rig::require(!own.create(TargetType::origin, 1021, "odd"), "made");
 		 Rig::require(!of_own.create(TargetType::snapshot, 1016, "odd 4k P 16"), "made");
 		 Rig::require(!own.write(1010, stamped(3, 1010, 11)), "written");
-		 Rig::require(of_own.read(1008, 8) == stamped(1, 1008, 8), "it shows what was");
+		 Rig::require(of_own.read(1008, 8) == stamped(1, 1008, 8),
+			      "it shows the old contents");
 	 }},
 };
 
@@ -350,11 +351,11 @@ void run(const Situation *in, const Act &act, user::WorldOptions options, bool t
 		};
 	if (in) {
 		in->begin(rig);
-		/* Until all waits that will. */
+		/* Until everything that will wait is waiting. */
 		rig.world.run_for(5'000'000'000);
 	}
 	rig.must_end(act.name, [&] { act.body(rig); });
-	/* What hung comes back, and everything ends. */
+	/* The hung devices come back, and everything ends. */
 	for (const auto &device : rig.world.devices())
 		device->wake_up();
 	rig.run_for_long();

@@ -33,7 +33,7 @@ StoreContent read_store(const user::Image &cow, uint64_t cow_sectors, uint64_t s
 	StoreContent store;
 	std::vector<uint8_t> sector = cow.read(0, 1);
 	if (std::memcmp(sector.data(), "SnAp", 4) != 0) {
-		store.bad = "there is no header";
+		store.bad = "the header is missing";
 		return store;
 	}
 	uint32_t valid = le32(&sector[4]), version = le32(&sector[8]);
@@ -53,7 +53,7 @@ StoreContent read_store(const user::Image &cow, uint64_t cow_sectors, uint64_t s
 	uint64_t cow_chunks = cow_sectors / store.chunk;
 	std::unordered_set<uint64_t> seen_old, seen_new;
 	for (uint64_t area = 1;; area += per_area + 1) {
-		/* The end is a zero entry; a driver that finds none reads on. */
+		/* The end is a zero entry; a driver that finds none continues to read. */
 		if (area >= cow_chunks) {
 			store.bad = "the last area is full";
 			return store;
@@ -72,11 +72,11 @@ StoreContent read_store(const user::Image &cow, uint64_t cow_sectors, uint64_t s
 			else if (new_chunk >= cow_chunks)
 				why = "is beyond the COW device";
 			else if ((new_chunk - 1) % (per_area + 1) == 0)
-				why = "lies on metadata";
+				why = "is metadata";
 			else if (!seen_old.insert(old_chunk).second)
-				why = "is there twice";
+				why = "is recorded twice";
 			else if (!seen_new.insert(new_chunk).second)
-				why = "has a COW chunk of another";
+				why = "has the COW chunk of another one";
 			if (why) {
 				store.bad = user::text("exception %zu, %llu -> %llu, %s",
 						       store.exceptions.size(),

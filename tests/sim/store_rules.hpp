@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a persistent store on disk means to any driver that knows the format SnAp
+ * What a persistent store on disk means to any driver that implements the format SnAp
  * version 1, and what makes one bad.  Written from the description of the format
- * (Documentation/on-disk-format.rst), apart from the core, so that the core's own
- * idea of it can be held against this one.
+ * (Documentation/on-disk-format.rst), independently of the core, so that the core's own
+ * interpretation can be compared with this one.
  */
 #pragma once
 
@@ -17,19 +17,19 @@
 namespace dmsnap::sim {
 
 struct StoreContent {
-	/* Why it is no store; empty: it is one. */
+	/* Why it is not a valid store; empty: it is one. */
 	std::string bad;
 	bool valid = false;
 	/* Sectors. */
 	uint64_t chunk = 0;
-	/* Chunk of the origin, chunk of the COW device; as they stand there. */
+	/* Chunk of the origin, chunk of the COW device; as stored. */
 	std::vector<std::pair<uint64_t, uint64_t>> exceptions;
 };
 
 /* @cow_sectors, @sectors: size of the COW device and of the snapshot. */
 StoreContent read_store(const user::Image &cow, uint64_t cow_sectors, uint64_t sectors);
 
-/* What the snapshot shows, byte for byte, if @store is good and valid. */
+/* The snapshot's contents, byte for byte, if @store is good and valid. */
 std::vector<uint8_t> snapshot_content(const StoreContent &store, const user::Image &cow,
 				      const user::Image &origin, uint64_t sectors);
 

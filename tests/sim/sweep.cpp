@@ -23,7 +23,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using user::text;
 
-/* No run takes a second; one that takes so long hangs. */
+/* No run takes a second; one that takes this long hangs. */
 constexpr unsigned int hang_seconds = 60;
 
 double seconds_since(Clock::time_point begin)
@@ -74,7 +74,7 @@ public:
 	Child &operator=(const Child &) = delete;
 
 	int descriptor() const { return pipe_; }
-	/* Takes what there is; false at its end. */
+	/* Reads what is available; false at the end. */
 	bool take()
 	{
 		char buffer[4096];
@@ -83,16 +83,16 @@ public:
 			output_.append(buffer, static_cast<size_t>(got));
 		return got > 0 || (got < 0 && errno == EINTR);
 	}
-	/* After its end: did it fail? */
+	/* After the child has ended: did it fail? */
 	bool failed()
 	{
 		int status = 0;
 		waitpid(pid_, &status, 0);
 		pid_ = -1;
 		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
-			output_ += text("FAIL: it still ran after %u s\n", hang_seconds);
+			output_ += text("FAIL: still running after %u s\n", hang_seconds);
 		else if (WIFSIGNALED(status))
-			output_ += text("FAIL: it was ended by signal %d\n", WTERMSIG(status));
+			output_ += text("FAIL: killed by signal %d\n", WTERMSIG(status));
 		return status != 0;
 	}
 	const std::string &output() const { return output_; }
@@ -103,16 +103,16 @@ private:
 	std::string output_;
 };
 
-/* What the workers and their parent share. */
+/* Shared by the workers and their parent. */
 struct Shared {
 	std::atomic<uint64_t> next_seed;
 	std::atomic<uint64_t> runs;
 	std::atomic<uint64_t> cycles;
-	/* The seed each worker is at. */
+	/* The current seed of each worker. */
 	std::atomic<uint64_t> seed_of[256];
 };
 
-/* What a failure is about: the line that says so, without its numbers. */
+/* The kind of a failure: its first line, without numbers. */
 std::string kind_of(const Verdict &verdict)
 {
 	size_t begin = verdict.output.find("FAIL: ");
@@ -130,7 +130,7 @@ uint64_t run_here(const Plan &plan, bool trace)
 	user::set_failure_hook(end_with);
 	MachineOptions options;
 	if (trace) {
-		/* What was traced before a failure shall be seen. */
+		/* The trace before a failure must not be lost. */
 		setvbuf(stdout, nullptr, _IOLBF, 0);
 		options.trace = [](const std::string &line) { std::puts(line.c_str()); };
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Sweep: plans run in processes of their own, so that one that fails, crashes or
- * hangs is known by its seed and takes nothing with it.
+ * Sweep: each plan runs in its own process, so that one that fails, crashes or
+ * hangs is identified by its seed and does not affect the others.
  */
 #pragma once
 
@@ -15,23 +15,23 @@ namespace dmsnap::sim {
 
 struct Verdict {
 	bool failed = false;
-	/* Of a failed one: what it said. */
+	/* The output of a failed plan. */
 	std::string output;
 };
 
-/* Runs it in this process; it ends with exit code 1 and a message if something is wrong. */
+/* Runs it in this process; it exits with code 1 and a message if something is wrong. */
 uint64_t run_here(const Plan &plan, bool trace);
 
 /* Runs it in a child. */
 Verdict run_apart(const Plan &plan);
-/* The same of anything; failures go to report_failure(). */
+/* The same for any function; failures go to report_failure(). */
 Verdict run_apart(const std::function<void()> &body);
 
 struct SweepLimits {
 	uint64_t first_seed = 0;
-	/* enum Trouble: in all runs, beside what their seeds say. */
+	/* enum Trouble: in all runs, in addition to that of their seeds. */
 	unsigned int trouble = 0;
-	/* The sweep ends with what comes first; 0: no such limit. */
+	/* The sweep ends at the first limit that is reached; 0: no such limit. */
 	uint64_t runs = 0;
 	uint64_t cycles = 0;
 	uint64_t seconds = 0;
@@ -49,11 +49,11 @@ struct SweepResult {
 	std::string output;
 };
 
-/* @progress: called now and then, with what is done so far. */
+/* @progress: called periodically, with the results so far. */
 SweepResult sweep(const SweepLimits &limits,
 		  const std::function<void(const SweepResult &)> &progress);
 
-/* The fewest steps of a failing plan that were found to fail too.  @progress: called now and then. */
+/* The smallest subset of a failing plan's steps found to fail.  @progress: called periodically. */
 Plan shrink(const Plan &plan, const std::function<void()> &progress);
 
 } // namespace dmsnap::sim

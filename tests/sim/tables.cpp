@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Machine: tables are made, suspended, handed over and removed, in order and out of it; messages. */
+/* Machine: makes, suspends, hands over and removes tables, in right and wrong order; messages. */
 #include <algorithm>
 #include <cerrno>
 
@@ -117,7 +117,7 @@ test::History Machine::disk_history(uint64_t sectors) const
 			continue;
 		uint64_t begin = asked.request->sector, count = asked.request->sectors;
 		begin_discard(history, begin, count, asked.begin);
-		/* What it leaves may be seen already, and a crash still bring back what was there. */
+		/* Its effect may be visible already, although a crash may undo it. */
 		std::vector<Stamp> left = test::stamps_of(disk_.durable().read(0, begin + count));
 		for (uint64_t at = begin; at < begin + count; at++)
 			history.begin(left[at], at, 1, asked.begin);
@@ -143,19 +143,19 @@ void Machine::create_snapshot(Random &random)
 	uint64_t cow_chunks = chunks + chunks / per_area + 4;
 	if (small && random.one_in(2))
 		cow_chunks = 3 + random.below(chunks + 2);
-	else if (small && chunk <= 16) /* Where an area ends, or nearly, the device does. */
+	else if (small && chunk <= 16) /* The device ends near the end of an area. */
 		cow_chunks = (1 + random.below(3)) * (per_area + 1) + 1 + random.below(3);
 
 	uint64_t cow_sectors = rounded_down(cow_chunks * chunk + random.below(chunk), cow_block);
 	const uint64_t old_end = cow_sectors;
-	/* Only of these anything is spent on guesses. */
+	/* Only these have room for guesses. */
 	if (plan_.trouble & streams && !small && !random.one_in(4))
 		cow_sectors += 131072;
 
 	auto snap = std::make_shared<Snap>();
 	snap->mapped = new_mapped();
 	snap->cow = &add_device("cow" + std::to_string(++cows_), cow_sectors, cow_block);
-	/* Whatever was there before, as long as it does not begin like a store. */
+	/* Any old contents, as long as they do not begin like a store. */
 	if (random.one_in(2))
 		snap->cow->poke(chunk, stamped(test::not_a_stamp - cows_, chunk, old_end - chunk));
 	snap->persistent = options_.plain || !random.one_in(5);
@@ -187,7 +187,7 @@ void Machine::create_snapshot(Random &random)
 		require(!error || excuse.holds(),
 			"creating " + snap->name() + ": " + snap->mapped->error_text());
 		origin_.suspend();
-		/* What the snapshot takes for the origin's content has to stay. */
+		/* The snapshot's view of the origin must not change. */
 		bool flushed = flush_disk();
 		if (!error && flushed) {
 			error = snap->mapped->resume();
@@ -207,7 +207,7 @@ void Machine::create_snapshot(Random &random)
 		turn([this] { return !origin_busy_; });
 }
 
-/* Those that sleep are a process of their own, as dmsetup is. */
+/* Those that sleep run in their own process, like dmsetup. */
 void Machine::send_message(Random &random, const SnapHandle &snap)
 {
 	const std::vector<std::vector<std::string>> messages = {
@@ -226,7 +226,7 @@ void Machine::send_message(Random &random, const SnapHandle &snap)
 	const auto &message = messages[random.below(messages.size() - (snap->persistent ? 0 : 5))];
 	note(message[0].c_str(), snap);
 	uint64_t asked = ++now_;
-	/* Its table stays until it is answered, whatever else goes on; if anything may. */
+	/* Its table stays until the answer; other changes run meanwhile only with that trouble. */
 	bool alone = !(plan_.trouble & overlaps);
 	snap->busy = snap->busy || alone;
 	snap->messages++;
@@ -238,7 +238,7 @@ void Machine::send_message(Random &random, const SnapHandle &snap)
 			snap->busy = false;
 		if (excuse.holds())
 			return;
-		/* Its store changes hands, or has done so. */
+		/* Its store is being handed over, or has been. */
 		bool moved = !alone && (error == -EBUSY || error == -EINVAL);
 		require(!error || moved || may_fail(*snap) || snap->invalid(),
 			"message " + message[0] + " to " + snap->name());
@@ -269,7 +269,7 @@ void Machine::remove_snapshot(const SnapHandle &snap)
 {
 	note("remove", snap);
 	std::erase(snaps_, snap);
-	/* Bios that wait for a resume are failed. */
+	/* Bios that wait for a resume fail. */
 	snap->may_fail = true;
 	change("dmsetup remove", false, snap, [snap] { snap->mapped->remove(); });
 }
@@ -287,7 +287,7 @@ void Machine::suspend_snapshot(const SnapHandle &snap)
 
 void Machine::reload_snapshot(Random &random, const SnapHandle &snap)
 {
-	/* What the table says of the chunk size of a store that is there counts for nothing. */
+	/* For an existing store the chunk size in the table does not count. */
 	unsigned int chunk = snap->chunk;
 	if (snap->persistent)
 		chunk = random.one_in(3)   ? 0
@@ -300,7 +300,7 @@ void Machine::reload_snapshot(Random &random, const SnapHandle &snap)
 			snap->mapped->load(TargetType::snapshot, snap->sectors, snap->words(chunk));
 		require(!error || excuse.holds(),
 			"reloading " + snap->name() + ": " + snap->mapped->error_text());
-		/* Killed: dm keeps the table that was loaded, and its user thinks better of it. */
+		/* Killed: dm keeps the loaded table, and the user clears it. */
 		if (suspend_killably(*snap->mapped))
 			snap->mapped->clear();
 		error = killably("dmsetup resume", [&] { return snap->mapped->resume(); });
@@ -372,7 +372,7 @@ void Machine::load_badly(Random &random, const SnapHandle &snap)
  *   0  it is removed, and the source goes on;
  *   1  the source is suspended, and it is resumed;
  *   2  the same, but the source is resumed first: refused;
- *   3  the source is removed, so that the other one gets nothing.
+ *   3  the source is removed, and the other one gets nothing.
  */
 void Machine::hand_over_badly(Random &random, const SnapHandle &snap)
 {
@@ -399,13 +399,14 @@ void Machine::hand_over_badly(Random &random, const SnapHandle &snap)
 			return;
 		}
 		require(other->resume() != 0 || power_lost_,
-			"a store is taken over from " + snap->name() + ", which runs");
+			"a store is taken over from " + snap->name() + ", which is active");
 		sleep_for(ns);
 		if (way == 1 || way == 2) {
 			source.suspend();
 			if (way == 2)
 				require(source.resume() != 0 || power_lost_,
-					snap->name() + " is resumed, and its store is to go");
+					snap->name() +
+						" is resumed although its store is to be handed over");
 			error = other->resume();
 			require(!error || excuse.holds(), "taking " + snap->name() + " over");
 			require(source.resume() == 0 || excuse.holds(),
@@ -423,7 +424,7 @@ void Machine::hand_over_badly(Random &random, const SnapHandle &snap)
 	});
 }
 
-/* Everything that was answered must be there again. */
+/* Every acknowledged write must be there again. */
 void Machine::reactivate_snapshot(const SnapHandle &snap)
 {
 	note("reactivate", snap);
@@ -446,9 +447,9 @@ void Machine::reactivate_snapshot(const SnapHandle &snap)
 				bool invalid_now = !error && snap->invalid();
 				require(error || invalid_now || !invalid || mark_lost(*snap),
 					snap->name() + " was invalid, and is not");
-				/* A message was under way, and the commit that it asked for fails. */
+				/* A message was under way, and its commit fails. */
 				require(invalid || !invalid_now || snap->small || may_fail(*snap),
-					snap->name() + " is invalid for no reason");
+					snap->name() + " is invalid, but nothing has failed");
 				if (error || invalid != invalid_now)
 					std::erase(snaps_, snap);
 			}
@@ -472,7 +473,7 @@ void Machine::suspend_origin()
 	});
 }
 
-/* Not for one that merges, but for its end. */
+/* Not while it merges, except at its end. */
 void Machine::reload_origin(uint64_t sectors)
 {
 	note("reload", nullptr, 0, sectors);
@@ -491,15 +492,15 @@ void Machine::reload_origin(uint64_t sectors)
 void Machine::grow_origin(Random &random)
 {
 	uint64_t sectors = rounded_up(sectors_ + 1 + random.below(2 * chunk_), end_unit());
-	/* It may have grown before, and the power have failed before the table did. */
+	/* The disk may have grown, and the power failed before the table changed. */
 	disk_.resize(std::max(sectors, disk_.sectors()));
 	reload_origin(sectors);
 	quiesce();
 }
 
 /*
- * As LVM2 does it: the origin's table becomes a merge, and takes the store over from
- * the snapshot; or the snapshot went before.  From the moment when the copying may
+ * As in LVM2: the origin's table becomes a merge, and takes over the store from
+ * the snapshot, unless that was removed before.  From the moment when copying may
  * begin, the origin is what the snapshot was.
  */
 void Machine::begin_merge(Random &random, const SnapHandle &snap)
@@ -512,7 +513,7 @@ void Machine::begin_merge(Random &random, const SnapHandle &snap)
 		Excuse excuse(*this, snap);
 		origin_.suspend();
 		snap->mapped->suspend();
-		/* The last commit may have failed, or one that a message asked for be on its way. */
+		/* The last commit may have failed, or one for a message may be in flight. */
 		snap->cow->clear_faults();
 		snap->mapped->message({"commit"});
 		bool lost = snap->invalid();
@@ -541,7 +542,7 @@ void Machine::begin_merge(Random &random, const SnapHandle &snap)
 	});
 	for (uint64_t n = plan_.trouble & overlaps ? random.below(4) : 0; n; n--)
 		send_message(random, snap);
-	/* Whoever writes now meets the first batch. */
+	/* Writes from now on hit the first batch. */
 	turn([this] { return !origin_busy_; });
 	for (uint64_t n = random.below(6); n && merging_; n--) {
 		write(random, nullptr);
@@ -567,11 +568,11 @@ void Machine::end_merge()
 
 void Machine::finish_merge()
 {
-	/* Other snapshots may stall one after the other, a minute each. */
+	/* Other snapshots may stall one after the other, for a minute each. */
 	constexpr uint64_t long_enough_ns = 1'500'000'000'000;
 	if (!quiesce() || !merging_)
 		return;
-	/* One that has failed is taken up again by a resume. */
+	/* A resume continues a merge that has failed. */
 	suspend_origin();
 	if (!quiesce())
 		return;
@@ -583,8 +584,8 @@ void Machine::finish_merge()
 }
 
 /*
- * The merge's origin becomes an origin again, and what is not merged a snapshot: it
- * shows what the merge showed, and the origin what its disk holds.
+ * The merge's origin becomes an origin again, and the rest of the store a snapshot, which
+ * shows what the merge showed; the origin shows what its disk holds.
  */
 void Machine::stop_merge()
 {
@@ -595,7 +596,7 @@ void Machine::stop_merge()
 	change("stop", true, nullptr, [this, snap] {
 		Excuse excuse(*this, snap);
 		origin_.suspend();
-		/* What the disk holds is what the origin will be, so it has to stay. */
+		/* The disk's contents become the origin's, so they must not change. */
 		if (!flush_disk()) {
 			origin_.resume();
 			return;
@@ -605,7 +606,7 @@ void Machine::stop_merge()
 		if (!error)
 			error = origin_.load(TargetType::origin, sectors_, "disk");
 		require(!error || excuse.holds(),
-			"loading what comes after a merge: " + snap->mapped->error_text() +
+			"loading the table after a merge: " + snap->mapped->error_text() +
 				origin_.error_text());
 		if (error && !power_lost_) {
 			snap->mapped->remove();
@@ -620,7 +621,7 @@ void Machine::stop_merge()
 			history_ = disk_history(sectors_);
 			snap->has.assign((sectors_ + snap->chunk - 1) / snap->chunk, false);
 			snap->since = now_;
-			/* The COW chunks of what was merged are free only after the next load. */
+			/* The COW chunks of merged exceptions are free only after the next load. */
 			snap->small = true;
 			merging_ = nullptr;
 			snaps_.push_back(snap);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Machine: what goes wrong with devices and memory, and what must go on all the same. */
+/* Machine: faults of devices and memory, and what must work in spite of them. */
 #include <algorithm>
 
 #include "sim/machine.hpp"
@@ -92,22 +92,22 @@ bool Machine::needs_what_hangs(const Asked &asked) const
 				return true;
 		return false;
 	};
-	/* One that is being removed is there until its own I/O has ended. */
+	/* A snapshot that is being removed remains until its own I/O has ended. */
 	return std::any_of(snaps_.begin(), snaps_.end(), needs) ||
 	       std::any_of(changes_.begin(), changes_.end(),
 			   [&](const Change &change) { return change.snap && needs(change.snap); });
 }
 
 /*
- * What merges may need the copies of all others before it can go on.  A snapshot that
- * stalls ends that itself in less time.
+ * A merge may need the copies of all other snapshots before it can proceed.  A snapshot that
+ * stalls ends its stall in less time.
  */
 void Machine::look_around()
 {
 	constexpr uint64_t long_enough_ns = 100'000'000'000;
 	if (!any_hangs() || merging_ || origin_busy_)
 		return;
-	note("--- what hangs goes on to");
+	note("--- devices keep hanging");
 	bool answered = false;
 	world_.spawn("status", [&answered, snaps = snaps_] {
 		for (const SnapHandle &snap : snaps) {
@@ -142,13 +142,13 @@ void Machine::look_around()
 				"a message to " + snap->name() +
 					" waits for a device that it does not need");
 	}
-	/* It refers to what is here. */
+	/* It refers to local variables. */
 	turn([&answered] { return answered; });
 }
 
 void Machine::note_copied(const Asked &asked)
 {
-	/* Of a merge it may have gone to the COW device, and nobody else has copied anything. */
+	/* During a merge it may have gone to the COW device, without any copies. */
 	if (asked.merging)
 		return;
 	uint64_t begin = asked.request->sector, end = begin + asked.request->sectors;
