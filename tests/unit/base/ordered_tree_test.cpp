@@ -19,7 +19,7 @@ struct Item {
 	uint64_t key = 0;
 };
 
-/* Every object that an operation looks at is asked for its key. */
+/* Counts the objects whose key an operation reads. */
 uint64_t keys_read = 0;
 
 uint64_t key_of(const Item &item)
@@ -89,7 +89,7 @@ TEST(OrderedTree, looks_at_few_objects_in_whatever_order_they_came)
 		keys_read = 0;
 		for (uint64_t i = 0; i < count; ++i)
 			tree.find_around(i);
-		/* 2 ln n = 19.4 is what a random search tree needs. */
+		/* A random search tree needs 2 ln n = 19.4. */
 		EXPECT_LE(keys_read / count, 28u);
 		for (Item &item : items)
 			tree.remove(item);

@@ -12,7 +12,7 @@ namespace {
 
 using user::Memory;
 
-/* Counts its instances, and gives back nothing late or twice. */
+/* Counts its instances, and detects late or double frees. */
 struct Tracked {
 	explicit Tracked(int tracked_value) : value(tracked_value) { ++alive; }
 	~Tracked() { --alive; }
@@ -135,7 +135,7 @@ TEST_F(Own, pool_keeps_as_many_as_it_may_until_it_is_trimmed)
 	EXPECT_EQ(Tracked::alive, 0);
 	EXPECT_EQ(memory.outstanding(), empty + 2);
 
-	/* What is kept comes first, new and whole, and needs no memory. */
+	/* A kept object is used first, freshly constructed, and needs no memory. */
 	memory.fail_nowait_from(0);
 	for (int i = 0; i < 2; i++) {
 		objects[i] = pool.get(10 + i);

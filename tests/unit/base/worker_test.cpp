@@ -117,7 +117,7 @@ TEST(Worker, what_the_batch_posts_does_not_put_off_the_late_tasks_for_ever)
 	EXPECT_EQ(late_at, 1);
 }
 
-/* What tasks post goes on by itself: on a device that ends I/O at once this is a whole merge. */
+/* Tasks that post tasks can go on for a whole merge, if a device completes I/O at once. */
 TEST(Worker, others_have_their_turn_while_tasks_go_on_posting_tasks)
 {
 	WorkerRig rig;
@@ -140,7 +140,7 @@ TEST(Worker, others_have_their_turn_while_tasks_go_on_posting_tasks)
 	EXPECT_LE(other_at, static_cast<int>(Worker::batches_max));
 }
 
-/* Also those that are posted in the last batch of a work item, with others still to run. */
+/* Including those posted in the last batch of a work item, while others have yet to run. */
 TEST(Worker, tasks_that_post_themselves_all_go_on)
 {
 	WorkerRig rig;
@@ -358,7 +358,7 @@ TEST(Timer, posts_its_task_at_the_earliest_time_it_was_started_for)
 	timer.start(100);
 	rig.world.run_until_idle();
 	EXPECT_EQ(times, std::vector<uint64_t>{30});
-	/* Of what was over when it fired nothing is left. */
+	/* Nothing is left of what had ended before it fired. */
 	EXPECT_EQ(rig.world.now_ns() - begin, 30 * ns_per_ms);
 	timer.cancel();
 }

@@ -30,7 +30,7 @@ using user::World;
 
 constexpr uint64_t ns_per_ms = 1'000'000;
 
-/* A part of a job's stretch, and where it goes. */
+/* A part of a job's stretch, and its destination. */
 struct Piece {
 	size_t disk;
 	uint64_t sector;
@@ -38,7 +38,7 @@ struct Piece {
 	uint64_t sectors;
 };
 
-/* A job and what is heard of it. */
+/* A job and its results. */
 class Copy : public CopyJob {
 public:
 	explicit Copy(std::vector<Piece> parts)
@@ -135,7 +135,7 @@ public:
 		start(job, sector, sectors);
 		finish(job);
 	}
-	/* Everything that was wanted is where it was wanted, and no sector beside it. */
+	/* Every requested sector is at its destination, and no other sector was written. */
 	void check(const Copy &job)
 	{
 		for (size_t i = 0; i < job.pieces.size(); i++) {
@@ -219,7 +219,7 @@ TEST(Copier, writes_to_all_targets_at_once)
 	for (size_t n : {1, 2, 3})
 		EXPECT_EQ(rig.disk(n).held(), 1u);
 	EXPECT_EQ(copy.done_calls, 0);
-	/* One that is slow holds up no other's done(). */
+	/* A slow one delays no other's done(). */
 	rig.disk(2).release();
 	rig.world.settle();
 	EXPECT_EQ(copy.places[1].calls, 1);
@@ -232,7 +232,7 @@ TEST(Copier, writes_to_all_targets_at_once)
 
 TEST(Copier, gives_each_target_the_part_that_it_wants)
 {
-	/* Neither at the borders of pages nor of windows; two on one disk. */
+	/* Aligned to neither pages nor windows; two on one disk. */
 	CopierRig rig(4);
 	Copy copy({{1, 5000, 3, 700}, {2, 77, 513, 1}, {3, 0, 0, 512}, {3, 9000, 512, 511}});
 	rig.copy(copy, 12345, 1023);
@@ -255,7 +255,7 @@ TEST(Copier, goes_through_a_long_job_in_windows_with_many_in_flight)
 	size_t before = Memory::instance().bytes();
 	rig.start(copy, 11, 40000);
 	rig.world.settle();
-	/* 19.5 MiB are wanted, 8 MiB are allowed, in pieces of 256 KiB. */
+	/* 19.5 MiB are requested, 8 MiB are allowed, in pieces of 256 KiB. */
 	EXPECT_GE(rig.disk(0).held(), 32u);
 	EXPECT_LE(rig.disk(0).held(), 33u);
 	EXPECT_LE(Memory::instance().bytes() - before,
@@ -305,7 +305,7 @@ TEST(Copier, lets_what_is_in_the_background_take_little_and_come_last)
 	rig.world.run_for(10 * ns_per_ms);
 	EXPECT_EQ(rig.disk(0).held() * 512, background.background_pages * 8);
 
-	/* Memory is left for one that somebody waits for, and it is next. */
+	/* Memory is left for a copy that is waited for, and it is next. */
 	Copy urgent({{2, 0, 0, 4096}});
 	rig.start(urgent, 40000, 4096);
 	rig.world.run_for(10 * ns_per_ms);
@@ -318,7 +318,7 @@ TEST(Copier, lets_what_is_in_the_background_take_little_and_come_last)
 	rig.check(urgent);
 }
 
-/* However much is wanted of them, and however many of them there are. */
+/* However much is requested of them, and however many there are. */
 TEST(Copier, leaves_pages_to_the_others_when_destinations_hang)
 {
 	CopierRig rig(5, 1 << 16);
@@ -343,7 +343,7 @@ TEST(Copier, leaves_pages_to_the_others_when_destinations_hang)
 	start(copy, 100, 4096);
 	rig.finish(copy);
 	rig.check(copy);
-	/* What waits for its share goes on when that comes back. */
+	/* A copy that waits for its share continues when pages return to it. */
 	for (size_t disk : {1, 2, 3})
 		rig.disk(disk).release();
 	for (Copy &one : hanging) {
@@ -354,7 +354,7 @@ TEST(Copier, leaves_pages_to_the_others_when_destinations_hang)
 		EXPECT_EQ(share.pages, 0u);
 }
 
-/* Its windows do not end, for another destination has part in all of them. */
+/* Its windows do not end, because another destination takes part in all of them. */
 TEST(Copier, goes_on_with_what_waits_for_a_share_while_a_window_hangs)
 {
 	CopierRig rig(3, 1 << 16);
@@ -468,7 +468,7 @@ TEST(Copier, tells_of_a_failed_read_those_who_wanted_that_window)
 	EXPECT_EQ(copy.places[1].error_told, 0);
 	EXPECT_EQ(copy.places[2].error_told, -5);
 	EXPECT_EQ(copy.places[3].error_told, 0);
-	/* What could not be read is not written. */
+	/* Unreadable sectors are not written. */
 	EXPECT_TRUE(rig.is_blank(3, 0, 1));
 	EXPECT_TRUE(rig.is_blank(1, 512, 512));
 	EXPECT_TRUE(rig.disk(2).peek(0, 512) == CopierRig::content(0, 512));
@@ -477,7 +477,7 @@ TEST(Copier, tells_of_a_failed_read_those_who_wanted_that_window)
 
 TEST(Copier, tells_of_an_unreadable_sector_those_only_who_want_it)
 {
-	/* Parts that share pages, and lie side by side in one. */
+	/* Parts that share pages, and are adjacent in one. */
 	CopierRig rig(4);
 	rig.disk(0).fail_range(Op::read, 205, 1);
 	Copy copy({{1, 0, 0, 512},
@@ -499,11 +499,11 @@ TEST(Copier, tells_of_an_unreadable_sector_those_only_who_want_it)
 			    CopierRig::content(piece.offset, piece.sectors))
 			<< good;
 	}
-	/* What could not be read is not written. */
+	/* Unreadable sectors are not written. */
 	EXPECT_TRUE(rig.is_blank(1, 0, 512));
 	EXPECT_TRUE(rig.is_blank(2, 1000, 1));
 	EXPECT_TRUE(rig.is_blank(3, 4000, 100));
-	/* Once for all, and once for each that wants less. */
+	/* Once for all, and once for each destination that needs less. */
 	EXPECT_EQ(rig.disk(0).counters().reads, 6u);
 }
 
@@ -667,7 +667,7 @@ TEST_F(CopierGathers, no_more_than_a_window)
 
 TEST_F(CopierGathers, nothing_over_a_gap_or_after_half_a_page)
 {
-	/* A gap; back; gap; half a page at the end of 1, and at the begin of 2, where it may be. */
+	/* A gap; back; gap; half a page at the end of 1, and at the start of 2, where it may be. */
 	copy_all({{{1, 100, 0, 8}},
 		  {{1, 116, 0, 8}},
 		  {{1, 108, 0, 8}},
@@ -706,7 +706,7 @@ TEST_F(CopierGathers, and_a_failure_counts_for_all_that_was_in_it)
 	EXPECT_EQ(copies[2].places[0].error_told, 0);
 }
 
-/* Jobs of every kind at once, and what may go wrong going wrong. */
+/* Jobs of every kind at once, with every kind of fault. */
 void copy_at_random(uint64_t seed)
 {
 	Random random(seed);
@@ -724,7 +724,7 @@ void copy_at_random(uint64_t seed)
 	for (uint64_t i = 0; i < 12; i++) {
 		uint64_t sectors = 1 + random.below(random.one_in(3) ? 2000 : 100);
 		std::vector<Piece> pieces;
-		/* The first wants all of it. */
+		/* The first takes all of it. */
 		for (size_t n = 1 + random.below(3); n; n--) {
 			uint64_t offset = pieces.empty() ? 0 : random.below(sectors);
 			uint64_t length = pieces.empty() ? sectors
@@ -812,7 +812,7 @@ TEST(Copier, loses_only_those_who_want_a_bad_sector_in_any_order_of_completions)
 
 TEST(Copier, writes_zeros_where_a_target_reaches_over_the_end_of_the_stretch)
 {
-	/* In the last page read, in pages of its own, and in a window of its own. */
+	/* In the last page read, in separate pages, and in a separate window. */
 	for (uint64_t sectors : {1u, 3u, 7u, 8u, 500u, 511u, 512u, 513u, 1000u}) {
 		CopierRig rig(3);
 		Copy copy({{1, 0, 0, 1024}, {2, 0, 0, sectors}});

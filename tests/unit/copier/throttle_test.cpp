@@ -72,7 +72,7 @@ TEST(Throttle, remembers_the_share_and_not_the_time_of_what_is_long_past)
 	EXPECT_EQ(throttle.delay_ms(begin + 700 * ms, 25), 0u);
 	EXPECT_NEAR(throttle.delay_ms(begin + 700 * ms, 20), 125, 2);
 	EXPECT_NEAR(throttle.delay_ms(begin + 800 * ms, 20), 25, 2);
-	/* An hour later hardly anything. */
+	/* An hour later almost nothing. */
 	EXPECT_EQ(throttle.delay_ms(begin + 3'600'000 * ms, 1), 0u);
 	copy(throttle, 3'600'000, 3'600'010);
 	EXPECT_EQ(throttle.delay_ms(begin + 3'600'010 * ms, 2), 0u);

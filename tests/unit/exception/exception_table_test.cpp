@@ -45,7 +45,7 @@ uint64_t steps()
 
 /*
  * Inserts the runs that @next proposes, several reservations at a time, while
- * no page can be had.
+ * no page can be allocated.
  */
 void compare(uint64_t new_limit, const std::function<Run(Random &)> &next)
 {
@@ -74,7 +74,7 @@ void compare(uint64_t new_limit, const std::function<Run(Random &)> &next)
 	});
 }
 
-/* COW chunks as an allocator hands them out. */
+/* COW chunks in the order in which an allocator returns them. */
 class NewChunks {
 public:
 	uint64_t take(uint64_t count) { return std::exchange(next_, next_ + count); }
@@ -240,8 +240,8 @@ TEST(ExceptionTableModel, all_join_until_one_run_is_left)
 }
 
 /*
- * Inserts and erases in turn, as a merge does it and worse: any stretch of what is
- * mapped goes, also the middle of a run, while no page can be had.
+ * Inserts and erases in turn, as a merge does and worse: any stretch of what is
+ * mapped is erased, also the middle of a run, while no page can be allocated.
  */
 void compare_erasing(uint64_t new_limit, uint64_t old_limit, uint64_t longest)
 {
@@ -337,7 +337,7 @@ TEST(ExceptionTableErase, a_run_over_leaves_that_were_emptied_is_found_whole)
 	}
 }
 
-/* Nothing is known of what comes behind it. */
+/* Nothing is known of what follows it. */
 TEST(ExceptionTableErase, an_emptied_leaf_hides_nothing_of_what_follows)
 {
 	auto table = make_table(narrow);
@@ -455,7 +455,7 @@ double bytes_each(const ExceptionTable &table)
 	       static_cast<double>(table.chunks());
 }
 
-/* The budget is 12; what is measured is 9.6. */
+/* The budget is 12; 9.6 is measured. */
 TEST(ExceptionTableMemory, isolated_exceptions_take_less_than_10_and_a_half_bytes)
 {
 	const uint64_t count = 10 * steps();
@@ -584,7 +584,7 @@ TEST(ExceptionTableReserve, reservations_suffice_when_every_insert_hits_a_full_l
 	EXPECT_GE(table->pages(), pages + leaves / 4);
 }
 
-/* A leaf, its parent and the root above may all be full when the last pages go. */
+/* A leaf, its parent and the root may all be full when the last pages are taken. */
 TEST(ExceptionTableReserve, held_back_pages_suffice_for_a_tree_that_grows_higher)
 {
 	for (uint64_t left = 0; left <= ExceptionTable::held_back + 4; ++left) {
@@ -614,7 +614,7 @@ TEST(ExceptionTableReserve, reservations_given_back_give_their_pages_back)
 	EXPECT_LE(table->pages(), pages);
 }
 
-/* As many pages as were needed a moment ago will be needed again. */
+/* As many pages as were needed just now will be needed again. */
 TEST(ExceptionTableReserve, inserts_by_the_dozen_get_no_new_pages)
 {
 	auto table = make_table(narrow);
@@ -631,9 +631,9 @@ TEST(ExceptionTableReserve, inserts_by_the_dozen_get_no_new_pages)
 }
 
 /*
- * One writer and two readers that keep at the few leaves the writer is at.  Runs
- * of 4 at multiples of 8, in an order that jumps about; new = old + 1 everywhere.
- * Then all go, and at last runs come that reach over the leaves that are left.
+ * One writer and two readers that stay at the writer's few leaves.  Runs
+ * of 4 at multiples of 8, in a scattered order; new = old + 1 everywhere.
+ * Then all are erased, and finally runs are inserted that span the remaining leaves.
  */
 template <typename Sizes> class Race {
 public:
@@ -702,7 +702,7 @@ private:
 		}
 	}
 
-	/* What is not yet being erased is there, what was erased before is not. */
+	/* What is not yet being erased is mapped, what was erased before is not. */
 	void read_what_goes(uint64_t seed)
 	{
 		Random random(seed);
@@ -720,7 +720,7 @@ private:
 		}
 	}
 
-	/* As wide as four of the first, one behind the other. */
+	/* As wide as four of the first together. */
 	static constexpr uint64_t wide_count = 32;
 	static uint64_t wide_begin(uint64_t i) { return wide_count * (i * 397 % (runs / 4)); }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Readers of the table that come between any two instructions of a writer, and are not
- * over before it goes on: what a preemptible kernel can do on one processor.  The
+ * Readers of the table that run between any two instructions of a writer, and have not
+ * finished before it continues, as in a preemptible kernel on one processor.  The
  * processor's single-step trap brings them there.
  */
 #include <atomic>
@@ -83,7 +83,7 @@ TEST(PreemptedWriter, holds_up_no_reader_and_shows_it_nothing_half_done)
 				given_up += !seen;
 				if (seen)
 					(mapping.mapped == inserts ? after : before)++;
-				/* All or nothing, and nothing again after all. */
+				/* All or nothing, and in the end nothing again. */
 				wrong += seen && mapping.mapped != inserts && after > 0;
 				wrong += read(8 * 250, 3 * 250) != seen;
 				wrong += read(8 * 499, 3 * 499) != seen;
@@ -119,7 +119,7 @@ TEST(PreemptedWriter, is_waited_for_by_its_lock)
 		if (halfway || snapshot.exception_table().find_soon(chunk, 1, mapping))
 			return;
 		halfway = true;
-		/* A reader that does not wait has the time to show it. */
+		/* Time enough for a reader that does not wait. */
 		for (int ms = 0; ms < 50 && !reader_is_back; ms++)
 			std::this_thread::sleep_for(std::chrono::milliseconds(1));
 	});

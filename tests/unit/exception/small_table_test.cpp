@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * ExceptionTable with small nodes: each way to empty a stretch of leaves and to put a run
- * there, and long random orders in trees of several levels.  What find() says is compared,
- * and the tree itself is looked at.
+ * there, and long random orders in trees of several levels.  The results of find() are compared,
+ * and the tree itself is checked.
  */
 #include <algorithm>
 #include <array>
@@ -41,7 +41,7 @@ std::vector<Stretch> stretches(uint64_t begin, uint64_t end, uint64_t step)
 	return all;
 }
 
-/* In which order the chunks come that are there at first. */
+/* The order in which the initial chunks are inserted. */
 enum class Fill { odd_last, ascending, loaded };
 
 /* Fewer under the sanitizers. */
@@ -92,7 +92,7 @@ public:
 		std::iota(news_ + stretch.begin, news_ + stretch.end, new_begin);
 	}
 
-	/* What is mapped of it. */
+	/* The mapped chunks. */
 	void erase(Stretch stretch)
 	{
 		history_.push_back({'-', stretch, 0});
@@ -108,7 +108,7 @@ public:
 		std::fill(news_ + stretch.begin, news_ + stretch.end, 0);
 	}
 
-	/* Is what find() says of each chunk right, and the tree in order? */
+	/* Is the result of find() right for each chunk, and the tree in order? */
 	testing::AssertionResult right() const
 	{
 		uint64_t next_mapped = 0;
@@ -121,7 +121,7 @@ public:
 				if (chunk + 1 == chunks || news_[chunk + 1] != news_[chunk] + 1)
 					run_end = chunk + 1;
 			}
-			/* A gap that nothing is behind has no end. */
+			/* A gap with nothing after it has no end. */
 			const uint64_t end = mapped ? run_end : next_mapped;
 			const uint64_t max = end ? end - chunk : UINT64_MAX;
 			if (mapping.mapped != mapped || mapping.count == 0 || mapping.count > max ||
@@ -158,7 +158,7 @@ private:
 	Fill fill_;
 	Owned<BasicExceptionTable<Sizes>> table_ = make_table<Sizes>(narrow);
 	BasicTableLoader<Sizes> loader_{*table_, chunks};
-	/* Of each chunk; 0: it is not mapped. */
+	/* For each chunk; 0: not mapped. */
 	uint64_t news_[chunks] = {};
 	std::vector<Step> history_;
 };
@@ -177,7 +177,7 @@ struct SizeNames {
 };
 TYPED_TEST_SUITE(SmallTable, AllSizes, SizeNames);
 
-/* Then the rest of the gap is filled, chunk by chunk, and all goes. */
+/* Then the rest of the gap is filled, chunk by chunk, and everything is erased. */
 TYPED_TEST(SmallTable, takes_any_run_over_any_stretch_that_was_emptied)
 {
 	using Table = Small<TypeParam>;
@@ -204,7 +204,7 @@ TYPED_TEST(SmallTable, takes_any_run_over_any_stretch_that_was_emptied)
 	}
 }
 
-/* What the first run has left of separators is there when the second comes. */
+/* The second run finds the separators that the first one left. */
 TYPED_TEST(SmallTable, takes_any_two_runs_over_stretches_that_were_emptied)
 {
 	using Table = Small<TypeParam>;
@@ -233,7 +233,7 @@ TYPED_TEST(SmallTable, takes_any_two_runs_over_stretches_that_were_emptied)
 	}
 }
 
-/* Clusters come and go, each change while no memory can be had. */
+/* Clusters are inserted and erased, each time while no memory can be allocated. */
 template <typename Sizes> void compare_long(uint64_t seed, uint64_t new_limit)
 {
 	constexpr uint64_t old_limit = 1500;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * TableLoader: the table that it fills is the one that a std::map says, whatever
- * the order, takes what comes later, and leaks nothing when memory is short.
+ * TableLoader: the table that it fills equals a std::map, whatever
+ * the order, accepts later inserts, and leaks nothing when memory is short.
  */
 #include "exception/table_loader.hpp"
 
@@ -58,7 +58,7 @@ uint64_t limit_of(const Entries &entries)
 	return limit;
 }
 
-/* The pages that so many slots take at worst, what is held back included. */
+/* The pages that this many slots take at worst, including those held back. */
 size_t pages_for(uint64_t slots)
 {
 	const uint64_t leaves =
@@ -134,7 +134,7 @@ TEST(TableLoader, chunks_far_apart_and_of_the_highest_numbers_are_kept)
 		Model model(limit);
 		Entries entries;
 		for (unsigned int bit = 5; bit < 64; bit++) {
-			/* Over the end of what the keys of one leaf reach, too. */
+			/* Also past the range of the keys of one leaf. */
 			const uint64_t begin = (uint64_t{1} << bit) - 7;
 			for (uint64_t i = 0; i < 14; i++)
 				entries.push_back(

@@ -57,7 +57,7 @@ struct Entry {
 	NewChunk new_chunk;
 };
 
-/* The table and a map that is told the same. */
+/* The table, and a map with the same contents. */
 template <typename Sizes> class BasicModel {
 public:
 	using Table = BasicExceptionTable<Sizes>;
@@ -66,7 +66,7 @@ public:
 
 	Table &table() { return *table_; }
 
-	/* What of @wanted is not mapped yet, from its begin on; count 0 if nothing is. */
+	/* The unmapped part at the beginning of @wanted; count 0 if there is none. */
 	Run free_part(Run wanted) const
 	{
 		auto after = chunks_.lower_bound(wanted.old_begin.value);
@@ -127,7 +127,7 @@ public:
 		return part;
 	}
 
-	/* What is said of @chunk and some after it. */
+	/* Checks the results for @chunk and some after it. */
 	void check(uint64_t chunk)
 	{
 		constexpr uint64_t max = 40;
@@ -140,7 +140,7 @@ public:
 			uint64_t count = max;
 			if (at != chunks_.end())
 				count = std::min(max, at->first - chunk);
-			/* Empty leaves hide how far it is to the next. */
+			/* Empty leaves hide the distance to the next run. */
 			ASSERT_LE(mapping.count, count) << "chunk " << chunk;
 			ASSERT_TRUE(erased_ || mapping.count == count) << "chunk " << chunk;
 			return;
@@ -150,7 +150,7 @@ public:
 	}
 
 	/*
-	 * Walks over all there is.  Runs may be in pieces, and gaps where something was
+	 * Walks over everything.  Runs may be in pieces, and so may gaps where something was
 	 * erased, but in no more than there are leaves.
 	 */
 	void check_all()
@@ -162,7 +162,7 @@ public:
 		auto at = chunks_.begin();
 		while (at != chunks_.end()) {
 			for (; chunk < at->first; ++gap_pieces) {
-				/* To be answered by the table alone, so no limit here. */
+				/* Without a limit, because the table alone must answer. */
 				const Mapping gap = table_->find({chunk}, UINT64_MAX);
 				ASSERT_FALSE(gap.mapped) << "chunk " << chunk;
 				ASSERT_GT(gap.count, 0u) << "chunk " << chunk;

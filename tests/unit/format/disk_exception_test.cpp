@@ -36,7 +36,7 @@ TEST(DiskException, is_written_as_old_then_new_chunk)
 
 TEST(DiskException, is_read_from_any_slot_of_a_view_that_starts_anywhere)
 {
-	/* Not aligned: a view must not care. */
+	/* Not aligned: a view must work anyway. */
 	Bytes bytes(1 + 4 * 16);
 	for (size_t i = 0; i < bytes.size(); i++)
 		bytes[i] = std::byte{static_cast<uint8_t>(i - 1)};

@@ -40,8 +40,8 @@ TEST(Geometry, areas_lie_where_the_format_says)
 }
 
 /*
- * The layout once more, laid out chunk by chunk: the header, then again and
- * again an area and as many data chunks as it has entries.
+ * The layout again, built chunk by chunk: the header, then repeatedly
+ * an area and as many data chunks as it has entries.
  */
 TEST(Geometry, agrees_with_a_layout_made_by_hand)
 {
@@ -82,7 +82,7 @@ TEST(Geometry, agrees_with_a_layout_made_by_hand)
 	}
 }
 
-/* Takes chunks one by one as a store does that wastes none. */
+/* Allocates chunks one by one like a store that wastes none. */
 TEST(Geometry, size_of_a_store_has_room_for_the_area_that_ends_the_list)
 {
 	for (uint32_t sectors : {1u, 2u, 8u}) {
@@ -130,7 +130,7 @@ TEST(Geometry, holds_for_devices_of_any_size_and_every_chunk_size)
 		unsigned int shift = static_cast<unsigned int>(random() % 22);
 		Geometry geometry = of(1u << shift);
 		const Wide stride = (Wide{32} << shift) + 1;
-		/* Up to 2^54 sectors and, as hostile stores have it, up to 2^63 chunks. */
+		/* Up to 2^54 sectors and, as in hostile stores, up to 2^63 chunks. */
 		uint64_t limit = random() % 2 ? uint64_t{1} << (54 - shift) : uint64_t{1} << 63;
 		uint64_t chunk = 1 + random() % limit;
 		SCOPED_TRACE(testing::Message() << "shift " << shift << " chunk " << chunk);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The worked example of Documentation/on-disk-format.rst: made by the code under
- * test, laid out a second time by hand, and held against the file in golden/ and
+ * test, built a second time by hand, and compared with the file in golden/ and
  * the figure in the text.
  *
  * The origin has 16 chunks of 4 KiB, filled with A, B, C .. P.  Its chunks 12,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * CopiedMap: believes what was put in this generation, and nothing else; and an
- * origin asks a snapshot that came later.
+ * CopiedMap: reports what was put in this generation, and nothing else; and an
+ * origin asks a snapshot that was added later.
  */
 #include "io/copied_map.hpp"
 
@@ -93,7 +93,7 @@ TEST_F(CopiedMapTest, pages_of_one_place_are_not_mistaken_for_each_other)
 	constexpr uint64_t stride = CopiedMap::places * page;
 	put(16, 24);
 	EXPECT_FALSE(holds(16 + stride, 24 + stride));
-	/* The first has the place as long as the generation lasts. */
+	/* The first one keeps the place as long as the generation lasts. */
 	put(16 + stride, 24 + stride);
 	EXPECT_FALSE(holds(16 + stride, 24 + stride));
 	EXPECT_TRUE(holds(16, 24));

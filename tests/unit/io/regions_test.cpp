@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Regions: which readers are waited for, and which are not.
+ * Regions: for which readers a write waits.
  */
 #include <gtest/gtest.h>
 
@@ -101,7 +101,7 @@ TEST_F(RegionsTest, readers_elsewhere_are_not_waited_for)
 	EXPECT_TRUE(waits_for(region - 1, 0, 8));
 	EXPECT_FALSE(waits_for(region, 0, region));
 	EXPECT_FALSE(waits_for(region - 1, region, region + 8));
-	/* As jobs that read at the same place of large parts do. */
+	/* Like jobs that read at the same offset of large parts. */
 	for (uint64_t distance = region; distance < uint64_t{1} << 34; distance *= 2)
 		EXPECT_FALSE(waits_for(distance, 0, 8)) << distance;
 }
@@ -112,7 +112,7 @@ TEST_F(RegionsTest, every_region_of_a_range_is_waited_for)
 		EXPECT_TRUE(waits_for(sector, region - 1, 4 * region + 1)) << sector;
 	EXPECT_FALSE(waits_for(region - 1, region, 4 * region));
 	EXPECT_FALSE(waits_for(4 * region, region, 4 * region));
-	/* More regions than places, wherever they begin. */
+	/* More regions than places, from any start. */
 	for (uint64_t begin : {uint64_t{0}, 1000 * region, 1023 * region + 5})
 		for (uint64_t at : {0, 1, 700, 1023, 1024, 5000})
 			EXPECT_TRUE(waits_for(begin + at * region, begin, begin + 5001 * region + 1))
@@ -156,9 +156,9 @@ TEST_F(RegionsTest, runs_that_are_not_settled_are_seen_in_their_regions)
 }
 
 /*
- * Readers come and go by chance.  A wait is over when those have left that were there
- * when it began and touch its range, and it ends when no reader of before or of during
- * the wait is left.
+ * Readers enter and leave at random.  A wait must not end before the readers of its range
+ * that were there at its beginning have left, and must end when no reader from before or
+ * during the wait is left.
  */
 TEST_F(RegionsTest, by_chance_each_wait_is_for_those_before_it_and_ends)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Streams: which writes it takes for a stream, and how much it guesses.
+ * Streams: which writes form a stream, and how much is guessed.
  */
 #include "io/streams.hpp"
 
@@ -24,7 +24,7 @@ protected:
 		return streams_.take(guess) ? std::optional(guess) : std::nullopt;
 	}
 
-	/* A write of @count sectors; what is guessed is copied whole. */
+	/* A write of @count sectors; guesses are copied completely. */
 	void write(uint64_t sector, uint64_t count)
 	{
 		if (sector + count <= copied_until_)
@@ -38,7 +38,7 @@ protected:
 		}
 	}
 
-	/* Writes of 8 sectors, one behind the other. */
+	/* Consecutive writes of 8 sectors. */
 	void write_stream(uint64_t sector, uint64_t count)
 	{
 		copied_until_ = 0;
@@ -113,7 +113,7 @@ TEST_F(StreamsTest, the_next_window_is_wanted_when_half_of_one_is_left)
 			break;
 	}
 	write(pos, 8);
-	/* It waits for nothing as long as it goes on. */
+	/* It waits for nothing as long as it continues. */
 	for (int n = 0; n < 4000; n++, pos += 8) {
 		ASSERT_LE(pos + 8, copied_until_);
 		write(pos, 8);
@@ -126,7 +126,7 @@ TEST_F(StreamsTest, what_is_not_written_is_counted)
 	const uint64_t copied = streams_.count().copied;
 	EXPECT_EQ(unwritten(), copied_until_ - 64);
 	EXPECT_EQ(streams_.count().wasted, 0u);
-	/* It goes on behind all that, with a gap. */
+	/* It continues after all of that, with a gap. */
 	streams_.touched(copied_until_ + 8, copied_until_ + 16);
 	EXPECT_EQ(streams_.count().waiting, 0u);
 	EXPECT_EQ(streams_.count().wasted, copied_until_ - 64);
@@ -163,14 +163,14 @@ TEST_F(StreamsTest, a_guess_that_is_not_made_is_wanted_again)
 TEST_F(StreamsTest, a_stream_that_waits_for_a_guess_is_not_forgotten)
 {
 	write_stream(0, 64);
-	/* Nothing can be made of the next one. */
+	/* The next one yields nothing. */
 	uint64_t pos = 64;
 	for (; pos < copied_until_; pos += 8) {
 		streams_.passed(pos, pos + 8);
 		if (auto guess = take())
 			streams_.made(*guess, guess->begin, 0);
 	}
-	/* It is wanted again, and goes on behind the gap. */
+	/* It is wanted again, and continues after the gap. */
 	EXPECT_TRUE(streams_.touched(pos + 8, pos + 16));
 	EXPECT_TRUE(take());
 }

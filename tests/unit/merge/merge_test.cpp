@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The snapshot-merge target, one thing at a time.  By chance and with crashes:
+ * The snapshot-merge target, one aspect at a time.  Randomised and with crashes:
  * the simulator (tests/sim).
  */
 #include <cerrno>
@@ -35,7 +35,7 @@ protected:
 		}
 	}
 
-	/* The snapshot and the origin go, the merge comes in their place. */
+	/* Removes the snapshot and the origin, and puts the merge in their place. */
 	int begin(SnapshotFixture::Snap &snap)
 	{
 		snap.mapped.remove();
@@ -84,7 +84,7 @@ TEST_F(MergeTest, brings_the_origin_back_to_what_the_snapshot_was)
 	EXPECT_EQ(merging_.events(), 1u);
 	EXPECT_TRUE(merged(snap));
 	EXPECT_TRUE(shows(snap));
-	/* It is over: the list is empty, and a new instance finds nothing to do. */
+	/* The merge is complete: the list is empty, and a new instance has nothing to do. */
 	merging_.remove();
 	ASSERT_EQ(merging_.create(TargetType::merge, disk_sectors, snap.words), 0);
 	fixture_.world.run_until_idle();
@@ -92,12 +92,12 @@ TEST_F(MergeTest, brings_the_origin_back_to_what_the_snapshot_was)
 	EXPECT_EQ(merging_.events(), 1u);
 }
 
-/* The origin has grown since the snapshot was made, or was always longer. */
+/* The origin has grown since the snapshot was made, or was longer from the start. */
 TEST_F(MergeTest, leaves_alone_what_is_behind_the_end_of_the_snapshot)
 {
 	constexpr uint64_t length = disk_sectors - 11;
 	SnapshotFixture::Snap &snap = fixture_.add("P 16", cow_sectors, length);
-	/* Its last chunk, once by a write of its own and once with others in front. */
+	/* Its last chunk, once by a separate write and once with others before it. */
 	ASSERT_EQ(fixture_.write(snap, length - 3, 3), 0);
 	ASSERT_EQ(fixture_.write(snap, length - 21, 16), 0);
 	ASSERT_EQ(fixture_.write(length, 11), 0);
@@ -134,7 +134,7 @@ TEST_F(MergeTest, goes_on_after_a_suspend_that_is_killed)
 	EXPECT_TRUE(merged(snap));
 }
 
-/* What is behind its own end is merged too, as in-tree; but not over the device's end. */
+/* The part after its own end is merged too, as in-tree, but not past the device's end. */
 TEST(MergeEnd, of_a_device_shorter_than_the_snapshot)
 {
 	constexpr uint64_t length = 4096 - 3;
@@ -153,7 +153,7 @@ TEST(MergeEnd, of_a_device_shorter_than_the_snapshot)
 	merging.remove();
 }
 
-/* Whether others are merged with it or not. */
+/* With and without others that are merged with it. */
 TEST(MergeEnd, in_the_middle_of_a_run)
 {
 	constexpr uint64_t length = 4096, end = 1021, chunk_end = 1024;
@@ -168,7 +168,7 @@ TEST(MergeEnd, in_the_middle_of_a_run)
 	fixture.world.run_until_idle();
 	EXPECT_EQ(merging.status(), "32/16384 32");
 	EXPECT_EQ(fixture.disk.peek(end, chunk_end - end), behind);
-	/* All around it is back. */
+	/* Everything around it is restored. */
 	fixture.disk.poke(end, snap.frozen.expected(end, chunk_end - end));
 	EXPECT_TRUE(snap.frozen.matches_all(
 		[&](uint64_t sector, uint64_t count) { return fixture.disk.peek(sector, count); }));
@@ -342,7 +342,7 @@ TEST_F(MergeTest, only_one_at_a_time)
 	second.mapped.remove();
 	EXPECT_EQ(other.load(TargetType::merge, disk_sectors, second.words), -22);
 	EXPECT_EQ(other.error_text(), "A snapshot is already merging.");
-	/* In-tree: neither can the one that merges be loaded once more. */
+	/* As in-tree: nor can the merging one be loaded again. */
 	EXPECT_EQ(merging_.load(TargetType::merge, disk_sectors, first.words), -22);
 	EXPECT_EQ(merging_.error_text(), "A snapshot is already merging.");
 }
@@ -363,7 +363,7 @@ TEST_F(MergeTest, a_transient_store_is_refused)
 	EXPECT_EQ(merging_.load(TargetType::merge, disk_sectors, snap.words), -22);
 	EXPECT_EQ(merging_.error_text(),
 		  "Snapshot exception store does not support snapshot-merge.");
-	/* Also when only the source has one. */
+	/* Also if only the source has one. */
 	EXPECT_EQ(merging_.load(TargetType::merge, disk_sectors, "disk cow0 P 8"), -22);
 	EXPECT_EQ(merging_.error_text(),
 		  "Snapshot exception store does not support snapshot-merge.");
@@ -417,7 +417,7 @@ TEST_F(MergeTest, a_write_waits_only_while_its_batch_is_retired)
 	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
 	ASSERT_EQ(fixture_.write(0, 8000), 0);
 	ASSERT_EQ(begin(snap), 0);
-	/* As long as the batch is copied, writes of its chunks do not wait for it. */
+	/* While the batch is copied, writes to its chunks do not wait for it. */
 	fixture_.disk.hold(Op::write);
 	fixture_.world.run_for(50'000'000);
 	ASSERT_GT(fixture_.disk.held(), 0u);
@@ -448,7 +448,7 @@ TEST_F(MergeTest, what_is_written_all_the_time_is_copied_for_a_last_time)
 	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
 	ASSERT_EQ(fixture_.write(0, 64), 0);
 	ASSERT_EQ(begin(snap), 0);
-	/* Each time another sector, so that none makes up for one that is lost. */
+	/* Another sector each time, so that none hides a lost one. */
 	uint64_t writes = 0;
 	for (; merging_.status() != "16/65536 16"; writes++) {
 		std::vector<uint8_t> data = fixture_.fresh(writes % 64, 1);
@@ -462,7 +462,7 @@ TEST_F(MergeTest, what_is_written_all_the_time_is_copied_for_a_last_time)
 TEST_F(MergeTest, a_write_over_several_runs_of_the_batch_is_copied_again_in_all_of_them)
 {
 	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
-	/* Backwards: neighbours on the origin are none on the COW device. */
+	/* Backwards: neighbours on the origin are not adjacent on the COW device. */
 	for (uint64_t chunk = 8; chunk--;)
 		ASSERT_EQ(fixture_.write(chunk * 8, 8), 0);
 	ASSERT_EQ(begin(snap), 0);
@@ -477,7 +477,7 @@ TEST_F(MergeTest, a_write_over_several_runs_of_the_batch_is_copied_again_in_all_
 	EXPECT_TRUE(merged(snap));
 }
 
-/* A run of many chunks is several jobs: one write has to be copied again by all of them. */
+/* A run of many chunks is several jobs; all of them have to copy a write again. */
 TEST_F(MergeTest, what_is_written_while_its_copies_are_on_their_way_is_copied_again)
 {
 	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
@@ -534,7 +534,7 @@ TEST_F(MergeTest, that_is_paused_goes_on_when_it_is_told_to)
 	fixture_.world.run_until_idle();
 	EXPECT_EQ(merging_.status(), status);
 
-	/* Neither does the end of the pause begin anything while the device is suspended. */
+	/* Nor does the end of the pause start anything while the device is suspended. */
 	merging_.suspend();
 	ASSERT_EQ(merging_.message({"merge", "resume"}), 0);
 	fixture_.world.run_until_idle();
@@ -574,7 +574,7 @@ TEST_F(MergeTest, keeps_to_its_rate)
 	while (merging_.events() == 0)
 		ASSERT_TRUE(fixture_.world.step());
 	EXPECT_TRUE(merged(snap));
-	/* 4000 KiB; the last quarter of a second's worth is not waited for. */
+	/* 4000 KiB; the last quarter of a second is not waited for. */
 	double seconds = static_cast<double>(fixture_.world.now_ns() - begun) / 1e9;
 	EXPECT_GE(seconds, 3.7);
 	EXPECT_LE(seconds, 4.3);
@@ -662,7 +662,7 @@ TEST_F(MergeTest, takes_less_at_a_time_while_somebody_uses_the_device_and_it_is_
 	EXPECT_TRUE(merged(snap));
 }
 
-/* Copies for another snapshot, more at a time than there are pages, until all is written. */
+/* Copies for another snapshot, more at once than there are pages, until everything is written. */
 class MergeBesideCopies : public testing::Test {
 protected:
 	static constexpr uint64_t a_while = 5'000'000;
@@ -688,7 +688,7 @@ protected:
 		}));
 		merging_.remove();
 	}
-	/* The disk takes as many reads as there are pages for, once in a while. */
+	/* Now and again the disk receives as many reads as there are pages for. */
 	void let_some_read()
 	{
 		fixture_.disk.release();
@@ -711,7 +711,7 @@ protected:
 				}
 			});
 	}
-	/* Of a chunk that is merged. */
+	/* To a chunk that is being merged. */
 	Mapped::Handle start_write()
 	{
 		std::vector<uint8_t> data = fixture_.fresh(0, 8);
@@ -732,7 +732,7 @@ TEST_F(MergeBesideCopies, a_write_that_waits_for_its_batch_does_not_wait_for_all
 	ASSERT_EQ(merging_.create(TargetType::merge, sectors, merged_.words), 0);
 	fixture_.world.run_for(a_while);
 	ASSERT_GT(fixture_.disk.held(), 0u);
-	/* In each round the chunk gets dirty; after eight the batch is blocked. */
+	/* The chunk becomes dirty in each round; after eight the batch is blocked. */
 	Mapped::Handle write;
 	for (int round = 0; round <= 8; round++) {
 		merged_.cow.hold(Op::write);
@@ -774,7 +774,7 @@ TEST_F(MergeBesideCopies, a_suspend_does_not_wait_for_all_of_them)
 	ASSERT_EQ(merging_.resume(), 0);
 }
 
-/* No I/O takes any time, so whoever lets others run may find that his bio has ended. */
+/* I/O takes no time, so a bio may have ended whenever other code ran. */
 TEST(MergeOrders, a_write_that_has_to_wait_may_end_before_its_map_is_over)
 {
 	for_seeds(200, [](uint64_t seed) {
@@ -798,7 +798,7 @@ TEST(MergeOrders, a_write_that_has_to_wait_may_end_before_its_map_is_over)
 				EXPECT_EQ(merging.write(n * 8, fixture.fresh(n * 8, 8)), -5);
 			});
 		fixture.world.settle();
-		/* Nobody is counted who has left: the writes are let through when they can be. */
+		/* No departed writer is still counted: the writes proceed when they can. */
 		cow.clear_faults();
 		merging.suspend();
 		ASSERT_EQ(merging.resume(), 0);
@@ -853,7 +853,7 @@ TEST_F(MergeTest, a_discard_loses_nothing_that_is_to_be_merged)
 	}
 }
 
-/* What fails, on which device, and what the log then says. */
+/* What fails, on which device, and the resulting log line. */
 struct Failing {
 	const char *name;
 	bool on_cow;
@@ -892,7 +892,7 @@ TEST_P(MergeFailure, ends_the_merge_and_loses_nothing)
 	EXPECT_TRUE(shows(snap));
 	EXPECT_EQ(merging_.status(), "Merge failed");
 
-	/* A resume takes it up again. */
+	/* A resume continues it. */
 	merging_.suspend();
 	ASSERT_EQ(merging_.resume(), 0);
 	fixture_.world.run_until_idle();
@@ -933,7 +933,7 @@ TEST_F(MergeTest, a_write_of_an_uncertain_chunk_fails_while_the_list_cannot_be_w
 	EXPECT_EQ(merging_.write(8000, fixture_.fresh(8000, 8)), 0);
 	snap.frozen.write(8000, Pattern{2, fixture_.generation}.make(8000, 8));
 	EXPECT_TRUE(shows(snap));
-	/* It can again: the exceptions are put back before the write is answered. */
+	/* The device works again: the exceptions are put back before the write completes. */
 	snap.cow.clear_faults();
 	std::vector<uint8_t> data = fixture_.fresh(0, 8);
 	EXPECT_EQ(merging_.write(0, data), 0);
@@ -975,17 +975,17 @@ TEST_F(MergeTest, what_a_merge_has_left_can_be_a_snapshot_again)
 	while (std::stoull(merging_.status()) > 5000)
 		ASSERT_TRUE(fixture_.world.step());
 	merging_.suspend();
-	/* The store goes back; the origin is what is merged, so the view is the same. */
+	/* The store is handed back; the origin has what was merged, so the view is the same. */
 	ASSERT_EQ(snap.mapped.load(TargetType::snapshot, disk_sectors, snap.words), 0);
 	ASSERT_EQ(snap.mapped.resume(), 0);
 	merging_.remove();
 	ASSERT_EQ(fixture_.origin.create(TargetType::origin, disk_sectors, "disk"), 0);
 	EXPECT_TRUE(fixture_.right(snap));
-	/* New chunks come behind all that were in use: so many are taken again. */
+	/* New chunks come after all that were in use, so as many are allocated again. */
 	EXPECT_LT(std::stoull(snap.mapped.status()), used / 2);
 	ASSERT_EQ(fixture_.write(0, disk_sectors / 2), 0);
 	EXPECT_GT(std::stoull(snap.mapped.status()), used);
-	/* Its list grows over what was cut, in several areas. */
+	/* Its list grows over what was removed, in several areas. */
 	write_random(snap, 3000);
 	ASSERT_EQ(fixture_.write(0, 6000), 0);
 	EXPECT_TRUE(fixture_.right(snap));
@@ -996,7 +996,7 @@ TEST_F(MergeTest, what_a_merge_has_left_can_be_a_snapshot_again)
 	EXPECT_EQ(merging_.status(), "16/65536 16");
 }
 
-/* The table goes to the merge and back, so it keeps the leaves that the merge has emptied. */
+/* The table is handed to the merge and back, so it keeps the leaves that the merge emptied. */
 TEST(MergeStopped, leaves_a_table_that_takes_runs_over_what_was_merged)
 {
 	constexpr uint64_t sectors = 49152;
@@ -1004,7 +1004,7 @@ TEST(MergeStopped, leaves_a_table_that_takes_runs_over_what_was_merged)
 	SnapshotFixture::Snap &snap = fixture.add("P 8", cow_sectors);
 	for (uint64_t chunk = 0; chunk < 6000; chunk += 2)
 		ASSERT_EQ(fixture.write(chunk * 8, 8), 0);
-	/* Between two full leaves: gets one of its own, a narrow one. */
+	/* Between two full leaves, so it gets a leaf of its own, a narrow one. */
 	ASSERT_EQ(fixture.write(2031 * 8, 8), 0);
 
 	Mapped merging("merging");
@@ -1055,7 +1055,7 @@ TEST_F(MergeTest, dead_entries_in_an_area_of_one_block_are_gone_with_the_list)
 	EXPECT_TRUE(fixture_.right(snap));
 }
 
-/* A merge that failed to cut the list, although the write did all of its work. */
+/* A merge that failed to cut the list, although the write had its full effect. */
 class UncertainList : public MergeTest {
 protected:
 	void SetUp() override
@@ -1067,7 +1067,7 @@ protected:
 		ASSERT_EQ(merging_.status(), "Merge failed");
 		snap_.cow.poke(8, std::vector<uint8_t>(8 * 512));
 	}
-	/* The snapshot gets the store from the merge, the origin is the origin again. */
+	/* The snapshot takes over the store from the merge, and the origin is an origin again. */
 	void make_a_snapshot_again()
 	{
 		ASSERT_EQ(snap_.mapped.load(TargetType::snapshot, disk_sectors, snap_.words), 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Copies ahead of a stream of writes to the origin: what they save, and that they never
- * cost anybody anything.
+ * Copies ahead of a stream of writes to the origin: what they save, and that they have
+ * no cost for others.
  */
 #include <gtest/gtest.h>
 
@@ -123,7 +123,7 @@ TEST(CopyAhead, spends_nothing_of_a_small_device)
 	EXPECT_TRUE(fixture.all_right());
 }
 
-/* It has the chunk where the guess begins, and lacks others. */
+/* It has the chunk at which the guess begins, and lacks others. */
 TEST(CopyAhead, takes_no_chunk_of_a_snapshot_that_has_no_room_for_it)
 {
 	AheadBench fixture;
@@ -193,7 +193,7 @@ TEST(CopyAhead, large_writes_and_random_ones_have_none)
 	EXPECT_EQ(fixture.stat(snap, "origin_ahead_sectors"), 0u);
 }
 
-/* What it guessed it can do without. */
+/* It does not need what it guessed. */
 TEST(CopyAhead, that_fails_costs_no_snapshot_its_life)
 {
 	for (Op op : {Op::read, Op::write}) {
@@ -299,7 +299,7 @@ TEST(CopyAhead, without_memory_there_is_none_and_nothing_fails)
 	EXPECT_TRUE(fixture.all_right());
 }
 
-/* Each gap is a copy of its own: not all of them at once, under the lock. */
+/* Each gap is a separate copy: not all of them at once under the lock. */
 TEST(CopyAhead, takes_a_few_gaps_at_a_time)
 {
 	AheadBench fixture;

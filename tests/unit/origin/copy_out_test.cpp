@@ -18,7 +18,7 @@ using user::Op;
 
 constexpr unsigned int durable = DMSNAP_IO_PREFLUSH | DMSNAP_IO_FUA;
 
-/* Every one that is not metadata. */
+/* Every write that is not metadata. */
 std::vector<IoRecord> data_writes(const Device &device)
 {
 	std::vector<IoRecord> writes;
@@ -87,7 +87,7 @@ TEST(CopyOut, the_last_chunk_fills_a_block_of_the_cow_device)
 		Device &cow = fixture.world.add_device(
 			{.name = "cow4k", .sectors = 1 << 14, .block_sectors = 8});
 		Mapped snap("snapshot");
-		/* dm takes no table of a length that is none of its blocks. */
+		/* dm refuses a table whose length is not a multiple of its blocks. */
 		ASSERT_EQ(snap.create(user::TargetType::snapshot, 4104,
 				      "disk cow4k P " + std::to_string(chunk)),
 			  0);
@@ -408,7 +408,7 @@ TEST(CopyOut, a_long_copy_is_cut_where_blocks_of_all_devices_end)
 	EXPECT_EQ(cow.in_flight(), 0u);
 }
 
-/* As the disk of a machine is that somebody has unplugged. */
+/* Like a disk that was unplugged. */
 TEST(CopyOut, an_origin_that_has_gone_costs_the_snapshot_and_no_writer)
 {
 	for (uint64_t sector : {0, 3, 2000}) {
@@ -425,7 +425,7 @@ TEST(CopyOut, an_origin_that_has_gone_costs_the_snapshot_and_no_writer)
 
 TEST(CopyOut, an_origin_that_is_shorter_now_costs_the_snapshot)
 {
-	/* Behind the new end; over it; in a chunk that reaches over it. */
+	/* After the new end; across it; in a chunk that extends past it. */
 	for (uint64_t sector : {1500, 1020, 992}) {
 		SnapshotFixture fixture;
 		auto &snap = fixture.add("P 128");
@@ -438,7 +438,7 @@ TEST(CopyOut, an_origin_that_is_shorter_now_costs_the_snapshot)
 	}
 }
 
-/* What the write does not cover of its chunk can no longer be had. */
+/* The part of the chunk that the write does not cover is gone. */
 TEST(CopyOut, a_snapshot_write_over_an_origin_that_has_gone_fails)
 {
 	SnapshotFixture fixture;
@@ -448,7 +448,7 @@ TEST(CopyOut, a_snapshot_write_over_an_origin_that_has_gone_fails)
 	EXPECT_EQ(snap.mapped.status(), "Invalid");
 }
 
-/* Chunks 0 of both snapshots, then chunk 1 that only the second one lacks. */
+/* Chunk 0 of both snapshots, then chunk 1, which only the second one lacks. */
 TEST(CopyOut, a_write_that_is_stuck_holds_back_none_that_needs_another_snapshot)
 {
 	SnapshotFixture fixture;
@@ -487,7 +487,7 @@ TEST(CopyOut, a_write_waits_for_the_runs_that_it_needs_alone)
 	EXPECT_EQ(fixture.disk.counters().reads, 1u) << "they were not copied together";
 	EXPECT_FALSE(first->done);
 	EXPECT_TRUE(second->done);
-	/* Its own writes and reads go on as well. */
+	/* Its own writes and reads proceed as well. */
 	auto own = other.mapped.start_write(0, fixture.fresh(0, 8));
 	fixture.world.settle();
 	EXPECT_TRUE(own->done);
@@ -498,7 +498,7 @@ TEST(CopyOut, a_write_waits_for_the_runs_that_it_needs_alone)
 	EXPECT_TRUE(fixture.right(other));
 }
 
-/* What it waited for was a copy for that snapshot; nobody needs it any more. */
+/* It waited for a copy for that snapshot, which is no longer needed. */
 TEST(CopyOut, a_write_does_not_wait_for_a_snapshot_that_is_being_removed)
 {
 	SnapshotFixture fixture;
@@ -570,14 +570,14 @@ TEST(CopyOut, partial_snapshot_writes_over_the_threshold_wait_for_no_timer)
 }
 
 /*
- * Single chunks in no order fill the table's leaves one by one, until it has nothing left
- * of what it holds back.
+ * Single chunks in random order fill the table's leaves one by one, until nothing is left
+ * of its reserve.
  */
 TEST(CopyOut, without_memory_for_good_costs_the_snapshot_and_no_write)
 {
 	constexpr uint64_t chunks = 1 << 15;
 	SnapshotFixture fixture(2 * chunks);
-	/* So many chunks that their numbers take 8 bytes in the table. */
+	/* Enough chunks that their numbers take 8 bytes in the table. */
 	auto &snap = fixture.add("N 1", uint64_t{1} << 31);
 	Memory::instance().fail_nowait_from(0);
 	uint64_t writes = 0;
@@ -604,7 +604,7 @@ TEST(CopyOut, the_throttle_makes_copies_slower)
 		took[percent == 1] = fixture.world.now_ns() - before;
 		EXPECT_TRUE(fixture.right(snap));
 	}
-	/* 20 us of copying each; half a second of idle time is put to account. */
+	/* 20 us of copying each; half a second of idle time is credited. */
 	EXPECT_GT(took[1], 500 * 20'000u * 100 - 500'000'000u - took[0]);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Discards of an origin: what no snapshot needs is discarded, the rest is left as it is, and
+ * Discards of an origin: what no snapshot needs is discarded, the rest is left alone, and
  * no COW space is spent.
  */
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@ namespace {
 
 using user::Op;
 
-/* Are these sectors zero, as what was discarded is here? */
+/* Are these sectors zero, like discarded ones here? */
 bool zero(const user::Device &disk, uint64_t sector, uint64_t count)
 {
 	for (uint8_t byte : disk.peek(sector, count))
@@ -21,7 +21,7 @@ bool zero(const user::Device &disk, uint64_t sector, uint64_t count)
 	return true;
 }
 
-/* Sectors that are not as they were before. */
+/* Sectors that have changed. */
 std::vector<uint64_t> changed(const SnapshotFixture &fixture, const std::vector<uint8_t> &before)
 {
 	std::vector<uint64_t> sectors;

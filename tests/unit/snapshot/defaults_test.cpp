@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The module parameters stall_on_full and low_water: what a snapshot does of which neither
- * the table line nor a message says it.
+ * The module parameters stall_on_full and low_water: what a snapshot does if neither
+ * the table line nor a message decides.
  */
 #include <gtest/gtest.h>
 
@@ -25,7 +25,7 @@ protected:
 	{
 		return fixture_.add(store, cow_sectors);
 	}
-	/* Does a write wait for which there is nothing but the reserve? */
+	/* Does a write wait if only the reserve is left? */
 	bool stalls(SnapshotFixture::Snap &snap)
 	{
 		EXPECT_EQ(fixture_.write(0, room * 8), 0);
@@ -110,7 +110,7 @@ TEST_F(DefaultsTest, the_parameter_holds_for_snapshots_that_are_there)
 	auto &snap = add("P 8");
 	fixture_.world.stall_on_full = true;
 	ASSERT_TRUE(stalls(snap));
-	/* What waits goes on to the end of the device. */
+	/* Waiting writes proceed up to the end of the device. */
 	fixture_.world.stall_on_full = false;
 	fixture_.world.run_for(seconds);
 	EXPECT_TRUE(write_->done);
@@ -162,7 +162,7 @@ TEST_F(DefaultsTest, low_water_is_the_parameter_until_a_message_says_it)
 	EXPECT_EQ(told.mapped.events(), 0u);
 	EXPECT_EQ(quiet.mapped.events(), 0u);
 
-	/* None, and again: what is in use then tells of itself with the next chunk. */
+	/* Off and on again: the usage then raises an event with the next chunk. */
 	fixture_.world.low_water = 0;
 	ASSERT_EQ(fixture_.write(71 * 8, 8), 0);
 	EXPECT_EQ(snap.mapped.events(), 1u);

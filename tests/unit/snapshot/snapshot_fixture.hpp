@@ -18,7 +18,7 @@
 namespace dmsnap::test {
 
 struct SnapshotFixture {
-	/* A snapshot of the disk, and what it must show. */
+	/* A snapshot of the disk, and its expected contents. */
 	struct Snap {
 		Snap(user::Device &cow_device, const user::Image &content, uint64_t sectors)
 		    : cow(cow_device), frozen(content, sectors)
@@ -57,7 +57,7 @@ struct SnapshotFixture {
 		return snap;
 	}
 
-	/* Content that nobody has written before. */
+	/* Content that was not written before. */
 	std::vector<uint8_t> fresh(uint64_t sector, uint64_t count)
 	{
 		return Pattern{2, ++generation}.make(sector, count);

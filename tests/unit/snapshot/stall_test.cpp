@@ -27,7 +27,7 @@ protected:
 	{
 		return fixture_.add(store, cow_sectors);
 	}
-	/* Takes all the room there is but for the reserve. */
+	/* Uses all room except the reserve. */
 	void fill() { ASSERT_EQ(fixture_.write(0, room * 8), 0); }
 	/* A write of a chunk that was never written before. */
 	Mapped::Handle one_more()
@@ -41,7 +41,7 @@ protected:
 		return request->done;
 	}
 
-	/* As LVM2 does it: @write ends with the suspend, and the snapshot is right afterwards. */
+	/* As in LVM2: @write ends with the suspend, and the snapshot is right afterwards. */
 	void suspend_and_grow(SnapshotFixture::Snap &snap, const Mapped::Handle &write)
 	{
 		uint64_t begun = fixture_.world.now_ns();
@@ -103,7 +103,7 @@ TEST_F(StallTest, what_needs_no_room_goes_on)
 	EXPECT_EQ(fixture_.origin.wait(waits), 0);
 }
 
-/* The write that met no room was examined for this snapshot alone, and nothing is under way. */
+/* The write that found no room was examined for this snapshot only, and nothing is in flight. */
 TEST_F(StallTest, what_another_snapshot_lacks_is_not_held_behind_a_write_that_waits)
 {
 	auto &snap = add();
@@ -205,7 +205,7 @@ TEST_F(StallTest, a_suspend_of_the_origin_gets_the_reserve)
 	suspend_and_grow(snap, write);
 }
 
-/* dm takes no more bios only some time after presuspend. */
+/* dm stops accepting bios only some time after presuspend. */
 TEST_F(StallTest, a_writer_beside_a_suspend_does_not_use_up_the_reserve)
 {
 	auto &snap = add();
@@ -222,7 +222,7 @@ TEST_F(StallTest, a_writer_beside_a_suspend_does_not_use_up_the_reserve)
 	suspend_and_grow(snap, write);
 }
 
-/* Nor does it wait for the next look at the device's length. */
+/* Nor does it wait for the next check of the device's length. */
 TEST_F(StallTest, a_writer_beside_a_suspend_gets_its_share_of_the_reserve_in_time)
 {
 	add();
@@ -235,7 +235,7 @@ TEST_F(StallTest, a_writer_beside_a_suspend_gets_its_share_of_the_reserve_in_tim
 	EXPECT_TRUE(done_in(write, seconds / 10));
 }
 
-/* Who comes after it waits for a larger device again, and the reserve stays. */
+/* Later writes wait for a larger device again, and the reserve remains. */
 TEST_F(StallTest, a_suspend_that_is_killed_keeps_what_is_left_of_the_reserve)
 {
 	for (bool of_origin : {true, false}) {
@@ -298,7 +298,7 @@ TEST_F(StallTest, a_suspend_of_the_snapshot_gets_the_reserve)
 	EXPECT_TRUE(write->done);
 	EXPECT_EQ(write->error, 0);
 	snap.frozen.write(2000, data);
-	/* The origin's users wait again for the time that the snapshot stays suspended. */
+	/* The origin's users wait again while the snapshot is suspended. */
 	EXPECT_FALSE(done_in(origin_write, seconds));
 	snap.cow.resize(2 * cow_sectors);
 	ASSERT_EQ(snap.mapped.resume(), 0);
@@ -348,7 +348,7 @@ TEST_F(StallTest, that_is_switched_off_is_over)
 	ASSERT_EQ(snap.mapped.message({"stall", "off"}), 0);
 	EXPECT_TRUE(done_in(writes[reserve], seconds));
 	EXPECT_EQ(snap.mapped.status(), "Invalid");
-	/* The table line is what somebody wrote, not what a message said. */
+	/* The table line shows what was loaded, not what a message set. */
 	EXPECT_EQ(snap.mapped.table(), "252:0 252:1 P 8 1 stall_on_full");
 }
 
@@ -359,10 +359,10 @@ TEST_F(StallTest, ends_when_the_snapshot_fails)
 	ASSERT_EQ(fixture_.write(snap, 2000, 8), 0);
 	Mapped::Handle write = one_more();
 	ASSERT_FALSE(done_in(write, seconds / 10));
-	/* Its exception is to be recorded yet. */
+	/* Its exception has yet to be recorded. */
 	snap.cow.fail_range(user::Op::write, 8, 8);
 	EXPECT_NE(snap.mapped.flush(), 0);
-	/* At once, not when the device is looked at for the next time. */
+	/* At once, not at the next check of the device. */
 	EXPECT_TRUE(done_in(write, seconds / 100));
 	EXPECT_EQ(write->error, 0);
 	EXPECT_EQ(snap.mapped.status(), "Invalid");
@@ -378,7 +378,7 @@ TEST_F(StallTest, a_device_that_has_lost_chunks_in_use_is_not_full_but_has_faile
 			SCOPED_TRACE(left);
 			SCOPED_TRACE(stalled);
 			auto &snap = add();
-			/* Each time what no snapshot has. */
+			/* Each time chunks that no snapshot has. */
 			ASSERT_EQ(fixture_.write(at, (room - !stalled) * 8), 0);
 			at += room * 8;
 			Mapped::Handle write;
@@ -454,7 +454,7 @@ TEST_F(StallTest, a_device_that_is_gone_is_no_overflow)
 	EXPECT_EQ(fixture_.write(0, 4096), 0);
 }
 
-/* Of the device the origin's writes need no more than what is there. */
+/* The origin's writes need only the remaining part of the device. */
 TEST_F(StallTest, a_device_made_shorter_behind_all_in_use_goes_on)
 {
 	auto &snap = add();
@@ -474,7 +474,7 @@ TEST_F(StallTest, chunks_that_are_free_below_others_are_room)
 	auto &snap = add();
 	ASSERT_EQ(fixture_.write(0, 8), 0);
 	snap.mapped.remove();
-	/* As a crash leaves it: the one exception lies in the last but two of the chunks. */
+	/* As after a crash: the only exception is in the third chunk from the end. */
 	snap.cow.poke(61 * 8, snap.cow.peek(2 * 8, 8));
 	std::vector<uint8_t> area = snap.cow.peek(8, 8);
 	ASSERT_EQ(area[8], 2);
@@ -501,7 +501,7 @@ TEST_F(StallTest, of_a_transient_store_is_refused)
 	EXPECT_NE(transient.mapped.message({"stall", "on"}), 0);
 }
 
-/* Of what it has merged it says that it is free, but does not hand it out again. */
+/* It reports merged chunks as free, but does not allocate them again. */
 TEST_F(StallTest, ends_after_a_time_in_what_was_a_merge)
 {
 	auto &snap = add("P 8");
@@ -542,7 +542,7 @@ TEST_F(StallTest, a_merge_into_the_origin_waits_for_it_too)
 	fixture_.world.run_for(10 * seconds);
 	EXPECT_EQ(merging.events(), 0u);
 	EXPECT_EQ(full.mapped.events(), 1u);
-	/* It can be suspended all the same. */
+	/* It can still be suspended. */
 	uint64_t begun = fixture_.world.now_ns();
 	merging.suspend();
 	EXPECT_LT(fixture_.world.now_ns() - begun, seconds);
@@ -556,7 +556,7 @@ TEST_F(StallTest, a_merge_into_the_origin_waits_for_it_too)
 
 /*
  * A merge of scattered chunks has used up another snapshot's COW device, and stalls on it
- * with its claims.  As LVM2 does it, all are suspended, and the device is made larger.
+ * with its claims.  As in LVM2, all are suspended, and the device is extended.
  */
 struct Extended {
 	const char *name;
@@ -600,7 +600,7 @@ TEST_P(StallOfMerge, is_over_when_all_are_suspended_and_costs_nobody_anything)
 	EXPECT_TRUE(write->done);
 	EXPECT_EQ(write->error, 0);
 	ASSERT_NE(full.mapped.status(), "Invalid");
-	/* A chunk for the write; and hardly more, so that there is a reserve for the next time. */
+	/* A chunk for the write and hardly more, so that there is a reserve for the next time. */
 	EXPECT_LE(std::stoull(full.mapped.status()), std::stoull(fill) + 8 * chunk);
 
 	full.cow.resize(2 * (extended.exceptions + 8) * chunk);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What those are told who trace the core.
+ * What the core's trace points report.
  */
 #include <gtest/gtest.h>
 
@@ -41,9 +41,9 @@ TEST_F(Traced, the_life_of_a_copy_out)
 	/* Its write takes 3 ms, its read hardly anything. */
 	EXPECT_GE(traces[1].us, 3000u);
 	EXPECT_LT(traces[1].us, 3100u);
-	/* Behind the header and an area. */
+	/* After the header and an area. */
 	EXPECT_EQ(traces[1].new_chunk, 2u);
-	/* The runs of a commit are settled before the commit is told of. */
+	/* The runs of a commit settle before the commit is reported. */
 	expect(2, DMSNAP_TRACE_COPY_SETTLED, 10, 3);
 	expect(3, DMSNAP_TRACE_COMMIT, 0, 1);
 	EXPECT_GE(traces[3].us, 3000u);

@@ -13,7 +13,10 @@ using user::Mapped;
 using user::Op;
 using user::TargetType;
 
-/* Begins a commit, and writes to chunk 0 what is there before the commit has ended.  The commit's flush. */
+/*
+ * Starts a commit, and ends a write to chunk 0 before the commit ends.  Returns the commit's
+ * flush.
+ */
 Mapped::Handle write_beside_a_commit(SnapshotFixture &fixture, SnapshotFixture::Snap &snap)
 {
 	auto flush = snap.mapped.start_flush();
@@ -335,7 +338,7 @@ TEST(SnapshotWrite, fails_with_the_cow_device_and_the_snapshot_is_invalid)
 
 TEST(SnapshotWrite, fails_with_what_it_does_not_cover)
 {
-	/* The bio, what is in front of it and what is behind, in any order. */
+	/* The bio, and the parts before and after it, in any order. */
 	for (uint64_t part : {1, 2, 3}) {
 		SnapshotFixture fixture;
 		auto &snap = fixture.add("P 8");
@@ -358,7 +361,7 @@ TEST(SnapshotWrite, to_a_chunk_it_has_fails_alone)
 	EXPECT_NE(snap.mapped.status(), "Invalid");
 }
 
-/* The first of them tells of the loss, but not only the first. */
+/* The first one reports the loss, and so do the others. */
 TEST(SnapshotWrite, after_an_acknowledged_write_was_lost_no_flush_succeeds)
 {
 	SnapshotFixture fixture;
@@ -377,7 +380,7 @@ TEST(SnapshotWrite, after_an_acknowledged_write_was_lost_no_flush_succeeds)
 	EXPECT_EQ(snap.mapped.flush(), -5);
 }
 
-/* Its copies have failed, and with them everything that it holds. */
+/* Its copies have failed, and with them all of its contents. */
 TEST(SnapshotWrite, a_snapshot_that_is_invalid_fails_a_flush_as_all_else)
 {
 	SnapshotFixture fixture;
@@ -391,7 +394,7 @@ TEST(SnapshotWrite, a_snapshot_that_is_invalid_fails_a_flush_as_all_else)
 }
 
 /*
- * A write with FUA looks whether the snapshot is good, then whether its chunk waits for
+ * A write with FUA checks whether the snapshot is healthy, then whether its chunk waits for
  * a commit.  Between the two the commit may fail.  No exception can be recorded here, so
  * no such write may succeed.
  */
@@ -502,7 +505,7 @@ TEST(SnapshotDiscard, over_two_chunks_fails_when_one_of_them_does)
 	EXPECT_EQ(snap.cow.counters().discards, 2u);
 }
 
-/* One that dm has not cut at the chunk size: the limit may have changed since. */
+/* A bio that dm has not split at the chunk size, because the limit may have changed since. */
 TEST(SnapshotDiscard, of_many_chunks_does_to_each_run_what_it_needs)
 {
 	SnapshotFixture fixture;
@@ -520,7 +523,7 @@ TEST(SnapshotDiscard, of_many_chunks_does_to_each_run_what_it_needs)
 	ASSERT_TRUE(fixture.world.run_until([&] { return error != 1; }));
 	EXPECT_EQ(error, 0);
 
-	/* The chunks lie behind header and area, without a gap. */
+	/* The chunks follow header and area, without a gap. */
 	using Io = std::tuple<Op, uint64_t, uint64_t>;
 	std::vector<Io> done;
 	for (const auto &io : snap.cow.log())

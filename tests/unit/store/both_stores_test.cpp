@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What both stores promise: the interface's words, tried on each.  Then what
+ * What both stores promise: the contract of the interface, tested on each.  Then what
  * only the transient store does.
  */
 #include <algorithm>
@@ -19,7 +19,7 @@ using user::Random;
 
 enum class Kind { persistent, transient };
 
-/* A store of either kind; what the kinds differ in is told by questions. */
+/* A store of either kind; functions tell how the kinds differ. */
 class EitherRig : public StoreRig {
 public:
 	EitherRig(Kind kind, uint32_t chunk_sectors, uint64_t chunks,
@@ -100,7 +100,7 @@ TEST_P(BothStores, hand_out_every_chunk_once_and_none_that_is_not_theirs)
 	});
 }
 
-/* As if the device ended there; what a table was not made for would be dropped by it. */
+/* As if the device ended there: the table could not hold later chunks. */
 TEST_P(BothStores, hand_out_no_chunk_from_the_limit_on_however_the_device_grows)
 {
 	constexpr uint32_t chunk = 8;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Stores that somebody damaged or made up: each is refused with the error that
- * names the damage and one line in the log that says what was found where, and
+ * Damaged or forged stores: each is refused with the error that
+ * names the damage and a line in the log that says what was found where, and
  * costs no more than a good one.
  */
 #include <algorithm>
@@ -66,7 +66,7 @@ void put_endless(Device &device)
 	device.resize(layout.area_chunk(2) * chunk);
 }
 
-/* That the header's chunk size overrides another is no refusal. */
+/* A chunk size in the header that overrides another one is not refused. */
 std::vector<std::string> refusals(const StoreRig &rig)
 {
 	std::vector<std::string> lines = rig.complaints();
@@ -334,7 +334,7 @@ struct Snapshots {
 	}
 
 	int load() { return snapshot.load(user::TargetType::snapshot, 1024, "disk cow P 8"); }
-	/* But for the line behind each that tells of the tools. */
+	/* Except for the line after each that points to the tools. */
 	std::vector<std::string> complaints() const
 	{
 		std::vector<std::string> lines;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * PersistentStore and the power: after a crash at any moment, whatever the
- * device's cache lost, kept or tore, the list that is loaded is what had been
- * committed and a beginning of what was being committed; the data of each of its
- * exceptions is there.  What a crash left behind the end never comes to life.
+ * PersistentStore and power failures: after a crash at any moment, whatever the
+ * device's cache lost, kept or tore, the loaded list is what had been
+ * committed and a beginning of what was being committed, and the data of each of its
+ * exceptions is there.  Leftovers of a crash after the end never become valid.
  */
 #include <algorithm>
 #include <set>
@@ -30,7 +30,7 @@ public:
 	{
 	}
 
-	/* The first sector of each chunk; to the device's cache, as a copy does it. */
+	/* The first sector of each chunk, to the device's cache, as in a copy. */
 	void write_data(const Runs &runs)
 	{
 		for (const Run &run : runs)
@@ -43,7 +43,7 @@ public:
 		return Pattern{7, static_cast<uint32_t>(old_chunk)}.make(0, 1);
 	}
 
-	/* What a crash now, of this seed, leaves is @list and a beginning of @more. */
+	/* A crash now, with this seed, leaves @list and a beginning of @more. */
 	testing::AssertionResult survives(uint64_t seed, const Entries &more)
 	{
 		constexpr CrashPolicy::Keep keeps[] = {CrashPolicy::Keep::nothing,
@@ -95,7 +95,7 @@ public:
 	}
 
 	Layout layout;
-	/* Committed, as the test was told. */
+	/* Committed, as reported to the test. */
 	Entries list;
 
 private:
@@ -174,7 +174,7 @@ TEST(PersistentCrash, a_crash_during_a_commit_leaves_a_beginning_of_it)
 {
 	for (uint32_t chunk : {1u, 2u, 8u, 16u, 64u}) {
 		CrashRig rig(chunk, 1500);
-		/* The areas to come hold what looks like exceptions. */
+		/* Later areas contain what looks like exceptions. */
 		put_garbage(rig.device, rig.layout, 1);
 		rig.open(chunk);
 		for (uint64_t n : {1, 3, 40, 60, 23, 1, 128, 1, 200}) {
@@ -209,7 +209,7 @@ TEST(PersistentCrash, the_invalid_mark_is_there_or_not_and_nothing_else_changes)
 		EXPECT_TRUE(is_marked(rig.device.crash_image({CrashPolicy::Keep::some, seed})));
 }
 
-/* @list in front, then a gap of one empty slot, then stale entries up to @end. */
+/* @list, then a gap of one empty slot, then stale entries up to @end. */
 void put_stale(CrashRig &rig, uint64_t committed, uint64_t first, uint64_t end)
 {
 	put_header(rig.device, rig.layout.chunk_sectors);
@@ -259,7 +259,7 @@ INSTANTIATE_TEST_SUITE_P(PersistentCrash, StaleEntries,
 TEST_P(StaleEntries, behind_the_end_are_dead_and_never_come_to_life)
 {
 	const Stale &stale = GetParam();
-	/* Batches that end just in front of them, reach them, and go beyond. */
+	/* Batches that end just before them, reach them, and extend past them. */
 	for (uint64_t n : {stale.first - stale.committed, uint64_t{1}, uint64_t{27},
 			   stale.end - stale.committed, uint64_t{600}}) {
 		CrashRig rig(stale.chunk, 4000);
@@ -268,7 +268,7 @@ TEST_P(StaleEntries, behind_the_end_are_dead_and_never_come_to_life)
 		ASSERT_EQ(rig.loaded.entries, rig.list);
 		Runs runs = rig.prepare(*rig.store, n, 100);
 		ASSERT_NO_FATAL_FAILURE(crash_throughout(rig, runs, 20)) << "batch of " << n;
-		/* And with what comes after it. */
+		/* And with the following commits. */
 		for (uint64_t m : {uint64_t{1}, stale.end + 3}) {
 			runs = rig.prepare(*rig.store, m, 1000 * m);
 			ASSERT_NO_FATAL_FAILURE(crash_throughout(rig, runs, 4))

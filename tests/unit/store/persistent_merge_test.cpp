@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * PersistentStore: taking exceptions off the end of the list, as a merge does, and
- * what becomes of a list that grows again over what was cut.
+ * PersistentStore: removing exceptions from the end of the list, as a merge does, and
+ * growing the list again over what was removed.
  */
 #include <gtest/gtest.h>
 
@@ -69,7 +69,7 @@ public:
 		ASSERT_TRUE(world.run_until([&] { return tail_.ended; }));
 	}
 
-	/* What a crash now leaves is the list, and so is what is in memory. */
+	/* A crash now leaves the list, which is also in memory. */
 	testing::AssertionResult holds(CrashPolicy policy = {})
 	{
 		Entries left = list_on(device.crash_image(policy), layout);
@@ -125,7 +125,7 @@ TEST(PersistentMerge, the_list_grows_over_all_blocks_that_were_cut)
 	rig.grow(1500);
 	rig.cut(1300);
 	ASSERT_EQ(rig.list.size(), 200u);
-	/* Just into the next block: what was in the third is behind the end now. */
+	/* Just into the next block: the entries of the third are after the end now. */
 	rig.grow(56 + 256);
 	EXPECT_TRUE(rig.holds());
 	rig.grow(1);
@@ -166,7 +166,7 @@ TEST(PersistentMerge, dead_entries_behind_a_cut_stay_dead)
 {
 	TailRig rig(64, 2);
 	rig.grow(300);
-	/* As a torn commit leaves it: behind a hole, at the begin of a block. */
+	/* As after a torn commit: after a hole, at the beginning of a block. */
 	put_entry(rig.device, rig.layout, 768, {5, 2000});
 	rig.reopen();
 	rig.cut(200);
@@ -208,7 +208,7 @@ TEST(PersistentMerge, a_tail_that_cannot_be_read_says_so)
 	EXPECT_TRUE(rig.holds());
 }
 
-/* The list grows and is cut, with a crash now and then; the model is the list alone. */
+/* The list grows and is cut, with occasional crashes; the model is only the list. */
 void grow_and_cut(uint64_t seed)
 {
 	Random random(seed);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * PersistentStore while all goes well, or as well as full and failing devices
- * let it: what it writes, when, and what comes back.  Crashes are
- * persistent_crash_test.cpp's, hostile stores are hostile_store_test.cpp's.
+ * PersistentStore without crashes, and with full and failing
+ * devices: what it writes, when, and what it loads again.  Crashes are
+ * in persistent_crash_test.cpp, hostile stores in hostile_store_test.cpp.
  */
 #include <algorithm>
 #include <array>
@@ -59,7 +59,7 @@ TEST_P(ChunkSizes, a_new_store_is_a_header_and_one_area_of_zeros)
 	EXPECT_TRUE(rig.loaded.entries.empty());
 	EXPECT_TRUE(rig.complaints().empty());
 
-	/* What is durable, not only what is visible. */
+	/* The durable contents, not only the visible ones. */
 	std::vector<uint8_t> found = rig.device.durable().read(0, 2 * chunk);
 	EXPECT_EQ(std::vector(found.begin(), found.begin() + 512), good_header(chunk));
 	EXPECT_TRUE(all_zero(std::span(found).subspan(16)));
@@ -260,7 +260,7 @@ TEST(PersistentStore, the_next_area_is_zeroed_when_the_current_one_is_half_full)
 	ASSERT_TRUE(rig.add(100));
 	ASSERT_TRUE(rig.add(28));
 	EXPECT_EQ(rig.device.counters().zeroes, 1u);
-	/* Four writes of entries, nobody had to wait for zeros. */
+	/* Four writes of entries, none of which waited for zeros. */
 	EXPECT_EQ(rig.device.counters().writes, 4u);
 	EXPECT_TRUE(all_zero(rig.device.durable().read(layout.area_sector(1), 8)));
 }
@@ -382,7 +382,7 @@ TEST(PersistentStore, any_write_of_a_long_batch_that_fails_fails_it_and_leaves_a
 
 TEST(PersistentStore, running_out_exactly_at_the_end_of_an_area_is_a_full_device)
 {
-	/* Header, area 0 and 256 data chunks; area 1 would be behind the end. */
+	/* Header, area 0 and 256 data chunks; area 1 would be after the end. */
 	StoreRig rig({.sectors = 258 * 8});
 	rig.open(8);
 	ASSERT_TRUE(rig.add(254));
@@ -444,7 +444,7 @@ TEST(PersistentStore, a_device_that_shrank_since_prepare_fails_the_commit)
 	rig.start(*rig.store, batch);
 	rig.world.settle();
 	EXPECT_TRUE(batch.failed_with(Error::cow_device_full));
-	/* Smaller still: not even an area that it counts on. */
+	/* Smaller still: it even lacks an area that it needs. */
 	rig.device.resize(8);
 	EXPECT_FALSE(rig.store->prepare(1));
 }
@@ -465,7 +465,7 @@ TEST(PersistentStore, usage_counts_header_areas_and_what_was_handed_out)
 	EXPECT_EQ(usage(), (Usage{24, 4803, 16}));
 	ASSERT_TRUE(rig.add(254));
 	EXPECT_EQ(usage(), (Usage{257 * 8, 4803, 16}));
-	/* Area 0 is full: the list goes on in area 1, and no chunk of data is area 1. */
+	/* Area 0 is full: the list continues in area 1, and no data chunk is area 1. */
 	ASSERT_TRUE(rig.add(1));
 	EXPECT_EQ(usage(), (Usage{259 * 8, 4803, 24}));
 	rig.reopen();
@@ -603,7 +603,7 @@ TEST(PersistentStore, free_chunks_are_as_many_as_can_be_prepared)
 		StoreRig rig({.sectors = device_chunks * chunk + 5});
 		put_header(rig.device, chunk);
 		uint64_t exception = 0;
-		/* Holes: in front of these, and between them, one over a metadata chunk. */
+		/* Holes: before these, and between them, one across a metadata chunk. */
 		for (uint64_t at : {20, 21, 30, 254, 270, 280})
 			if (at < device_chunks)
 				put_entry(rig.device, layout, exception++, {at, at});
@@ -630,7 +630,7 @@ TEST(PersistentStore, a_device_that_ends_in_front_of_a_chunk_in_use_is_cut_off)
 	rig.device.resize(2 * 8);
 	EXPECT_FALSE(rig.store->cut_off());
 	rig.device.resize(300 * 8);
-	/* To the last chunk in front of area 1; the next free one is behind that. */
+	/* Up to the last chunk before area 1; the next free one is after it. */
 	ASSERT_TRUE(rig.store->prepare(256));
 	rig.device.resize(258 * 8);
 	EXPECT_FALSE(rig.store->cut_off());
@@ -720,7 +720,7 @@ TEST(PersistentStore, a_reload_always_equals_what_was_committed)
 		uint64_t chunks = 2 * layout.slots() + random.below(2 * layout.slots());
 		StoreRig rig({.sectors = chunks * chunk},
 			     {.order = user::Order::random, .seed = seed});
-		/* What was there before does not matter, but for the magic. */
+		/* The old contents do not matter, except the magic. */
 		put_garbage(rig.device, layout);
 		rig.open(chunk);
 		Entries list;
@@ -783,7 +783,7 @@ TEST(PersistentStore, a_list_that_ends_deep_in_a_long_area_goes_on_there)
 
 TEST(PersistentStore, dead_entries_far_behind_the_end_of_the_list_stay_dead)
 {
-	/* In the other one of the two pieces in which the area is read. */
+	/* In the second of the two pieces in which the area is read. */
 	Layout layout{256};
 	StoreRig rig({.sectors = 256 * 8000});
 	rig.open(256);
@@ -814,7 +814,7 @@ TEST(PersistentStore, a_load_works_with_the_memory_for_one_read)
 	ASSERT_TRUE(rig.add(2000));
 	rig.close();
 	user::Memory &memory = user::Memory::instance();
-	/* Without, then with, each construction request failing in turn. */
+	/* First without, then with each allocation of the constructor failing in turn. */
 	uint64_t outstanding = memory.outstanding();
 	uint64_t refused = 0;
 	uint64_t loaded = 0;
@@ -836,7 +836,7 @@ TEST(PersistentStore, a_load_works_with_the_memory_for_one_read)
 		if (requests <= n)
 			break;
 	}
-	/* What is needed fails it, reading ahead does not. */
+	/* A failed read of what is needed fails it; failed read-ahead does not. */
 	EXPECT_GT(refused, 10u);
 	EXPECT_GT(loaded, 3u);
 }
@@ -856,7 +856,7 @@ TEST(PersistentStore, making_a_new_store_fails_without_a_leak_when_memory_is_sho
 		EXPECT_LT(n, requests);
 		EXPECT_EQ(content.error(), Error::no_memory);
 		EXPECT_EQ(memory.outstanding(), outstanding) << n;
-		/* Nothing was written that is half a store. */
+		/* No half a store was written. */
 		EXPECT_TRUE(all_zero(rig.device.peek(0, 16)));
 	}
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What tests of the stores stand on: StoreRig, a world with a COW device and a
- * worker; Commit, a batch to record; Collector, what a load brought; and the
+ * Fixtures for tests of the stores: StoreRig, a world with a COW device and a
+ * worker; Commit, a batch to record; Collector, the result of a load; and the
  * bytes of a store, written and read here without the core's help.
  */
 #pragma once
@@ -27,7 +27,7 @@ namespace dmsnap::test {
 
 constexpr size_t entry_bytes = 16;
 
-/* One exception, as it lies on disk. */
+/* One exception, as it is on disk. */
 struct Entry {
 	uint64_t old_chunk;
 	uint64_t new_chunk;
@@ -59,7 +59,7 @@ struct Layout {
 	{
 		return chunks < 1 ? 0 : chunks - 1 - areas(chunks);
 	}
-	/* The last slot of the last area stays empty: a full area says that the list goes on. */
+	/* The last slot of the last area stays empty: a full area means that the list continues. */
 	uint64_t capacity(uint64_t chunks) const
 	{
 		uint64_t data = data_chunks(chunks);
@@ -125,7 +125,7 @@ inline Entries list_on(const user::Image &image, Layout layout)
 	}
 }
 
-/* Sectors that hold nothing but garbage that looks like exceptions. */
+/* Sectors with garbage that looks like exceptions. */
 inline std::vector<uint8_t> garbage(uint64_t sectors)
 {
 	std::vector<uint8_t> data(sectors * 512);
@@ -175,7 +175,7 @@ struct Collector final : PersistentStore::LoadVisitor {
 	Entries entries;
 };
 
-/* A batch and how it went. */
+/* A batch and its result. */
 struct Commit : CommitBatch {
 	explicit Commit(const Runs &runs)
 	    : CommitBatch([](CommitBatch &batch) { static_cast<Commit &>(batch).calls++; })
@@ -317,7 +317,7 @@ public:
 		return testing::AssertionSuccess();
 	}
 	testing::AssertionResult commit(const Runs &runs) { return commit(*store, runs); }
-	/* Takes @count chunks, in as many runs as it takes, for origin chunks from @old on. */
+	/* Allocates @count chunks, in as many runs as needed, for origin chunks from @old on. */
 	Runs prepare(ExceptionStore &on, uint64_t count, uint64_t old)
 	{
 		Runs runs;
@@ -331,7 +331,7 @@ public:
 		}
 		return runs;
 	}
-	/* Records the next @count exceptions; origin chunks count on from the last time. */
+	/* Records the next @count exceptions; origin chunks continue from the last time. */
 	testing::AssertionResult add(uint64_t count)
 	{
 		Runs runs = prepare(*store, count, next_old);
@@ -339,7 +339,7 @@ public:
 		return commit(runs);
 	}
 
-	/* Lines of the log that tell of an error or a warning. */
+	/* Lines of the log with an error or a warning. */
 	std::vector<std::string> complaints() const
 	{
 		std::vector<std::string> lines;

@@ -14,7 +14,7 @@ namespace {
 
 constexpr DeviceNames devices{.origin = "252:0", .cow = "252:1"};
 
-/* What @format makes, and that it says truly how long it is. */
+/* The text of @format, whose reported length is checked. */
 template <typename Format> std::string text_of(Format format)
 {
 	std::array<char, 256> buffer;

@@ -22,10 +22,10 @@ auto features_of(const Words &words)
 	return parse_features(static_cast<unsigned int>(words.size()), words.data());
 }
 
-/* The features behind four words that nobody reads here. */
+/* The features after four words that are not read here. */
 auto features_behind(const Words &words)
 {
-	/* Null: the words in front must not be touched. */
+	/* Null: the words before must not be touched. */
 	Words line(4, nullptr);
 	line.insert(line.end(), words.begin(), words.end());
 	return features_of(line);
@@ -86,7 +86,7 @@ TEST(TableFeatures, that_in_tree_has_not_may_be_one_more)
 		     bad_count);
 	EXPECT_STREQ(complaint({"2", "stall_on_full", "discard_passdown_origin"}),
 		     "discard_passdown_origin feature depends on discard_zeroes_cow");
-	/* Behind the counted ones it counts for nothing. */
+	/* After the counted ones it is ignored. */
 	EXPECT_STREQ(complaint({"3", "discard_zeroes_cow", "discard_zeroes_cow",
 				"discard_zeroes_cow", "stall_on_full"}),
 		     bad_count);
@@ -167,7 +167,7 @@ TEST(TableFeatures, passdown_alone_is_refused)
 		     depends);
 }
 
-/* A feature nobody knows is what the user hears of, also when passdown is alone. */
+/* The user is told of an unknown feature, even if passdown is alone. */
 TEST(TableFeatures, unknown_name_is_reported_before_a_missing_one)
 {
 	EXPECT_STREQ(complaint({"2", "discard_passdown_origin", "junk"}),
@@ -277,7 +277,7 @@ TEST(ChunkSizeText, largest_number_of_32_bits_passes_and_the_next_does_not)
 	}
 }
 
-/* The rule once more, as a machine that moves over the characters. */
+/* The rule again, as a state machine over the characters. */
 std::optional<uint32_t> number_by_rule(const std::string &text)
 {
 	enum { start, sign, digits, newline } state = start;

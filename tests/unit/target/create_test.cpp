@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Constructors: what they refuse, and what is left when they fail.
+ * Constructors: what they refuse, and what remains when they fail.
  */
 #include <algorithm>
 
@@ -19,7 +19,7 @@ using user::TargetType;
 
 /*
  * Loads with the n-th allocation failing, for all n, until the load does not need
- * so many.  It may do without one.
+ * that many.  It may survive the failure of one.
  */
 template <typename Load> void fail_each_allocation(Mapped &mapped, const Load &load)
 {
@@ -49,7 +49,7 @@ TEST(SnapshotCreate, leaves_nothing_when_any_allocation_fails)
 {
 	for (const char *store : {"P 8", "PO 16", "N 8"}) {
 		SnapshotFixture fixture;
-		/* Without another target the shared parts are made and lost too. */
+		/* Without another target the shared parts are created and destroyed too. */
 		for (bool alone : {true, false}) {
 			SCOPED_TRACE(std::string(store) + (alone ? " alone" : ""));
 			std::string name = std::string("cow") + (alone ? "a" : "b");
@@ -249,7 +249,7 @@ TEST(SnapshotCreate, refuses_a_store_on_blocks_of_more_than_4_kib)
 	Mapped snapshot("snapshot");
 	EXPECT_EQ(snapshot.load(TargetType::snapshot, 4096, "disk cow P 64"), -22);
 	EXPECT_EQ(snapshot.error_text(), "COW device has logical blocks of more than 4 KiB");
-	/* Without a store only data goes there, by the chunk. */
+	/* Without a store, only data is written there, in chunks. */
 	ASSERT_EQ(snapshot.create(TargetType::snapshot, 4096, "disk cow N 64"), 0);
 	ASSERT_EQ(fixture.write(0, 8), 0);
 	EXPECT_TRUE((Pattern{1, 1}.matches(0, snapshot.read(0, 4096))));
@@ -277,7 +277,7 @@ struct Loader {
 	int error = 0;
 };
 
-/* As one that is suspended: nothing ends until it is resumed. */
+/* Like a suspended device: nothing ends until it is resumed. */
 TEST(SnapshotCreate, can_be_killed_while_the_cow_device_does_not_answer)
 {
 	SnapshotFixture fixture;
@@ -289,7 +289,7 @@ TEST(SnapshotCreate, can_be_killed_while_the_cow_device_does_not_answer)
 	snap.mapped.remove();
 	size_t opens = snap.cow.opens();
 
-	/* Whichever read it is that does not end. */
+	/* Whichever read does not end. */
 	for (uint64_t reads = 0; reads < 6; reads++) {
 		SCOPED_TRACE(reads);
 		snap.cow.reset_log();
@@ -301,7 +301,7 @@ TEST(SnapshotCreate, can_be_killed_while_the_cow_device_does_not_answer)
 		EXPECT_EQ(loader.error, -4);
 		EXPECT_EQ(snap.mapped.error_text(), "Failed to read snapshot metadata");
 		EXPECT_TRUE(fixture.world.log_holds("is not loaded: killed"));
-		/* Nobody may take it away from under the read. */
+		/* It may not be removed during the read. */
 		EXPECT_EQ(snap.cow.opens(), opens + 1);
 		snap.cow.release();
 		fixture.world.settle();
@@ -311,7 +311,7 @@ TEST(SnapshotCreate, can_be_killed_while_the_cow_device_does_not_answer)
 	EXPECT_TRUE(fixture.right(snap));
 }
 
-/* What is written may get to the disk when another has the device. */
+/* A write may reach the disk when the device has another user. */
 TEST(SnapshotCreate, is_not_killed_while_it_writes_a_new_store)
 {
 	SnapshotFixture fixture;

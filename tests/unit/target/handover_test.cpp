@@ -24,7 +24,7 @@ class HandoverTest : public testing::Test {
 protected:
 	int load() { return destination_.load(TargetType::snapshot, 4096, source_.words); }
 
-	/* Does the destination show what the source would? */
+	/* Does the destination show what the source showed? */
 	testing::AssertionResult destination_right()
 	{
 		return source_.frozen.matches_all([&](uint64_t sector, uint64_t count) {
@@ -77,7 +77,7 @@ TEST_F(HandoverTest, the_destination_is_not_resumed_before_the_source_is_suspend
 	EXPECT_EQ(destination_.resume(), -22);
 	EXPECT_TRUE(fixture_.world.log_holds(not_suspended));
 	EXPECT_TRUE(fixture_.right(source_));
-	/* The new table is live and suspended; once the order is right it goes on. */
+	/* The new table is live and suspended; it is resumed once the order is right. */
 	source_.mapped.suspend();
 	EXPECT_EQ(destination_.resume(), 0);
 	EXPECT_TRUE(destination_right());
@@ -396,7 +396,7 @@ protected:
 		ASSERT_FALSE(write_->done);
 	}
 
-	/* What a process does ends although the device hangs. */
+	/* Operations of a process end although the device hangs. */
 	void expect_ends(const char *name, const std::function<void()> &body)
 	{
 		bool ended = false;
@@ -436,7 +436,7 @@ TEST_F(HungNeighbourTest, another_snapshot_is_removed)
 	expect_ends("removal", [&] { source_.mapped.remove(); });
 }
 
-/* The hung one itself waits in its own handover, and nobody else does. */
+/* Only the hung one waits, in its own handover. */
 TEST_F(HungNeighbourTest, a_handover_that_hangs_holds_nobody_else_up)
 {
 	Mapped taker("taker");
@@ -470,7 +470,7 @@ TEST_F(HungNeighbourTest, a_handover_that_hangs_holds_nobody_else_up)
 		EXPECT_EQ(other_.resume(), 0);
 		other_.remove();
 	});
-	/* It is about to lose its store, and does not answer any more. */
+	/* It is about to lose its store, and no longer answers. */
 	EXPECT_EQ(hung_.mapped.message({"commit"}), -16);
 
 	hung_.cow.release();
@@ -482,7 +482,7 @@ TEST_F(HungNeighbourTest, a_handover_that_hangs_holds_nobody_else_up)
 	ASSERT_EQ(hung_.mapped.create(TargetType::snapshot, 4096, hung_.words), 0);
 }
 
-/* The source's device is removed while its store is on its way to the destination. */
+/* The source's device is removed while its store is being handed over. */
 TEST_F(HungNeighbourTest, a_source_that_is_removed_waits_for_its_handover)
 {
 	Mapped taker("taker");
@@ -528,7 +528,7 @@ protected:
 		EXPECT_TRUE(ended);
 	}
 
-	/* What the device says when it answers again. */
+	/* The device's result when it answers again. */
 	void answer()
 	{
 		source_.cow.release();
@@ -557,7 +557,7 @@ TEST_F(KilledRemovalTest, ends_although_unflushed_writes_cannot_be_recorded)
 	/* A write under way could get there behind those of the next owner. */
 	EXPECT_EQ(load_again(), -22);
 	ASSERT_EQ(fixture_.write(512, 8), 0);
-	/* Not active then, so not the snapshot's business. */
+	/* The device is not active then, so the snapshot does not matter. */
 	source_.frozen.write(512, fixture_.disk.peek(512, 8));
 	answer();
 }
@@ -573,7 +573,7 @@ TEST_F(KilledRemovalTest, ends_although_an_area_is_being_zeroed)
 	answer();
 }
 
-/* A copy for both reads the origin through the one that is removed. */
+/* A copy for both reads the origin through the snapshot that is removed. */
 TEST_F(KilledRemovalTest, costs_no_other_snapshot_its_copy)
 {
 	auto &other = fixture_.add("P 8");
@@ -641,7 +641,7 @@ TEST_F(KilledResumeTest, ends_although_unflushed_writes_cannot_be_recorded)
 	ASSERT_EQ(source_.mapped.load(TargetType::snapshot, 4096, source_.words), 0);
 	resume_and_kill(source_.mapped);
 	EXPECT_TRUE(fixture_.world.log_holds("resuming a snapshot was interrupted"));
-	/* The source went with the table of before. */
+	/* The source went with the old table. */
 	EXPECT_EQ(source_.mapped.status(), "Invalid");
 	source_.mapped.remove();
 	EXPECT_EQ(load_again(), -22);
@@ -656,7 +656,7 @@ TEST_F(KilledResumeTest, leaves_the_store_with_a_source_on_another_device)
 	auto copied = fixture_.start_write(0, 8);
 	fixture_.world.settle();
 	resume_and_kill(destination_);
-	/* What came meanwhile and needs a copy is the source's to make. */
+	/* The source makes the copies that were needed meanwhile. */
 	auto waits = fixture_.start_write(512, 8);
 	fixture_.world.settle();
 	EXPECT_FALSE(copied->done);
@@ -668,7 +668,7 @@ TEST_F(KilledResumeTest, leaves_the_store_with_a_source_on_another_device)
 	EXPECT_TRUE(destination_right());
 }
 
-TEST_F(KilledResumeTest, lets_the_source_go_on)
+TEST_F(KilledResumeTest, lets_the_source_continue)
 {
 	ASSERT_EQ(load(), 0);
 	source_.mapped.suspend();
@@ -683,14 +683,14 @@ TEST_F(KilledResumeTest, lets_the_source_go_on)
 	EXPECT_TRUE(fixture_.right(source_));
 }
 
-/* Its suspend wants a commit beside the one under way, and nobody waits for that any more. */
+/* Its suspend requests a commit after the one under way, and nothing waits for that any more. */
 TEST(KilledRemoval, takes_its_wait_for_a_commit_out_of_the_queue)
 {
 	for_seeds(100, [](uint64_t seed) {
 		SnapshotFixture fixture(4096, {.order = user::Order::random, .seed = seed});
 		SnapshotFixture::Snap &snap = fixture.add("P 8");
 		ASSERT_EQ(fixture.write(snap, 0, 64), 0);
-		/* The second after which what was written is recorded is over soon. */
+		/* The second after which writes are recorded is almost over. */
 		fixture.world.run_for(999'000'000);
 		snap.cow.hold_all();
 		fixture.world.run_for(100'000'000);
@@ -712,7 +712,7 @@ TEST(KilledRemoval, takes_its_wait_for_a_commit_out_of_the_queue)
 	});
 }
 
-/* A third table over the COW device, when the first has nothing to give any more. */
+/* A third table over the COW device, when the first one has given its store away. */
 TEST_F(HandoverTest, a_third_owner_reads_the_store_itself)
 {
 	ASSERT_EQ(fixture_.write(source_, 0, 20), 0);

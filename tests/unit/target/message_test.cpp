@@ -90,7 +90,7 @@ TEST(SnapshotMessage, low_water_raises_one_event_when_it_is_passed)
 	ASSERT_EQ(fixture.write(61 * 8, 80), 0);
 	EXPECT_EQ(snap.mapped.events(), 1u);
 
-	/* The COW device has grown: less than the mark is in use, and it is passed again. */
+	/* The COW device has grown: usage is below the mark, and passes it again. */
 	snap.cow.resize(2000);
 	ASSERT_EQ(fixture.write(71 * 8, 8), 0);
 	EXPECT_EQ(snap.mapped.events(), 1u);
@@ -126,7 +126,7 @@ TEST(SnapshotMessage, overflow_raises_an_event)
 
 TEST(SnapshotMessage, in_flight_is_a_limit_of_one_snapshot)
 {
-	/* The most I/Os that are in flight to the COW device, with a limit and without. */
+	/* The most I/Os in flight to the COW device, with a limit and without. */
 	for (const char *limit : {"1", "0"}) {
 		SnapshotFixture fixture;
 		auto &snap = fixture.add("P 8");
@@ -200,7 +200,7 @@ std::map<std::string, std::string> stats_of(user::Mapped &mapped)
 	return lines;
 }
 
-/* All that a histogram counts. */
+/* The total count of a histogram. */
 uint64_t sum_of(const std::string &histogram)
 {
 	std::istringstream stream(histogram);
@@ -273,7 +273,7 @@ TEST(SnapshotMessage, stats_sort_times_by_powers_of_2)
 	ASSERT_EQ(snapshot.message({"stats", "reset"}), 0);
 	ASSERT_EQ(fixture.write(0, 8), 0);
 	auto stats = stats_of(snapshot);
-	/* 3 ms lie between 2048 and 4096 us; the commit takes a flush as well. */
+	/* 3 ms are between 2048 and 4096 us; the commit needs a flush as well. */
 	EXPECT_EQ(stats["origin_write_us"], "2048:1");
 	EXPECT_EQ(stats["copy_us"], "2048:1");
 	EXPECT_EQ(sum_of(stats["commit_us"]), 1u);

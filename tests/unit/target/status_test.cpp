@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a snapshot says of itself in each stage, and what it does when there is
+ * The status of a snapshot in each stage, and what it does when there is
  * no room.
  */
 #include <gtest/gtest.h>
@@ -48,13 +48,13 @@ TEST(SnapshotStatus, counts_the_second_area)
 	EXPECT_TRUE(fixture.right(snap));
 }
 
-/* What the user's data takes is the difference, whenever somebody asks. */
+/* The difference is always the space that the user's data takes. */
 TEST(SnapshotStatus, counts_the_areas_of_writes_that_are_not_recorded_yet)
 {
 	SnapshotFixture fixture(8192);
 	auto &snap = fixture.add("P 8");
 	for (uint64_t n = 1; n <= 600; n++) {
-		/* Each chunk once, all over the place. */
+		/* Each chunk once, in scattered order. */
 		ASSERT_EQ(fixture.write(snap, n * 389 % 1024 * 8, 8), 0);
 		uint64_t allocated, metadata;
 		ASSERT_EQ(std::sscanf(snap.mapped.status().c_str(), "%lu/16384 %lu", &allocated,
@@ -178,7 +178,7 @@ TEST(SnapshotOverflow, a_cow_device_that_grows_in_time_prevents_it)
 	}
 }
 
-/* The table's numbers of chunks are as wide as the device asked for when it was loaded. */
+/* The table's chunk numbers are as wide as the device required when it was loaded. */
 TEST(SnapshotOverflow, a_cow_device_is_used_as_far_as_the_chunk_numbers_of_its_load_go)
 {
 	constexpr uint64_t numbers = uint64_t{1} << 32;
@@ -197,7 +197,7 @@ TEST(SnapshotOverflow, a_cow_device_is_used_as_far_as_the_chunk_numbers_of_its_l
 	}
 }
 
-/* Loaded again, it has numbers for all of them. */
+/* After a reload it has numbers for all of them. */
 TEST(SnapshotOverflow, a_cow_device_is_used_whole_after_a_reactivation)
 {
 	SnapshotFixture fixture;
@@ -211,7 +211,7 @@ TEST(SnapshotOverflow, a_cow_device_is_used_whole_after_a_reactivation)
 	EXPECT_FALSE(fixture.world.log_holds("it has grown beyond"));
 }
 
-/* 256 entries fill an area; the list needs another one behind it. */
+/* 256 entries fill an area; the list needs another one after it. */
 TEST(SnapshotOverflow, at_the_end_of_an_area_is_lack_of_space_and_no_error)
 {
 	SnapshotFixture fixture;

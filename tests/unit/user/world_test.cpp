@@ -193,7 +193,7 @@ TEST(World, a_process_that_still_waits_at_the_end_is_reported)
 	EXPECT_TRUE(capture.saw("process waiter is left over"));
 }
 
-/* What several processes that write to one device and take one lock did, in order. */
+/* The actions of several processes that write to one device and take one lock, in order. */
 std::string trace_of(uint64_t seed)
 {
 	World world({.order = Order::random, .seed = seed});
