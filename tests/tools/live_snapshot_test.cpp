@@ -46,7 +46,7 @@ TEST(LiveSnapshotTest, reads_a_table_line)
 	EXPECT_EQ(snapshot.chunk_sectors, 32u);
 }
 
-TEST(LiveSnapshotTest, refuses_what_is_no_table_line)
+TEST(LiveSnapshotTest, refuses_text_that_is_no_table_line)
 {
 	LiveSnapshot snapshot;
 	for (const char *words : {"", "253:2", "253:2 253:3 P", "253:2 253:3 P x",

@@ -45,7 +45,7 @@ protected:
 	std::optional<Volume> image_;
 };
 
-TEST_F(ReadPiecesTest, each_piece_gets_what_is_at_its_place)
+TEST_F(ReadPiecesTest, each_piece_gets_the_bytes_at_its_place)
 {
 	std::vector<std::byte> data;
 	read_pieces(backwards(data));

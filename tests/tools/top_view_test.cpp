@@ -26,7 +26,7 @@ TrendRow invalid_row(const std::string &name)
 	return row;
 }
 
-TEST(TopViewTest, says_what_is_known)
+TEST(TopViewTest, shows_what_is_known)
 {
 	TrendRow row = row_of("one", 1000);
 	row.trend = {.sectors_per_second = 20, .seconds_left = 50};
@@ -40,7 +40,7 @@ TEST(TopViewTest, says_what_is_known)
 	EXPECT_NE(lines[1].find("  50 s, "), std::string::npos);
 }
 
-TEST(TopViewTest, says_nothing_of_what_is_not_known)
+TEST(TopViewTest, shows_nothing_of_what_is_unknown)
 {
 	TrendRow rows[] = {row_of("one", 1000), invalid_row("two")};
 	std::vector<std::string> lines = top_lines(rows, 80, 0);
@@ -83,7 +83,7 @@ TEST(TopViewTest, keeps_percentage_and_end_however_narrow_it_is)
 	EXPECT_NE(cut.find("something "), std::string::npos);
 }
 
-TEST(TopViewTest, says_what_is_bad_where_there_is_no_room_for_states)
+TEST(TopViewTest, shows_what_is_wrong_where_there_is_no_room_for_states)
 {
 	TrendRow rows[] = {row_of("one", 1000), invalid_row("two")};
 	rows[0].trend = {.sectors_per_second = 20, .seconds_left = 50};
@@ -107,7 +107,7 @@ TEST(TopViewTest, calls_volumes_by_the_names_of_LVM2)
 	EXPECT_TRUE(top_lines({&row, 1}, 80, 0)[1].starts_with("my-vg/snap "));
 }
 
-TEST(TopViewTest, what_is_bad_comes_before_what_is_full)
+TEST(TopViewTest, failed_ones_come_before_full_ones)
 {
 	TrendRow rows[] = {row_of("a", 10), row_of("b", 20), invalid_row("c"), row_of("d", 20)};
 	auto names = [&] {

@@ -78,7 +78,7 @@ TEST(TrendTest, nothing_to_merge_is_merged)
 	EXPECT_DOUBLE_EQ(one(trends, 0, merge_of(16)).merged.value(), 1);
 }
 
-TEST(TrendTest, begins_anew_where_it_turns)
+TEST(TrendTest, starts_again_where_it_turns)
 {
 	Trends trends;
 	one(trends, 0, snapshot_of(5000));

@@ -91,7 +91,7 @@ TEST(WaitFor, a_snapshot_is_so_full_or_fuller)
 	EXPECT_EQ(later(fill, look_of("snapshot", "6554/8192 16")), WaitResult::reached);
 }
 
-TEST(WaitFor, what_is_bad_fills_no_more)
+TEST(WaitFor, a_failed_one_fills_no_more)
 {
 	for (const char *status : {"Invalid", "Overflow"})
 		EXPECT_EQ(later(fill, look_of("snapshot", status)), WaitResult::failed) << status;

@@ -63,7 +63,7 @@ TEST(Worker, a_task_that_is_posted_already_runs_once)
 	EXPECT_EQ(rig.trace, "a");
 }
 
-TEST(Worker, late_tasks_run_behind_all_that_was_posted_before_the_batch_began)
+TEST(Worker, late_tasks_run_after_everything_posted_before_the_batch)
 {
 	WorkerRig rig;
 	Job late([&] { rig.trace += 'L'; });
@@ -98,7 +98,7 @@ TEST(Worker, a_late_task_that_the_batch_posts_runs_at_its_end)
 	EXPECT_EQ(rig.trace, "123L");
 }
 
-TEST(Worker, what_the_batch_posts_does_not_put_off_the_late_tasks_for_ever)
+TEST(Worker, tasks_posted_by_the_batch_do_not_starve_late_tasks)
 {
 	WorkerRig rig;
 	int rounds = 0;
@@ -118,7 +118,7 @@ TEST(Worker, what_the_batch_posts_does_not_put_off_the_late_tasks_for_ever)
 }
 
 /* Tasks that post tasks can go on for a whole merge, if a device completes I/O at once. */
-TEST(Worker, others_have_their_turn_while_tasks_go_on_posting_tasks)
+TEST(Worker, others_get_their_turn_while_tasks_keep_posting_tasks)
 {
 	WorkerRig rig;
 	auto other = std::move(*Worker::create("other"));
@@ -141,7 +141,7 @@ TEST(Worker, others_have_their_turn_while_tasks_go_on_posting_tasks)
 }
 
 /* Including those posted in the last batch of a work item, while others have yet to run. */
-TEST(Worker, tasks_that_post_themselves_all_go_on)
+TEST(Worker, tasks_that_post_themselves_all_continue)
 {
 	WorkerRig rig;
 	constexpr int rounds = 5 * Worker::batches_max;

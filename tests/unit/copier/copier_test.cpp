@@ -295,7 +295,7 @@ TEST(Copier, keeps_to_its_cap_of_pages_whatever_the_jobs_are)
 		rig.finish(copy);
 }
 
-TEST(Copier, lets_what_is_in_the_background_take_little_and_come_last)
+TEST(Copier, gives_background_jobs_little_and_takes_them_last)
 {
 	CopierRig rig(3, 1 << 16);
 	rig.disk(0).hold(Op::read);
@@ -355,7 +355,7 @@ TEST(Copier, leaves_pages_to_the_others_when_destinations_hang)
 }
 
 /* Its windows do not end, because another destination takes part in all of them. */
-TEST(Copier, goes_on_with_what_waits_for_a_share_while_a_window_hangs)
+TEST(Copier, continues_copies_that_wait_for_a_share_while_a_window_hangs)
 {
 	CopierRig rig(3, 1 << 16);
 	CopyShare shares[2];
@@ -458,7 +458,7 @@ TEST(Copier, serves_more_targets_than_there_are_writes_in_reserve)
 	rig.check(other);
 }
 
-TEST(Copier, tells_of_a_failed_read_those_who_wanted_that_window)
+TEST(Copier, reports_a_failed_read_to_the_destinations_of_that_window)
 {
 	CopierRig rig(4);
 	rig.disk(0).fail_range(Op::read, 600, 1);
@@ -475,7 +475,7 @@ TEST(Copier, tells_of_a_failed_read_those_who_wanted_that_window)
 	EXPECT_TRUE(rig.disk(3).peek(4000, 1024) == CopierRig::content(1024, 1024));
 }
 
-TEST(Copier, tells_of_an_unreadable_sector_those_only_who_want_it)
+TEST(Copier, reports_an_unreadable_sector_only_to_its_destinations)
 {
 	/* Parts that share pages, and are adjacent in one. */
 	CopierRig rig(4);
@@ -537,7 +537,7 @@ TEST(Copier, ends_no_window_whose_parts_are_still_being_written)
 	EXPECT_TRUE(rig.disk(3).peek(0, 50) == CopierRig::content(100, 50));
 }
 
-TEST(Copier, reads_nothing_a_second_time_for_one_who_wanted_it_all)
+TEST(Copier, reads_nothing_again_for_a_destination_of_everything)
 {
 	CopierRig rig(2);
 	rig.disk(0).fail_range(Op::read, 700, 1);
@@ -547,7 +547,7 @@ TEST(Copier, reads_nothing_a_second_time_for_one_who_wanted_it_all)
 	EXPECT_EQ(rig.disk(0).counters().reads, 2u);
 }
 
-TEST(Copier, tells_of_an_unreadable_sector_those_only_who_want_it_when_memory_is_short)
+TEST(Copier, reports_an_unreadable_sector_only_to_its_destinations_when_memory_is_short)
 {
 	CopierRig rig(3);
 	Memory::instance().fail_nowait_from(0);
@@ -582,7 +582,7 @@ TEST(Copier, tells_of_a_failed_write_its_target_only)
 	EXPECT_TRUE(rig.disk(3).peek(0, 2048) == CopierRig::content(0, 2048));
 }
 
-TEST(Copier, goes_on_with_the_next_job_after_one_that_failed)
+TEST(Copier, continues_with_the_next_job_after_a_failed_one)
 {
 	CopierRig rig(2);
 	rig.disk(0).fail_nth(Op::read, 1);
@@ -696,7 +696,7 @@ TEST_F(CopierGathers, no_writes_that_may_wait_with_those_that_may_not)
 	EXPECT_EQ(rig.disk(1).counters().writes, 3u);
 }
 
-TEST_F(CopierGathers, and_a_failure_counts_for_all_that_was_in_it)
+TEST_F(CopierGathers, and_a_failure_counts_for_every_copy_in_it)
 {
 	rig.disk(1).fail_nth(Op::write, 1);
 	copy_all({{{1, 0, 0, 8}, {2, 0, 0, 8}}, {{1, 8, 0, 8}}, {{1, 100, 0, 8}}});
@@ -805,7 +805,7 @@ void copy_around_bad_sectors(uint64_t seed)
 	Memory::instance().fail_nothing();
 }
 
-TEST(Copier, loses_only_those_who_want_a_bad_sector_in_any_order_of_completions)
+TEST(Copier, fails_only_destinations_of_a_bad_sector_in_any_order_of_completions)
 {
 	for_seeds(120, copy_around_bad_sectors);
 }

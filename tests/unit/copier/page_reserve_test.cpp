@@ -23,7 +23,7 @@ std::vector<void *> take(PageReserve &reserve, size_t wanted)
 	return pages;
 }
 
-TEST(PageReserve, hands_out_what_is_wanted_up_to_its_cap)
+TEST(PageReserve, hands_out_pages_up_to_its_cap)
 {
 	for (size_t step : {1, 7, 64, 65}) {
 		PageReserve reserve;
@@ -51,7 +51,7 @@ TEST(PageReserve, hands_out_what_is_wanted_up_to_its_cap)
 	}
 }
 
-TEST(PageReserve, its_own_and_what_is_kept_are_used_before_the_system_is_asked)
+TEST(PageReserve, uses_its_own_and_kept_pages_before_the_system_s)
 {
 	PageReserve reserve;
 	ASSERT_TRUE(reserve.fill());

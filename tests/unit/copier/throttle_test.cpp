@@ -64,7 +64,7 @@ TEST(Throttle, counts_no_time_twice_when_its_period_moves_on_under_a_copy)
 	EXPECT_NEAR(throttle.delay_ms(begin + 620 * ms, 50), 65, 2);
 }
 
-TEST(Throttle, remembers_the_share_and_not_the_time_of_what_is_long_past)
+TEST(Throttle, remembers_the_share_and_not_the_time_of_the_distant_past)
 {
 	Throttle throttle = idle_until_begin();
 	copy(throttle, 0, 300);

@@ -117,7 +117,7 @@ TEST(ExceptionTable, chunk_that_closes_a_gap_joins_both_sides)
 	expect_mapped(*table, 10, 110, 11);
 }
 
-TEST(ExceptionTable, runs_whose_new_chunks_do_not_go_on_stay_apart)
+TEST(ExceptionTable, runs_with_separate_new_chunks_are_not_joined)
 {
 	auto table = make_table(narrow);
 	load(*table, run(10, 110, 5));
@@ -138,7 +138,7 @@ TEST(ExceptionTable, highest_chunk_numbers_are_kept)
 	}
 }
 
-TEST(ExceptionTable, run_reaches_over_what_was_the_begin_of_the_next_leaf)
+TEST(ExceptionTable, run_extends_past_the_former_beginning_of_the_next_leaf)
 {
 	constexpr uint64_t far = uint64_t{1} << 33;
 	auto table = make_table(narrow);
@@ -356,7 +356,7 @@ TEST(ExceptionTableErase, an_emptied_leaf_hides_nothing_of_what_follows)
 	expect_mapped(*table, end, 2 * end, 1);
 }
 
-TEST(ExceptionTableErase, refuses_a_run_over_what_lies_behind_an_emptied_leaf)
+TEST(ExceptionTableErase, refuses_a_run_over_chunks_after_an_emptied_leaf)
 {
 	auto table = make_table(narrow);
 	for (uint64_t chunk = 0; chunk < 3 * leaf_slots; ++chunk)

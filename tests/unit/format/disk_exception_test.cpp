@@ -94,7 +94,7 @@ TEST(AreaView, list_ends_at_the_first_entry_without_a_new_chunk)
 	}
 }
 
-TEST(AreaView, entries_behind_the_end_do_not_count)
+TEST(AreaView, entries_after_the_end_do_not_count)
 {
 	Bytes bytes = area_of(8);
 	MutableAreaView area(bytes);
@@ -117,7 +117,7 @@ TEST(AreaView, every_stale_byte_is_found)
 	}
 }
 
-TEST(AreaView, wiping_spares_what_is_in_front)
+TEST(AreaView, wiping_spares_earlier_entries)
 {
 	for (size_t first = 0; first <= 8; first++) {
 		Bytes bytes = area_of(8, std::byte{0xaa});

@@ -156,7 +156,7 @@ TEST_F(CopiedMapTest, without_memory_nothing_is_kept_and_nothing_breaks)
 	EXPECT_TRUE(holds(0, 8));
 }
 
-TEST_F(CopiedMapTest, its_pages_go_when_nobody_asks_any_more)
+TEST_F(CopiedMapTest, its_pages_are_freed_with_the_last_snapshot)
 {
 	put(0, 8);
 	put(page, page + 8);

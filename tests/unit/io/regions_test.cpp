@@ -50,7 +50,7 @@ protected:
 	Owned<Regions> regions_{std::move(*make_owned<Regions>(*worker_))};
 };
 
-TEST_F(RegionsTest, without_readers_nobody_is_waited_for)
+TEST_F(RegionsTest, without_readers_there_is_no_wait)
 {
 	Waiting waiting;
 	EXPECT_TRUE(wait(waiting));
@@ -160,7 +160,7 @@ TEST_F(RegionsTest, runs_that_are_not_settled_are_seen_in_their_regions)
  * that were there at its beginning have left, and must end when no reader from before or
  * during the wait is left.
  */
-TEST_F(RegionsTest, by_chance_each_wait_is_for_those_before_it_and_ends)
+TEST_F(RegionsTest, randomised_waits_are_for_earlier_readers_and_end)
 {
 	for_seeds(60, [&](uint64_t seed) {
 		struct Reader {

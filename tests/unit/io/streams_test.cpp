@@ -79,7 +79,7 @@ TEST_F(StreamsTest, random_touches_are_none)
 	EXPECT_EQ(streams_.count().copied, 0u);
 }
 
-TEST_F(StreamsTest, several_streams_go_on_beside_random_touches)
+TEST_F(StreamsTest, several_streams_continue_beside_random_touches)
 {
 	user::Random random(7);
 	for (uint64_t n = 0; n < 32; n++) {
@@ -120,7 +120,7 @@ TEST_F(StreamsTest, the_next_window_is_wanted_when_half_of_one_is_left)
 	}
 }
 
-TEST_F(StreamsTest, what_is_not_written_is_counted)
+TEST_F(StreamsTest, unwritten_guesses_are_counted)
 {
 	write_stream(0, 64);
 	const uint64_t copied = streams_.count().copied;

@@ -93,7 +93,7 @@ TEST_F(MergeTest, brings_the_origin_back_to_what_the_snapshot_was)
 }
 
 /* The origin has grown since the snapshot was made, or was longer from the start. */
-TEST_F(MergeTest, leaves_alone_what_is_behind_the_end_of_the_snapshot)
+TEST_F(MergeTest, leaves_alone_everything_after_the_end_of_the_snapshot)
 {
 	constexpr uint64_t length = disk_sectors - 11;
 	SnapshotFixture::Snap &snap = fixture_.add("P 16", cow_sectors, length);
@@ -111,7 +111,7 @@ TEST_F(MergeTest, leaves_alone_what_is_behind_the_end_of_the_snapshot)
 	EXPECT_EQ(fixture_.disk.peek(length, 11), behind);
 }
 
-TEST_F(MergeTest, goes_on_after_a_suspend_that_is_killed)
+TEST_F(MergeTest, continues_after_a_killed_suspend)
 {
 	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
 	for (uint64_t at = 0; at < disk_sectors; at += 16)
@@ -443,7 +443,7 @@ TEST_F(MergeTest, a_write_waits_only_while_its_batch_is_retired)
 	EXPECT_TRUE(merged(snap));
 }
 
-TEST_F(MergeTest, what_is_written_all_the_time_is_copied_for_a_last_time)
+TEST_F(MergeTest, a_constantly_written_chunk_gets_a_last_copy)
 {
 	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
 	ASSERT_EQ(fixture_.write(0, 64), 0);
@@ -478,7 +478,7 @@ TEST_F(MergeTest, a_write_over_several_runs_of_the_batch_is_copied_again_in_all_
 }
 
 /* A run of many chunks is several jobs; all of them have to copy a write again. */
-TEST_F(MergeTest, what_is_written_while_its_copies_are_on_their_way_is_copied_again)
+TEST_F(MergeTest, a_chunk_written_while_its_copies_are_in_flight_is_copied_again)
 {
 	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
 	ASSERT_EQ(fixture_.write(0, 8000), 0);
@@ -495,7 +495,7 @@ TEST_F(MergeTest, what_is_written_while_its_copies_are_on_their_way_is_copied_ag
 	EXPECT_TRUE(merged(snap));
 }
 
-TEST_F(MergeTest, a_suspend_ends_the_batch_and_a_resume_goes_on)
+TEST_F(MergeTest, a_suspend_ends_the_batch_and_a_resume_continues)
 {
 	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
 	write_random(snap, 1500);
@@ -515,7 +515,7 @@ TEST_F(MergeTest, a_suspend_ends_the_batch_and_a_resume_goes_on)
 	EXPECT_TRUE(merged(snap));
 }
 
-TEST_F(MergeTest, that_is_paused_goes_on_when_it_is_told_to)
+TEST_F(MergeTest, that_is_paused_continues_on_request)
 {
 	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
 	write_random(snap, 1500);
@@ -641,7 +641,7 @@ TEST_F(MergeTest, a_higher_rate_holds_for_the_batch_that_waits_already)
 	EXPECT_NE(merging_.status(), before);
 }
 
-TEST_F(MergeTest, takes_less_at_a_time_while_somebody_uses_the_device_and_it_is_slow)
+TEST_F(MergeTest, takes_smaller_batches_beside_users_of_a_slow_device)
 {
 	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
 	ASSERT_EQ(fixture_.write(0, 1000 * 8), 0);
@@ -820,7 +820,7 @@ TEST_F(MergeTest, a_flush_reaches_both_devices)
 	EXPECT_EQ(snap.cow.counters().flushes, 1u);
 }
 
-TEST_F(MergeTest, a_discard_loses_nothing_that_is_to_be_merged)
+TEST_F(MergeTest, a_discard_loses_nothing_that_has_yet_to_be_merged)
 {
 	for (const char *store : {"P 8", "P 8 1 discard_zeroes_cow"}) {
 		SnapshotFixture::Snap &snap = fixture_.add(store, cow_sectors);

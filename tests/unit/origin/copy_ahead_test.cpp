@@ -155,7 +155,7 @@ TEST(CopyAhead, one_that_is_invalid_has_no_say)
 	EXPECT_TRUE(fixture.right(snap));
 }
 
-TEST(CopyAhead, leaves_the_last_quarter_of_a_device_to_what_is_written)
+TEST(CopyAhead, leaves_the_last_quarter_of_a_device_to_writes)
 {
 	AheadBench fixture(131072);
 	auto &snap = fixture.add("P 8", 131072);
@@ -236,7 +236,7 @@ TEST(CopyAhead, a_write_waits_for_the_one_that_copies_its_chunk)
 	EXPECT_TRUE(fixture.all_right());
 }
 
-TEST(CopyAhead, none_begins_while_a_target_is_to_be_suspended)
+TEST(CopyAhead, none_begins_while_a_target_is_being_suspended)
 {
 	AheadBench fixture;
 	auto &snap = fixture.add_large();
@@ -325,7 +325,7 @@ TEST(CopyAhead, takes_a_few_gaps_at_a_time)
 	EXPECT_TRUE(fixture.all_right());
 }
 
-TEST(CopyAhead, goes_on_behind_a_handover)
+TEST(CopyAhead, continues_after_a_handover)
 {
 	AheadBench fixture;
 	auto &snap = fixture.add_large();

@@ -61,7 +61,7 @@ TEST(CopyOut, different_chunk_sizes_share_the_read_of_the_largest)
 		EXPECT_TRUE(fixture.right(*snap));
 }
 
-TEST(CopyOut, an_unreadable_sector_costs_those_only_who_lack_it)
+TEST(CopyOut, an_unreadable_sector_invalidates_only_snapshots_that_lack_it)
 {
 	SnapshotFixture fixture;
 	auto &has_it = fixture.add("P 8");
@@ -146,7 +146,7 @@ TEST(CopyOut, a_long_write_is_copied_in_long_pieces)
 	EXPECT_TRUE(fixture.right(snap));
 }
 
-TEST(CopyOut, what_is_copied_is_written_in_one_io_and_costs_nothing)
+TEST(CopyOut, a_rewrite_of_copied_chunks_is_one_io)
 {
 	SnapshotFixture fixture;
 	auto &snap = fixture.add("P 8");
@@ -367,7 +367,7 @@ TEST(CopyOut, a_lost_entry_holds_back_the_write_until_the_mark_is_durable)
 	EXPECT_EQ(fixture.origin.wait(write), 0);
 }
 
-TEST(CopyOut, a_snapshot_shorter_than_the_origin_lacks_nothing_behind_its_end)
+TEST(CopyOut, a_snapshot_shorter_than_the_origin_lacks_nothing_after_its_end)
 {
 	SnapshotFixture fixture;
 	auto &snap = fixture.add("P 8", 16384, 100);
@@ -449,7 +449,7 @@ TEST(CopyOut, a_snapshot_write_over_an_origin_that_has_gone_fails)
 }
 
 /* Chunk 0 of both snapshots, then chunk 1, which only the second one lacks. */
-TEST(CopyOut, a_write_that_is_stuck_holds_back_none_that_needs_another_snapshot)
+TEST(CopyOut, a_write_that_hangs_delays_none_that_needs_another_snapshot)
 {
 	SnapshotFixture fixture;
 	auto &failing = fixture.add("P 8");
@@ -573,7 +573,7 @@ TEST(CopyOut, partial_snapshot_writes_over_the_threshold_wait_for_no_timer)
  * Single chunks in random order fill the table's leaves one by one, until nothing is left
  * of its reserve.
  */
-TEST(CopyOut, without_memory_for_good_costs_the_snapshot_and_no_write)
+TEST(CopyOut, without_memory_fails_the_snapshot_and_no_write)
 {
 	constexpr uint64_t chunks = 1 << 15;
 	SnapshotFixture fixture(2 * chunks);

@@ -42,7 +42,7 @@ std::string stat(SnapshotFixture::Snap &snap, const std::string &name)
 	return answer.substr(at, answer.find('\n', at) - at);
 }
 
-TEST(OriginDiscard, goes_down_whole_where_nobody_watches)
+TEST(OriginDiscard, goes_down_whole_without_a_snapshot_there)
 {
 	SnapshotFixture fixture;
 	ASSERT_EQ(fixture.origin.discard(3, 4000), 0);

@@ -52,7 +52,7 @@ private:
 	}
 };
 
-TEST_F(StoreRules, read_what_is_there)
+TEST_F(StoreRules, read_a_valid_store)
 {
 	entry(0, 7, 2);
 	entry(1, 3, 3);

@@ -163,7 +163,7 @@ TEST_F(BadStore, that_is_none_is_never_written_to)
 	EXPECT_EQ(lines("does not take the mark"), 0u);
 }
 
-TEST_F(BadStore, that_cannot_be_marked_lets_the_origin_go_on_and_says_so)
+TEST_F(BadStore, that_cannot_be_marked_lets_origin_writes_proceed_and_logs_it)
 {
 	for (Op op : {Op::read, Op::write}) {
 		damage();

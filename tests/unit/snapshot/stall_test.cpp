@@ -59,7 +59,7 @@ protected:
 	uint64_t next_ = 4096;
 };
 
-TEST_F(StallTest, origin_writes_wait_and_go_on_when_the_device_has_grown)
+TEST_F(StallTest, origin_writes_wait_and_proceed_when_the_device_has_grown)
 {
 	auto &snap = add();
 	fill();
@@ -80,7 +80,7 @@ TEST_F(StallTest, origin_writes_wait_and_go_on_when_the_device_has_grown)
 	EXPECT_TRUE(fixture_.right(snap));
 }
 
-TEST_F(StallTest, what_needs_no_room_goes_on)
+TEST_F(StallTest, writes_that_need_no_room_proceed)
 {
 	auto &snap = add();
 	auto &other = fixture_.add("P 8", 4 * cow_sectors);
@@ -104,7 +104,7 @@ TEST_F(StallTest, what_needs_no_room_goes_on)
 }
 
 /* The write that found no room was examined for this snapshot only, and nothing is in flight. */
-TEST_F(StallTest, what_another_snapshot_lacks_is_not_held_behind_a_write_that_waits)
+TEST_F(StallTest, a_waiting_write_does_not_delay_copies_for_another_snapshot)
 {
 	auto &snap = add();
 	fill();
@@ -169,7 +169,7 @@ TEST_F(StallTest, that_has_ended_begins_again_when_there_was_room)
 	EXPECT_EQ(fixture_.origin.wait(last), 0);
 }
 
-TEST_F(StallTest, lasts_for_ever_without_a_timeout)
+TEST_F(StallTest, has_no_limit_without_a_timeout)
 {
 	auto &snap = add();
 	fixture_.world.no_space_timeout = 0;
@@ -181,7 +181,7 @@ TEST_F(StallTest, lasts_for_ever_without_a_timeout)
 	EXPECT_TRUE(fixture_.right(snap));
 }
 
-TEST_F(StallTest, a_user_who_knows_overflow_gets_it_after_the_time)
+TEST_F(StallTest, a_po_snapshot_overflows_after_the_timeout)
 {
 	auto &snap = add("PO 8 1 stall_on_full");
 	ASSERT_EQ(fixture_.write(snap, 0, room * 8), 0);
@@ -236,7 +236,7 @@ TEST_F(StallTest, a_writer_beside_a_suspend_gets_its_share_of_the_reserve_in_tim
 }
 
 /* Later writes wait for a larger device again, and the reserve remains. */
-TEST_F(StallTest, a_suspend_that_is_killed_keeps_what_is_left_of_the_reserve)
+TEST_F(StallTest, a_killed_suspend_keeps_the_rest_of_the_reserve)
 {
 	for (bool of_origin : {true, false}) {
 		auto &snap = add();
@@ -306,7 +306,7 @@ TEST_F(StallTest, a_suspend_of_the_snapshot_gets_the_reserve)
 	EXPECT_TRUE(fixture_.right(snap));
 }
 
-TEST_F(StallTest, a_snapshot_can_go_and_the_origin_goes_on)
+TEST_F(StallTest, a_snapshot_can_be_removed_and_origin_writes_proceed)
 {
 	auto &snap = add();
 	fill();
@@ -319,7 +319,7 @@ TEST_F(StallTest, a_snapshot_can_go_and_the_origin_goes_on)
 		EXPECT_EQ(fixture_.origin.wait(write), 0);
 }
 
-TEST_F(StallTest, goes_on_in_a_handover)
+TEST_F(StallTest, continues_in_a_handover)
 {
 	auto &snap = add("P 8");
 	ASSERT_EQ(snap.mapped.message({"stall", "on"}), 0);
@@ -455,7 +455,7 @@ TEST_F(StallTest, a_device_that_is_gone_is_no_overflow)
 }
 
 /* The origin's writes need only the remaining part of the device. */
-TEST_F(StallTest, a_device_made_shorter_behind_all_in_use_goes_on)
+TEST_F(StallTest, a_device_shortened_after_the_last_used_chunk_still_stalls)
 {
 	auto &snap = add();
 	ASSERT_EQ(fixture_.write(0, 20 * 8), 0);
@@ -567,7 +567,7 @@ struct Extended {
 
 class StallOfMerge : public testing::TestWithParam<Extended> {};
 
-TEST_P(StallOfMerge, is_over_when_all_are_suspended_and_costs_nobody_anything)
+TEST_P(StallOfMerge, ends_when_all_are_suspended_and_harms_no_snapshot)
 {
 	const Extended &extended = GetParam();
 	constexpr uint64_t chunk = 128;

@@ -69,7 +69,7 @@ TEST(SnapshotWrite, the_chunk_at_the_end_of_the_origin_is_read_as_far_as_it_goes
 	EXPECT_TRUE(fixture.right(snap));
 }
 
-TEST(SnapshotWrite, all_there_is_of_the_last_chunk_does_not_count_against_the_limit_for_ever)
+TEST(SnapshotWrite, a_whole_write_of_a_short_last_chunk_leaves_the_copy_limit)
 {
 	SnapshotFixture fixture(1001);
 	auto &snap = fixture.add("P 16");
@@ -93,7 +93,7 @@ TEST(SnapshotWrite, what_it_has_is_written_without_metadata)
 	EXPECT_TRUE(fixture.right(snap));
 }
 
-TEST(SnapshotWrite, commits_nothing_before_somebody_asks)
+TEST(SnapshotWrite, commits_nothing_without_a_request)
 {
 	SnapshotFixture fixture;
 	auto &snap = fixture.add("P 8");
@@ -132,7 +132,7 @@ TEST(SnapshotWrite, a_flush_without_anything_lazy_goes_to_the_cow_device)
 	EXPECT_TRUE(fixture.right(snap));
 }
 
-TEST(SnapshotWrite, a_flush_behind_a_commit_under_way_flushes_too)
+TEST(SnapshotWrite, a_flush_during_a_commit_flushes_too)
 {
 	SnapshotFixture fixture;
 	auto &snap = fixture.add("P 8");
@@ -183,7 +183,7 @@ TEST(SnapshotWrite, an_origin_write_to_its_chunk_commits_and_copies_nothing)
 	EXPECT_TRUE(fixture.right(snap));
 }
 
-TEST(SnapshotWrite, an_origin_write_elsewhere_takes_what_is_lazy_along)
+TEST(SnapshotWrite, an_origin_write_elsewhere_records_lazy_runs_too)
 {
 	SnapshotFixture fixture;
 	auto &snap = fixture.add("P 8");
@@ -195,7 +195,7 @@ TEST(SnapshotWrite, an_origin_write_elsewhere_takes_what_is_lazy_along)
 	EXPECT_EQ(snap.cow.counters().fua_writes, 0u);
 }
 
-TEST(SnapshotWrite, an_origin_write_to_its_chunk_gets_the_commit_behind_the_one_under_way)
+TEST(SnapshotWrite, an_origin_write_to_its_chunk_gets_the_commit_after_the_current_one)
 {
 	SnapshotFixture fixture;
 	auto &snap = fixture.add("P 8");
@@ -277,7 +277,7 @@ TEST(SnapshotWrite, one_to_a_chunk_in_flight_waits_for_it)
 	EXPECT_TRUE(fixture.right(snap));
 }
 
-TEST(SnapshotWrite, those_who_wait_for_one_of_whole_chunks_wait_no_longer_than_it_takes)
+TEST(SnapshotWrite, waiters_for_a_write_of_whole_chunks_wait_only_for_its_io)
 {
 	SnapshotFixture fixture;
 	auto &snap = fixture.add("P 8");

@@ -351,7 +351,7 @@ struct Snapshots {
 	user::Mapped snapshot{"snapshot"};
 };
 
-TEST(HostileStore, with_a_chunk_behind_the_origin_makes_no_snapshot)
+TEST(HostileStore, with_a_chunk_after_the_origin_makes_no_snapshot)
 {
 	Snapshots test;
 	fourth({128, 30})(test.cow);
@@ -397,7 +397,7 @@ TEST(HostileStore, with_the_last_chunk_of_the_origin_makes_a_snapshot)
 	EXPECT_EQ(test.snapshot.read(127 * 8, 8), garbage(8));
 }
 
-TEST(HostileStore, gives_every_kind_of_refusal_to_who_loads_the_table)
+TEST(HostileStore, reports_every_kind_of_refusal_to_the_table_load)
 {
 	struct Kind {
 		std::function<void(Device &)> damage;

@@ -256,7 +256,7 @@ INSTANTIATE_TEST_SUITE_P(PersistentCrash, StaleEntries,
 					 Stale{"in_a_second_area", 1, 40, 45, 64}),
 			 [](const auto &test) { return std::string(test.param.name); });
 
-TEST_P(StaleEntries, behind_the_end_are_dead_and_never_come_to_life)
+TEST_P(StaleEntries, after_the_end_stay_dead)
 {
 	const Stale &stale = GetParam();
 	/* Batches that end just before them, reach them, and extend past them. */

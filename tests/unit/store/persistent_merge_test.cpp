@@ -95,7 +95,7 @@ private:
 	Tail tail_;
 };
 
-TEST(PersistentMerge, a_cut_is_durable_and_leaves_what_is_in_front)
+TEST(PersistentMerge, a_cut_is_durable_and_keeps_earlier_entries)
 {
 	TailRig rig(8, 3);
 	rig.grow(300);
@@ -132,7 +132,7 @@ TEST(PersistentMerge, the_list_grows_over_all_blocks_that_were_cut)
 	EXPECT_TRUE(rig.holds());
 }
 
-TEST(PersistentMerge, the_area_behind_a_cut_is_zeroed_again)
+TEST(PersistentMerge, the_area_after_a_cut_is_zeroed_again)
 {
 	TailRig rig(8, 4);
 	rig.grow(256 + 200);
@@ -162,7 +162,7 @@ TEST(PersistentMerge, zeros_under_way_for_another_area_count_for_nothing)
 	EXPECT_TRUE(rig.holds());
 }
 
-TEST(PersistentMerge, dead_entries_behind_a_cut_stay_dead)
+TEST(PersistentMerge, dead_entries_after_a_cut_stay_dead)
 {
 	TailRig rig(64, 2);
 	rig.grow(300);

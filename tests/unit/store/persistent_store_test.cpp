@@ -563,7 +563,7 @@ TEST(PersistentStore, quiesce_waits_for_zeros_that_were_begun_ahead_of_time)
 	EXPECT_TRUE(quiet);
 }
 
-TEST(PersistentStore, quiesce_may_be_called_again_and_the_store_goes_on_afterwards)
+TEST(PersistentStore, quiesce_may_be_called_again_and_the_store_works_afterwards)
 {
 	StoreRig rig({.sectors = 8 * 600});
 	rig.open(8);
@@ -620,7 +620,7 @@ TEST(PersistentStore, free_chunks_are_as_many_as_can_be_prepared)
 	}
 }
 
-TEST(PersistentStore, a_device_that_ends_in_front_of_a_chunk_in_use_is_cut_off)
+TEST(PersistentStore, a_device_that_ends_before_a_used_chunk_is_cut_off)
 {
 	StoreRig rig({.sectors = 8 * 600});
 	rig.open(8);
@@ -666,7 +666,7 @@ TEST(PersistentStore, holes_are_found_at_load_and_handed_out_first)
 	EXPECT_EQ(next(1000).first, 256u);
 }
 
-TEST(PersistentStore, what_is_handed_out_never_leaks_over_reloads)
+TEST(PersistentStore, allocated_chunks_never_leak_over_reloads)
 {
 	for_seeds(30, [](uint64_t seed) {
 		Random random(seed);
@@ -766,7 +766,7 @@ TEST(PersistentStore, a_load_reads_ahead_and_no_more_than_it_must)
 	EXPECT_LT(rig.world.now_ns() - begin, areas * 10'000 / 8);
 }
 
-TEST(PersistentStore, a_list_that_ends_deep_in_a_long_area_goes_on_there)
+TEST(PersistentStore, a_list_that_ends_deep_in_a_long_area_continues_there)
 {
 	/* 8192 entries in an area, which is read in two pieces. */
 	Layout layout{256};
@@ -781,7 +781,7 @@ TEST(PersistentStore, a_list_that_ends_deep_in_a_long_area_goes_on_there)
 	EXPECT_EQ(rig.loaded.entries.size(), 5010u);
 }
 
-TEST(PersistentStore, dead_entries_far_behind_the_end_of_the_list_stay_dead)
+TEST(PersistentStore, dead_entries_far_after_the_end_of_the_list_stay_dead)
 {
 	/* In the second of the two pieces in which the area is read. */
 	Layout layout{256};

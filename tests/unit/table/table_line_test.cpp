@@ -70,7 +70,7 @@ TEST(TableFeatures, are_taken_in_any_order_and_case)
 	expect_features({"2", "Discard_Passdown_Origin", "discard_zeroes_cow"}, true, true);
 }
 
-TEST(TableFeatures, that_in_tree_has_not_may_be_one_more)
+TEST(TableFeatures, that_in_tree_lacks_may_be_one_more)
 {
 	auto features = features_behind({"1", "Stall_On_Full"});
 	ASSERT_TRUE(features) << features.error();
@@ -113,7 +113,7 @@ TEST(TableFeatures, may_come_twice)
 	expect_features({"2", "DISCARD_zeroes_cow", "discard_zeroes_cow", "junk"}, true, false);
 }
 
-TEST(TableFeatures, words_behind_the_counted_ones_are_not_looked_at)
+TEST(TableFeatures, words_after_the_counted_ones_are_ignored)
 {
 	expect_features({"0", "junk"}, false, false);
 	expect_features({"0", "discard_zeroes_cow"}, false, false);
@@ -199,19 +199,19 @@ TEST(TableStore, first_letter_is_the_type_in_either_case)
 	expect_type("n", StoreType::transient, false);
 }
 
-TEST(TableStore, letters_behind_n_are_not_looked_at)
+TEST(TableStore, letters_after_n_are_ignored)
 {
 	for (const char *word : {"NO", "nope", "N ", "N\xff", "Nothing"})
 		expect_type(word, StoreType::transient, false);
 }
 
-TEST(TableStore, o_behind_p_asks_for_overflow)
+TEST(TableStore, o_after_p_enables_overflow)
 {
 	for (const char *word : {"PO", "Po", "pO", "po", "POX", "potato", "PO "})
 		expect_type(word, StoreType::persistent, true);
 }
 
-TEST(TableStore, anything_else_behind_p_is_refused)
+TEST(TableStore, anything_else_after_p_is_refused)
 {
 	for (const char *word : {"PX", "P0", "P ", "PPO", "persistent", "P\xff"})
 		EXPECT_EQ(store_error(word, "8"), Error::store_option_unknown) << word;

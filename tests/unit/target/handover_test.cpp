@@ -437,7 +437,7 @@ TEST_F(HungNeighbourTest, another_snapshot_is_removed)
 }
 
 /* Only the hung one waits, in its own handover. */
-TEST_F(HungNeighbourTest, a_handover_that_hangs_holds_nobody_else_up)
+TEST_F(HungNeighbourTest, a_hung_handover_delays_no_other_snapshot)
 {
 	Mapped taker("taker");
 	ASSERT_EQ(taker.load(TargetType::snapshot, 4096, hung_.words), 0);

@@ -26,7 +26,7 @@ TEST(SnapshotMessage, that_is_none_is_refused)
 	EXPECT_TRUE(fixture.right(snap));
 }
 
-TEST(SnapshotMessage, commit_makes_writes_durable_that_nobody_flushed)
+TEST(SnapshotMessage, commit_makes_unflushed_writes_durable)
 {
 	SnapshotFixture fixture;
 	auto &snap = fixture.add("P 8");

@@ -49,7 +49,7 @@ TEST_F(BioTest, a_remapped_bio_goes_to_its_device_and_ends)
 	EXPECT_TRUE((Pattern{1, 1}.matches(16, disk_.peek(16, 8))));
 }
 
-TEST_F(BioTest, an_accepted_part_is_all_that_is_sent)
+TEST_F(BioTest, only_the_accepted_part_is_sent)
 {
 	Bio &bio = make(DMSNAP_BIO_WRITE, 8, Pattern{1, 1}.make(0, 8));
 	bio.begin_map();

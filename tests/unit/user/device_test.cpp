@@ -191,7 +191,7 @@ TEST(Device, a_write_in_flight_may_survive_a_crash)
 	EXPECT_EQ(disk.wait(flying), 0);
 }
 
-TEST(Device, what_is_flushed_is_what_readers_saw_however_writes_overlap)
+TEST(Device, a_flush_keeps_what_readers_saw_however_writes_overlap)
 {
 	for_seeds(200, [](uint64_t seed) {
 		World world({.order = Order::random, .seed = seed});
@@ -337,7 +337,7 @@ TEST(Device, one_that_vanishes_fails_all_io_also_in_flight_until_the_next_power_
 	}
 }
 
-TEST(Device, what_is_in_flight_behind_a_new_end_fails)
+TEST(Device, io_in_flight_after_a_new_end_fails)
 {
 	World world;
 	Disk disk(world);
@@ -348,7 +348,7 @@ TEST(Device, what_is_in_flight_behind_a_new_end_fails)
 	EXPECT_EQ(disk.wait(read), -5);
 }
 
-TEST(Device, who_finds_no_tag_sleeps_until_an_io_has_ended)
+TEST(Device, a_submitter_without_a_tag_sleeps_until_an_io_has_ended)
 {
 	World world;
 	Disk disk(world, {.name = "disk", .sectors = 64, .tags = 2});

@@ -81,7 +81,7 @@ TEST(PortMemory, construction_fails_at_the_request_asked_for_and_only_there)
 	dmsnap_port_free(third);
 }
 
-TEST(PortMemory, a_world_reports_what_is_left_over)
+TEST(PortMemory, a_world_reports_leaks)
 {
 	void *page = nullptr;
 	FailureCapture capture;
