@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Input: takes numbers and bytes off the front of what the fuzzer made.  Behind
- * the end everything is 0, so that every input means something.
+ * Input: takes numbers and bytes from the front of the fuzzer's input.  After
+ * the end everything is 0, so that every input is valid.
  */
 #pragma once
 
@@ -31,7 +31,7 @@ public:
 		return value;
 	}
 
-	/* Fewer where the input ends. */
+	/* Fewer at the end of the input. */
 	std::span<const uint8_t> take(size_t bytes)
 	{
 		std::span<const uint8_t> taken = left_.first(std::min(bytes, left_.size()));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Words: of a table line or a message, as dm hands them over: zero-terminated, in
+ * Words: of a table line or a message, as dm passes them: zero-terminated, in
  * memory that may be written.
  */
 #pragma once

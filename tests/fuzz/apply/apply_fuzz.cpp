@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "dmsnap apply" of any stream: as bytes, or as records with right checksums of which some
- * bytes are then changed.  Whatever it is, --dry-run changes nothing, --atomic all or nothing,
- * and what --undo keeps leads back.
+ * "dmsnap apply" of any stream: as bytes, or as records with correct checksums, some bytes
+ * of which are then changed.  In any case --dry-run changes nothing, --atomic all or nothing,
+ * and the file of --undo restores the old contents.
  *
- *   input: mode | bytes, or records: flags, offset, length, what is in it | changes
+ *   input: mode | bytes, or records: flags, offset, length, contents | changes
  */
 #include <cstdio>
 #include <cstdlib>
@@ -96,7 +96,7 @@ void apply_any(Input &input)
 	switch (mode >> 3 & 3) {
 	case 0:
 		once();
-		require(read_file(options.target).size() == volume_bytes, "it has its size");
+		require(read_file(options.target).size() == volume_bytes, "the size stays");
 		break;
 	case 1:
 		options.dry_run = true;
@@ -116,7 +116,7 @@ void apply_any(Input &input)
 		options.undo.clear();
 		options.any_base = false;
 		once();
-		require(read_file(options.target) == held, "--undo leads back");
+		require(read_file(options.target) == held, "--undo restores the old contents");
 	}
 }
 

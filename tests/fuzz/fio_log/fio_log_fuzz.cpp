@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* "dmsnap estimate" of any log of fio. */
+/* "dmsnap estimate" of any fio log. */
 #include "commands.hpp"
 #include "fuzz/input.hpp"
 #include "fuzz/tool/files.hpp"

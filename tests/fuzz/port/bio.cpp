@@ -11,7 +11,7 @@ void dmsnap_bio::end_map(dmsnap_map result)
 {
 	if (state_ != State::mapping) {
 		if (result != DMSNAP_MAP_HELD)
-			die("map returned %d for a bio that the core has settled", result);
+			die("map returned %d for a bio that the core has already handled", result);
 		return;
 	}
 	state_ = State::held;
@@ -35,7 +35,7 @@ void dmsnap_bio::accept(uint32_t sectors)
 void dmsnap_bio::check_may_settle(const char *what)
 {
 	if (state_ != State::mapping && state_ != State::held)
-		die("%s of a bio that the core does not have", what);
+		die("%s of a bio that the core does not own", what);
 }
 
 void dmsnap_bio::remap(dmsnap_device *device, uint64_t sector)
@@ -62,7 +62,7 @@ int dmsnap_bio::fly(dmsnap_device *device, uint64_t sector)
 		op = Op::discard;
 		break;
 	default:
-		die("a bio of an unknown operation is sent on");
+		die("a bio with an unknown operation is submitted");
 	}
 	if (op == Op::write && !device->writable)
 		die("a bio writes to %s, which is open for reading", device->device->name());
@@ -132,7 +132,7 @@ void dmsnap_port_bio_submit(dmsnap_bio *bio)
 void dmsnap_port_bio_submit_watched(dmsnap_bio *bio, dmsnap_device *device, uint64_t sector,
 				    dmsnap_io_done done, void *ctx)
 {
-	/* The one function a map upcall may call that sleeps. */
+	/* The only sleeping function that a map upcall may call. */
 	const char *promise = context.no_sleep;
 	if (promise == map_may_watch)
 		context.no_sleep = nullptr;

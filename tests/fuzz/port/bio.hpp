@@ -17,8 +17,8 @@ public:
 
 	/*
 	 * @data: as long as the bio for reads and writes.
-	 * @on_end: called once; the bio may be destroyed then, unless it is mapped
-	 * still.  @owner: for on_end().
+	 * @on_end: called once; the bio may be destroyed then, unless it is still being
+	 * mapped.  @owner: for on_end().
 	 */
 	dmsnap_bio(const dmsnap_bio_desc &desc, uint8_t *data, OnEnd on_end, void *of)
 	    : owner(of), desc_(desc), data_(data), on_end_(on_end)
@@ -31,7 +31,7 @@ public:
 	const dmsnap_bio_desc &desc() const { return desc_; }
 	bool ended() const { return state_ == State::ended; }
 
-	/* Does what the core's map upcall said.  on_end() may be called before it returns. */
+	/* Acts on the result of the core's map upcall.  May call on_end() before it returns. */
 	void end_map(dmsnap_map result);
 
 	/* The port's functions. */
@@ -67,7 +67,7 @@ namespace dmsnap::fuzz {
 
 using Bio = ::dmsnap_bio;
 
-/* For NoSleepScope: a map upcall that may call dmsnap_port_bio_submit_watched() all the same. */
+/* For NoSleepScope: a map upcall that may nevertheless call dmsnap_port_bio_submit_watched(). */
 inline constexpr char map_may_watch[] = "a map upcall";
 
 } // namespace dmsnap::fuzz

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Context: what the code that runs now may do, and die(), for who does something
- * else.  All of it runs on one thread and one stack, so there is one context.
+ * Context: what the currently running code may do, and die() for violations.
+ * Everything runs on one thread and one stack, so there is one context.
  */
 #pragma once
 
@@ -9,15 +9,15 @@
 
 namespace dmsnap::fuzz {
 
-/* Something is wrong: says what, and ends the process so that the fuzzer keeps the input. */
+/* Prints what is wrong, and ends the process so that the fuzzer keeps the input. */
 [[noreturn]] void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 struct Context {
 	/* A completion: as in an interrupt. */
 	bool atomic = false;
-	/* On a work queue: nothing else of that queue runs meanwhile. */
+	/* On a work queue: no other item of that queue runs meanwhile. */
 	bool worker = false;
-	/* Set: the caller promised not to sleep, and this is who. */
+	/* The caller that promised not to sleep, if any. */
 	const char *no_sleep = nullptr;
 	unsigned int rcu_depth = 0;
 	unsigned int spinlocks = 0;

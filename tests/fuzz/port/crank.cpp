@@ -12,7 +12,7 @@ Crank crank;
 void Crank::push(const Item &item)
 {
 	if (count_ == items_max)
-		die("%u things wait to be run", items_max);
+		die("%u items are waiting to run", items_max);
 	items_[(begin_ + count_++) % items_max] = item;
 }
 
@@ -22,7 +22,7 @@ bool Crank::step()
 		Item item = items_[begin_];
 		begin_ = (begin_ + 1) % items_max;
 		count_--;
-		/* Work that was cancelled leaves its place empty. */
+		/* Cancelled work leaves its place empty. */
 		if (!item.done && !item.work)
 			continue;
 		run(item);
@@ -104,7 +104,7 @@ void Crank::drop_timer(const Work &work)
 		}
 }
 
-/* To the next timer; false if none is running. */
+/* Moves the clock to the next timer; false if none is running. */
 bool Crank::move_clock()
 {
 	if (timer_count_ == 0)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The crank: what is ready to run, in order, and what runs later.  It turns when
- * somebody waits for an event, or when the fuzzer turns it.  The clock moves only
+ * The crank: items that are ready to run, in order, and those that run later.  It turns when
+ * code waits for an event, or when the fuzzer turns it.  The clock moves only
  * when nothing is ready.
  */
 #pragma once
@@ -26,10 +26,10 @@ struct Work {
 
 class Crank {
 public:
-	/* What an I/O calls at its end. */
+	/* The callback at the end of an I/O. */
 	using Done = void (*)(void *ctx, int error);
 
-	/* Runs one ready thing, moving the clock if there is none.  False: nothing is left. */
+	/* Runs one ready item, moving the clock if there is none.  False: nothing is left. */
 	bool step();
 	/* Turns until nothing is left, timers included. */
 	void run_until_idle();
@@ -49,7 +49,7 @@ private:
 		int error;
 		Work *work;
 	};
-	/* More than the core has in flight at a time by far. */
+	/* Far more than the core ever has in flight. */
 	static constexpr unsigned int items_max = 4096;
 	static constexpr unsigned int timers_max = 16;
 

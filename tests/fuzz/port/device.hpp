@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Device: a small block device in memory.  An I/O is done when it is submitted,
- * and ends at once or when the crank turns.  Nothing is lost in a crash, and
- * there is none: that is the simulator's business.
+ * and ends at once or when the crank turns.  There are no crashes:
+ * the simulator has those.
  *
- * Its content begins anew in no time: only what was written is put back.
+ * Resetting its content is fast: only written sectors are restored.
  */
 #pragma once
 
@@ -21,13 +21,13 @@ namespace dmsnap::fuzz {
 
 constexpr size_t sector_size = 512;
 
-/* Content of a sector: 64 times the same word, so that the word says it all. */
+/* Content of a sector: 64 times the same word, so that one word identifies it. */
 constexpr size_t words_per_sector = sector_size / sizeof(uint64_t);
 void fill_sector(uint8_t *sector, uint64_t word);
-/* The word, or false if the sector was not made so. */
+/* The word, or false if the sector has other contents. */
 bool sector_word(const uint8_t *sector, uint64_t &word);
 
-/* What an I/O does. */
+/* The operation of an I/O. */
 enum class Op : uint8_t { read, write, zero, discard, flush };
 
 class Device {
@@ -36,7 +36,7 @@ public:
 
 	/*
 	 * Sector n of a fresh device holds @first_word + n, or zeros if that is 0.
-	 * @name: what a table line may call it, "major:minor"
+	 * @name: its name in a table line, "major:minor"
 	 */
 	Device(const char *name, uint64_t id, uint64_t first_word);
 	Device(const Device &) = delete;
@@ -52,7 +52,7 @@ public:
 	uint32_t block_sectors() const { return block_sectors_; }
 
 	const uint8_t *at(uint64_t sector) const { return &data_[sector * sector_size]; }
-	/* For who changes @bytes bytes there without an I/O. */
+	/* For code that changes @bytes bytes there without an I/O. */
 	uint8_t *poke(uint64_t byte, size_t bytes);
 
 	/* Changes of the content by I/O so far. */
@@ -60,14 +60,14 @@ public:
 
 	/*
 	 * The @n-th I/O of this kind fails from now on (1 = the next; Op::flush: also
-	 * what a write does before it).  @torn: half of a write is done.
+	 * the flush before a write).  @torn: half of a write is done.
 	 */
 	void fail_nth(Op op, unsigned int n, bool torn);
 	void fail_nothing();
 
 	/*
-	 * Begins an I/O: 0, or its error.  Of @sectors so many are to be done, see
-	 * transfer(), as @sectors says on return.
+	 * Begins an I/O: 0, or its error.  On return @sectors says how many to
+	 * transfer(), which may be fewer.
 	 */
 	int begin(Op op, unsigned int flags, uint64_t sector, uint64_t &sectors);
 	/* Reads or writes; @data is not used by others. */
@@ -76,7 +76,7 @@ public:
 	unsigned int opens = 0;
 
 private:
-	/* What is put back together. */
+	/* Sectors that are restored together. */
 	static constexpr size_t block_bytes = 4096;
 	static constexpr size_t blocks = sectors_max * sector_size / block_bytes;
 
@@ -100,12 +100,12 @@ private:
 	Fault faults_[5];
 };
 
-/* Table lines can name it from now on, and not the one of this number from before. */
+/* Table lines can name it from now on; it replaces an earlier one of this number. */
 void plug_in(Device &device);
-/* The one of that name, or nullptr. */
+/* The device with that name, or nullptr. */
 Device *find_device(std::string_view name);
 
-/* I/Os end while they are submitted, or when the crank turns. */
+/* Whether I/Os end while they are submitted, or when the crank turns. */
 extern bool complete_at_once;
 void complete(Crank::Done done, void *ctx, int error);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the core said aloud.  With DMSNAP_LOG in the environment it is shown as well. */
+/* The core's log.  With DMSNAP_LOG in the environment it is printed as well. */
 #pragma once
 
 #include <cstddef>

@@ -17,7 +17,7 @@ Machine &Machine::instance()
 
 Machine::Machine()
 {
-	/* Large pieces come and go with every input: they are not to be asked of the system. */
+	/* Every input allocates and frees large pieces: do not return them to the system. */
 	mallopt(M_MMAP_THRESHOLD, 64 << 20);
 	mallopt(M_TRIM_THRESHOLD, 256 << 20);
 
@@ -54,7 +54,7 @@ void Machine::check_nothing_left()
 {
 	crank.run_until_idle();
 	if (memory.objects_out != objects_ || memory.pages_out != pages_)
-		die("memory is left over: %zu objects and %zu pages, %zu and %zu before",
+		die("memory leaked: %zu objects and %zu pages, %zu and %zu before",
 		    memory.objects_out, memory.pages_out, objects_, pages_);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Machine: what lasts from one input to the next, since it takes long to make: the
+ * Machine: what is kept from one input to the next, because it takes long to build: the
  * loaded core, the devices, and the target snapshot-origin over one of them.
  */
 #pragma once
@@ -15,19 +15,19 @@ public:
 	static constexpr char origin_name[] = "252:0";
 	static constexpr char cow_name[] = "252:1";
 
-	/* Made at the first call. */
+	/* Created at the first call. */
 	static Machine &instance();
 
 	/* Sector n of the one holds origin_word + n. */
 	static constexpr uint64_t origin_word = 0x6f72'6967'0000'0000;
 	Device &origin() { return origin_; }
-	/* The COW device holds zeros, or what looks like anything but a store. */
+	/* The COW device holds zeros, or contents that are not like a store. */
 	Device &use_cow(bool of_noise);
 
 	/* snapshot-origin; resumed. */
 	Table &origin_target() { return origin_target_; }
 
-	/* Lets everything end; all that was handed out since the machine was made must be back. */
+	/* Lets everything end; everything allocated since the machine was created must be freed. */
 	void check_nothing_left();
 
 private:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory: counts what the port handed out, so that a fuzzer can tell that all of
- * it came back and that it never was too much; and runs short on demand.
+ * Memory: counts what the port allocated, so that a fuzzer can check that all of
+ * it was freed and that it never was too much; and fails on demand.
  */
 #pragma once
 
@@ -10,10 +10,10 @@
 namespace dmsnap::fuzz {
 
 struct Memory {
-	/* More than this at a time is a finding. */
+	/* More than this at once is a finding. */
 	static constexpr size_t bytes_max = size_t{16} << 20;
 
-	/* Of dmsnap_port_alloc(), pools, their objects, work queues, open devices. */
+	/* Allocations of dmsnap_port_alloc(), pools, their objects, work queues, open devices. */
 	size_t objects_out = 0;
 	size_t pages_out = 0;
 	size_t bytes_out = 0;
@@ -23,7 +23,7 @@ struct Memory {
 
 extern Memory memory;
 
-/* Is this the address of a page that is out? */
+/* Is this the address of an allocated page? */
 bool is_page(const void *address);
 
 } // namespace dmsnap::fuzz

@@ -39,7 +39,7 @@ int dmsnap_port_device_open(dmsnap_target *target, const char *path, dmsnap_devi
 	return 0;
 }
 
-/* Nobody is killed here. */
+/* No process is killed here. */
 int dmsnap_port_device_detach(dmsnap_target *, dmsnap_device *)
 {
 	return 0;
@@ -94,7 +94,7 @@ void check_arguments(const dmsnap_device *device, dmsnap_io_op op, unsigned int 
 		die("I/O writes to %s, which is open for reading", device->device->name());
 	if (flags & (DMSNAP_IO_PREFLUSH | DMSNAP_IO_FUA)) {
 		if (op != DMSNAP_IO_WRITE)
-			die("PREFLUSH or FUA on something else than a write");
+			die("PREFLUSH or FUA on an operation other than a write");
 		if (sectors > DMSNAP_IO_ATOMIC_SECTORS)
 			die("write of %llu sectors with PREFLUSH or FUA",
 			    static_cast<unsigned long long>(sectors));
@@ -116,7 +116,7 @@ void dmsnap_port_io_submit(dmsnap_device *device, dmsnap_io_op op, unsigned int 
 		uint64_t bytes = offset + sectors * sector_size;
 		for (uint64_t page = 0; page * DMSNAP_PAGE_SIZE < bytes; page++)
 			if (!is_page(pages[page]))
-				die("I/O on %p, which is no page of the port", pages[page]);
+				die("I/O on %p, which is not a page of the port", pages[page]);
 	}
 	uint64_t left = sectors;
 	int error = device->device->begin(ops[op], flags, sector, left);

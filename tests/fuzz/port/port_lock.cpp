@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The lock part of the port.  There is one thread, so a lock is only looked at:
+ * The lock part of the port.  There is only one thread, so a lock is only checked:
  * its rank, and whether its holder may do what it does.
  */
 #include <dmsnap/port/lock.h>
@@ -29,7 +29,7 @@ template <typename State, typename Storage> State &state_of(Storage *storage)
 {
 	auto *state = reinterpret_cast<State *>(storage);
 	if (state->magic != State::valid)
-		die("a lock or event is used before it was made or after its end");
+		die("a lock or event is used before its initialisation or after its end");
 	return *state;
 }
 
@@ -43,7 +43,7 @@ template <typename Storage> void take(Storage *lock)
 {
 	LockState &state = state_of<LockState>(lock);
 	if (state.held)
-		die("lock of rank %d is taken, but its holder cannot go on", state.rank);
+		die("lock of rank %d is taken, but its holder cannot continue", state.rank);
 	if (context.locks && context.ranks[context.locks - 1] >= state.rank)
 		die("lock of rank %d is taken with one of rank %d held", state.rank,
 		    context.ranks[context.locks - 1]);
@@ -148,7 +148,7 @@ void dmsnap_port_rcu_synchronize()
 	check_may_sleep(__func__);
 }
 
-/* Who waits for another CPU here waits for ever. */
+/* Waiting for another CPU here never ends. */
 void dmsnap_port_cpu_relax()
 {
 	die("there is no other CPU to wait for");

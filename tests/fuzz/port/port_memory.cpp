@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The memory part of the port.  Pages and objects of pools come from arrays and go back
- * there, and are out of bounds to the address sanitizer meanwhile.  So their addresses,
- * from which the core makes the shape of its trees, follow from the input.
+ * there; the address sanitizer guards them meanwhile.  So their addresses,
+ * which determine the shape of the core's trees, follow from the input.
  */
 #include <dmsnap/port/memory.h>
 
@@ -35,7 +35,7 @@ namespace {
 constexpr unsigned char fresh_byte = 0xa5;
 constexpr size_t pages_max = Memory::bytes_max / DMSNAP_PAGE_SIZE;
 
-/* In front of what dmsnap_port_alloc() returns; keeps its alignment. */
+/* Precedes what dmsnap_port_alloc() returns; keeps its alignment. */
 struct alignas(16) Header {
 	static constexpr uint64_t valid = 0x6d6d656d646d736e;
 	uint64_t magic;
@@ -48,7 +48,7 @@ public:
 	void *take(size_t wanted)
 	{
 		if (free_count_ == 0 && first_unused_ == count)
-			die("%zu pieces of %zu bytes of memory are out", count, bytes);
+			die("%zu pieces of %zu bytes of memory are allocated", count, bytes);
 		unsigned int piece = free_count_ ? free_[--free_count_] : first_unused_++;
 		is_out_[piece] = true;
 		unsigned char *begin = pieces_[piece].memory;
@@ -60,7 +60,7 @@ public:
 	void give_back(void *address)
 	{
 		if (!is_out(address))
-			die("memory %p is given back, but is not out", address);
+			die("memory %p is freed, but is not allocated", address);
 		auto piece = static_cast<unsigned int>(static_cast<Piece *>(address) - pieces_);
 		is_out_[piece] = false;
 		free_[free_count_++] = piece;
@@ -83,7 +83,7 @@ private:
 	bool is_out_[count];
 	unsigned int free_[count];
 	size_t free_count_;
-	/* From here on they were never out. */
+	/* Pieces from here on were never allocated. */
 	unsigned int first_unused_;
 };
 
@@ -97,7 +97,7 @@ void count_out(size_t bytes)
 {
 	memory.bytes_out += bytes;
 	if (memory.bytes_out > Memory::bytes_max)
-		die("%zu bytes of memory are out, for so small devices", memory.bytes_out);
+		die("%zu bytes of memory are allocated, for such small devices", memory.bytes_out);
 }
 
 } // namespace
@@ -132,7 +132,7 @@ void dmsnap_port_free(void *object)
 		return;
 	auto *header = static_cast<Header *>(object) - 1;
 	if (header->magic != Header::valid)
-		die("memory %p is given back, but is not out", object);
+		die("memory %p is freed, but is not allocated", object);
 	header->magic = 0;
 	memory.objects_out--;
 	memory.bytes_out -= header->bytes;
@@ -170,7 +170,7 @@ void dmsnap_port_pool_destroy(dmsnap_pool *pool)
 {
 	check_may_sleep(__func__);
 	if (pool->objects_out)
-		die("a pool is destroyed with %zu objects out", pool->objects_out);
+		die("a pool is destroyed with %zu objects in use", pool->objects_out);
 	memory.objects_out--;
 	delete pool;
 }
@@ -191,7 +191,7 @@ void *dmsnap_port_pool_get(dmsnap_pool *pool)
 void dmsnap_port_pool_put(dmsnap_pool *pool, void *object)
 {
 	if (pool->objects_out-- == 0)
-		die("a pool gets back an object more than it had out");
+		die("a pool gets back more objects than were in use");
 	if (pool->reserve_left < pool->reserve)
 		pool->reserve_left++;
 	memory.objects_out--;

@@ -24,7 +24,7 @@ int Table::load(TargetType type, uint64_t sectors, unsigned int argc, char **arg
 						     &traits_, &error_);
 	}
 	if (dmsnap_core_io_bytes() > sizeof(Bio::space))
-		die("the core wants %zu bytes beside a bio", dmsnap_core_io_bytes());
+		die("the core needs %zu bytes beside a bio", dmsnap_core_io_bytes());
 	if ((result != 0) == loaded() || result > 0)
 		die("a constructor returned %d, and %s target", result, loaded() ? "a" : "no");
 	return result;
@@ -133,7 +133,7 @@ uint32_t Table::send(const dmsnap_bio_desc &desc, uint8_t *data)
 	uint32_t taken = bio->desc().sectors;
 	bio->end_map(result);
 	mapping_ = nullptr;
-	/* dm does not tell the target of the end of a bio that the target killed. */
+	/* dm does not report the end of a bio to the target that killed it. */
 	if (result == DMSNAP_MAP_KILL)
 		delete bio;
 	else if (bio->ended())
@@ -153,7 +153,7 @@ int Table::wait()
 {
 	while (bios_)
 		if (!crank.step())
-			die("a bio was never ended");
+			die("a bio never ended");
 	return std::exchange(io_error_, 0);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Table: a mapped device with one table of one target, driven as dm does it: the
- * cheap sibling of user/mapped.hpp.  What waits turns the crank.
+ * Table: a mapped device with one table of one target, driven as by dm: the
+ * cheap sibling of user/mapped.hpp.  Waiting turns the crank.
  */
 #pragma once
 
@@ -30,11 +30,11 @@ public:
 	int load(TargetType type, uint64_t sectors, unsigned int argc, char **argv);
 	const char *error_text() const { return error_; }
 	bool loaded() const { return snapshot_ || origin_; }
-	/* 0, or what preresume said. */
+	/* 0, or the error of preresume. */
 	int resume();
-	/* Its I/O has ended by then. */
+	/* All of its I/O must have ended. */
 	void suspend();
-	/* Suspends it if need be, and destroys it. */
+	/* Suspends it if necessary, and destroys it. */
 	void remove();
 
 	/* One I/O from begin to end; 0 or the first error.  Inside the table's length. */

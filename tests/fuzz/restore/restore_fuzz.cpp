@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* "dmsnap restore" of any text.  What it made is a store without anything wrong. */
+/* "dmsnap restore" of any text.  A store that it makes has no problems. */
 #include "commands.hpp"
 #include "fuzz/input.hpp"
 #include "fuzz/tool/files.hpp"
@@ -9,7 +9,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	using namespace dmsnap::fuzz;
 	using namespace dmsnap::tool;
 
-	/* Most inputs say it wrong, and nothing behind it is looked at. */
+	/* Most inputs have it wrong, and the rest would not be read. */
 	const std::string first_line = "dmsnap-dump 1\n";
 	std::vector<uint8_t> text(first_line.begin(), first_line.end());
 	Input input(data, size);
@@ -27,6 +27,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CheckOptions check_options;
 	check_options.store.store = options.target;
 	if (run([&] { return check(check_options); }) == ExitCode::failed)
-		does_not_hold("what was restored can be looked at");
+		does_not_hold("a restored store can be read");
 	return 0;
 }

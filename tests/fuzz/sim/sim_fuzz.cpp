@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Plans of the simulator: its steps, crashes among them, as the bytes choose them
- * (sim/plan.hpp).  It says itself what is wrong.
+ * Plans of the simulator: the bytes choose its steps, including crashes
+ * (sim/plan.hpp).  The simulator itself reports what is wrong.
  *
  *   input: seed, trouble | steps of 3 bytes
  */
@@ -9,7 +9,7 @@
 
 #include "sim/machine.hpp"
 
-/* As in sim/main.cpp: a run gives back what it had, the next one wants it again. */
+/* As in sim/main.cpp: a run frees its memory, and the next one needs it again. */
 extern "C" int LLVMFuzzerInitialize(int *, char ***)
 {
 	mallopt(M_TRIM_THRESHOLD, 256 << 20);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Listing: what a COW device holds, read from its bytes with nothing but
- * Documentation/on-disk-format.rst in hand.  What the core makes of the same bytes
+ * Listing: the contents of a COW device, read from its bytes using only
+ * Documentation/on-disk-format.rst.  The core's reading of the same bytes
  * is compared with it.
  */
 #pragma once
@@ -13,7 +13,7 @@
 
 namespace dmsnap::fuzz {
 
-/* Of the device and the table line, what decides over a store. */
+/* What determines the validity of a store, from device and table line. */
 struct Surroundings {
 	uint64_t origin_sectors = 0;
 	uint32_t origin_block_sectors = 1;
@@ -36,11 +36,11 @@ struct Listing {
 	};
 
 	Kind kind = Kind::refused;
-	/* Of one that is refused, a negative errno. */
+	/* For a refused store, a negative errno. */
 	int error = 0;
-	/* Of all others. */
+	/* For all others. */
 	uint32_t chunk_sectors = 0;
-	/* Of a good one. */
+	/* For a valid one. */
 	std::vector<Entry> entries;
 
 	void read(const Device &cow, const Surroundings &where);
@@ -51,7 +51,7 @@ private:
 	void read_entries(const Device &cow, const Surroundings &where);
 };
 
-/* How many exceptions a store can have on a device of so many sectors. */
+/* How many exceptions a store can have on a device with that many sectors. */
 uint64_t capacity(uint64_t sectors, uint32_t chunk_sectors);
 
 } // namespace dmsnap::fuzz

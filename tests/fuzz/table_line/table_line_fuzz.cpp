@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Table lines of the three targets: the words go through the parser, whose answer
- * is worked out a second time here, and through the constructors.  What is accepted
- * says of itself, as `dmsetup table` shows it, words that are accepted again and
- * mean the same; what is refused is refused with a text.
+ * is computed a second time here, and through the constructors.  An accepted table
+ * reports words, as `dmsetup table` shows them, that are accepted again and
+ * mean the same; a refusal has a text.
  *
  *   input: target, block sizes | words, each up to a zero byte
  */
@@ -24,13 +24,13 @@
 namespace dmsnap::fuzz {
 namespace {
 
-/* What the words are, or not. */
+/* The words, or why they are invalid. */
 struct Meaning {
 	Features features;
 	StoreArgs store;
 };
 
-/* Digits and nothing else; what they are does not matter above @most. */
+/* Only digits; their value does not matter above @most. */
 std::optional<uint64_t> digits(std::string_view word, uint64_t most)
 {
 	uint64_t value = 0;
@@ -151,7 +151,7 @@ std::optional<Meaning> check_parser(const Words &words, const format::BlockSizes
 	return Meaning{*features, *store};
 }
 
-/* What is printed for these words means the same when it is read. */
+/* The text that is printed for these words means the same when it is read. */
 void check_printed(const Meaning &meaning, const format::BlockSizes &blocks)
 {
 	char line[128];
@@ -192,7 +192,7 @@ void check_constructor(TargetType type, Words &words, const std::optional<Meanin
 			FUZZ_CHECK(error == 0);
 			FUZZ_CHECK(table.status(DMSNAP_STATUS_TABLE) == shown);
 		}
-		/* Nothing but a device can be wrong with words that the parser takes. */
+		/* Only a device can be wrong with words that the parser accepts. */
 		if (error && meaning && type == TargetType::snapshot &&
 		    meaning->store.type == StoreType::transient && meaning->store.chunk_sectors)
 			FUZZ_CHECK(meaning->features.stall_on_full || !find_device(words[0]) ||

@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/* In memory; and what commands print goes nowhere. */
+/* In memory; the output of commands is discarded. */
 struct Folder {
 	Folder()
 	{
