@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How a test body in C++ says that something is wrong.  KUnit's own macros are
+ * How a test body in C++ reports a failure.  KUnit's own macros are
  * kernel headers, which C++ cannot read.
  */
 #ifndef DMSNAP_KUNIT_CHECK_H
@@ -15,8 +15,8 @@ extern "C" {
 /**
  * struct dmsnap_case - one run of a test body.
  * @test: the KUnit test
- * @seed: for what is random in it
- * @steps: how much of it, of the bodies that can be long
+ * @seed: for random parts of it
+ * @steps: the length, for bodies that can be long
  * @disk: a disk of zeros
  */
 struct dmsnap_case {
@@ -26,7 +26,7 @@ struct dmsnap_case {
 	struct dmsnap_device *disk;
 };
 
-/** dmsnap_case_failed() - the test fails, and goes on.  Context: Any. */
+/** dmsnap_case_failed() - the test fails, and continues.  Context: Any. */
 void dmsnap_case_failed(const struct dmsnap_case *run, const char *what, uint64_t got,
 			uint64_t want, const char *file, int line);
 

@@ -2,9 +2,9 @@
 /*
  * dm-snapshot-kunit.ko: KUnit runs its suites when it is loaded.
  *
- *   seed=N     for what is random in them; 0, the default: another one each time
- *   steps=N    of the long ones
- *   selftest=1 adds a case that fails, to see that somebody notices
+ *   seed=N     of randomised cases; 0, the default: another one each time
+ *   steps=N    length of the long ones
+ *   selftest=1 adds a case that fails, to test that this is detected
  */
 #include <dmsnap/port/log.h>
 #include <linux/module.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Random: numbers that look random and follow from a seed (splitmix64).
+ * Random: pseudo-random numbers from a seed (splitmix64).
  */
 #pragma once
 

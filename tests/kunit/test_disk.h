@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A block device in memory, that says what it was asked for, completes its bios
- * in hard interrupt context, and fails when it is told to.
+ * A block device in memory that counts its requests, completes its bios
+ * in hard interrupt context, and fails on request.
  */
 #ifndef DMSNAP_KUNIT_TEST_DISK_H
 #define DMSNAP_KUNIT_TEST_DISK_H
@@ -14,11 +14,11 @@
 #include "device.h"
 
 /**
- * struct dmsnap_test_disk - the disk, and what the tests may look at and set.
+ * struct dmsnap_test_disk - the disk, and what the tests may read and set.
  * @delay_ns: how long a bio takes
- * @fail_bio: so many bios later one fails with BLK_STS_IOERR; 0: none does
+ * @fail_bio: the bio this many later fails with BLK_STS_IOERR; 0: none does
  * @no_write_zeroes: refuse REQ_OP_WRITE_ZEROES, which the limits promise
- * @bios: taken so far
+ * @bios: received so far
  * @flushes: of them, those with REQ_PREFLUSH
  * @fuas: of them, those with REQ_FUA
  * @data: the content

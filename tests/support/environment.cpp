@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What every unit test gets: a broken rule of the port fails the test, memory
- * of the port that is not back after a test fails it, and a failed test shows
- * the log of its world.  The seed that is new in this run is told at the begin.
+ * The environment of every unit test: a violation of the port's rules fails the test, memory
+ * of the port that is leaked by a test fails it, and a failed test shows
+ * the log of its world.  The new seed of this run is printed at the start.
  */
 #include <cstdio>
 #include <string>
@@ -30,7 +30,7 @@ class MemoryWatch : public testing::EmptyTestEventListener {
 	void OnTestEnd(const testing::TestInfo &) override
 	{
 		if (Memory::instance().outstanding() > before_)
-			ADD_FAILURE() << "memory is left over: " << Memory::instance().describe();
+			ADD_FAILURE() << "memory leaked: " << Memory::instance().describe();
 		Memory::instance().fail_nothing();
 	}
 
@@ -44,7 +44,7 @@ public:
 		dmsnap::user::set_failure_hook(fail_test);
 		std::printf("the new seed of this run: NEW_SEED=%llu\n",
 			    static_cast<unsigned long long>(dmsnap::test::new_seed()));
-		/* Ends are told in reverse order: before the printer counts the test as passed. */
+		/* Listeners see ends in reverse order, so this precedes the printer's count. */
 		testing::UnitTest::GetInstance()->listeners().Append(new MemoryWatch);
 	}
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * FrozenImage: what a snapshot must show: the origin's content when it was
+ * FrozenImage: the expected contents of a snapshot: the origin's content when it was
  * made, and since then the snapshot's own writes.
  */
 #pragma once

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * History: what each sector of a device may hold, from the writes that were
- * asked for.  A write has a number, its stamp, and every sector of it tells the
- * stamp and where it belongs.
+ * History: what each sector of a device may hold, derived from the writes that were
+ * submitted.  A write has a number, its stamp; every sector of it contains the
+ * stamp and its position.
  *
- * Times are ticks of a counter of the test's: a begin is told in time, an end
+ * Times are ticks of a counter of the test: beginnings are reported in time, ends
  * perhaps late.  A late end only allows more.
  */
 #pragma once
@@ -27,7 +27,7 @@ constexpr uint8_t discarded_byte = 0xd5;
 
 constexpr size_t sector_words = 64;
 
-/* What the first word of such a sector says, and by how much each word is more than the one before. */
+/* The first word of such a sector, and the increment from each word to the next. */
 inline uint64_t first_word(Stamp stamp, uint64_t sector)
 {
 	return stamp ? uint64_t{stamp} << 32 | (sector & UINT32_MAX) : 0;
@@ -37,7 +37,7 @@ inline uint64_t step_of(uint64_t first)
 	return first ? 2 * first + 1 : 0;
 }
 
-/* One sector as the write @stamp leaves it. */
+/* One sector as written by the write @stamp. */
 inline void put_stamp(Stamp stamp, uint64_t sector, uint8_t *out)
 {
 	uint64_t words[sector_words];
@@ -49,7 +49,7 @@ inline void put_stamp(Stamp stamp, uint64_t sector, uint8_t *out)
 	std::memcpy(out, words, sizeof(words));
 }
 
-/* Whose write a sector holds; not_a_stamp if it belongs elsewhere or is none. */
+/* The stamp of a sector; not_a_stamp if it belongs elsewhere or has none. */
 inline Stamp stamp_of(uint64_t sector, const uint8_t *data)
 {
 	uint64_t words[sector_words];
@@ -74,7 +74,7 @@ inline std::vector<uint8_t> stamped(Stamp stamp, uint64_t sector, uint64_t secto
 	return data;
 }
 
-/* Of a device's sectors from the first on. */
+/* For the sectors of a device, from the first one on. */
 inline std::vector<Stamp> stamps_of(std::span<const uint8_t> data)
 {
 	std::vector<Stamp> stamps(data.size() / 512);
@@ -87,7 +87,7 @@ class History {
 public:
 	using Tick = uint64_t;
 
-	/* Durable content from before all time. */
+	/* Durable initial content. */
 	explicit History(std::span<const Stamp> content) : sectors_(content.size())
 	{
 		for (size_t i = 0; i < content.size(); i++)
@@ -96,13 +96,13 @@ public:
 	}
 
 	uint64_t sectors() const { return sectors_.size(); }
-	/* More sectors, with this content from before all time. */
+	/* More sectors, with this initial content. */
 	void grow(uint64_t sectors, Stamp content)
 	{
 		sectors_.resize(sectors, {{.stamp = content, .ended = true, .durable = true}});
 	}
 
-	/* A write that may take effect from now on; what is behind the end does not count. */
+	/* A write that may take effect from now on; the part after the end does not count. */
 	void begin(Stamp stamp, uint64_t sector, uint64_t sectors, Tick now)
 	{
 		for (uint64_t at = sector; at < end_of(sector, sectors); at++)
@@ -121,14 +121,14 @@ public:
 					write.durable = durable;
 				}
 	}
-	/* A discard of a device that may fill what it discards begins: see discarded(). */
+	/* A discard begins, on a device that may fill discarded sectors: see discarded(). */
 	void begin_discard(uint64_t sector, uint64_t sectors, Tick now, bool fills)
 	{
 		begin(0, sector, sectors, now);
 		if (fills)
 			begin(discarded_stamp, sector, sectors, now);
 	}
-	/* One that was asked for at @begin has ended: what was there, zeros, or the filling. */
+	/* A discard submitted at @begin has ended: the old contents, zeros, or the filling. */
 	void discarded(Tick begin, uint64_t sector, uint64_t sectors, Tick now)
 	{
 		for (uint64_t at = sector; at < end_of(sector, sectors); at++)
@@ -140,7 +140,7 @@ public:
 					write.certain = false;
 				}
 	}
-	/* A flush that was asked for at @begin has ended well. */
+	/* A flush that was submitted at @begin has succeeded. */
 	void flushed(Tick begin)
 	{
 		for (auto &writes : sectors_)
@@ -149,7 +149,7 @@ public:
 					write.durable = true;
 	}
 
-	/* Is there a write that was answered, and no flush since? */
+	/* Is there a completed write without a later flush? */
 	bool any_undurable() const
 	{
 		return std::any_of(sectors_.begin(), sectors_.end(), [](const auto &writes) {
@@ -159,14 +159,14 @@ public:
 		});
 	}
 
-	/* May a read that was asked for at @begin, and has ended, have found this? */
+	/* May a read that was submitted at @begin, and has ended, have found this? */
 	bool may_read(uint64_t sector, Stamp stamp, Tick begin) const
 	{
 		return allows(sector, stamp, [begin](const Write &later) {
 			return later.ended && later.certain && later.end < begin;
 		});
 	}
-	/* May this be left by a crash now? */
+	/* May a crash now leave this? */
 	bool may_be_left(uint64_t sector, Stamp stamp) const
 	{
 		return allows(sector, stamp,
@@ -199,7 +199,7 @@ private:
 	{
 		return std::min<uint64_t>(sector + sectors, sectors_.size());
 	}
-	/* There is such a write, and none that @covers came entirely after it. */
+	/* There is such a write, and no write that @covers came entirely after it. */
 	template <typename Covers>
 	bool allows(uint64_t sector, Stamp stamp, const Covers &covers) const
 	{

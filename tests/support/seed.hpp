@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Seeds of randomised tests: every test tries a range of its own, the same in each
+ * Seeds of randomised tests: every test tries its own range, the same in each
  * run, and one seed that is new in each run of the program.  The environment variable
- * SEED chooses one instead, NEW_SEED=N the new one (0: none); a failure tells how to
+ * SEED chooses one instead, NEW_SEED=N the new one (0: none); a failure says how to
  * run its seed again.
  */
 #pragma once
@@ -20,15 +20,15 @@ inline std::string rerun_line(uint64_t seed)
 {
 	const testing::TestInfo *test = testing::UnitTest::GetInstance()->current_test_info();
 	std::string chosen = "rerun: SEED=" + std::to_string(seed);
-	/* The program's tests are run together. */
+	/* The tests of the program run together. */
 	if (std::string(test->file()).find("tests/tools/") != std::string::npos)
 		return chosen + " make tools-test";
 	return chosen + " make unit T=" + test->test_suite_name() + "." + test->name();
 }
 
 /*
- * How many of @count random runs are made: under the sanitizers a quarter. What these
- * find lies in any, and all take several times as long.
+ * How many of @count random runs are made: a quarter under the sanitizers, where
+ * runs take several times as long, and any run may show a fault.
  */
 constexpr uint64_t thinned(uint64_t count)
 {
@@ -39,7 +39,7 @@ constexpr uint64_t thinned(uint64_t count)
 #endif
 }
 
-/* That of this run; far from the ranges of the tests. */
+/* The seed of this run; far from the ranges of the tests. */
 inline uint64_t new_seed()
 {
 	static const uint64_t seed = [] {

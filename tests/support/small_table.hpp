@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Exception tables with small nodes, so that some dozen chunks make a tree of several
- * levels; and TreeCheck, which says what is out of order in the tree of a table.
+ * levels; and TreeCheck, which reports what is wrong in the tree of a table.
  */
 #pragma once
 
@@ -21,26 +21,26 @@ struct SmallSizes {
 	static constexpr uint32_t children = Children;
 	static constexpr uint64_t reach = Reach;
 	static constexpr unsigned int max_levels = Levels;
-	/* Where each half of a node is full with one child more, a new level takes two. */
+	/* If each half of a node is full with one more child, a new level takes two. */
 	static constexpr size_t held_back = 2 * Levels;
 };
 
 constexpr uint64_t page_reach = PageSizes::reach;
 /* The smallest that there may be. */
 using Smallest = SmallSizes<5, 4, page_reach, 9>;
-/* Leaves that can be evened out. */
+/* Leaves that can be rebalanced. */
 using Even = SmallSizes<9, 4, page_reach, 9>;
-/* Leaves whose keys do not reach far. */
+/* Leaves with a short key range. */
 using Short = SmallSizes<6, 5, 16, 9>;
 
 } // namespace test
 
-/* Beside a table that nobody changes meanwhile. */
+/* For a table that does not change meanwhile. */
 template <typename Sizes> class TreeCheck {
 public:
 	explicit TreeCheck(const BasicExceptionTable<Sizes> &table) : table_(table) {}
 
-	/* What is wrong; empty if nothing is. */
+	/* What is wrong; empty if nothing. */
 	std::string run();
 	/* Levels of inner nodes. */
 	unsigned int inner_levels() const;

@@ -15,7 +15,7 @@ namespace {
 
 constexpr uint64_t old_chunks = 1 << 14;
 
-/* The table, and for each chunk where it lies, or 0. */
+/* The table, and the place of each chunk, or 0. */
 class Model {
 public:
 	Model(const dmsnap_case &run, uint64_t new_limit) : run_(run)
@@ -111,7 +111,7 @@ class Crowd {
 public:
 	Crowd(const dmsnap_case &run, ExceptionTable &table) : run_(run), table_(table) {}
 
-	/* Inserts each chunk once, in an order that looks random, and takes some out again. */
+	/* Inserts each chunk once, in a scattered order, and removes some again. */
 	void write()
 	{
 		for (uint64_t i = 0; i < old_chunks; i++) {
@@ -137,7 +137,7 @@ public:
 	{
 		Random random(run_.seed);
 		bool good = true;
-		/* Where nothing interrupts a reader, it must end before the writer begins. */
+		/* If nothing interrupts a reader, it must end before the writer begins. */
 		for (uint64_t n = 10 * run_.steps; good && n > 0 && writing_.load_acquire(); n--) {
 			const uint64_t chunk = random.below(old_chunks);
 			const Mapping mapping = table_.find({chunk}, UINT64_MAX);

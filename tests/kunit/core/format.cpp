@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is on disk, and which chunks are free for it.
+ * The disk format, and which chunks are free.
  */
 #include "format/disk_exception.hpp"
 #include "format/disk_header.hpp"
@@ -44,7 +44,7 @@ void dmsnap_case_area_reads_back_as_written(const dmsnap_case &run)
 	auto model = OwnedArray<Exception>::create(slots);
 	if (!CHECK(run, bytes && model))
 		return;
-	/* Not aligned: a view must not care. */
+	/* Not aligned: a view must work anyway. */
 	MutableAreaView area(std::span(bytes->data() + 1, slots * exception_bytes));
 	for (uint64_t step = 0; step < run.steps; step++) {
 		const size_t slot = random.below(slots);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * PersistentStore on a disk that completes in interrupts: what was recorded is
+ * PersistentStore on a disk that completes in interrupts: recorded exceptions are
  * there, in its order, when the store is opened again.
  */
 #include "store/persistent_store.hpp"
@@ -16,7 +16,7 @@ constexpr uint32_t chunk_sectors = 8;
 constexpr uint64_t list_limit = 2048;
 constexpr unsigned int entries_limit = 16;
 
-/* What was recorded so far, and is expected when the store is loaded. */
+/* The exceptions recorded so far, which a load must find. */
 class Recorded final : public PersistentStore::LoadVisitor {
 public:
 	explicit Recorded(const dmsnap_case &run) : run_(run)
@@ -55,7 +55,7 @@ private:
 	uint64_t seen_ = 0;
 };
 
-/* A batch that is recorded while somebody waits. */
+/* A batch that is recorded while the test waits. */
 class Recording : public CommitBatch {
 public:
 	Recording(PersistentStore &store, Worker &worker)

@@ -11,7 +11,7 @@ namespace {
 
 constexpr unsigned int counters = 64;
 
-/* Tasks that count, post themselves again, and notice company. */
+/* Tasks that count, post themselves again, and detect concurrency. */
 class Bench {
 public:
 	static constexpr unsigned int rounds = 4;

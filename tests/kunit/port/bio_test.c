@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * port/bio.h: a bio of dm goes to a disk that completes in interrupts, and comes back.
+ * port/bio.h: a bio of dm goes to a disk that completes in interrupts, and returns.
  *
  * dm core's part is played here: the bio lies in memory as dm's do, and what the binding
- * hands to dm_submit_bio_remap() comes to submit_as_dm() (see Kbuild).
+ * passes to dm_submit_bio_remap() reaches submit_as_dm() (see Kbuild).
  */
 #include <dmsnap/port/bio.h>
 #include <dmsnap/port/lock.h>
@@ -16,17 +16,17 @@
 #define SECTORS 1024
 
 /**
- * struct fixture - one bio of a page, and what became of it.
+ * struct fixture - one bio of a page, and its fate.
  * @room: where dm keeps what it knows of a bio, and the binding what it does
  * @bio: as dm hands it out
- * @came_back: from the device, to the watcher
+ * @came_back: returned from the device to the watcher
  * @watched_calls: how often
- * @watched_error: what the watcher was told
+ * @watched_error: the error that the watcher got
  * @flags_left: the queue below is still in the bio's flags
- * @end_io_is_dms: dm's completion is in its place
+ * @end_io_is_dms: dm's completion function is set again
  * @ended: dm has it back
  * @end_calls: how often
- * @status: what dm finds in it
+ * @status: the status that dm finds in it
  */
 struct fixture {
 	struct dmsnap_test_disk *disk;
@@ -173,7 +173,7 @@ static void watched_bio_brings_its_error(struct kunit *test)
 	end_bio(test, -EIO, BLK_STS_IOERR);
 }
 
-/* Its completion for the queue below has been; another one would be one too many there. */
+/* It has completed for the queue below; a second completion would be wrong there. */
 static void watched_bio_is_dms_again(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
@@ -190,7 +190,7 @@ static void end_says_how_it_went(struct kunit *test)
 
 	watch_to_its_end(test, 0);
 	end_bio(test, -ENOSPC, BLK_STS_NOSPC);
-	/* Also that it went well after all. */
+	/* Including success after all. */
 	fixture->disk->fail_bio = 1;
 	watch_to_its_end(test, 0);
 	end_bio(test, 0, BLK_STS_OK);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * port/device.h: what dmsnap_port_io_submit() makes of its arguments, on a disk
+ * port/device.h: how dmsnap_port_io_submit() handles its arguments, on a disk
  * that completes in interrupts.
  */
 #include <dmsnap/port/device.h>
@@ -14,7 +14,7 @@
 
 #define SECTORS 8192
 #define PAGES (DMSNAP_IO_ATOMIC_SECTORS / 8)
-/* A call for all of the disk. */
+/* A call for the whole disk. */
 #define LONGEST_PAGES (SECTORS / 8)
 #define LONGEST_BIOS (LONGEST_PAGES / BIO_MAX_VECS)
 
@@ -24,7 +24,7 @@ struct fixture {
 	void *pages[LONGEST_PAGES];
 };
 
-/* One call, and how it ended. */
+/* One call, and its result. */
 struct call {
 	struct dmsnap_event ended;
 	atomic_t dones;

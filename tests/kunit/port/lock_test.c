@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * port/lock.h: locks exclude, events wake, read sections hold back.
+ * port/lock.h: locks exclude, events wake, read sections delay grace periods.
  */
 #include <dmsnap/port/lock.h>
 #include <dmsnap/port/work.h>
@@ -101,7 +101,7 @@ static void event_is_set_by_an_interrupt_and_stays_set(struct kunit *test)
 	alarm->timer.function = ring;
 	hrtimer_start(&alarm->timer, ms_to_ktime(5), HRTIMER_MODE_REL_HARD);
 	dmsnap_port_event_wait(&alarm->event);
-	/* Those who come late do not wait. */
+	/* Late waiters do not wait. */
 	dmsnap_port_event_wait(&alarm->event);
 	hrtimer_cancel(&alarm->timer);
 }
@@ -129,7 +129,7 @@ static void event_may_go_when_its_waiter_is_back(struct kunit *test)
 	}
 }
 
-/* A reader that stays in its section until it is let go. */
+/* A reader that stays in its section until it is released. */
 struct reader {
 	struct dmsnap_event entered;
 	bool leave;

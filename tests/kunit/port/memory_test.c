@@ -48,7 +48,7 @@ static void pages_come_with_interrupts_off(struct kunit *test)
 	local_irq_restore(flags);
 }
 
-/* All that is to be had without touching the reserve for emergencies. */
+/* All memory that is available without the emergency reserve. */
 static void take_all_memory(struct list_head *blocks)
 {
 	unsigned int order = 9;
@@ -78,7 +78,7 @@ static void free_all_memory(struct list_head *blocks)
 	}
 }
 
-/* Reclaim writes a page, and that comes to us in its own context, which may use everything. */
+/* Reclaim writes a page, and that reaches us in its own context, which may use all reserves. */
 static unsigned int pages_in_reclaim(void **pages, unsigned int count)
 {
 	unsigned int taken = 0, flags = memalloc_noreclaim_save();
@@ -98,7 +98,7 @@ static void pages_do_not_come_out_of_the_emergency_reserve(struct kunit *test)
 	unsigned int round, taken, i, least = 64;
 	void *pages[64];
 
-	/* Somebody else may give memory back at the wrong moment, but not always. */
+	/* Other code may free memory at the wrong moment, but not always. */
 	for (round = 0; round < 5 && least; round++) {
 		LIST_HEAD(blocks);
 
@@ -156,7 +156,7 @@ static void pools_of_one_name_live_side_by_side(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, (unsigned long)object % 16, 0);
 	dmsnap_port_pool_put(other, object);
 	dmsnap_port_pool_destroy(other);
-	/* All are gone, so the name is free for another size. */
+	/* All are destroyed, so the name is free for another size. */
 	one = dmsnap_port_pool_create("kunit_shared", 400, 1);
 	KUNIT_ASSERT_NOT_NULL(test, one);
 	dmsnap_port_pool_destroy(one);
