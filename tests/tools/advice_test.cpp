@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What dmsnap doctor makes of what it has seen. */
+/* What dmsnap doctor concludes from its findings. */
 #include <gtest/gtest.h>
 
 #include "installation.hpp"
@@ -33,7 +33,7 @@ Installation healthy()
 	return now;
 }
 
-/* The names of what there is to do, in a line. */
+/* The names of the recommended actions, in a line. */
 std::string todo(const Installation &now)
 {
 	std::string names;

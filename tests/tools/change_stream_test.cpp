@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* StreamReader: streams whose checksums are right, and which nobody's export wrote. */
+/* StreamReader: streams with correct checksums that no export wrote. */
 #include <cstddef>
 #include <cstdio>
 #include <memory>
@@ -35,7 +35,7 @@ File stream_of(const StreamInfo &info, std::initializer_list<uint64_t> offsets)
 	return file;
 }
 
-/* As a flag or a number of a later version would be. */
+/* Like a flag or number of a later version. */
 void change_head(FILE *file, const std::function<void(StreamHead &)> &change)
 {
 	StreamHead head;

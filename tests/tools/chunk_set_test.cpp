@@ -77,7 +77,7 @@ TEST(ChunkSet, is_the_set_that_it_is_told_to_be)
 	EXPECT_EQ(at, model.end());
 }
 
-/* Each in a bitmap of its own is the worst there is. */
+/* Each chunk in its own bitmap is the worst case. */
 TEST(ChunkSet, refuses_what_has_no_room)
 {
 	ChunkBudget budget(8 * mib);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The list of a snapshot that is in use, read as far as it was committed.
+ * The list of an active snapshot, read as far as it is committed.
  */
 #include "committed_list.hpp"
 #include "store_reader.hpp"
@@ -34,7 +34,7 @@ TEST(CommittedList, ends_where_the_commit_ended)
 		StoreRig rig({.sectors = chunks * here.chunk_sectors});
 		Entries written;
 		put_header(rig.device, here.chunk_sectors);
-		/* Also whole areas, up to all that the device has but for an empty one. */
+		/* Also whole areas, up to all of the device's areas except an empty one. */
 		uint64_t areas = random.below(4);
 		uint64_t committed = areas * here.slots();
 		if (areas < 3 && random.one_in(2))

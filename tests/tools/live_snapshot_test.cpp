@@ -20,7 +20,7 @@ LiveSnapshot with_status(const std::string &target, const std::string &words,
 	return snapshot;
 }
 
-/* Or the library complains on standard error. */
+/* Otherwise the library complains on standard error. */
 void say_nothing(int, const char *, int, int, const char *, ...)
 {
 }
@@ -74,7 +74,7 @@ TEST(LiveSnapshotTest, reads_numbers_of_all_sizes)
 	EXPECT_EQ(snapshot.usage->total, UINT64_MAX);
 	/* A source that has handed its store over. */
 	EXPECT_EQ(with_status("snapshot", "0/0 0").usage->full(), 1);
-	/* The next chunk is one behind the end: the last one there was is an area. */
+	/* The next chunk is one past the end: the last one is an area. */
 	EXPECT_EQ(with_status("snapshot", "332/331 4").usage->full(), 1);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What lvs says of a volume into which a snapshot is merged, by programs that say it. */
+/* The lvs output for a volume into which a snapshot is merged, from substitute programs. */
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -24,7 +24,7 @@ protected:
 	}
 	~Lvm2() override { fs::remove_all(folder_); }
 
-	/* Answers to these words alone. */
+	/* Answers only to these words. */
 	bool ask(const std::string &answer)
 	{
 		fs::path lvs = folder_ / "lvs";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Progress: what a line says, of any numbers. */
+/* Progress: the text of a line, for any numbers. */
 #include <cstdint>
 #include <limits>
 
@@ -20,7 +20,7 @@ TEST(ProgressText, has_part_time_and_end)
 	EXPECT_EQ(progress_text("copying", 0, 100, 61), "copying: 1:01 so far");
 }
 
-/* A time_t, or fmt's clock, has no such ends. */
+/* A time_t, or fmt's clock, has no such limits. */
 TEST(ProgressText, has_no_end_that_no_calendar_has)
 {
 	for (uint64_t total : {uint64_t{1} << 50, UINT64_MAX})

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reads beside each other, and where the data of an image lies. */
+/* Parallel reads, and the position of an image's data. */
 #include <gtest/gtest.h>
 
 #include <cstdlib>

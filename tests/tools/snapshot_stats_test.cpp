@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the driver answers to "stats", as numbers. */
+/* The driver's answer to "stats", as numbers. */
 #include <gtest/gtest.h>
 
 #include "snapshot_stats.hpp"

@@ -6,9 +6,9 @@
  *	store-maker volume ORIGIN SECTORS SEED
  *	store-maker snapshot ORIGIN COW CHUNK_SECTORS WRITES SEED
  *
- * The first makes a volume of chance; every eighth sector of it is zero.  The
+ * The first makes a volume with random contents; every eighth sector is zero.  The
  * second makes a snapshot of it, on the image COW of zeros, and writes to the
- * volume WRITES times, then takes both out of use.
+ * volume WRITES times, then deactivates both.
  */
 #include <cstdint>
 #include <cstdio>
@@ -100,7 +100,7 @@ void make_snapshot(char **words)
 		}
 		volume.flush();
 		if (snapshot.status().find('/') == std::string::npos)
-			give_up("the snapshot did not last");
+			give_up("the snapshot did not stay valid");
 	}
 	world.run_until_idle();
 	save(words[0], origin.peek(0, sectors));

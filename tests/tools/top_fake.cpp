@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * top-fake [OTHERS [lines|json|prometheus [FILE]|plugin WARN CRITICAL]]: "dmsnap top", or
- * "dmsnap status --prometheus" or "--critical", over snapshots that are made up, and
- * change with each look: one that fills, one that is merged, one that is invalid,
- * and some others.  For tests of the view, where there is no device mapper.
+ * "dmsnap status --prometheus" or "--critical", over simulated snapshots that
+ * change with each poll: one that fills, one that is merged, one that is invalid,
+ * and some others.  For tests of the view without device mapper.
  */
 #include <algorithm>
 #include <clocale>

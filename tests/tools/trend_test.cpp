@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Trends: rates and ends of made-up looks. */
+/* Trends: rates and ends from simulated samples. */
 #include <gtest/gtest.h>
 
 #include "trend.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What --undo keeps of streams that export does not write. */
+/* The file of --undo for streams that export does not write. */
 #include <gtest/gtest.h>
 
 #include <cstdio>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* WaitFor: what a look at a device means for who waits. */
+/* WaitFor: what the state of a device means for a waiting command. */
 #include <gtest/gtest.h>
 
 #include "wait_for.hpp"
@@ -86,7 +86,7 @@ TEST(WaitFor, a_snapshot_is_so_full_or_fuller)
 	EXPECT_EQ(first(fill, look_of("snapshot", "639/800 16")), WaitResult::open);
 	EXPECT_EQ(first(fill, look_of("snapshot", "640/800 16")), WaitResult::reached);
 	EXPECT_EQ(later(fill, look_of("snapshot", "800/800 16")), WaitResult::reached);
-	/* 80 % are 6553.6 sectors: the event of the driver comes then, once. */
+	/* 80 % are 6553.6 sectors: then the driver raises its event, once. */
 	EXPECT_EQ(later(fill, look_of("snapshot", "6553/8192 16")), WaitResult::open);
 	EXPECT_EQ(later(fill, look_of("snapshot", "6554/8192 16")), WaitResult::reached);
 }

@@ -2,21 +2,21 @@
 #
 # shellcheck shell=bash disable=SC2034,SC2154 # sourced by ../run
 #
-# The stores that the other cases look at.
+# The stores that the other cases use.
 
-# A volume of 1000.5 chunks with a snapshot, and what it was before
+# A volume of 1000.5 chunks with a snapshot, and its old contents
 "$maker" volume "$work/origin" 8004 1
 cp "$work/origin" "$work/before"
 truncate -s 8M "$work/good"
 "$maker" snapshot "$work/origin" "$work/good" 8 60 2
 
-# A snapshot to which nothing happened; nothing at all; a file without a byte
+# A snapshot without changes; a device without a store; an empty file
 truncate -s 1M "$work/empty" "$work/blank"
 cp "$work/before" "$work/quiet"
 "$maker" snapshot "$work/quiet" "$work/empty" 8 0 3
 true > "$work/nothing"
 
-# The end is missing, and so are chunks that are in use
+# The end is missing, and so are used chunks
 cp "$work/good" "$work/truncated"
 truncate -s 100K "$work/truncated"
 
@@ -27,7 +27,7 @@ put "$work/hostile" $((4096 + 48)) "$(entry 9 258)"
 put "$work/hostile" $((4096 + 80)) "$(entry 9 2)"
 put "$work/hostile" $((4096 + 112)) "$(entry 18446744073709551615 18446744073709551615)"
 
-# Both areas that it has room for are full
+# Both areas for which it has room are full
 truncate -s $((514 * 4096)) "$work/endless"
 python3 - "$work/endless" <<-'END'
 	import struct, sys
@@ -42,7 +42,7 @@ END
 cp "$work/good" "$work/invalid"
 put "$work/invalid" 4 00000000
 
-# Something else, an unknown version, a chunk size that is none
+# Something else, an unknown version, an invalid chunk size
 cp "$work/good" "$work/foreign"
 put "$work/foreign" 0 deadbeef
 cp "$work/good" "$work/version"

@@ -13,7 +13,7 @@ for store in "${refused[@]}"; do
 	check "check: $store is valid JSON" is_json
 	check "check: $store has findings" json 'd["wrong"] == sum(not f["note"] for f in d["findings"]) > 0'
 done
-check "check: all of what is wrong" exits 1 "$dmsnap" check "$work/hostile"
+check "check: reports every problem" exits 1 "$dmsnap" check "$work/hostile"
 check "check: a chunk outside" says '^chunk 1, area 0, entry 1, byte 4112: COW chunk outside the COW device: origin chunk 9 in COW chunk 99999$'
 check "check: an area" says 'entry 3, byte 4144: COW chunk is the header or metadata'
 check "check: a chunk twice" says 'entry 5, byte 4176: COW chunk used twice'
@@ -34,7 +34,7 @@ dd if=/dev/urandom of="$work/large" bs=1M count=64 conv=notrunc status=none
 put "$work/large" 0 "536e41700100000001000000 01000000"
 limited()
 {
-	# The sanitizers' address space is as large as they like
+	# The sanitizers need an unlimited address space
 	([ -n "${SAN:-}" ] || ulimit -v 400000 && timeout 120 "$dmsnap" "$@" > "$work/out" 2> "$work/err") || return $?
 }
 large_is_refused()

@@ -2,9 +2,9 @@
 #
 # shellcheck shell=bash disable=SC2154 # sourced by ../run
 
-# The bytes that the store's fuzzer has kept, alone and as the list of a store
+# The corpus of the store's fuzzer, alone and as the list of a store
 
-# ends COMMAND...: with an exit code of its own, not by a signal; CODE is it
+# ends COMMAND...: with an exit code, not by a signal; CODE is the exit code
 ends()
 {
 	CODE=0
@@ -19,7 +19,7 @@ withstood()
 	checked=$CODE
 	ends dump "$1" && ends dump --json "$1" && ends repair "$1" || return 1
 	ends diff "$1" || return 1
-	# What is wrong is refused by who relies on it
+	# Commands that rely on a store refuse a bad one
 	[ "$checked" = 0 ] || [ "$CODE" != 0 ]
 }
 

@@ -2,7 +2,7 @@
 #
 # shellcheck shell=bash disable=SC2154 # sourced by ../run
 
-# restored STORE [OPTIONS]: what restore makes of its dump is the store, to the byte
+# restored STORE [OPTIONS]: restoring its dump gives the same store, to the byte
 restored()
 {
 	local store=$1
@@ -38,7 +38,7 @@ done
 for store in good empty endless invalid; do
 	check "dump | restore: $store" restored "$store" --with-data
 done
-# Of these nobody knows what is data, and restore makes none
+# Their data is unknown, and restore refuses them
 for store in hostile truncated; do
 	"$dmsnap" dump --for-restore "$work/$store" > "$work/one"
 	rm -f "$work/again"
@@ -62,7 +62,7 @@ sed '$d' "$work/dump" > "$work/short"
 rm -f "$work/again"
 truncate -s 8M "$work/again"
 check "restore: not a dump that was cut off" exits 1 "$dmsnap" restore "$work/again" --input "$work/short"
-check "restore: what is left is no store" exits 0 "$dmsnap" check "$work/again"
+check "restore: an interrupted one leaves no store" exits 0 "$dmsnap" check "$work/again"
 check "restore: and says so" says '^no store'
 rm -f "$work/again"
 for line in 'run 1 2 99999999' 'area 99' 'entry 256' 'bytes 5 00' 'bytes 99999999999 00' 'bytes 4096 0g' 'what' 'run 1 2 x'; do

@@ -56,9 +56,9 @@ check "apply: and says so" complains 'another copy'
 check "apply: unless told to" exits 0 "$dmsnap" apply --any-base "$work/other" --input "$work/stream"
 truncate -s 1M "$work/small"
 check "apply: not to one of another size" exits 1 "$dmsnap" apply "$work/small" --input "$work/stream"
-check "apply: not to what is not there" exits 2 "$dmsnap" apply "$work/none" --input "$work/stream"
+check "apply: not to a missing target" exits 2 "$dmsnap" apply "$work/none" --input "$work/stream"
 
-# damaged OFFSET: a stream with another byte there is refused, and nothing wrong gets to a copy
+# damaged OFFSET: a stream with a changed byte there is refused, and no wrong data gets to a copy
 damaged()
 {
 	cp "$work/stream" "$work/damaged"
@@ -96,8 +96,8 @@ missing()
 }
 check "apply: a stream without a record" missing
 
-# The example of the manual: a full backup, three increments, and back.
-# Between two of them there is a new snapshot, for the time that follows.
+# The example of the manual: a full backup, three increments, and a restore.
+# Each increment is followed by a new snapshot.
 "$dmsnap" export --full --origin "$work/before" 2> /dev/null | "$dmsnap" apply "$work/backup" > "$work/out"
 check "backup: full" cmp "$work/before" "$work/backup"
 cp "$work/before" "$work/volume"
@@ -127,7 +127,7 @@ check "export: to a file" exits 0 "$dmsnap" export --json "$work/good" --origin 
 check "export: which is the same" cmp "$work/file" "$work/stream"
 check "export: not over a file" exits 2 "$dmsnap" export "$work/good" --origin "$work/origin" --output "$work/file"
 
-# --- what need not be read ------------------------------------------------------
+# --- parts that need not be read ------------------------------------------------------
 
 truncate -s 300M "$work/sparse"
 dd if="$work/origin" of="$work/sparse" bs=1M count=2 seek=200 conv=notrunc status=none

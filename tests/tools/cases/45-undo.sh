@@ -2,7 +2,7 @@
 #
 # shellcheck shell=bash disable=SC2154 # sourced by ../run
 #
-# A copy is never half of one thing and half of another without a way back.
+# A copy is never a mixture of two states without a way back.
 
 "$dmsnap" export "$work/good" --origin "$work/origin" > "$work/stream" 2> "$work/err"
 length=$(stat -c %s "$work/stream")
@@ -24,7 +24,7 @@ for size in 60 20000 $((length / 2)) $((length - 1)); do
 	check "apply --undo: leads to what was there" cmp "$work/copy" "$work/before"
 done
 
-# killed OPTION...: apply gets half of the stream, writes that, and is killed
+# killed OPTION...: apply receives half of the stream, writes it, and is killed
 killed()
 {
 	fresh
@@ -33,7 +33,7 @@ killed()
 	local program=$! try
 	exec {feed}> "$work/feed"
 	head -c "$((length / 2))" "$work/stream" >&"$feed"
-	# It sleeps in read() with all of that behind it
+	# It sleeps in read() after all of that
 	for ((try = 0; try < 100; try++)); do
 		if [ "$(cut -d ' ' -f 1 "/proc/$program/syscall")" = 0 ]; then break; fi
 		sleep 0.05
@@ -66,7 +66,7 @@ check "apply --any-base: takes the mark away" [ ! -e "$work/copy.half-applied" ]
 printf '{"attempts": [{"offset": -1}]}' > "$work/copy.half-applied"
 check "apply: a mark that cannot be read" exits 2 "$dmsnap" apply "$work/copy" --input "$work/stream"
 
-# Cut off twice, and back twice; large enough that something is written each time
+# Interrupted twice, and undone twice; large enough for writes each time
 for file in large large-new; do
 	head -c 90M /dev/urandom > "$work/$file"
 done
@@ -91,7 +91,7 @@ killed --atomic
 check "apply --atomic: killed, the copy is what it was" cmp "$work/copy" "$work/before"
 rm -f "$work"/.copy.dmsnap-*
 
-# Written only after what is overwritten is durable
+# Written only after the old contents are durable
 if command -v strace > /dev/null; then
 	in_order()
 	{

@@ -8,7 +8,7 @@ check "estimate: for some chunk sizes" says '^ +64\.0 KiB '
 check "estimate: by a part of the volume" exits 0 "$dmsnap" estimate --json --rate 10%/d --for 1d --volume 1G --chunk-size 4K
 check "estimate: is JSON" json 'd["chunk_sizes"][0]["exceptions_at_most"] == 26215'
 check "estimate: with all that a store needs" json 'd["chunk_sizes"][0]["cow_bytes_at_most"] == (26215 + 102 + 2) * 4096'
-check "estimate: less, by chance" json 'd["chunk_sizes"][0]["exceptions_by_chance"] < 26215'
+check "estimate: fewer for random writes" json 'd["chunk_sizes"][0]["exceptions_by_chance"] < 26215'
 check "estimate: never more than the volume" exits 0 "$dmsnap" estimate --json --rate 1G/s --for 1w --volume 1M --chunk-size 4K
 check "estimate: all of it" json 'd["chunk_sizes"][0]["exceptions_at_most"] == 256'
 
@@ -34,7 +34,7 @@ check "estimate: when it is full" exits 0 "$dmsnap" estimate --json --for 60s --
 check "estimate: in so many seconds" json 'round(d["seconds_left"]) == 5880'
 check "estimate: as a sentence" exits 0 "$dmsnap" estimate --for 60s --status '1000/100000 16' --status '2000/100000 16'
 check "estimate: with a unit" says 'full in 98 min$'
-check "estimate: full, and the next chunk would be one behind the end" exits 0 "$dmsnap" estimate --for 60s --status '300/331 4' --status '332/331 4'
+check "estimate: full, and the next chunk would be one past the end" exits 0 "$dmsnap" estimate --for 60s --status '300/331 4' --status '332/331 4'
 check "estimate: and says so" says '^100.0 % full, .* full in 0 s$'
 check "estimate: never, if nothing changes" exits 0 "$dmsnap" estimate --for 60s --status '1000/100000 16' --status '1000/100000 16'
 check "estimate: and says so" says 'not filling$'

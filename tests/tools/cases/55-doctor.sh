@@ -2,13 +2,13 @@
 #
 # shellcheck shell=bash disable=SC2154 # sourced by ../run
 #
-# On a made-up system, with the real depmod.
+# On a simulated system, with the real depmod.
 
 system=$work/system release=6.1.0-99-amd64
 modules=$system/lib/modules/$release
 ours=updates/dkms/dm-snapshot.ko in_tree=kernel/drivers/md/dm-snapshot.ko
 
-# module PATH WORD...: a module file that says so of itself
+# module PATH WORD...: a module file with these fields
 module()
 {
 	local path=$modules/$1
@@ -120,7 +120,7 @@ check "doctor: it says so" says '^kernel +6\.15\.1-amd64; the driver was not tes
 check "doctor: the driver for another kernel" exits 2 "$dmsnap" doctor --root "$system" --kernel 6.1.0-98-amd64
 check "doctor: an argument too many" exits 2 doctor more
 
-# --- a tree that somebody made to do harm ------------------------------------------
+# --- a malicious tree ------------------------------------------
 
 beside_tree() { (cd "$work" && exits "$1" "$dmsnap" doctor --root system --kernel "$release"); }
 check "doctor: a root that is not absolute" beside_tree 0
@@ -153,7 +153,7 @@ printf '\xb0\x07\xf4\x57\x00\x02\x00\x01\x20\x00\x00\x08' > "$modules/modules.de
 check "doctor: an index without an end" exits 2 timeout 20 "$dmsnap" doctor --root "$system" --kernel "$release"
 check "doctor: and it says so" complains 'libkmod cannot read'
 
-# Links on the way that lead out of the tree, to what this system has there
+# Links along the path that lead out of the tree, to files of this system
 outside=$work/outside
 mkdir -p "$outside/modules/$release" "$outside/bin"
 touch "$outside/bin/dkms" "$modules/empty"
@@ -163,7 +163,7 @@ for lead in "$outside" "../outside" "../../../../../../../../$outside"; do
 	check "doctor: a link out of the tree, $lead" exits 2 "$dmsnap" doctor --root "$work/linked" --kernel "$release"
 	check "doctor: leads to nothing" complains 'there are no modules of kernel'
 done
-# And what it would find if the tree were the system
+# And its result if the tree were the system
 rm -rf "$work/linked" && mkdir -p "$work/linked/usr" "$work/linked/sys/module" "$work/linked/proc/sys/kernel"
 cp -a "$system/lib" "$work/linked/usr/lib"
 ln -s /usr/lib "$work/linked/lib"

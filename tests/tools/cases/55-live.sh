@@ -2,8 +2,8 @@
 #
 # shellcheck shell=bash disable=SC2154 # sourced by ../run
 #
-# What there is to the commands for live snapshots without any: their arguments,
-# and the view of top, of snapshots that are made up (top-fake).  The rest is
+# The commands for live snapshots, without any: their arguments,
+# and the view of top over simulated snapshots (top-fake).  The rest is
 # tested in guests: tests/vm/cases/dmsnap-live.sh.
 
 for words in '' '--merged --invalid' '--fill 0' '--fill 101' '--fill 1 --merged' '--fill x' '--merged --timeout 1x' '--or-none' '--invalid --or-none'; do
@@ -17,10 +17,10 @@ for command in 'status no-such-device' 'status vg/no-such-volume' 'wait no-such-
 	# shellcheck disable=SC2086 # several words
 	check "$command: there is none" exits 2 "$dmsnap" $command
 done
-# Not as another user, who might not be allowed to come here
+# Not as another user, who may lack access here
 powerless=()
 if [ "$(id -u)" = 0 ]; then powerless=(setpriv --bounding-set=-sys_admin); fi
-check "status: not for everybody" exits 2 "${powerless[@]}" "$dmsnap" status
+check "status: needs privileges" exits 2 "${powerless[@]}" "$dmsnap" status
 
 fake=$built/top-fake
 check "top: lines, once, where there is no terminal" exits 0 "$fake"
@@ -42,7 +42,7 @@ check "top: an output that is closed" exits 2 bash -c "'$fake' > /dev/full"
 
 # --- on a terminal ---------------------------------------------------------
 
-# A server of our own, which has no settings of anybody's
+# Our own server, without anyone's settings
 terminal() { tmux -L "dmsnap-$$" -f /dev/null "$@"; }
 seen() { terminal capture-pane -p > "$work/pane"; }
 # shows REGEX: within some seconds, a line of the terminal
@@ -128,7 +128,7 @@ if command -v tmux > /dev/null; then
 	check "top: one with hardly any room" shows '^dmsnap top'
 	terminal resize-window -x 120 -y 30
 	check "top: room for all" shows ' 23 snapshots'
-	# A colour for what is bad, unless nobody wants any
+	# A colour for failures, unless colours are disabled
 	check "top: what is bad is red" colour '31m.*vg/lost'
 	check "top: q ends it" types q '^exit code 0'
 	check "top: and gives the terminal back" hides '^vg/fills'

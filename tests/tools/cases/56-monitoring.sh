@@ -2,8 +2,8 @@
 #
 # shellcheck shell=bash disable=SC2154 # sourced by ../run
 #
-# What monitors are told: metrics, alert rules, the dashboard, and the answers of a plugin. Of
-# snapshots that are made up (top-fake); guests have real ones.
+# What monitors get: metrics, alert rules, the dashboard, and the answers of a plugin. For
+# simulated snapshots (top-fake); guests have real ones.
 
 fake=$built/top-fake
 monitoring=$top/Documentation/monitoring
@@ -21,7 +21,7 @@ check "metrics: a state" metric 'dmsnap_snapshot_state{name="vg-lost",state="inv
 check "metrics: and no other" metric 'dmsnap_snapshot_state{name="vg-lost",state="active"} 0'
 check "metrics: bytes" metric 'dmsnap_cow_size_bytes{name="vg-fills"} 10485760'
 lost_has_no_sizes() { ! grep -q '^dmsnap_cow.*vg-lost' "$work/metrics"; }
-check "metrics: none of what is lost" lost_has_no_sizes
+check "metrics: no sizes of a lost snapshot" lost_has_no_sizes
 check "metrics: of a merge" metric 'dmsnap_merge_left_bytes{name="vg-merges"} 10485760'
 check "metrics: a counter" metric 'dmsnap_copied_chunks_total{name="vg-fills"} 90'
 check "metrics: chunks copied ahead" metric 'dmsnap_ahead_chunks_total{name="vg-fills"} 12'
@@ -30,7 +30,7 @@ check "metrics: from one size to the next" metric 'dmsnap_copy_duration_seconds_
 check "metrics: to its end" metric 'dmsnap_copy_duration_seconds_bucket{name="vg-fills",le="+Inf"} 40'
 check "metrics: what took no time" metric 'dmsnap_commit_duration_seconds_bucket{name="vg-fills",le="1e-06"} 1'
 check "metrics: an origin's once" metric 'dmsnap_origin_write_hold_seconds_count{origin="vg-origin"} 3'
-# parsed COMMAND...: the parser of Prometheus' own library takes them, and each family has a
+# parsed COMMAND...: the parser of Prometheus' own library accepts them, and each family has a
 # text and its samples
 parsed()
 {
@@ -62,11 +62,11 @@ if [ -n "$promtool" ]; then
 	linted() { "$promtool" check metrics < "$work/metrics"; }
 	check "metrics: as promtool has them" linted
 	check "alert rules: as promtool has them" exits 0 "$promtool" check rules "$monitoring/alerts.yml"
-	check "alert rules: raise what they are to raise" exits 0 "$promtool" test rules "$monitoring/alerts-test.yml"
+	check "alert rules: raise the right alerts" exits 0 "$promtool" test rules "$monitoring/alerts-test.yml"
 else
 	echo "1 skipped: no promtool (Debian's package prometheus)"
 fi
-# What is asked for is what there is
+# The dashboard asks only for existing metrics
 asked_for()
 {
 	python3 - "$work/metrics" "$@" <<-'END'
@@ -97,7 +97,7 @@ dashboard_is_whole()
 		    assert at["x"] + at["w"] <= 24
 		    for x in range(at["x"], at["x"] + at["w"]):
 		        for y in range(at["y"], at["y"] + at["h"]):
-		            assert (x, y) not in cells, ("panels lie over each other", panel["id"])
+		            assert (x, y) not in cells, ("panels overlap", panel["id"])
 		            cells.add((x, y))
 		    for target in panel["targets"]:
 		        assert set(re.findall(r"\$(\w+)", target["expr"])) <= variables, target
@@ -106,7 +106,7 @@ dashboard_is_whole()
 }
 check "dashboard: panels with titles, units and places of their own" dashboard_is_whole
 
-# Written in the place of what is there
+# Replaces existing contents
 check "metrics: to a file" exits 1 "$fake" 0 prometheus "$work/dmsnap.prom"
 check "metrics: that all may read" [ "$(stat -c %a "$work/dmsnap.prom")" = 644 ]
 echo old > "$work/dmsnap.prom"
@@ -123,7 +123,7 @@ check "metrics: without room, the old ones stay" no_room
 
 check "plugin: what is lost is critical" exits 2 "$fake" 0 plugin 80 95
 check "plugin: it says so, with numbers" says "^DMSNAP CRITICAL - vg/lost is invalid \\| 'vg/fills'=0\\.1%;80;95;0;100\$"
-check "plugin: nobody may look" exits 3 "${powerless[@]}" "$dmsnap" status --critical 95
+check "plugin: without privileges" exits 3 "${powerless[@]}" "$dmsnap" status --critical 95
 check "plugin: that is unknown" says '^DMSNAP UNKNOWN - '
 check "plugin: no such snapshot" exits 3 "$dmsnap" status --critical 95 no-such-device
 

@@ -2,15 +2,15 @@
 #
 # shellcheck shell=bash disable=SC2154 # sourced by ../run
 #
-# Snapshots by schedule, with what stands in for LVM2 (tests/tools/lvm2); guests have the real
+# Snapshots by schedule, with a substitute for LVM2 (tests/tools/lvm2); guests have the real
 # one: tests/vm/cases/dmsnap-schedule.sh.
 
 export LVM_FOLDER=$work/lvm
 config=$work/data.conf
-# with_lvm COMMAND...: as the tool finds LVM2, and with a state of its own
+# with_lvm COMMAND...: with the tool's view of LVM2, and its own state
 with_lvm() { PATH=$top/tests/tools/lvm2:$PATH STATE_DIRECTORY=$work/state "$@"; }
 schedule() { with_lvm "$dmsnap" "$1" data --config "$config" "${@:2}"; }
-# row NAME TAGS [ATTRIBUTES [ORIGIN]]: a volume more
+# row NAME TAGS [ATTRIBUTES [ORIGIN]]: another volume
 row()
 {
 	cp "$work/origin" "$LVM_FOLDER/$1"
@@ -83,7 +83,7 @@ row data.20240107T000000Z dmsnap,dmsnap-backup:data
 row data.20241301T000000Z dmsnap,dmsnap:data
 row data.mine dmsnap,dmsnap:data
 row mine.20240101T000000Z dmsnap,dmsnap:data
-# Of those that are to go, one is mounted
+# Of those to be removed, one is mounted
 row data.20240201T000000Z dmsnap,dmsnap:data swi-aos---
 row data.20250305T110000Z dmsnap,dmsnap:data swi-I-s---
 others=$(volumes '2024|mine')
@@ -112,18 +112,18 @@ check "prune: and what would, but is in use" complains 'vg/data\.20240201T000000
 check "prune: leaves what it should" [ "$(volumes '^data\.2025')" = $'data.20250304T113000Z\ndata.20250305T000000Z' ]
 check "prune: touches nothing else" [ "$(volumes '2024|mine')" = "$others" ]
 check "prune: again removes nothing" unchanged "$LVM_FOLDER/lvm.json" exits 0 schedule prune
-# LVM2 knows best: it became mounted between the two
+# LVM2 knows best: it was mounted in between
 row data.20230101T000000Z dmsnap,dmsnap:data
 echo 'lvremove 5' > "$LVM_FOLDER/fail"
 check "prune: what LVM2 refuses" exits 2 schedule prune
-check "prune: is told" complains 'lvremove: exit code 5'
+check "prune: reports it" complains 'lvremove: exit code 5'
 rm "$LVM_FOLDER/fail"
 
 new_lvm
 true > "$hooks"
 check "rotate --json" exits 0 schedule rotate --json
 check "rotate: is JSON" json 'd["created"].startswith("vg/data.") and d["removed"] == []'
-# hooks_are CONFIG_LINE... : with these; the volumes are made anew
+# hooks_are CONFIG_LINE... : with these; recreates the volumes
 hooked() { new_lvm && configure 'volume = vg/data' 'size = 1G' 'keep-daily = 3' "$@" && rm -f "$hooks"; }
 hooked 'before = exit 3' "after = touch $hooks"
 check "rotate: not when \"before\" fails" exits 2 schedule rotate
@@ -137,7 +137,7 @@ check "rotate: says what failed" complains 'no snapshot of vg/data: lvcreate: ex
 check "rotate: \"after\" comes then, too" [ -e "$hooks" ]
 hooked 'after = kill -9 $$'
 check "rotate: \"after\" fails" exits 2 schedule rotate
-check "rotate: which is told" complains 'the command "after": ended by signal 9'
+check "rotate: which is reported" complains 'the command "after": ended by signal 9'
 check "rotate: the snapshot is there" has_volume 'data\..*'
 hooked "before = echo out; echo '{}'"
 check "rotate: hooks print to standard error" exits 0 schedule rotate --json
@@ -152,7 +152,7 @@ both_at_once()
 	[ "$(cat "$hooks")" = $'begin\nend\nbegin\nend' ]
 }
 check "rotate: one at a time" both_at_once
-check "its lock is nobody else's" [ "$(stat -c %a "$work/state/data.lock")" = 600 ]
+check "its lock is private" [ "$(stat -c %a "$work/state/data.lock")" = 600 ]
 
 # refused REGEX LINE...: a file with these lines
 refused_config()
@@ -164,7 +164,7 @@ new_lvm
 good=('volume = vg/data' 'size = 1G' 'keep-daily = 3')
 check "config: no volume" refused_config 'volume is not given' 'size = 1G'
 check "config: no size" refused_config 'size is not given' 'volume = vg/data'
-check "config: nothing is to be kept" refused_config 'none of keep-hourly' 'volume = vg/data' 'size = 1G'
+check "config: keeps nothing" refused_config 'none of keep-hourly' 'volume = vg/data' 'size = 1G'
 check "config: no such volume" refused_config 'there is no logical volume vg/none' 'volume = vg/none' "${good[@]:1}"
 check "config: an unknown key" refused_config 'line 4: "keep-dayly" is no key; "keep-daily" is' "${good[@]}" 'keep-dayly = 4'
 check "config: one that is there twice" refused_config 'line 4: size is there twice' "${good[@]}" 'size = 2G'
@@ -187,20 +187,20 @@ check "config: a FIFO" exits 2 timeout 10 env PATH="$top/tests/tools/lvm2:$PATH"
 rm -f "$config"
 check "config: none" exits 2 schedule rotate
 check "config: and it says which" complains 'data\.conf: cannot be read: No such file'
-check "config: of nobody" exits 2 "$dmsnap" rotate unheard-of
+check "config: unknown name" exits 2 "$dmsnap" rotate unheard-of
 check "config: is in /etc" complains '^dmsnap: /etc/dmsnap/unheard-of\.conf: '
 for name in ../data .data 'a b' ''; do
 	check "not a name: \"$name\"" exits 2 "$dmsnap" rotate "$name"
 done
 configure "${good[@]}"
 check "no LVM2" exits 2 env PATH=/nonexistent STATE_DIRECTORY="$work/state" "$dmsnap" rotate data --config "$config"
-check "no LVM2: is told" complains 'lvs: cannot be run: No such file'
+check "no LVM2: is reported" complains 'lvs: cannot be run: No such file'
 check "extend: needs a mark" exits 2 schedule extend
 check "extend: and says so" complains 'low-water and extend-by are not given'
 
 # --- the journal ------------------------------------------------------------------
 
-# with_journal COMMAND...: what it logs is in $work/journal, a line a field
+# with_journal COMMAND...: its log is in $work/journal, a line a field
 with_journal()
 {
 	# shellcheck disable=SC2016 # for the other shell
@@ -228,11 +228,11 @@ with_journal()
 if unshare -m true 2> /dev/null; then
 	new_lvm
 	row data.20240201T000000Z dmsnap,dmsnap:data
-	check "the journal is told" exits 0 with_lvm with_journal "$dmsnap" rotate data --config "$config"
+	check "the journal gets the messages" exits 0 with_lvm with_journal "$dmsnap" rotate data --config "$config"
 	check "journal: of the schedule" grep -qx 'DMSNAP_NAME=data' "$work/journal"
 	check "journal: what came" grep -qE '^DMSNAP_OBJECT=vg/data\.2[0-9]{7}T[0-9]{6}Z$' "$work/journal"
 	echo 'lvs 5' > "$LVM_FOLDER/fail"
-	check "the journal is told of what fails" exits 2 with_lvm with_journal "$dmsnap" prune data --config "$config"
+	check "the journal gets failures" exits 2 with_lvm with_journal "$dmsnap" prune data --config "$config"
 	check "journal: with its priority" grep -qx 'PRIORITY=3' "$work/journal"
 	check "journal: as that" grep -qx 'DMSNAP_ACTION=failed' "$work/journal"
 	check "journal: and what it was" grep -qx 'MESSAGE=lvs: exit code 5' "$work/journal"

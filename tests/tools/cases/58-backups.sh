@@ -2,12 +2,12 @@
 #
 # shellcheck shell=bash disable=SC2010,SC2012,SC2016,SC2154 # sourced by ../run; names are plain, other shells expand
 #
-# Backups of a volume, with what stands in for LVM2 as in 57-schedules.sh.  The volume changes
-# as one does that has a snapshot: the snapshot's file becomes its store.
+# Backups of a volume, with the substitute for LVM2 of 57-schedules.sh.  The volume changes
+# like one with a snapshot: the snapshot's file becomes its store.
 
 vault=$work/vault
 base_of() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["base"])' "$work/state/data.json"; }
-# change SEED: the volume, of which the last backup's snapshot is one
+# change SEED: changes the volume, whose last snapshot is that of the last backup
 change()
 {
 	local store
@@ -18,7 +18,7 @@ change()
 }
 # A second later, so that its snapshot has another name
 backup() { sleep 1.1 && schedule backup "$@"; }
-# new_backup LINE...: the volume as it was, no backup of it, and these lines for the destination
+# new_backup LINE...: resets the volume, without backups, with these lines for the destination
 new_backup()
 {
 	rm -rf "$vault" "$work/restored"
@@ -42,14 +42,14 @@ row data.20240101T000000Z dmsnap,dmsnap-backup:data
 row data.backup.20240102T000000Z dmsnap-backup:data
 others=$(volumes 2024)
 check "backup: none yet" exits 2 schedule backup --restore "$work/restored"
-check "backup: is told" complains 'no backup of data is known here'
+check "backup: reports it" complains 'no backup of data is known here'
 check "backup: the first one" exits 0 backup
 check "backup: is a full one" vault_has "$one_is_full"
 check "backup: and says so" says '^data\.000001\..*: all of vg/data, .* stored$'
 check "backup: is its owner's alone" [ "$(stat -c %a "$vault"/*)" = 600 ]
-check "backup: so is what is known of it" [ "$(stat -c %a "$work/state/data.json")" = 600 ]
+check "backup: so is its state" [ "$(stat -c %a "$work/state/data.json")" = 600 ]
 check "backup: the snapshot of it stays" one_snapshot
-check "backup: which nobody may write to" grep -qE '^lvcreate .* dmsnap-backup:data -L 1073741824b -p r vg/data$' "$LVM_FOLDER/calls"
+check "backup: which is read-only" grep -qE '^lvcreate .* dmsnap-backup:data -L 1073741824b -p r vg/data$' "$LVM_FOLDER/calls"
 check "backup: is compressed" [ "$(($(stat -c %s "$vault"/*)))" -lt "$(stat -c %s "$work/origin")" ]
 cp "$LVM_FOLDER/data" "$work/volume-1"
 check "backup: comes back" restores "$work/volume-1"
@@ -123,7 +123,7 @@ check "backup: one that is cut off" exits 1 schedule backup --restore "$work/non
 check "backup: makes nothing" [ ! -e "$work/none" ]
 mv "$work/kept-file" "$first_file"
 
-# --- when all of it is wanted again -----------------------------------------------
+# --- full backups on request -----------------------------------------------
 
 check "backup --full" exits 0 backup --full --json
 check "backup --full: is one" json 'd["full"] and d["number"] == 4 and d["why_full"] == "asked for"'
@@ -140,7 +140,7 @@ python3 - "$LVM_FOLDER/lvm.json" <<-'END'
 END
 check "backup: the last snapshot is gone" exits 0 backup
 check "backup: all is written, too" complains 'the snapshot vg/data\.backup\..* of the last one is not there'
-# Another one in its place
+# Another volume in its place
 set_volume "$(base_of)" lv_uuid other
 check "backup: a snapshot of that name that is another" exits 0 backup
 check "backup: is not taken for it" complains 'is not there'
@@ -158,9 +158,9 @@ check "backup: to another place" exits 0 backup
 check "backup: all of it" complains 'the destination is another one'
 check "backup: and what is there stays" vault_has $'data.000003.TIME.full.dmsnap\ndata.000004.TIME.increment.dmsnap'
 
-# --- interrupted, wherever ----------------------------------------------------------
+# --- interrupted anywhere ----------------------------------------------------------
 
-# goes_on: after what went wrong, the next one is right, and nothing is left over
+# goes_on: after a failure the next backup is right, and nothing is left over
 goes_on()
 {
 	configure 'volume = vg/data' 'size = 1G' "$destination"
@@ -203,13 +203,13 @@ check "backup: is said to" complains 'command exit 3: exit code 3'
 check "backup: no snapshot is left of it" one_snapshot
 configure 'volume = vg/data' 'size = 1G' "backup-command = $keep"
 check "backup: no way back" exits 2 schedule backup --restore "$work/none"
-check "backup: is told" complains 'restore-command, .*, is not given'
+check "backup: reports it" complains 'restore-command, .*, is not given'
 new_backup "backup-directory = $vault/none"
 check "backup: no folder" exits 2 backup
-check "backup: is told" complains 'none/data\..*: cannot be made'
+check "backup: reports it" complains 'none/data\..*: cannot be made'
 new_backup
 check "backup: no destination" exits 2 schedule backup
-check "backup: is told" complains 'none of backup-directory, backup-ssh and backup-command is given'
+check "backup: reports it" complains 'none of backup-directory, backup-ssh and backup-command is given'
 two_at_once()
 {
 	new_backup "backup-directory = $vault" "before = sleep 2"
@@ -227,16 +227,16 @@ if [ "$(id -u)" = 0 ]; then
 	new_backup "backup-directory = $vault"
 	mount -t tmpfs -o size=100k none "$vault"
 	check "backup: a full disk" exits 2 backup
-	check "backup: is told" complains 'No space left'
+	check "backup: reports it" complains 'No space left'
 	check "backup: nothing is left there" [ -z "$(ls -A "$vault")" ]
 	umount "$vault"
 	destination="backup-directory = $vault"
-	check "backup: with room it goes on" goes_on
+	check "backup: with room it continues" goes_on
 fi
 
 # --- through ssh ----------------------------------------------------------------------
 
-# What stands in for it does as the other machine would: a shell runs the command
+# The substitute does what the other machine would: a shell runs the command
 mkdir -p "$work/ssh" "$work/remote/it's there"
 cat > "$work/ssh/ssh" <<-END
 	#!/bin/bash
@@ -254,7 +254,7 @@ check "backup: is there, with its name" vault_has "$one_is_full"
 change 61
 touch "$work/ssh/down"
 check "backup: the other machine is not there" exits 2 backup
-check "backup: which is told" complains 'ssh user@backup:.*: exit code 255'
+check "backup: which is reported" complains 'ssh user@backup:.*: exit code 255'
 rm "$work/ssh/down"
 touch "$vault/.data.000002.part"
 check "backup: it is again" exits 0 backup

@@ -2,11 +2,11 @@
 #
 # shellcheck shell=bash disable=SC2154 # sourced by ../run
 #
-# A snapshot without a driver: what clients of NBD see of it.
+# A snapshot without a driver, as seen by NBD clients.
 
 socket=$work/nbd
 uri="nbd+unix:///?socket=$socket"
-# served STORE ORIGIN COMMAND...: while it is
+# served STORE ORIGIN COMMAND...: runs the command while it is served
 served()
 {
 	local server try code=0
@@ -33,7 +33,7 @@ pieces_are()
 			cmp - <(tail -c "+$((at + 1))" "$work/before" | head -c "$length") || return 1
 	done
 }
-# Exits with 0 if it cannot be written to
+# Exits with 0 if it is read-only
 refuses_writes() { ! qemu-io -f raw -c 'write 0 4k' "$uri" > "$work/out" 2>&1; }
 
 if command -v nbdkit > /dev/null && command -v qemu-io > /dev/null && command -v nbdcopy > /dev/null; then
@@ -69,4 +69,4 @@ check "serve: a socket that is something else" exits 2 "$dmsnap" serve "$work/go
 check "serve: and that stays" [ -s "$work/before" ]
 check "serve: a name too long for a socket" exits 2 "$dmsnap" serve "$work/good" --origin "$work/origin" --nbd "$work/$(printf 'x%.0s' {1..120})"
 check "serve: no nbdkit" exits 2 env PATH=/nonexistent "$dmsnap" serve "$work/good" --origin "$work/origin" --nbd "$work/none"
-check "serve: which is told" complains 'apt install nbdkit'
+check "serve: which is reported" complains 'apt install nbdkit'

@@ -2,8 +2,8 @@
 #
 # shellcheck shell=bash disable=SC2154 # sourced by ../run
 #
-# What all commands have in common: help, manual, completion, and that they keep
-# away from what is in use.
+# What all commands share: help, manual, completion, and that they do not
+# touch devices in use.
 
 commands=(check dump restore repair diff export apply estimate status top wait doctor completion)
 
@@ -11,7 +11,7 @@ check "--help" exits 0 "$dmsnap" --help
 for command in "${commands[@]}"; do
 	check "$command is in --help" grep -q "^  $command " "$work/out"
 done
-# Each option of a command is in its page of the manual, and no other is
+# Each option of a command is in its manual page, and no other
 documented()
 {
 	local page=$top/Documentation/man/dmsnap-$1.8.rst
@@ -26,9 +26,9 @@ for command in "${commands[@]}"; do
 done
 check "no command" exits 2 "$dmsnap"
 check "an unknown command" exits 2 "$dmsnap" no-such-command
-# An error is JSON then, in one line, also where the command line cannot be read
+# An error is JSON then, in one line, even if the command line is invalid
 is_json_error() { [ "$(wc -l < "$work/err")" = 1 ] && cp "$work/err" "$work/out" && json "d['schema'] == 1 and d['exit_code'] == $1 and $2"; }
-check "--json: what is not there" exits 2 "$dmsnap" check --json "$work/no-such-file"
+check "--json: a missing file" exits 2 "$dmsnap" check --json "$work/no-such-file"
 check "--json: is an error in JSON" is_json_error 2 'd["error"].endswith("No such file or directory")'
 check "--json: findings" exits 1 "$dmsnap" diff --json "$work/foreign"
 check "--json: have their code" is_json_error 1 'd["error"]'
@@ -44,7 +44,7 @@ for shell in bash zsh fish; do
 	check "completion for $shell" exits 0 "$dmsnap" completion "$shell"
 done
 check "completion: no other" exits 2 "$dmsnap" completion csh
-# The snapshots of a machine that has two
+# The snapshots of a machine with two
 mkdir -p "$work/fake" "$work/here"
 # shellcheck disable=SC2016 # for the other shell
 printf '#!/bin/sh\n[ "$1" = completion ] && printf "vg/monday\\nvg/tuesday\\n"\n' > "$work/fake/dmsnap"
@@ -117,7 +117,7 @@ fi
 
 if command -v rst2man > /dev/null && command -v mandoc > /dev/null; then
 	check "the manual pages" make --no-print-directory -C "$top" man
-	# without_complaints COMMAND...: it prints none
+	# without_complaints COMMAND...: it prints no complaints
 	without_complaints()
 	{
 		if ! "$@" > "$work/out" 2>&1 || [ -s "$work/out" ]; then
@@ -144,7 +144,7 @@ locked_refused()
 }
 check "an image that is locked is refused" locked_refused
 
-# qemu_has START TYPE COMMAND...: while somebody has locked this byte as QEMU does
+# qemu_has START TYPE COMMAND...: while this byte is locked, as by QEMU
 qemu_has()
 {
 	python3 -c '
@@ -160,7 +160,7 @@ check "and it says so" complains 'live'
 check "an image that QEMU only reads is read" exits 0 qemu_has 100 read "$dmsnap" check "$work/good"
 check "but not written to" exits 2 qemu_has 100 read "$dmsnap" repair --in-place "$work/good"
 check "an image that another program locked in its own way is not read" exits 2 qemu_has 5000 write "$dmsnap" check "$work/good"
-# In the other direction: what QEMU asks for when it wants to write
+# In the other direction: the lock that QEMU takes for writing
 no_writer_beside()
 {
 	mkfifo "$work/slow"
@@ -184,7 +184,7 @@ sys.exit(1)' "$work/origin" || code=$?
 }
 check "one that is read is not open to writers" no_writer_beside
 
-# Needs root and a loop device; elsewhere these are not there to be tested
+# Needs root and a loop device
 if [ "$(id -u)" = 0 ] && loop=$(losetup --show -f "$work/good" 2> /dev/null); then
 	check "an image behind a loop device is refused" exits 2 "$dmsnap" check "$work/good"
 	check "and it says so" complains "live: $loop stands on it"
@@ -201,7 +201,7 @@ else
 	echo "1 skipped"
 fi
 
-# --- words that are not quite right ------------------------------------------------
+# --- misspelt words ------------------------------------------------
 
 check "-V" exits 0 "$dmsnap" -V
 check "is the version" says '^dmsnap [0-9]'
@@ -236,7 +236,7 @@ check "a word that is near to none" exits 2 "$dmsnap" xyzzy
 check "has nothing suggested" complains '^dmsnap: "xyzzy" is no command\. Try'
 check "an argument is missing" exits 2 "$dmsnap" check
 check "and the message begins as all do" complains '^dmsnap: '
-check "check: a header of nobody" exits 1 "$dmsnap" check "$work/foreign"
+check "check: an unknown header" exits 1 "$dmsnap" check "$work/foreign"
 check "check: what it says" says 'magic 0xefbeadde, version 1, 8 sectors a chunk'
 check "check: another version" exits 1 "$dmsnap" check "$work/version"
 check "check: which one" says 'version 2, 8 sectors a chunk'

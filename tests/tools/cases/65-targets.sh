@@ -2,15 +2,15 @@
 #
 # shellcheck shell=bash disable=SC2154 # sourced by ../run
 #
-# What is written to: nothing that holds something is lost unless that was said, a new
-# file is there whole or not at all, and only its owner may read it.
+# Targets of writes: nothing with contents is overwritten without an option, a new
+# file is complete or absent, and only its owner may read it.
 
 mode_of() { stat -c %a "$1"; }
 has_mode() { [ "$(mode_of "$2")" = "$1" ]; }
 # nothing_left NAME: no file, and no part of one under another name
 nothing_left() { [ -z "$(find "$work" -maxdepth 1 -name "*$1*" -print -quit)" ]; }
 
-# Things that begin with zeros, and are not nothing
+# Contents that begin with zeros
 "$dmsnap" dump --for-restore "$work/good" > "$work/dump"
 truncate -s 8M "$work/held-ext4" "$work/held-lvm" "$work/held-table" "$work/held-end" "$work/held-nothing"
 PATH=$PATH:/usr/sbin:/sbin mke2fs -q -t ext4 -L precious "$work/held-ext4"
@@ -67,7 +67,7 @@ export_without_room()
 }
 check "export: no room" export_without_room
 check "export: leaves nothing" nothing_left part-stream
-# interrupted SIGNAL: a full stream that goes on for ever
+# interrupted SIGNAL: a full stream without an end
 interrupted()
 {
 	mkfifo "$work/endless-input"
@@ -88,7 +88,7 @@ interrupted()
 check "apply: interrupted, leaves nothing" interrupted INT
 check "apply: told to end, leaves nothing" interrupted TERM
 
-# Makes no durable name before what it names is durable
+# The contents are durable before the name
 if command -v strace > /dev/null; then
 	synced()
 	{
@@ -99,7 +99,7 @@ if command -v strace > /dev/null; then
 	check "export: a file is durable, and then its name" synced "$dmsnap" export --full --origin "$work/origin" --output "$work/new-synced"
 fi
 
-# A device is one because it is a device, not because of its name
+# A device is recognised by its type, not by its name
 shared=/dev/shm/dmsnap-test.$$
 check "repair: a file in /dev/shm is a file" exits 0 "$dmsnap" repair "$work/hostile" --output "$shared"
 check "repair: and is what was asked for" exits 0 "$dmsnap" check "$shared"

@@ -2,8 +2,8 @@
 #
 # shellcheck shell=bash disable=SC2154 # sourced by ../run
 #
-# Input from elsewhere, and words that nobody means: a command refuses them, and neither
-# dies, nor hangs, nor says on a terminal what the input wants said.
+# Hostile input and senseless words: a command refuses them, and neither
+# crashes, nor hangs, nor prints control sequences of the input on a terminal.
 
 # --- words ---------------------------------------------------------------------
 
@@ -16,7 +16,7 @@ check "estimate: one without" exits 0 "$dmsnap" estimate --for 60s --status '5/1
 
 # --- escape sequences ------------------------------------------------------------
 
-# plain COMMAND...: what it says has no control characters, and no broken UTF-8
+# plain COMMAND...: its output has no control characters, and no broken UTF-8
 plain()
 {
 	"$@" > "$work/out" 2> "$work/err" || true

@@ -2,8 +2,8 @@
 #
 # shellcheck shell=bash disable=SC2154 # sourced by ../run
 #
-# How stores, origins and copies are named: a file in the working directory never takes the
-# place of a volume.
+# How stores, origins and copies are named: a file in the working directory never
+# replaces a volume.
 
 planted=$work/planted
 mkdir -p "$planted/vg"
@@ -27,7 +27,7 @@ check "and it says how a file is named" beside exits 2 "$dmsnap" check vg/snap
 check "with its path" complains 'there is no device /dev/vg/snap; a file is named \./vg/snap'
 check "apply: to a planted file" beside exits 2 "$dmsnap" apply vg/volume --any-base --input "$work/stream"
 
-# Needs root, and a folder for device mapper's names that is not this machine's
+# Needs root, and a private folder for device mapper's names
 if [ "$(id -u)" = 0 ] && loop=$(losetup --show -f "$work/good" 2> /dev/null); then
 	number=$(stat -c '0x%t 0x%T' "$loop")
 	# with_devices COMMAND...: with a volume vg/snap, which is also device mapper's image

@@ -2,18 +2,18 @@
 #
 # shellcheck shell=bash disable=SC2154 # sourced by ../run
 #
-# The scripts around it: the cache of what guests boot from, and the removal of the package.
+# Other scripts: the cache of the guests' parts, and the removal of the package.
 
 cache=$work/cache
 in_cache() { (umask 022 && DMSNAP_CACHE=$cache bash -c '. "$1"; shift; "$@"' - "$top/tools/lib/common.sh" "$@"); }
 # shellcheck disable=SC2016 # for the other shell
 make_entry() { in_cache bash -c '. "$1"; fill() { mkdir "$1/root"; }; cache_make "$(cache_path root 0123456789abcdef)" fill' - "$top/tools/lib/common.sh"; }
 check "cache: an entry is made" make_entry
-check "cache: nobody else looks into it" [ "$(stat -c %a "$cache/root-0123456789abcdef")" = 700 ]
+check "cache: is private" [ "$(stat -c %a "$cache/root-0123456789abcdef")" = 700 ]
 check "cache: nor into what is in it from outside" [ "$(stat -c %a "$cache/root-0123456789abcdef/root")" = 755 ]
 check "cache: nor holds its lock" [ "$(stat -c %a "$cache/.lock-root")" = 600 ]
 check "cache: nor is in it at all" [ "$(stat -c %a "$cache")" = 700 ]
-# Somebody's home, by mistake
+# A home directory, by mistake
 mkdir "$cache/letters" "$cache/.new.root.abcdef" "$cache/kernel-6.1.0-1-amd64-0123456789abcdee"
 touch "$cache/thesis" "$cache/letters/one" "$cache/durations.json"
 check "cache: is cleaned" in_cache cache_clean
