@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Checks of the sources that need neither a kernel nor a test run.  Called by
-# the Makefile, under a lock.  A file that passed is remembered by an empty file
-# in build/check, and looked at again when it or a header of it changes.
+# the Makefile, under a lock.  A file that passed is recorded by an empty file
+# in build/check, and checked again when it or a header of it changes.
 
 include tools/build/cxx-flags.mk
 
@@ -48,7 +48,7 @@ check-selftest: $(out)/selftest.ok
 $(out)/selftest.ok: $(gates) $(out)/.flags
 	@CXX=$(CXX) tools/build/selftest && touch $@
 
-# Each header alone, and twice: it brings what it uses, and can be repeated.
+# Each header alone, and twice: it includes what it uses, and can be repeated.
 # Those of the boundary in both languages, C as the kernel's C of 6.1.
 
 c-alone := $(c-headers:%=$(out)/alone/c/%.ok)
@@ -59,7 +59,7 @@ check-headers: $(c-alone) $(cxx-alone) $(user-alone)
 	@:
 
 # The compiler reads the header's name from standard input, so that the header
-# is not itself the main file, in which #pragma once would be remarked upon.
+# is not itself the main file, in which #pragma once causes a warning.
 alone = @echo '  ALONE   $* ($(1))'; mkdir -p $(@D); \
 	printf '\#include "%s"\n\#include "%s"\n' '$*' '$*' | \
 		$(2) -iquote . -fsyntax-only $(deps) - && touch $@
@@ -76,8 +76,8 @@ $(user-alone): $(out)/alone/user/%.ok: % $(out)/.flags
 	$(call alone,C++,$(CXX) -x c++ -std=gnu++23 -fno-rtti $(dmsnap-cxx-warnings) -Werror \
 		$(user-includes))
 
-# The core as a kernel compiles it, as far as that goes without one, linked into
-# one object: shows static constructors, floating point, large stack frames, and
+# The core as a kernel compiles it, as far as possible without one, linked into
+# one object: detects static constructors, floating point, large stack frames, and
 # anything the core would need besides the port.
 
 freestanding-objects := $(core-sources:%.cpp=$(out)/core/%.o)

@@ -17,13 +17,13 @@ fuzz fuzz-build:
 	@echo 'fuzz: skipped, no $(FUZZ_CXX). On Debian: apt install clang-19 libclang-rt-19-dev'
 else
 
-# FAST=1: without the address sanitizer, and what is undefined just ends the run.
+# FAST=1: without the address sanitizer; undefined behaviour just ends the run.
 out := $(BUILD)/fuzz$(if $(FAST),-fast)
 comma := ,
 sanitizers := -fsanitize=$(if $(FAST),,address$(comma))undefined \
 	-fno-sanitize=vptr $(if $(FAST),-fsanitize-trap=undefined,-fno-sanitize-recover=all)
 
-# What a run of each is by default, about 7 seconds.
+# The default length of a run, about 7 seconds.
 runs-codec := 1000000
 runs-table_line := 1000000
 runs-message := 40000
@@ -47,7 +47,7 @@ core-objects := $(call objects,$(call find,src/core,*.cpp))
 port-objects := $(call objects,$(call find,tests/fuzz/port,*.cpp) src/user/port_target.cpp)
 simulator-objects := $(call objects,$(call find,src/user,*.cpp) \
 	$(filter-out %/main.cpp %/sweep.cpp tests/sim/studies/%,$(call find,tests/sim,*.cpp)))
-# All but its command line, and what only that needs.
+# Everything except its command line, and what only that needs.
 tool-objects := $(call objects,$(filter-out %/main.cpp %/command_line.cpp %/completion.cpp %/nbdkit_plugin.cpp, \
 	$(call find,tools/dmsnap,*.cpp)) tests/fuzz/tool/files.cpp)
 tool-libraries := -lfmt -lkmod -lxxhash -ldevmapper -lncursesw -ltinfo -lsmartcols -lblkid -lroaring -lsystemd -lzstd
@@ -56,25 +56,25 @@ objects-of = $(own-objects) \
 	$(if $(filter sim,$(1)),$(simulator-objects),$(if $(filter $(tool-fuzzers),$(1)),$(tool-objects),$(port-objects)))
 all-objects := $(sort $(core-objects) $(foreach f,$(fuzzers),$(call objects-of,$(f))))
 
-# The port of src/user asks as gcc answers whether the address sanitizer is there.
+# The port of src/user tests for the address sanitizer as with gcc.
 flags := $(if $(FAST),,-D__SANITIZE_ADDRESS__) -O2 -g -fno-omit-frame-pointer -funsigned-char \
 	-D_GLIBCXX_ASSERTIONS -MMD -MP $(dmsnap-cxx-warnings) -Werror $(sanitizers)
 core-includes := -Iinclude -Isrc/core
 fuzz-includes := -Iinclude -Isrc -Isrc/core -Itests -Itools/dmsnap
 
-# Only the core's paths count as new ones.  To note each comparison as well takes half
+# Only new paths of the core count.  Recording each comparison as well takes half
 # of the time; the dictionaries have the words that matter.
 coverage := -fsanitize-coverage=inline-8bit-counters,pc-table
 
 $(core-objects): cxxflags := $(dmsnap-cxx-dialect) $(flags) $(coverage) $(core-includes)
 $(filter-out $(core-objects),$(all-objects)): \
 	cxxflags = -std=gnu++23 -fno-rtti $(flags) $(more-flags) $(fuzz-includes)
-# Much of the codec is in headers; the program is what its fuzzers are about.
+# Much of the codec is in headers; the fuzzers of the program test the program.
 $(call own-objects,codec) $(tool-objects): more-flags := $(coverage)
-# The series of Linux that dmsnap doctor knows as tested, as in unit.mk
+# The Linux series that dmsnap doctor knows as tested, as in unit.mk
 $(out)/tools/dmsnap/installation.o: more-flags := $(coverage) \
 	-DDMSNAP_TESTED_KERNELS='"$(shell tools/lib/kernels.sh series)"'
-# Arrays by enumeration, which gcc takes.
+# Arrays indexed by enumerations, which gcc accepts.
 $(simulator-objects): more-flags := -Wno-c99-designator
 
 .PHONY: fuzz fuzz-build

@@ -2,8 +2,8 @@
 #
 # Installation without a package.  Included by the Makefile.
 #
-# DESTDIR is put in front of every path; PREFIX is where the program goes.  The
-# module goes where the module tools look before they look at the kernel's own.
+# DESTDIR is prepended to every path; PREFIX is the place of the program.  The
+# module goes where the module tools look before the kernel's own folder.
 
 PREFIX ?= /usr/local
 DESTDIR ?=

@@ -6,7 +6,7 @@
 check: check-shell check-checkpatch check-kernel-doc check-boundary check-man check-spelling
 
 # lint NAME,PATH,TOOL,PACKAGE,STAMPS: the target check-NAME.  Without the tool, whose PATH is
-# empty then, it says so in words that tools/test counts as a failure.
+# empty then, it prints a line that tools/test counts as a failure.
 define lint
 ifeq ($(2),)
 check-$(1):
@@ -18,7 +18,7 @@ endif
 endef
 program = $(shell command -v $(1))
 
-# The scripts, by their name or their first line.  What is off, and why: .shellcheckrc.
+# The scripts, by name or first line.  .shellcheckrc says what is disabled, and why.
 
 scripts := $(sort $(call find,tools tests,*.sh) tools/package/dkms.conf \
 	$(shell grep -rlE -m 1 --exclude-dir=corpus '^.!/bin/(ba)?sh' .ci tools tests))
@@ -40,7 +40,7 @@ $(out)/checkpatch.ok: $(kernel-c) tools/build/checkpatch
 	@mkdir -p $(@D)
 	@tools/build/checkpatch $(if $(filter %/checkpatch,$?),$(kernel-c),$?) && touch $@
 
-# The comments of the boundary, with all that kernel-doc can say.
+# The comments of the boundary, with all warnings of kernel-doc.
 
 kernel-doc := $(lastword $(sort $(wildcard /usr/lib/linux-kbuild-*/scripts/kernel-doc)))
 $(eval $(call lint,kernel-doc,$(kernel-doc),kernel-doc,linux-kbuild-6.1,$(out)/kernel-doc.ok))
@@ -50,11 +50,11 @@ $(out)/kernel-doc.ok: $(c-headers) $(call find,src/kernel,*.[ch])
 	@mkdir -p $(@D)
 	@$(kernel-doc) -none -Wall -Werror $^ && touch $@
 
-# And what is made from them.
+# And the document made from them.
 check-boundary:
 	@tools/build/boundary --check
 
-# The manual pages.  Their long lines are those of the text that they are made from.
+# The manual pages.  Their long lines come from the text that they are made from.
 
 man-sources := $(call find,Documentation/man,*.rst)
 $(eval $(call lint,man,$(call program,mandoc),mandoc,mandoc,$(out)/man.ok))

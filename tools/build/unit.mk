@@ -11,7 +11,7 @@
 #                      ncurses, libsmartcols
 #   man                Documentation/man, as pages for man
 #   tool-tests         tests/tools/*_test.cpp, GoogleTest; store-maker: makes what the
-#                      tests of the program look at; top-fake: a view for them
+#                      tests of the program read; top-fake: a view for them
 
 include tools/build/cxx-flags.mk
 
@@ -28,7 +28,7 @@ out := $(BUILD)/unit$(if $(SAN),$(if $(filter thread,$(SAN)),-tsan,-san))$(if $(
 find = $(sort $(shell find $(1) -name '$(2)' 2>/dev/null))
 core-sources := $(call find,src/core,*.cpp)
 user-sources := $(call find,src/user,*.cpp)
-# A race takes threads, and under the thread sanitizer the others run many times longer
+# Only tests with threads can race, and the others run many times longer under the thread sanitizer
 threaded := $(if $(filter thread,$(SAN)),$(shell grep -lr --include='*_test.cpp' 'std::thread ' tests/unit))
 test-sources := $(or $(sort $(threaded)),$(call find,tests/unit,*_test.cpp)) $(call find,tests/support,*.cpp)
 
@@ -38,7 +38,7 @@ user-objects := $(call objects,$(user-sources))
 test-objects := $(call objects,$(test-sources))
 sim-objects := $(call objects,$(call find,tests/sim,*.cpp))
 tool-objects := $(call objects,$(filter-out %/nbdkit_plugin.cpp,$(call find,tools/dmsnap,*.cpp)))
-# What a plugin of nbdkit needs of the program and the core, as code for a library.
+# The parts of program and core that an nbdkit plugin needs, compiled for a library.
 plugin-objects := $(patsubst %.cpp,$(out)/plugin/%.o,$(call find,src/core/format,*.cpp) \
 	$(addprefix tools/dmsnap/,serve/nbdkit_plugin.cpp serve/snapshot_view.cpp store_source.cpp \
 		store_reader.cpp chunk_set.cpp volume.cpp new_file.cpp image_lock.cpp device_name.cpp \
@@ -53,26 +53,26 @@ flags := -O2 -g -funsigned-char -D_GLIBCXX_ASSERTIONS -pthread -MMD -MP \
 	$(dmsnap-cxx-warnings) -Werror
 ifdef SAN
 flags += -O1 $(sanitizers) -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer
-# The thread sanitizer takes no notice of fences.  What the core orders with them are atomics,
-# which are no race without them either.
+# The thread sanitizer ignores fences.  The core orders only atomics with them,
+# which do not race without them either.
 flags += $(if $(filter thread,$(SAN)),-Wno-tsan)
 endif
 
-# With COV=1 the core counts what is reached of it (tools/coverage).  It is not optimised
-# then: a branch is one of the source.
+# With COV=1 the core counts which lines are reached (tools/coverage).  It is not optimised
+# then, so branches are those of the source.
 ifdef COV
 of-core := -O0 --coverage
-# A process of the simulator ends without what a program does at its end
+# Processes of the simulator end without a program's exit handlers
 counting-objects := $(call objects,tests/coverage/exit.cpp)
 counting := -Wl,--wrap=_exit $(counting-objects) --coverage
 endif
 
-# What a package build wants beyond that
+# Additional flags of a package build
 flags += $(CPPFLAGS) $(CXXFLAGS)
 
-# What dmsnap --version says
+# The output of dmsnap --version
 version := $(shell cat VERSION)
-# The series of Linux that dmsnap doctor knows as tested
+# The Linux series that dmsnap doctor knows as tested
 tested := $(shell tools/lib/kernels.sh series)
 
 # Headers are named from the root of their part: <dmsnap/core.h>,
@@ -81,11 +81,11 @@ core-includes := -Iinclude -Isrc/core
 user-includes := -Iinclude -Isrc -Isrc/core
 test-includes := $(user-includes) -Itests
 
-# What each test includes and takes as long to read as the test itself.
+# Headers that every test includes, and that take as long to compile as the test itself.
 precompiled := $(out)/precompiled.hpp
 of-tests := -O0 -include $(precompiled)
 
-# The core in its own dialect, so that an exception or dynamic_cast does not
+# The core in its own dialect, so that exceptions and dynamic_cast do not
 # compile here either.  Its surroundings may throw, but have no run time type
 # information: their classes derive from the core's, which have none.
 $(core-objects): cxxflags := $(dmsnap-cxx-dialect) $(flags) $(of-core) $(core-includes)
@@ -108,7 +108,7 @@ tools-test-build: tools $(out)/tool-tests $(out)/store-maker $(out)/top-fake
 # A bare word means "any test with this in its name".
 filter := $(if $(T),--gtest_filter='$(if $(findstring *,$(T))$(findstring :,$(T)),$(T),*$(T)*)')
 
-# The stack of a fiber is forgotten whole: that is quicker written than mapped again
+# The stack of a fiber is poisoned as a whole: writing it is faster than mapping it again
 run-env := UBSAN_OPTIONS=print_stacktrace=1 ASAN_OPTIONS=clear_shadow_mmap_threshold=1048576:$$ASAN_OPTIONS
 
 unit: $(out)/unit-tests
@@ -116,7 +116,7 @@ unit: $(out)/unit-tests
 		echo 'unit: no test$(if $(T), with "$(T)" in its name)' >&2; exit 1; }
 	@$(run-env) tools/build/run-shards $(out)/unit-tests $(if $(filter),1,$$(nproc)) --gtest_brief=1 $(filter)
 
-# What the unit tests test of the simulator.
+# The parts of the simulator that unit tests test.
 sim-parts := $(call objects,tests/sim/plan.cpp tests/sim/store_rules.cpp) \
 	$(filter-out %/study.o,$(call objects,$(call find,tests/sim/studies,*.cpp)))
 
@@ -129,7 +129,7 @@ $(out)/unit-tests: $(test-objects) $(sim-parts) $(counting-objects) $(out)/libdm
 		-L$(out) -Wl,--whole-archive -ldmsnap-user -ldmsnap-core -Wl,--no-whole-archive \
 		$(test-objects) $(sim-parts) $(counting) -lgtest_main -lgtest
 
-# Progress is shown as by the tools.
+# Progress is shown like that of the tools.
 progress := $(call objects,tools/dmsnap/progress.cpp)
 
 $(out)/sim: $(sim-objects) $(progress) $(counting-objects) $(out)/libdmsnap-user.a $(out)/libdmsnap-core.a $(out)/.flags
@@ -153,7 +153,7 @@ man-pages := $(patsubst Documentation/man/%.rst,$(out)/man/%,$(call find,Documen
 # The day of the build; in a package, that of its changelog.
 man-date := $(shell date -u -d '@$(or $(SOURCE_DATE_EPOCH),$(shell date +%s))' +%F)
 
-# Its text is the guide's.
+# Its text comes from the guide.
 $(out)/man/dmsnap.4: Documentation/admin-guide.rst
 
 man: $(man-pages)
@@ -168,10 +168,10 @@ $(man-pages): $(out)/man/%: Documentation/man/%.rst tools/build/man.sed
 	@sed -E -f tools/build/man.sed -e 's/^(\.TH "[^"]*" [0-9] )""/\1"$(man-date)"/' $@.raw > $@
 	@rm $@.raw
 
-# What the tests test without the program around it; main() and the port are others' here.
+# The parts that are tested without the program; main() and the port are separate here.
 tool-parts := $(filter-out $(call objects,tools/dmsnap/main.cpp tools/dmsnap/port.cpp),$(tool-objects))
 
-# The simulator without its program, and without design studies.
+# The simulator without its main program, and without design studies.
 simulator := $(filter-out %/main.o %/sweep.o $(out)/tests/sim/studies/%,$(sim-objects))
 
 $(out)/tool-tests: $(tool-test-objects) $(simulator) $(tool-parts) $(out)/libdmsnap-user.a $(out)/libdmsnap-core.a $(out)/.flags
@@ -191,7 +191,7 @@ $(out)/top-fake: $(top-fake-objects) $(tool-parts) $(out)/libdmsnap-user.a $(out
 		-Wl,--start-group -ldmsnap-user -ldmsnap-core -Wl,--end-group $(tool-libraries)
 
 # "ar" adds and replaces but does not forget: start over, so that a file that
-# was removed is gone from the library as well.
+# was removed is no longer in the library either.
 $(out)/libdmsnap-core.a: $(core-objects) $(out)/.files
 	@echo '  AR      $@'
 	@rm -f $@; ar crs $@ $(core-objects)
@@ -221,7 +221,7 @@ $(out)/tools/dmsnap/command_line.o: VERSION
 $(out)/tools/dmsnap/installation.o: tools/lib/kernels.list
 
 # Files that change when their text does: other flags or another compiler
-# rebuild all, a file that comes or goes makes the libraries again.
+# rebuild everything; an added or removed file rebuilds the libraries.
 define keep
 $(shell mkdir -p $(out); printf '%s\n' '$(2)' | cmp -s - $(1) || printf '%s\n' '$(2)' > $(1))
 endef
