@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What apply does with a stream, for others that bring one to a volume.
+ * Applying a stream to a volume, for apply and other commands.
  *
  * While the volume itself is changed, it is marked (half_applied.hpp).
  *
- * Before a piece is overwritten the copy must hold there what the snapshot held,
- * or already what is to be written: so a stream for another copy, or one out of
+ * Before a piece is overwritten the copy must hold the snapshot's contents there,
+ * or already the new ones.  So a stream for another copy, or one out of
  * turn, is refused, and a stream may be applied twice.
  */
 #pragma once
@@ -23,7 +23,7 @@ struct Applied {
 	bool nothing_yet() const { return written_bytes + there_bytes == 0; }
 };
 
-/* What options.target names; a new image file, if there is none and the stream is a full one. */
+/* The target; a new image file, if there is none and the stream is a full one. */
 Volume open_target(const ApplyOptions &options, const StreamInfo &info);
 
 /*

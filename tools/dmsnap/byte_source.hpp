@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* ByteSource: what a store is read from: a device, an image file, a test's memory. */
+/* ByteSource: the source from which a store is read: a device, an image file, a test's memory. */
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@ namespace dmsnap::tool {
 class ByteSource {
 public:
 	virtual uint64_t bytes() const = 0;
-	/* All of @data, which lies inside; false: it cannot be read. */
+	/* Reads all of @data, which is inside the source; false: unreadable. */
 	virtual bool read(uint64_t offset, std::span<std::byte> data) = 0;
 
 protected:

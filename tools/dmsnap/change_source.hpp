@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * ChangeSource: what changed since a snapshot was made, and the data, for diff and
- * export.  The snapshot is one that nobody uses, or one that is in use.
+ * export.  The snapshot may be inactive or active.
  *
- * Of the latter the origin goes on, so that it cannot be read as it was at one moment; a
- * younger snapshot of it can.  All that changed between the two is on the older one's
- * list, if that is committed after the younger one is there.  Chunks that changed later
- * are on it as well; in them the younger one shows what it is to show.
+ * The origin of an active one keeps changing, so it cannot be read as of one moment; a
+ * younger snapshot of it can.  Everything that changed between the two is on the older one's
+ * list, if that is committed after the younger one was made.  Chunks that changed later
+ * are on it as well; there the younger one shows the right contents.
  */
 #pragma once
 
@@ -20,10 +20,10 @@ namespace dmsnap::tool {
 
 class ChangeSource {
 public:
-	/* Throws a Failure for what cannot be read as it was at one moment. */
+	/* Throws a Failure for a source that cannot be read as of one moment. */
 	explicit ChangeSource(const StoreOptions &options);
 
-	/* Walks the list; throws a Failure unless it is one to rely on. */
+	/* Walks the list; throws a Failure if it is not reliable. */
 	StoreReport read(StoreVisitor &visitor);
 
 	Volume &cow() { return live_ ? live_->cow() : store_->cow; }
@@ -31,16 +31,16 @@ public:
 	std::optional<Volume> &origin() { return live_ ? origin_ : store_->origin; }
 	/* If it is known. */
 	std::optional<uint64_t> origin_bytes() const;
-	/* The snapshot is in use, and so many entries were committed. */
+	/* For an active snapshot, how many entries were committed. */
 	std::optional<uint64_t> committed() const;
 
 private:
 	void require_younger();
 
 	const StoreOptions options_;
-	/* Of a snapshot that is not in use. */
+	/* For an inactive snapshot. */
 	std::optional<StoreSource> store_;
-	/* Of one that is; the younger one, if that is named as the origin. */
+	/* For an active one; the younger one, if it is named as the origin. */
 	std::optional<DeviceMapper> machine_;
 	std::optional<LiveStore> younger_;
 	std::optional<LiveStore> live_;

@@ -7,11 +7,11 @@
  *	record := kind length offset base content checksum  data{length}
  *
  * A record is a piece of the volume, at most record_bytes_max long.  Its two long
- * checksums are those of what the snapshot held there (not in a full stream) and
- * of what the volume holds now; the short one is that of the head in front of
+ * checksums are those of the snapshot's contents there (not in a full stream) and
+ * of the volume's present contents; the short one is that of the head before
  * it.  A record of zeros has no data.  The records of a full stream are all of the
- * volume, in order: so none that is short makes a large file.  The end has the number of records as its
- * offset, and the checksum of all their heads as its content.
+ * volume, in order: so no short stream makes a large file.  The end has the number of
+ * records as its offset, and the checksum of all their heads as its content.
  */
 #pragma once
 
@@ -45,7 +45,7 @@ struct Record {
 	std::span<const std::byte> data;
 };
 
-/* On disk, or rather on its way. */
+/* The format in the stream. */
 struct StreamHead {
 	format::le64 magic;
 	format::le32 version;
@@ -71,7 +71,7 @@ class StreamWriter {
 public:
 	StreamWriter(FILE *file, const StreamInfo &info);
 
-	/* @data: all of it, also where it is zero.  @base: of what the snapshot held. */
+	/* @data: all of it, also where it is zero.  @base: checksum of the snapshot's contents. */
 	void add(uint64_t offset, std::span<const std::byte> data, const Checksum &base);
 	/* Of a full stream. */
 	void add_zeros(uint64_t offset, uint32_t length);
@@ -89,7 +89,7 @@ private:
 	RunningChecksum heads_;
 	uint64_t records_ = 0;
 	uint64_t bytes_ = 0;
-	/* Of so many zeros: those that come next are mostly as many. */
+	/* The checksum of that many zeros: the next zeros are mostly as long. */
 	uint32_t zeros_length_ = 0;
 	Checksum zeros_checksum_{};
 };
@@ -100,7 +100,7 @@ public:
 	explicit StreamReader(FILE *file);
 
 	const StreamInfo &info() const { return info_; }
-	/* False: that was the end, and all is there.  The data is valid until the next call. */
+	/* False: this was the end of a complete stream.  The data is valid until the next call. */
 	bool next(Record &record);
 	uint64_t records() const { return records_; }
 
@@ -112,7 +112,7 @@ private:
 	StreamInfo info_;
 	RunningChecksum heads_;
 	uint64_t records_ = 0;
-	/* Of a full stream: so much of the volume was there. */
+	/* For a full stream: how much of the volume has arrived. */
 	uint64_t full_end_ = 0;
 	std::vector<std::byte> data_;
 };

@@ -12,14 +12,14 @@
 
 namespace dmsnap::tool {
 
-/* As it lies in a stream: the same on every machine. */
+/* As stored in a stream: the same on every machine. */
 using Checksum = std::array<std::byte, 16>;
 
 Checksum checksum_of(std::span<const std::byte> bytes);
 std::string hexadecimal(const Checksum &checksum);
 uint64_t short_checksum_of(std::span<const std::byte> bytes);
 
-/* Of bytes that come one after the other. */
+/* The checksum of consecutive bytes. */
 class RunningChecksum {
 public:
 	RunningChecksum();

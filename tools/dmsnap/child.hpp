@@ -15,7 +15,7 @@
 
 namespace dmsnap::tool {
 
-/* This process' own, with these "NAME=value" in the place of what is called so. */
+/* This process' environment, with these "NAME=value" replaced or added. */
 std::vector<std::string> environment_with(const std::vector<std::string> &more);
 
 class Child {
@@ -24,20 +24,20 @@ public:
 	enum class Pipe { none, to, from };
 
 	/*
-	 * The first of @words is looked for in PATH unless it has a slash; throws a Failure if it
+	 * The first of @words is searched in PATH unless it has a slash; throws a Failure if it
 	 * cannot be run.  Without a pipe, what it prints goes to standard error, and it reads
 	 * nothing.
 	 */
 	Child(const std::vector<std::string> &words, const std::vector<std::string> &environment,
 	      Pipe pipe, bool is_quiet = false);
-	/* One that still runs is told to end, and waited for. */
+	/* Terminates a child that still runs, and waits for it. */
 	~Child();
 	Child(const Child &) = delete;
 	Child &operator=(const Child &) = delete;
 
 	/* This side of the pipe. */
 	int descriptor() const { return descriptor_; }
-	/* Closes the pipe and waits.  Empty: exit code 0; else what it ended with. */
+	/* Closes the pipe and waits.  Empty: exit code 0; otherwise how it ended. */
 	std::string end();
 
 private:
@@ -47,7 +47,7 @@ private:
 	int descriptor_ = -1;
 };
 
-/* All that a program prints; throws a Failure if it does not end with exit code 0. */
+/* The output of a program; throws a Failure if its exit code is not 0. */
 std::string output_of(const std::vector<std::string> &words,
 		      const std::vector<std::string> &environment, bool is_quiet = false);
 

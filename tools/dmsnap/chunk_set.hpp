@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ChunkSet: a set of chunks of no more than so much memory, wherever the chunks are: few
- * bytes for each that is alone, one bit where they lie together, and a few bytes for each
+ * ChunkSet: a set of chunks with limited memory, wherever the chunks are: a few
+ * bytes for each isolated one, one bit where they are dense, and a few bytes for each
  * stretch.  The bitmaps are CRoaring's.
  */
 #pragma once
@@ -16,12 +16,12 @@ struct roaring_bitmap_s;
 
 namespace dmsnap::tool {
 
-/* What several sets may take together.  It lives longer than these. */
+/* The memory that several sets may take together.  Outlives them. */
 class ChunkBudget {
 public:
 	explicit ChunkBudget(size_t bytes) : left_(bytes) {}
 
-	/* Of a set that took @from until now; false: not so much is left. */
+	/* For a set that took @from until now; false: not enough is left. */
 	bool change(size_t from, size_t to)
 	{
 		if (to > left_ + from)
@@ -42,8 +42,8 @@ public:
 
 	bool contains(uint64_t chunk) const;
 	/*
-	 * False: there is no more room, now and for each further one; then it may be in or not.
-	 * An eighth more than there is room for may be used before that is noticed.
+	 * False: no room, now and from now on; then the chunk may be in the set or not.
+	 * The limit may be exceeded by an eighth before that is noticed.
 	 */
 	bool insert(uint64_t chunk);
 	/* @count > 0. */
@@ -65,7 +65,7 @@ private:
 	ChunkBudget *budget_;
 	std::map<uint32_t, Bitmap> bitmaps_;
 	size_t paid_ = 0;
-	/* After so many calls the memory in use is looked at: that takes time. */
+	/* The memory in use is checked after this many calls, because that takes time. */
 	size_t calls_left_ = 0;
 	bool is_full_ = false;
 };

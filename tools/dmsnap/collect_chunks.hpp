@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* CollectChunks: the chunks of the origin of which a store has one of its own. */
+/* CollectChunks: the chunks of the origin that a store has. */
 #pragma once
 
 #include "chunk_set.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The command line: words to options, and the command that was asked for. */
+/* The command line: parses the options, and chooses the command. */
 #pragma once
 
 #include "failure.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The commands: what each is told by the command line, and the function that
- * does it, in a file of its name.  They print to standard output and throw a
+ * The commands: the options of each from the command line, and the function that
+ * runs it, in a file of its name.  They print to standard output and throw a
  * Failure when they cannot do their work.
  */
 #pragma once
@@ -15,7 +15,7 @@
 
 namespace dmsnap::tool {
 
-/* How a store is to be looked at. */
+/* How to read a store. */
 struct StoreOptions {
 	std::string store;
 	/* Its origin: a path, or only a size; neither is needed. */
@@ -46,7 +46,7 @@ struct RestoreOptions {
 	std::string target;
 	/* Empty: standard input. */
 	std::string input;
-	/* What is there may be lost. */
+	/* The existing contents may be lost. */
 	bool overwrite = false;
 	bool json = false;
 };
@@ -54,10 +54,10 @@ ExitCode restore(const RestoreOptions &options);
 
 struct RepairOptions {
 	StoreOptions store;
-	/* A copy to be made and repaired; empty and not in_place: only tell. */
+	/* The copy that is made and repaired; empty and not in_place: only report. */
 	std::string output;
 	bool in_place = false;
-	/* What is on the device for the copy may be lost. */
+	/* The contents of the device for the copy may be lost. */
 	bool overwrite = false;
 	/* Mark a store valid that lost data. */
 	bool force = false;
@@ -89,26 +89,26 @@ struct ApplyOptions {
 	std::string input;
 	/* Check the stream and the copy, and write nothing. */
 	bool dry_run = false;
-	/* A new file for what is overwritten, as a stream; empty: none. */
+	/* A new file for the overwritten contents, as a stream; empty: none. */
 	std::string undo;
-	/* A copy of the image is changed, and takes its place at the end. */
+	/* Changes a copy of the image, which replaces it at the end. */
 	bool atomic = false;
-	/* Do not ask what the copy holds. */
+	/* Do not check the contents of the copy. */
 	bool any_base = false;
 	bool json = false;
 };
 ExitCode apply(const ApplyOptions &options);
 
 struct EstimateOptions {
-	/* Of what is written to the volume: */
+	/* The writes to the volume: */
 	std::optional<uint64_t> volume_bytes;
 	/* "10M/s", or "2%/d" of the volume. */
 	std::string rate;
 	std::optional<double> seconds;
 	uint64_t write_bytes = 4096;
-	/* or what fio wrote; */
+	/* or a log of fio; */
 	std::string fio_log;
-	/* or of two status lines of dmsetup, so many seconds apart. */
+	/* or two status lines of dmsetup, that many seconds apart. */
 	std::vector<std::string> statuses;
 
 	std::vector<uint64_t> chunk_bytes;
@@ -120,9 +120,9 @@ ExitCode estimate(const EstimateOptions &options);
 struct StatusOptions {
 	/* None: all. */
 	std::vector<std::string> names;
-	/* A COW device that is fuller is worth exit code 1. */
+	/* A fuller COW device gives exit code 1. */
 	std::optional<double> warn_percent;
-	/* One line and exit codes as of a plugin of Nagios: it is critical that is fuller. */
+	/* One line and exit codes of a Nagios plugin: a fuller one is critical. */
 	std::optional<double> critical_percent;
 	/* Prometheus' text format, to this file or, if there is none, to standard output. */
 	bool prometheus = false;
@@ -132,7 +132,7 @@ struct StatusOptions {
 ExitCode status(const StatusOptions &options);
 
 struct TopOptions {
-	/* None: all, those to come too. */
+	/* Empty: all, including later ones. */
 	std::vector<std::string> names;
 	double interval_seconds = 2;
 	/* End after this many views; 0: never. */
@@ -150,7 +150,7 @@ struct WaitOptions {
 	bool invalid = false;
 	std::optional<unsigned int> fill_percent;
 
-	/* It is fine if nothing is merged there. */
+	/* It is not an error if nothing is merged there. */
 	bool or_none = false;
 	std::optional<double> timeout_seconds;
 	bool json = false;
@@ -158,7 +158,7 @@ struct WaitOptions {
 ExitCode wait(const WaitOptions &options);
 
 struct DoctorOptions {
-	/* The system to look at. */
+	/* The system to check. */
 	std::string root = "/";
 	/* Empty: the kernel that runs. */
 	std::string release;

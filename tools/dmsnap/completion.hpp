@@ -11,7 +11,7 @@ class App;
 namespace dmsnap::tool {
 
 /*
- * @shell: bash, zsh or fish; or "snapshots", which is what the scripts ask for: the names of
+ * @shell: bash, zsh or fish; or "snapshots", which the scripts use: the names of
  * those of this machine.  Throws a Failure for another.
  */
 std::string completion_script(const CLI::App &app, const std::string &shell);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What lies on a volume that is about to be written over. */
+/* The contents of a volume that is about to be overwritten. */
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ namespace dmsnap::tool {
  */
 std::string contents_of(Volume &volume);
 
-/* Throws a Failure that says what is there, and names --overwrite. */
+/* Throws a Failure that says what is there, and mentions --overwrite. */
 void require_nothing_on(Volume &volume);
 
 } // namespace dmsnap::tool

@@ -6,7 +6,7 @@
 
 namespace dmsnap::tool {
 
-/* What is written to a volume while it has a snapshot. */
+/* The writes to a volume while it has a snapshot. */
 struct Load {
 	double volume_bytes = 0;
 	double written_bytes = 0;
@@ -23,7 +23,7 @@ struct ChangedChunks {
 
 ChangedChunks changed_chunks(const Load &load, uint64_t chunk_bytes);
 
-/* Bytes of a COW device for so many exceptions, with header and areas. */
+/* Bytes of a COW device for this many exceptions, with header and areas. */
 uint64_t cow_bytes(uint64_t exceptions, uint64_t chunk_bytes);
 
 } // namespace dmsnap::tool

@@ -22,11 +22,11 @@ public:
 	 * for example because this kernel has no device mapper.
 	 */
 	std::optional<LiveSnapshot> snapshot_on(const std::string &path);
-	/* None: the device is gone, or has another target now. */
+	/* None: the device is gone, or now has another target. */
 	std::optional<LiveSnapshot> snapshot(DeviceNumber device);
 	/* "linear", "snapshot-origin" ...; empty: the device is gone, or has no table. */
 	std::string target_of(DeviceNumber device);
-	/* By LVM2, of which it is a volume: now, or when it is activated next. */
+	/* For an LVM2 volume: is a merge under way, or pending for the next activation? */
 	bool is_to_be_merged(DeviceNumber device);
 	/*
 	 * To the first target, whose answer it is, or the empty text of one that has nothing

@@ -7,8 +7,8 @@
  *	vg-snap, sda, image               device mapper's name, a device, or if there is none,
  *	                                  a file in the working directory
  *
- * A device comes first, and what has a slash is never looked up in the working directory:
- * a file or a link that somebody put there must not take a device's place.
+ * Devices take precedence, and a name with a slash is never looked up in the working directory:
+ * a file or link that someone put there must not replace a device.
  */
 #pragma once
 
@@ -22,7 +22,7 @@ namespace dmsnap::tool {
 /* The block device of that path; none: there is none, or it is something else. */
 std::optional<DeviceNumber> device_at(const std::string &path);
 
-/* The path of the device or image; throws a Failure for a volume that is not there. */
+/* The path of the device or image; throws a Failure for a missing volume. */
 std::string path_of(const std::string &name);
 
 } // namespace dmsnap::tool

@@ -2,8 +2,8 @@
 /*
  * DmEvents: sleeps until device mapper has an event, of any device.
  *
- * A target raises one when something has happened to it; device mapper does itself
- * when a device comes or goes, gets another name or another table.  The event
+ * A target raises one when its state changes; device mapper raises one
+ * when a device is created, removed, renamed or gets another table.  The event
  * number of one device, which "dmsetup wait" waits for, does not count new tables,
  * with which the end of a merge shows itself under LVM2.
  *
@@ -23,9 +23,9 @@ public:
 	DmEvents(const DmEvents &) = delete;
 	DmEvents &operator=(const DmEvents &) = delete;
 
-	/* From here on, each event ends the wait: also one that comes before it. */
+	/* From here on, each event ends the wait, also one that comes before the wait. */
 	void arm();
-	/* False: none has come in this time. */
+	/* False: no event in this time. */
 	bool wait(double seconds);
 
 private:

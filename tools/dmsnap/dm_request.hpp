@@ -24,7 +24,7 @@ public:
 	/* False: there is no such device.  Throws a Failure for anything else. */
 	bool run();
 	bool try_run() { return dm_task_run(task_.get()); }
-	/* One that makes, changes or removes a node in /dev: waits for udev, throws a Failure. */
+	/* For requests that create or remove a node in /dev: waits for udev, throws a Failure. */
 	void run_with_udev(const std::string &what, uint16_t udev_flags = 0);
 
 	int error() const { return dm_task_get_errno(task_.get()); }
@@ -32,7 +32,7 @@ public:
 	/* Target and words of the first line, if there is one. */
 	bool first_line(std::string &target, std::string &words) const;
 
-	/* What the library had to complain about first, in the request that was last begun. */
+	/* The library's first error message in the last request. */
 	static const std::string &complaint();
 	static Failure cannot_ask();
 

@@ -5,9 +5,9 @@
  *	dmsnap-dump 1
  *	sectors N           of the COW device
  *	magic N  valid N  version N  chunk-sectors N      each on a line
- *	area N              what follows is in this area, from its entry 0 on;
- *	                    all else of it is zero
- *	entry N             what follows begins at this entry
+ *	area N              the following is in this area, from its entry 0 on;
+ *	                    the rest of it is zero
+ *	entry N             the following begins at this entry
  *	run OLD NEW COUNT   entries whose chunks follow each other
  *	bytes OFFSET HEX    anything else, at a byte of the device
  *	end

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * StreamExport: a volume, or what changed on it since a snapshot was made, written as a
+ * StreamExport: a volume, or its changes since a snapshot was made, written as a
  * stream (change_stream.hpp).
  *
- * The origin is read, and holds what is new; while it is in use, a younger snapshot of
- * it holds that.  What a chunk held when the snapshot
- * was made is in the COW device, if nobody wrote to the snapshot; its checksum
- * goes with the data, so that apply can tell whether a copy is the right one.
+ * The new contents are read from the origin or, while it is active, from a younger snapshot of
+ * it.  The contents of a chunk when the snapshot
+ * was made are on the COW device, if the snapshot was not written; their checksum
+ * accompanies the data, so that apply can check whether a copy is the right one.
  */
 #pragma once
 

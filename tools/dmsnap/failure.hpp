@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Failure: why a command ends without having done its work, as a sentence; and
+ * Failure: why a command ends without success, as a sentence; and
  * the exit codes, which mean the same for every command.
  */
 #pragma once
@@ -13,15 +13,15 @@ namespace dmsnap::tool {
 enum class ExitCode : int {
 	/* Done, and nothing is wrong. */
 	fine = 0,
-	/* Looked, and something is wrong: with a store, a stream, a copy. */
+	/* Checked, and something is wrong: with a store, a stream, a copy. */
 	findings = 1,
-	/* Could not look or do it: arguments, devices, I/O. */
+	/* Could not check or do it: arguments, devices, I/O. */
 	failed = 2,
-	/* What was waited for has not come in time. */
+	/* The awaited event did not come in time. */
 	timed_out = 3,
-	/* Nothing is there that could be waited for. */
+	/* There is nothing to wait for. */
 	nothing = 4,
-	/* It has been asked for, and does not begin now. */
+	/* It was requested, but does not begin now. */
 	postponed = 5,
 };
 

@@ -2,8 +2,8 @@
 /*
  * Finding: something wrong with a store, or worth a note, and where it is.
  *
- * What makes a loader refuse a store has the core's own name and text for it
- * (src/core/base/errors.def).  A note is no reason to refuse anything.
+ * Reasons for which a loader refuses a store have the core's name and text
+ * (src/core/base/errors.def).  A note is not a reason for refusal.
  */
 #pragma once
 
@@ -37,7 +37,7 @@ constexpr FindingKind kind_of(Error error)
 	return kinds[static_cast<uint8_t>(error)];
 }
 
-/* The loader does not refuse it, but makes an invalid snapshot of it. */
+/* The loader does not refuse it, but loads an invalid snapshot. */
 constexpr FindingKind marked_invalid{"marked_invalid",
 				     "the store is marked invalid: the snapshot lost data"};
 

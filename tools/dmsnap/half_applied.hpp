@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * HalfApplied: the mark on a copy that has a part of a stream and not all of it.
+ * HalfApplied: the mark on a copy that has only part of a stream.
  *
- * It is durable before the first piece is written, and goes when all of the stream is durable:
- * so a copy without it is whole, whatever ended an apply.  It is a file, NAME.half-applied
+ * It is durable before the first piece is written, and removed when the whole stream is durable:
+ * so a copy without it is complete, however an apply ended.  It is a file, NAME.half-applied
  * beside an image; of a device in /var/lib/dmsnap (or $STATE_DIRECTORY), by its path.
  *
- * By it the stream is known again: the mark has, for each attempt, the first record that was
- * written.  All in front of that was there already, so that the same stream comes by this
+ * It identifies the stream: for each attempt it has the first record that was
+ * written.  Everything before that was there already, so the same stream passes this
  * record before it writes anything; a stream of apply --undo begins with it, the other way
  * round.  Other streams are refused.
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * LiveStore: the store of a snapshot that is in use, as far as its driver has committed
- * it when it was asked to (message "commit").  Its user, and the origin's, go on.
+ * LiveStore: the store of an active snapshot, as far as its driver has committed
+ * it on request (message "commit").  Its users, and the origin's, continue.
  */
 #pragma once
 
@@ -17,17 +17,17 @@ namespace dmsnap::tool {
 class LiveStore {
 public:
 	/*
-	 * Commits.  @machine lives longer.  Throws a Failure for a snapshot that is lost, has
+	 * Commits.  @machine outlives this.  Throws a Failure for a snapshot that is lost, has
 	 * no list on its COW device, is being merged, or has a driver that cannot be asked.
 	 */
 	LiveStore(DeviceMapper &machine, const LiveSnapshot &snapshot);
 
 	/*
-	 * Walks what was committed; throws a Failure when the snapshot is not what it was any
-	 * more.  @memory_bytes: see ReadOptions.
+	 * Walks the committed part; throws a Failure if the snapshot is no longer what it was
+	 * before.  @memory_bytes: see ReadOptions.
 	 */
 	StoreReport walk(StoreVisitor &visitor, size_t memory_bytes);
-	/* The same, and throws a Failure when there is something wrong with it. */
+	/* The same, and throws a Failure if something is wrong with it. */
 	StoreReport read(StoreVisitor &visitor, size_t memory_bytes);
 
 	const LiveSnapshot &snapshot() const { return snapshot_; }

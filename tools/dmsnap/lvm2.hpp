@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What LVM2 knows and device mapper does not. */
+/* Facts that LVM2 knows and device mapper does not. */
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 namespace dmsnap::tool {
 
 /*
- * Is a snapshot to be merged into the volume, now or, as it was in use, when it is activated
- * next?  Asks the program lvs; throws a Failure if that cannot tell.  @lvs: a test's own.
+ * Is a snapshot being merged into the volume, or pending because it was in use, for the
+ * next activation?  Runs lvs; throws a Failure if that fails.  @lvs: a substitute for tests.
  */
 bool is_to_be_merged(const std::string &volume_path, const std::string &lvs = {});
 

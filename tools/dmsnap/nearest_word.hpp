@@ -7,7 +7,7 @@
 
 namespace dmsnap::tool {
 
-/* What was probably meant by @word; empty: none of @words is near. */
+/* The one of @words that @word probably means; empty: none is near. */
 std::string nearest_word(std::string_view word, const std::vector<std::string> &words);
 
 } // namespace dmsnap::tool

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * NewFile: a file that comes to be whole or not at all.
+ * NewFile: a file that appears completely or not at all.
  *
  * It is written under a temporary name beside its own, and only its owner may read it.
  * appear() makes its bytes durable, then gives it its name, then makes that durable: after a
  * crash the name stands for all of the file, or there is none.  Without appear() the file
- * goes, also when a signal ends the program; after a loss of power or SIGKILL it is left
+ * is removed, also when a signal ends the program; after a loss of power or SIGKILL it is left
  * behind as ".NAME.dmsnap-XXXXXX".
  */
 #pragma once
@@ -23,15 +23,15 @@ public:
 	 * if there is something of that name, or it cannot be made.
 	 */
 	explicit NewFile(std::string path, mode_t mode = 0600);
-	/* In the place of the file that is there, with the rights and the owner of that. */
+	/* Replaces the existing file, with its permissions and owner. */
 	static NewFile in_place_of(const std::string &path);
 	~NewFile();
 	NewFile(NewFile &&other) noexcept;
 	NewFile &operator=(NewFile &&) = delete;
 
-	/* Open for reading and writing; the caller's from now on. */
+	/* Open for reading and writing; the caller owns it from now on. */
 	int take_descriptor();
-	/* @descriptor: what take_descriptor() gave, with nothing left in a buffer above it. */
+	/* @descriptor: the result of take_descriptor(), with all buffers flushed. */
 	void appear(int descriptor);
 
 private:
@@ -42,7 +42,7 @@ private:
 	void forget();
 
 	std::string path_;
-	/* Empty: it has its name, or is another NewFile's by now. */
+	/* Empty: it has its name, or was moved to another NewFile. */
 	std::string temporary_;
 	int descriptor_ = -1;
 	bool replaces_ = false;

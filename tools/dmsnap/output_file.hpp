@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* OutputFile: what a stream goes to: a new file, or standard output. */
+/* OutputFile: the destination of a stream: a new file, or standard output. */
 #pragma once
 
 #include <cstdio>
@@ -19,7 +19,7 @@ public:
 	OutputFile &operator=(const OutputFile &) = delete;
 
 	FILE *get() const { return file_; }
-	/* All was written: a new file is durable, and has its name. */
+	/* Everything was written: makes a new file durable, and names it. */
 	void end();
 
 private:

@@ -7,8 +7,8 @@
 namespace dmsnap::tool {
 
 /*
- * Text of others for a terminal: one line, in UTF-8.  Control characters, which could
- * command the terminal, and bytes that are no UTF-8 are written as "\x1b".
+ * Makes foreign text safe for a terminal: one line, in UTF-8.  Control characters, which could
+ * control the terminal, and bytes that are not UTF-8 are written as "\x1b".
  */
 std::string printable(std::string_view text);
 

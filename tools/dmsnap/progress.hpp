@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Progress: how far a command is and when it will end, on standard error, once
- * it has taken longer than a second.
+ * Progress: how far a command is and when it will end, on standard error, after
+ * it has run for a second.
  */
 #pragma once
 
@@ -19,7 +19,7 @@ std::string progress_text(const std::string &what, uint64_t done, uint64_t total
 class Progress {
 public:
 	enum class Style {
-		/* The bar on a terminal, elsewhere a line every half a minute. */
+		/* A bar on a terminal, elsewhere a line every half minute. */
 		lines,
 		/* One line that changes. */
 		bar,
@@ -35,9 +35,9 @@ public:
 	Progress &operator=(const Progress &) = delete;
 
 	void reached(uint64_t done);
-	/* Takes the line away, so that something else may be printed. */
+	/* Removes the line, so that something else can be printed. */
 	void end();
-	/* Of all from now on. */
+	/* For all from now on. */
 	static void set_style(Style style) { style_ = style; }
 
 private:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What there is to tell of snapshots in Prometheus' text format, for node_exporter's textfile
+ * Metrics of snapshots in Prometheus' text format, for node_exporter's textfile
  * collector: base units (bytes, seconds), "_total" for counters, and "_info" for words.
  */
 #pragma once
@@ -16,7 +16,7 @@ namespace dmsnap::tool {
 
 struct Observed {
 	LiveSnapshot snapshot;
-	/* None: its driver counts nothing. */
+	/* None: its driver has no statistics. */
 	std::optional<SnapshotStats> stats;
 };
 

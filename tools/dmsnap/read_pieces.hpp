@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reads of many places, which are done beside each other. */
+/* Parallel reads of many places. */
 #pragma once
 
 #include "volume.hpp"
@@ -13,7 +13,7 @@ struct ReadPiece {
 };
 
 /*
- * Reads all of them: a disk that has many reads at a time to choose from is done with all much
+ * Reads all of them: a disk that can choose among many reads completes all of them much
  * sooner.  Throws the Failure of one that fails.
  */
 void read_pieces(std::span<const ReadPiece> pieces);

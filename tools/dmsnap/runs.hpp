@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* EntryRun: entries one behind the other, in one area, whose chunks follow each other too. */
+/* EntryRun: consecutive entries of one area, whose chunks are consecutive too. */
 #pragma once
 
 #include <optional>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Screen: the whole terminal, as lines of text, and its keys; curses beneath. */
+/* Screen: the whole terminal, as lines of text, and its keys; uses curses. */
 #pragma once
 
 #include <memory>
@@ -10,7 +10,7 @@ namespace dmsnap::tool {
 
 class Screen {
 public:
-	/* In colours, where the terminal has some and NO_COLOR is not set. */
+	/* In colours, if the terminal has some and NO_COLOR is not set. */
 	enum class Look { plain, title, chosen, warning, bad };
 	enum class Key { none, letter, escape, enter, backspace, up, down, resized };
 	struct Input {
@@ -18,7 +18,7 @@ public:
 		char letter = 0;
 	};
 
-	/* None: standard input or output is no terminal, or one that has but lines. */
+	/* None: standard input or output is not a terminal, or one that has only lines. */
 	static std::unique_ptr<Screen> open();
 	~Screen();
 	Screen(const Screen &) = delete;
@@ -27,7 +27,7 @@ public:
 	size_t height() const;
 	size_t width() const;
 
-	/* Between these two, lines are put; what is too long is cut. */
+	/* Between these two, lines are printed; long ones are cut. */
 	void begin();
 	void put(size_t row, const std::string &line, Look look = Look::plain);
 	void end();

@@ -21,7 +21,7 @@ struct Histogram {
 	std::vector<Bucket> buckets;
 
 	uint64_t count() const;
-	/* Of so large a part of them (0 to 1) the size is below this; 0: there are none. */
+	/* The size below which this part of them (0 to 1) is; 0: there are none. */
 	uint64_t below(double part) const;
 };
 
@@ -29,7 +29,7 @@ struct SnapshotStats {
 	/* By the driver's names. */
 	std::map<std::string, uint64_t> counters;
 	std::map<std::string, Histogram> histograms;
-	/* Empty: it is not invalid, or was that before it was activated. */
+	/* Empty: it is not invalid, or was invalid before it was activated. */
 	std::string invalid_reason;
 };
 

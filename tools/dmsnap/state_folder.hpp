@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Where the program keeps what it has to know the next time. */
+/* Where the program keeps its state between runs. */
 #pragma once
 
 #include <string>
@@ -7,11 +7,11 @@
 
 namespace dmsnap::tool {
 
-/* /var/lib/dmsnap, or what systemd gives a unit in its place. */
+/* /var/lib/dmsnap, or the folder that systemd gives a unit. */
 std::string state_folder();
-/* Throws a Failure if it is not there and cannot be made. */
+/* Throws a Failure if it does not exist and cannot be created. */
 void make_folder_of(const std::string &path);
-/* The file comes to be with this text, or has it in the place of what it had; durable. */
+/* Creates the file with this text, or replaces its contents; durable. */
 void write_whole(const std::string &path, std::string_view text);
 
 } // namespace dmsnap::tool

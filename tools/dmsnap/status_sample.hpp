@@ -11,7 +11,7 @@ namespace dmsnap::tool {
 /*
  * Takes the whole line or only what follows the target's name.  Throws a Failure
  * for another line; code findings where it says Invalid, Overflow or Merge failed.
- * Metadata is not looked at.
+ * Metadata is ignored.
  */
 CowUsage parse_status(const std::string &line);
 

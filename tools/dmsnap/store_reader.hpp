@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * StoreReader: walks a store as a loader does, with the core's codec, but does
- * not stop at what is wrong: it tells a visitor of every finding and every entry.
+ * not stop at errors: it passes every finding and every entry to a visitor.
  *
- * Its rules are those of the core's loader (store/persistent_store.cpp): what
- * that refuses has a finding here that is no note, and the other way round.
+ * Its rules are those of the core's loader (store/persistent_store.cpp): every error
+ * that refuses a store is a finding here that is not a note, and vice versa.
  * The list of a store that is marked invalid is read too.
  *
  * Memory: two ChunkSets of a limited size together and one piece of an area,
@@ -31,13 +31,13 @@ struct ReadOptions {
 	/* Unknown: any chunk that an origin of 2^63 bytes could have. */
 	std::optional<uint64_t> origin_bytes;
 	format::BlockSizes blocks;
-	/* To be taken for a store's, whatever its header says; 0: the header's. */
+	/* The chunk size to use, whatever the header says; 0: the header's. */
 	uint32_t chunk_sectors = 0;
 	/* For finding chunks that are used twice. */
 	size_t memory_bytes = size_t{256} << 20;
 };
 
-/* What a walk found. */
+/* The results of a walk. */
 struct StoreReport {
 	/* As on disk. */
 	uint32_t magic = 0;
@@ -46,7 +46,7 @@ struct StoreReport {
 	uint32_t chunk_sectors = 0;
 
 	format::DecodedHeader::Kind kind = format::DecodedHeader::Kind::blank;
-	/* There is a list, and this is where things lie. */
+	/* There is a list, with this layout. */
 	bool has_list = false;
 	format::Geometry geometry;
 	uint64_t device_bytes = 0;
@@ -61,20 +61,20 @@ struct StoreReport {
 	bool ended = false;
 	uint64_t end_area = 0;
 	uint32_t end_slot = 0;
-	/* Behind the highest data chunk that a good entry uses. */
+	/* After the highest data chunk that a valid entry uses. */
 	NewChunk next_free{2};
 
 	uint64_t findings = 0;
 	uint64_t notes = 0;
-	/* An area could not be read, and nothing behind it was. */
+	/* An area could not be read, and nothing after it was read. */
 	bool unreadable = false;
 	bool short_of_memory = false;
-	/* Why not everything could be looked at; empty: everything was. */
+	/* Why not everything could be checked; empty: everything was. */
 	std::string not_looked_at;
 
 	bool is_store() const { return kind == format::DecodedHeader::Kind::store; }
 	uint64_t chunk_bytes() const { return geometry.chunk_size().bytes(); }
-	/* Chunks in front of next_free that hold neither data nor metadata. */
+	/* Chunks before next_free that hold neither data nor metadata. */
 	uint64_t unused_chunks() const;
 };
 
@@ -83,7 +83,7 @@ public:
 	virtual void finding(const Finding &) {}
 	/* @good: no finding is about it.  In the order of the list. */
 	virtual void entry(const EntryPlace &, bool /* good */) {}
-	/* Not zero, behind the end of the list, in the area in which that is. */
+	/* Non-zero entries after the end of the list, in its last area. */
 	virtual void dead(const EntryPlace &) {}
 
 protected:
@@ -94,7 +94,7 @@ class StoreReader {
 public:
 	StoreReader(ByteSource &source, const ReadOptions &options);
 
-	/* Reads the header alone: the report without the list. */
+	/* Reads only the header: the report without the list. */
 	const StoreReport &read_header(StoreVisitor &visitor);
 	/* Header and list. */
 	const StoreReport &read(StoreVisitor &visitor);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * From the words of the command line to a store that can be walked; and what
- * commands say of a store that is not fit for them.
+ * Opens the store that the command line names; and says what
+ * is wrong with a store that a command cannot use.
  */
 #pragma once
 
@@ -22,16 +22,16 @@ struct StoreSource {
 	ReadOptions read_options;
 };
 
-/* Passes what is found on to nobody. */
+/* Ignores findings and entries. */
 struct IgnoreAll final : StoreVisitor {};
 
 /*
- * Throws a Failure unless the store is a valid one with nothing wrong: for commands
+ * Throws a Failure unless the store is valid and without findings: for commands
  * that rely on every entry.
  */
 void require_good(const StoreReport &report, const Volume &cow);
 
-/* Throws a Failure where there is no list to be read. */
+/* Throws a Failure if there is no list to read. */
 void require_list(const StoreReport &report, const Volume &cow);
 
 } // namespace dmsnap::tool

@@ -19,12 +19,12 @@ void sort_rows(std::span<TrendRow> rows, TopOrder order);
 
 /*
  * The titles, then a line for each row.  @columns: of the terminal.  Where there are too few,
- * columns of the table go: first the curve, then the bar, and at last the state; never the
+ * columns are left out: first the curve, then the bar, and finally the state; never the
  * name, the percentage and the time left.
  */
 std::vector<std::string> top_lines(std::span<const TrendRow> rows, size_t columns, std::time_t now);
 
-/* All that is known of one.  @stats: none where its driver counts nothing. */
+/* All details of one.  @stats: none if its driver has no statistics. */
 std::vector<std::string> detail_lines(const TrendRow &row,
 				      const std::optional<SnapshotStats> &stats);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Trends: how fast COW devices fill, or merges get on, from one look at the
- * snapshots to the next; and when that comes to its end.
+ * Trends: how fast COW devices fill, or merges progress, from one sample of the
+ * snapshots to the next; and when that will be complete.
  */
 #pragma once
 
@@ -16,13 +16,13 @@
 namespace dmsnap::tool {
 
 struct Trend {
-	/* Of new use; of a merge: brought to the origin.  Unknown at the first look. */
+	/* New usage, or for a merge, what was merged.  Unknown at the first sample. */
 	std::optional<double> sectors_per_second = {};
 	/* Until it is full, or merged; unknown while nothing moves. */
 	std::optional<double> seconds_left = {};
-	/* From 0 to 1: of what there was to merge when it was first looked at. */
+	/* From 0 to 1: the merged part since the first sample. */
 	std::optional<double> merged = {};
-	/* What was used at the last looks, the oldest one first: sectors. */
+	/* The usage at the last samples in sectors, oldest first. */
 	std::vector<uint64_t> used = {};
 };
 
@@ -33,7 +33,7 @@ struct TrendRow {
 
 class Trends {
 public:
-	/* @seconds: of any clock that goes forward. */
+	/* @seconds: of any monotonic clock. */
 	std::vector<TrendRow> add(double seconds, std::span<const LiveSnapshot> snapshots);
 
 private:
@@ -41,7 +41,7 @@ private:
 		double seconds;
 		uint64_t sectors;
 	};
-	/* The last looks at one snapshot. */
+	/* The last samples of one snapshot. */
 	struct History {
 		bool is_merge = false;
 		DeviceNumber cow;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * UndoFile: what apply is about to overwrite, as a stream that apply puts back.
+ * UndoFile: the contents that apply overwrites, as a stream that apply can put back.
  *
- * settle() comes before the overwrite: so whatever ends the program, all that was
+ * settle() comes before the overwrite: so however the program ends, everything that was
  * overwritten is in the file, perhaps with more.  The file has its name from the beginning,
  * and gets the end of a stream also when apply fails.  After a signal or a crash it has none:
  * apply puts all of it back, and then says that the end is missing.
@@ -25,11 +25,11 @@ public:
 	UndoFile &operator=(const UndoFile &) = delete;
 
 	/*
-	 * @present: what the copy holds where @record goes.  Throws a Failure, and keeps nothing,
-	 * where a record went before: what was there in between cannot be put back in order.
+	 * @present: the copy's contents at the place of @record.  Throws a Failure and keeps nothing,
+	 * if a record was there before: the contents in between cannot be restored in order.
 	 */
 	void keep(const Record &record, std::span<const std::byte> present);
-	/* What was kept is durable. */
+	/* Makes everything kept durable. */
 	void settle();
 	void end();
 

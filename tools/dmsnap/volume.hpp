@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Volume: a block device or an image file, and nobody else's while it is open.
+ * Volume: a block device or an image file, exclusively while it is open.
  *
  * A block device is opened exclusively, which fails while device mapper, a file
  * system or LVM2 has it; an image file is locked, and refused while it is the
- * backing file of a loop device, or QEMU writes to it (image_lock.hpp).  So a live
+ * backing file of a loop device, or QEMU writes to it (image_lock.hpp).  So an active
  * store is never read half written, and never written to.
  *
- * Or, with share(), a device that others use: it is only read, and what the kernel
- * keeps in its page cache, which may be older than the device, is passed by.
+ * Or, with share(), a device that others use: it is only read, bypassing the kernel's
+ * page cache, which may be older than the device.
  */
 #pragma once
 
@@ -26,7 +26,7 @@ class Volume final : public ByteSource {
 public:
 	enum class Access { read, write };
 
-	/* Throws a Failure that says who has it, or what else is in the way. */
+	/* Throws a Failure that says what uses it, or what else is wrong. */
 	Volume(const std::string &path, Access access);
 	/*
 	 * A new image file, of zeros, that has its name from appear() on.  @mode: no more than
@@ -34,8 +34,8 @@ public:
 	 */
 	static Volume create(const std::string &path, uint64_t bytes, mode_t mode = 0600);
 	/*
-	 * A copy of an image file, that shares its blocks where the file system can do that; it
-	 * takes the place of the file when it appears.
+	 * A copy of an image file that shares its blocks if the file system supports that; it
+	 * replaces the file when it appears.
 	 */
 	static Volume clone(Volume &image);
 	/* A block device, in use or not. */
@@ -57,17 +57,17 @@ public:
 
 	bool read(uint64_t offset, std::span<std::byte> data) override;
 	/*
-	 * Where an image has data next, at or behind @offset; its end, if there are but holes.
-	 * Of what cannot tell that, @offset.
+	 * Where an image next has data, at or after @offset; its end, if there are only holes.
+	 * @offset, if that cannot be told.
 	 */
 	uint64_t next_data(uint64_t offset) const;
 	/* These throw. */
 	void read_all(uint64_t offset, std::span<std::byte> data);
 	void write(uint64_t offset, std::span<const std::byte> data);
 	void zero(uint64_t offset, uint64_t length);
-	/* What was written is durable. */
+	/* Makes all writes durable. */
 	void sync();
-	/* The same, and a new image has its name. */
+	/* The same, and names a new image. */
 	void appear();
 
 private:
@@ -89,7 +89,7 @@ private:
 	std::optional<NewFile> new_;
 };
 
-/* Is there something of that name?  Throws a Failure if that cannot be told. */
+/* Does that name exist?  Throws a Failure if that cannot be checked. */
 bool is_there(const std::string &path);
 /* True if all of @data is zero. */
 bool all_zero(std::span<const std::byte> data);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * WaitFor: what "dmsnap wait" waits for, and whether it has come, as one look at
- * the device tells.
+ * WaitFor: what "dmsnap wait" waits for, and whether it has happened, according to one look at
+ * the device.
  */
 #pragma once
 
@@ -26,21 +26,21 @@ struct DeviceLook {
 	std::string target;
 	/* Of the targets snapshot and snapshot-merge. */
 	std::optional<LiveSnapshot> snapshot;
-	/* There is none, but LVM2 has one to merge when the volume is activated next. */
+	/* There is none, but LVM2 will merge one at the next activation of the volume. */
 	bool is_to_be_merged = false;
 };
 
 enum class WaitResult {
-	/* Not yet: wait on. */
+	/* Not yet: keep waiting. */
 	open,
 	reached,
-	/* It will not come any more. */
+	/* It can no longer happen. */
 	failed,
-	/* It could never come there: another device is meant. */
+	/* It can never happen there: the wrong device. */
 	mistaken,
 	/* There is no merge, and none was seen to end: it is over, or was refused. */
 	nothing,
-	/* A merge is to come, and not now. */
+	/* A merge is pending, but does not start now. */
 	postponed,
 };
 
@@ -51,8 +51,8 @@ struct WaitVerdict {
 };
 
 /*
- * At the beginning, @cow is not known.  Later it is that of the first look, so that
- * a merge is over also when another one has begun on the same origin.
+ * At first @cow is unknown.  Later it is that of the first look, so that
+ * a merge counts as complete even if another one has begun on the same origin.
  */
 WaitVerdict judge(const WaitFor &wanted, const DeviceLook &look, std::optional<DeviceNumber> cow);
 
