@@ -217,7 +217,7 @@ workload()
 {
 	case $1 in
 	linear-write-qd1) rand org --rw=randwrite --io_size=2m ;;
-	# As many as of rewrite and snap-read, for these are held against it: fio tells whole ms
+	# As many as of rewrite and snap-read, which are compared with it: fio reports whole ms.
 	linear-write) rand org --rw=randwrite --io_size=24m --iodepth=32 ;;
 	linear-read) rand org --rw=randread --io_size=24m --iodepth=32 ;;
 	linear-seq-write) measure org --rw=write --bs=1m --io_size=32m --iodepth=4 ;;

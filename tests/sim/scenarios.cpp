@@ -307,7 +307,7 @@ constexpr Act others[] = {
 		 memory.fail_nothing();
 		 Rig::require(!rig.s1.write(20 * chunk, stamped(4, 20 * chunk, 1)), "written");
 	 }},
-	{"message commit while the store changes hands",
+	{"message commit during a handover",
 	 [](Rig &rig) {
 		 rig.s0.write(20 * chunk, stamped(3, 20 * chunk, chunk));
 		 rig.s0.suspend();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Model: what the origin holds and the snapshot must show, sector by sector, each as
- * the word that it is made of (see fill_sector()).  And which chunks the snapshot has.
+ * Model: the expected contents of origin and snapshot, sector by sector, each as
+ * the word that fills it (see fill_sector()).  And which chunks the snapshot has.
  */
 #pragma once
 
@@ -17,7 +17,7 @@ public:
 	/* A snapshot of @sectors sectors over @origin, with a store on @cow. */
 	void begin(const Device &origin, const Device &cow, const Listing &listing,
 		   uint64_t sectors);
-	/* The store was loaded anew. */
+	/* The store was reloaded. */
 	void loaded(const Listing &listing);
 
 	/* A merge has changed the origin. */
@@ -26,22 +26,22 @@ public:
 	/* The n-th sector of a write is made of @word + n. */
 	void origin_written(uint64_t sector, uint64_t count, uint64_t word);
 	void snapshot_written(uint64_t sector, uint64_t count, uint64_t word);
-	/* The same of the target that merges, which gets no new chunks. */
+	/* The same for the merging target, which gets no new chunks. */
 	void shows(uint64_t sector, uint64_t count, uint64_t word);
-	/* An invalid snapshot that was to be merged. */
+	/* An invalid snapshot that should have been merged. */
 	void shows_origin();
-	/* It failed: nobody knows what is there. */
+	/* It failed: the contents are unknown. */
 	void snapshot_unknown(uint64_t sector, uint64_t count);
 	void nothing_known();
 	void snapshot_discarded(uint64_t sector, uint64_t count, bool with_origin);
 
-	/* Does it read as it must? */
+	/* Are its contents right? */
 	void check_read(uint64_t sector, uint64_t count, const uint8_t *data) const;
-	/* Do the devices hold what they must: the origin, and a store that @listing lists? */
+	/* Are the contents of the devices right: the origin, and the store of @listing? */
 	void check_origin(const Device &origin) const;
 	void check_store(const Device &origin, const Device &cow, const Listing &listing) const;
 
-	/* Chunks of the snapshot, and those it would get by a write there. */
+	/* Chunks of the snapshot, and those that a write there would add. */
 	uint64_t chunks() const { return mapped_count_; }
 	uint32_t chunk_sectors() const { return chunk_sectors_; }
 	uint64_t chunks_missing(uint64_t sector, uint64_t count) const;
@@ -53,13 +53,13 @@ private:
 	uint32_t chunk_sectors_ = 1;
 	uint64_t sectors_ = 0;
 	uint64_t origin_sectors_ = 0;
-	/* Of the snapshot's last chunk, on the origin. */
+	/* The snapshot's last chunk, on the origin. */
 	uint64_t last_chunk_end_ = 0;
 	uint64_t mapped_count_ = 0;
 	std::bitset<Device::sectors_max> mapped_;
 	/*
-	 * Is shown_ known?  It never is where the last chunk reaches over the snapshot's end.
-	 * Chunks wholly behind that are some longer snapshot's, which a merge brings back too.
+	 * Is shown_ known?  Never where the last chunk extends past the snapshot's end.
+	 * Chunks after that belong to some longer snapshot, and a merge brings them back too.
 	 */
 	std::bitset<Device::sectors_max> known_;
 	uint64_t origin_[Device::sectors_max];

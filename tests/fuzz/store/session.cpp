@@ -38,7 +38,7 @@ void Session::run()
 	}
 	setup_.cow.fail_nothing();
 	machine_.origin().fail_nothing();
-	/* What has failed already may still be on its way to cost the snapshot its validity. */
+	/* An earlier failure may still be about to invalidate the snapshot. */
 	crank.run_until_idle();
 	look_at_status();
 	if (type_ == TargetType::merge)
@@ -121,7 +121,7 @@ uint64_t Session::fill(uint64_t sectors)
 	return word;
 }
 
-/* Is there room for what a write there needs? */
+/* Is there room for a write there? */
 bool Session::fits(const Extent &at) const
 {
 	return model_.chunks() + model_.chunks_missing(at.sector, at.sectors) <=
@@ -162,11 +162,11 @@ void Session::write(bool fua)
 	model_.snapshot_unknown(at.sector, at.sectors);
 }
 
-/* Never fails, whatever becomes of the snapshot. */
+/* Never fails, whatever happens to the snapshot. */
 void Session::write_origin()
 {
 	Extent at = extent(machine_.origin().sectors());
-	/* In a merge the origin is in use through it. */
+	/* During a merge the origin is used through it. */
 	if (type_ == TargetType::merge)
 		return;
 	no_room_ |= !fits(at) || !chunks_known_;
@@ -188,7 +188,7 @@ void Session::discard()
 	if (error == -EOPNOTSUPP)
 		return;
 	if (type_ == TargetType::merge) {
-		/* The origin's: discarded, or as it was, or merged since. */
+		/* The origin's contents: discarded, unchanged, or merged since. */
 		model_.snapshot_unknown(at.sector, at.sectors);
 		return;
 	}
@@ -208,7 +208,7 @@ void Session::turn()
 		;
 }
 
-/* To another table for the same store, while the origin goes on being written. */
+/* To another table for the same store, while the origin is written. */
 void Session::hand_over(TargetType to)
 {
 	auto next = std::make_unique<Table>();
@@ -226,7 +226,7 @@ void Session::hand_over(TargetType to)
 }
 
 /*
- * The snapshot goes on as it is, with what has not been merged yet, and the origin as
+ * The snapshot continues with what has not been merged yet, and the origin as
  * one that does not fail.
  */
 void Session::stop_merging()
@@ -235,7 +235,7 @@ void Session::stop_merging()
 	listing_.read(setup_.cow, setup_.where);
 	model_.loaded(listing_);
 	model_.origin_is(machine_.origin());
-	/* Chunks that were merged are free after the next load only. */
+	/* Merged chunks are free only after the next load. */
 	chunks_known_ = false;
 }
 
@@ -260,7 +260,7 @@ void Session::fail_an_io()
 	bool torn = what & 8;
 	trouble_ = true;
 	if (what & 16) {
-		/* Its user hears of an origin that fails; that is no test of the snapshot. */
+		/* A failing origin gives its user an error; that does not test the snapshot. */
 		if (op == Op::read || type_ == TargetType::merge)
 			machine_.origin().fail_nth(op, nth, torn);
 	} else {
@@ -268,7 +268,7 @@ void Session::fail_an_io()
 	}
 }
 
-/* A merge waits until there is memory again, so nobody may wait for the merge. */
+/* A merge waits until there is memory again, so the test may not wait for the merge. */
 void Session::run_short_of_memory()
 {
 	trouble_ = true;
@@ -316,7 +316,7 @@ void Session::look_at_status()
 	/* It is lost only for a reason, and stays lost. */
 	FUZZ_CHECK(now == health_ || now == Health::invalid || health_ == Health::good);
 	FUZZ_CHECK(now == health_ || no_room_ || trouble_);
-	/* Lost on the way to a merge, in a handover. */
+	/* Lost in the handover to a merge. */
 	if (now == Health::invalid && health_ != now && type_ == TargetType::merge)
 		model_.shows_origin();
 	health_ = now;
@@ -330,12 +330,12 @@ void Session::look_at_status()
 	unsigned long long allocated, total, metadata;
 	FUZZ_CHECK(std::sscanf(status.data(), "%llu/%llu %llu", &allocated, &total, &metadata) ==
 		   3);
-	/* As in-tree, the chunk that comes next is none that an area has; it may lie behind the end. */
+	/* As in-tree, the next chunk is not an area; it may be after the end. */
 	FUZZ_CHECK(metadata <= allocated && allocated <= total + model_.chunk_sectors() &&
 		   total == setup_.cow.sectors());
 }
 
-/* The store says the same to the next one that loads it as it did to the last. */
+/* The store gives the next load the same answer as the last one. */
 void Session::load_again()
 {
 	table_->suspend();
@@ -346,7 +346,7 @@ void Session::load_again()
 	table_ = std::make_unique<Table>();
 	int error = table_->load(type_, setup_.sectors, setup_.argc, setup_.argv);
 	if (error) {
-		/* A fault was waiting; it is over now. */
+		/* A fault was pending; it is over now. */
 		FUZZ_CHECK(trouble_ && error == -EIO);
 		setup_.cow.fail_nothing();
 		error = table_->load(type_, setup_.sectors, setup_.argc, setup_.argv);
@@ -377,7 +377,7 @@ void Session::check_devices(const Listing &listing)
 	model_.check_store(machine_.origin(), setup_.cow, listing);
 }
 
-/* At the begin, in the middle, and at the end. */
+/* At the beginning, in the middle, and at the end. */
 void Session::check_reads()
 {
 	constexpr uint64_t sectors_each = 32;

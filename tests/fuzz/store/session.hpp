@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Session: a store that was accepted, at work.  The input chooses what its user and
- * the origin's do, which I/O fails, and when it is loaded again, handed over or
- * merged.  A fault may cost the snapshot its validity, never the origin anything.
+ * Session: an accepted store in use.  The input chooses what its user and
+ * the origin's user do, which I/O fails, and when it is reloaded, handed over or
+ * merged.  A fault may invalidate the snapshot, but never harm the origin.
  */
 #pragma once
 
@@ -19,7 +19,7 @@ public:
 	/* No I/O is longer. */
 	static constexpr uint64_t io_sectors_max = 128;
 
-	/* @table: loaded, and the store on the COW device is as @listing says. */
+	/* @table: loaded; the store on the COW device matches @listing. */
 	Session(Input &input, Setup &setup, Machine &machine, std::unique_ptr<Table> table,
 		const Listing &listing);
 
@@ -66,11 +66,11 @@ private:
 	std::unique_ptr<Table> table_;
 	TargetType type_ = TargetType::snapshot;
 	Health health_ = Health::good;
-	/* The input has made I/O or memory fail: the snapshot may be invalid for it. */
+	/* The input made I/O or memory fail, so the snapshot may be invalid. */
 	bool trouble_ = false;
-	/* No write has failed, so it is known which chunks the snapshot has. */
+	/* No write has failed, so the snapshot's chunks are known. */
 	bool chunks_known_ = true;
-	/* Since the last look at the status, something had no room. */
+	/* Something found no room since the last check of the status. */
 	bool no_room_ = false;
 	uint64_t next_word_ = uint64_t{1} << 32;
 	Model &model_;

@@ -63,7 +63,7 @@ Setup::Setup(Input &input, Machine &machine, uint8_t flags) : cow(machine.use_co
 	block_sectors = std::max(cow_block, where.origin_block_sectors);
 	complete_at_once = flags & ends_at_once;
 
-	/* From 512 bytes to 128 KiB, mostly small: what is large takes long. */
+	/* From 512 bytes to 128 KiB, mostly small, because large chunks take long. */
 	uint8_t shift = chunk_shifts[sizes % 16];
 	chunk_sectors_ = 1u << shift;
 	uint64_t origin_chunks = 1 + (sizes / 16 * 3u >> shift / 2);
@@ -81,7 +81,7 @@ Setup::Setup(Input &input, Machine &machine, uint8_t flags) : cow(machine.use_co
 	if (flags & table_is_shorter)
 		sectors = std::max<uint64_t>(rounded(sectors * 3 / 4, block_sectors), 8);
 
-	/* The line asks for the chunk size that the header has, another one, or none. */
+	/* The line has the chunk size of the header, another one, or none. */
 	uint8_t asks = header / 16;
 	if (asks % 4 == 1)
 		where.asked_chunk_sectors = chunk_sectors_;
@@ -179,8 +179,8 @@ void Setup::put_good_entries(uint64_t count)
 }
 
 /*
- * Each byte says what (the low 3 bits) and how much; the first one of 0 ends them.
- * What a jump leaves out is zero, so what comes after it is dead.
+ * Each byte has a kind (the low 3 bits) and a length; the first 0 ends them.
+ * A jump leaves zeros, so entries after it are dead.
  */
 void Setup::put_entries(Input &input)
 {

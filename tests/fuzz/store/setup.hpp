@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Setup: what the first bytes of the input make: the two devices, what is on the
- * COW device, and the table line.  So that most inputs get beyond the first check, a
- * header and entries are asked for in few bytes and are good unless they are to be
- * something else; or the input brings the bytes of the device itself.
+ * Setup: the first bytes of the input define the two devices, the contents of the
+ * COW device, and the table line.  So that most inputs pass the first check, a
+ * header and entries take few bytes and are valid unless the input makes them
+ * something else; or the input has the bytes of the device itself.
  */
 #pragma once
 
@@ -22,7 +22,7 @@ public:
 	Surroundings where;
 	/* Length of the table. */
 	uint64_t sectors;
-	/* What bios have to be aligned to. */
+	/* The alignment of bios. */
 	uint64_t block_sectors;
 
 	/* The words of the line. */
@@ -42,7 +42,7 @@ private:
 	uint64_t slots() const { return chunk_sectors_ * uint64_t{sector_size} / 16; }
 
 	uint32_t chunk_sectors_;
-	/* The next entry; what a good one has in it. */
+	/* The next entry, and the contents of a valid one. */
 	uint64_t slot_ = 0;
 	uint64_t old_chunk_ = 0;
 	uint64_t new_chunk_ = 2;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Hostile stores: a COW device with anything on it is loaded through the core.  It is
- * accepted or refused as Documentation/on-disk-format.rst says, the second time as the
- * first; refused, nothing was written and the log says why; accepted, it is put to work
- * (session.hpp).  Whatever happens, the origin's writes succeed and hold what was
- * written, and all memory comes back.
+ * accepted or refused as Documentation/on-disk-format.rst says, the second time like the
+ * first.  If it is refused, nothing was written and the log says why; if accepted, it is used
+ * (session.hpp).  In any case the origin's writes succeed and hold what was
+ * written, and all memory is freed.
  *
  *   input: the devices and their content (setup.cpp) | actions (session.cpp)
  */

@@ -753,7 +753,7 @@ void copy_at_random(uint64_t seed)
 				    rig.disk(piece.disk).peek(piece.sector, piece.sectors) ==
 					    CopierRig::content(copy.sector + piece.offset,
 							       piece.sectors))
-				<< "a target without an error has not got its data";
+				<< "a destination without an error lacks its data";
 		}
 	}
 	Memory::instance().fail_nothing();

@@ -107,7 +107,7 @@ std::string content_of(const std::filesystem::path &path)
 	return text.str();
 }
 
-/* The literal block in front of which the text has the comment "worked-store". */
+/* The literal block after the comment "worked-store" in the text. */
 std::string block_of(const std::string &text)
 {
 	std::istringstream lines(text);

@@ -81,7 +81,7 @@ TEST(Message, of_other_words_is_refused)
 	expect_error({"STATS"}, "there is no such message");
 	expect_error({"stat"}, "there is no such message");
 	expect_error({"statss"}, "there is no such message");
-	expect_error({"stats", "anew"}, "words are missing, unknown or too many");
+	expect_error({"stats", "again"}, "words are missing, unknown or too many");
 	expect_error({"stats", "reset", "now"}, "words are missing, unknown or too many");
 	expect_error({"commit", "now"}, "words are missing, unknown or too many");
 	expect_error({"merge"}, "words are missing, unknown or too many");

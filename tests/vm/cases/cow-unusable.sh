@@ -63,7 +63,7 @@ dm_create snap "$(snap_table snap P 16)"
 snap_check
 dm_remove snap
 
-note "the device goes for good instead"
+note "the device fails instead"
 load_killed
 table=$(dmsetup table cow-snap)
 dm_reload cow-snap "0 $(sectors "$(dm_path cow-snap)") error"

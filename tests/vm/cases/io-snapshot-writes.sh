@@ -52,7 +52,7 @@ for name in a b c d; do
 	expect_eq "$(sum_of "$(dm_path "$name")" "" 6)" "$(sum_of "$(dm_path "model-$name")" "" 6)" \
 		"snapshot $name, behind what was written"
 	expect_eq "$(sum_of "$(dm_path "$name")" 2)" "$(sum_of "$(dm_path "model-$name")" 2)" \
-		"snapshot $name, in front of what was written"
+		"snapshot $name, before what was written"
 done
 snap_check still
 

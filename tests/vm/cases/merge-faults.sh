@@ -95,7 +95,7 @@ writable()
 	content_check "$1" "$2"
 }
 
-# goes_on resume|anew
+# goes_on resume|reload
 goes_on()
 {
 	if [ "$1" = resume ]; then
@@ -148,7 +148,7 @@ writable 0 "$ORIGIN_KB"
 dm_reload cow-snap "$(whole "$COW")"
 goes_on resume
 
-for way in resume anew; do
+for way in resume reload; do
 	note "writes of the list fail, $way"
 	prepare
 	dm_reload cow-snap "$(no_writes "$COW" "$CHUNK" "$CHUNK")"
@@ -180,7 +180,7 @@ content_check 0 "$ORIGIN_KB"
 writable 0 "$ORIGIN_KB"
 dm_reload base "$(whole "$LOOP")"
 content_check 0 "$ORIGIN_KB"
-goes_on anew
+goes_on reload
 
 note "flushes of the origin fail"
 prepare

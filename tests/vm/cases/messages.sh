@@ -16,7 +16,7 @@ origin_make 8
 snap_take snap P 16
 
 note "what is none is refused, and the log says why"
-for message in "nonsense" "stats anew" "low_water 101" "low_water" "commit_delay 0" "merge pause"; do
+for message in "nonsense" "stats again" "low_water 101" "low_water" "commit_delay 0" "merge pause"; do
 	clear_log
 	# shellcheck disable=SC2086 # words
 	expect_fail dmsetup message snap 0 $message
