@@ -14,7 +14,7 @@ namespace {
 using Scols = std::unique_ptr<libscols_table,
 			      decltype([](libscols_table *table) { scols_unref_table(table); })>;
 
-/* The library fails for want of memory alone. */
+/* The library fails only for lack of memory. */
 void demand(bool done)
 {
 	if (!done)

@@ -20,7 +20,7 @@ kbuild()
 	env -u MAKEFLAGS -u MAKELEVEL make ARCH="$architecture" CC="$compiler" HOSTCC="$compiler" "$@"
 }
 
-# not_taken CONFIGURATION FRAGMENT...: says which lines of the fragments it has not got;
+# not_taken CONFIGURATION FRAGMENT...: says which lines of the fragments it lacks;
 # fails when there are some
 not_taken()
 {

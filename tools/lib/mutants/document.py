@@ -27,5 +27,5 @@ def write(file, outcomes):
     before, _, rest = file.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end:
-        raise ValueError(f"{file} has not got the two comments")
+        raise ValueError(f"{file} lacks the two comments")
     file.write_text(before + BEGIN + TABLE + "".join(rows(outcomes)) + "\n" + END + after)

@@ -117,7 +117,7 @@ def mutants_of(top, path, equivalent):
 
 
 def generate(top, count, seed, parts):
-    """@count mutants by chance: of each function one, before any has a second.  Those of files whose path
+    """@count random mutants: one of each function, before any has a second.  Those of files whose path
     holds one of @parts, if there are any."""
     chance = random.Random(seed)
     equivalent = known(top)
