@@ -3,7 +3,7 @@
 # shellcheck shell=bash disable=SC2034 # sourced: what is unused here is used there
 #
 # Shared by the project's bash tools: messages, logs, and the cache of things that
-# are made once (kernels, guest root, initramfs).  Sourced.
+# are built once (kernels, guest root, initramfs).  Sourced.
 
 DMSNAP_TOP=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 DMSNAP_LIB=$DMSNAP_TOP/tools/lib
@@ -21,7 +21,7 @@ die()
 	exit 1
 }
 
-# log_of WHAT: the file that keeps what that step has printed the last time
+# log_of WHAT: the file with the last output of that step
 log_of()
 {
 	mkdir -p "$DMSNAP_LOGS"
@@ -35,7 +35,7 @@ quietly()
 	local what=$1 log new rc=0
 	shift
 	log=$(log_of "$what")
-	new=$(mktemp "$log.XXXXXX") # two of the same name at once do not mix
+	new=$(mktemp "$log.XXXXXX") # concurrent ones of the same name do not mix
 	"$@" > "$new" 2>&1 || rc=$?
 	mv "$new" "$log"
 	if [ "$rc" -ne 0 ]; then
@@ -58,18 +58,18 @@ hash_of()
 }
 
 # A cache entry is a directory KIND-HASH.  It is built under another name and
-# renamed, so that one that exists is always whole.  Nobody else may look into one: a
-# guest's root has programs that are setuid, and gets no updates.  Nor may anybody else
+# renamed, so that an existing one is always complete.  Other users have no access: a
+# guest's root has setuid programs, and gets no updates.  Nor may other users
 # hold the locks.
 cache_path()
 {
 	printf '%s/%s-%s\n' "$DMSNAP_CACHE" "$1" "$2"
 }
 
-# cache_make PATH BUILDER [ARGS...]: when PATH is not there, runs `BUILDER
+# cache_make PATH BUILDER [ARGS...]: if PATH does not exist, runs `BUILDER
 # NEWDIR ARGS...` and publishes NEWDIR as PATH.  Two of one kind at once: the
 # second waits, and then finds the work done.  Entries of the same kind that
-# nobody has used for a week go; younger ones may be another tree's.
+# were not used for a week are removed; younger ones may be another tree's.
 cache_make()
 {
 	local -r entry=$1 builder=$2
@@ -88,7 +88,7 @@ cache_make()
 		umask 022
 		flock 9
 		if [ ! -d "$entry" ]; then
-			# We hold the lock: what others left half made is dead
+			# We hold the lock, so incomplete entries are leftovers
 			rm -rf --one-file-system "$DMSNAP_CACHE/.new.$kind".*
 			new=$(mktemp -d "$DMSNAP_CACHE/.new.$kind.XXXXXX")
 			trap 'rm -rf --one-file-system "$new"' EXIT
@@ -101,7 +101,7 @@ cache_make()
 	)
 }
 
-# cache_clean: removes what was made here, and nothing else that lies there
+# cache_clean: removes what was made here, and nothing else
 cache_clean()
 {
 	find "$DMSNAP_CACHE" -mindepth 1 -maxdepth 1 -regextype posix-extended \

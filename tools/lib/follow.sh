@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Shows that a long command is alive and for how long still, with nothing but
+# Shows that a long command is alive and how long it will take, with nothing but
 # bash: for the time before Python is installed.  After that it is terminal.py's
 # work.  Sourced.
 
@@ -27,7 +27,7 @@ follow()
 			printf '%s\n' "$line" >> "$log"
 			if [ -t 1 ]; then printf '\r\033[K'; fi
 			printf '    %s\n' "$line"
-		elif [ "$got" -gt 128 ]; then # a second has gone by
+		elif [ "$got" -gt 128 ]; then # a second has passed
 			part=$line
 		else
 			break

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Starts a QEMU guest, watches it, and says how it ended.
+"""Starts a QEMU guest, watches it, and reports how it ended.
 
 A guest gets a job directory (read-only, /job there, its program /job/main) and
 a results directory (/results).  While it runs, its console is searched for
-kernel splats, and time limits are kept; whatever happens, QEMU is gone at the
-end.  What runs inside is tools/lib/guest/.
+kernel splats, and time limits are enforced; in any case QEMU has ended at the
+end.  tools/lib/guest/ runs inside.
 """
 
 import ctypes
@@ -27,21 +27,21 @@ TOP = LIB.parent.parent
 
 
 def _stock_kernels():
-    """Those of kernels.list, and in which runs of the tests each has a part."""
+    """The kernels of kernels.list, and in which runs of the tests each is used."""
     lines = [line.split() for line in (LIB / "kernels.list").read_text().splitlines() if line and line[0] != "#"]
     return {line[0]: line[3] for line in lines}
 
 
 _KERNELS = _stock_kernels()
 STOCK_KERNELS = tuple(_KERNELS)                                                  # newest first
-USUAL_KERNELS = tuple(name for name, runs in _KERNELS.items() if runs != "full")    # of which every run has some tests
+USUAL_KERNELS = tuple(name for name, runs in _KERNELS.items() if runs != "full")    # on which every run has some tests
 KERNELS = tuple(name for name in reversed(STOCK_KERNELS) if _KERNELS[name] == "all")    # all tests, oldest first
 DEBUG_KERNELS = ("um", "smp")    # tools/build/debug-kernel says what they are
 
 # How much longer everything takes in a debug kernel
 SLOWNESS = {"um": 2.0, "smp": 4.0}
 
-# Lines of the kernel's log that mean that something is broken, whatever the
+# Lines of the kernel's log that mean a failure, whatever the
 # job itself says.  Matched anywhere in the line: a line of the console can
 # start with a piece of another one.  (The driver says "unable to handle snapshot
 # disk version".)
@@ -54,16 +54,16 @@ SPLAT = re.compile(
     r"|refcount_t:|list_(add|del) corruption|sleeping function called|scheduling while atomic"
     r"|Out of memory: Killed process|Bad page state|Call Trace:")
 
-# Said by the guest itself (say_host in guest/guest.sh)
+# Printed by the guest itself (say_host in guest/guest.sh)
 GUEST_LINE = re.compile(r"dmsnap: (.*)")
 
 BOOT_LIMIT = 120.0       # seconds from QEMU's start to "ready"; emulation on a busy host is slow
 BOOT_ATTEMPTS = 3
-SPLAT_GRACE = 3.0        # how long a guest may go on printing its stack traces
-HANG_GRACE = 3.0         # the same for the blocked tasks that we ask a hung guest for
+SPLAT_GRACE = 3.0        # how long a guest may keep printing its stack traces
+HANG_GRACE = 3.0         # the same for the blocked tasks that a hung guest prints on request
 
 
-# What a hung guest is asked: everything to the console, the blocked tasks, all
+# Requests to a hung guest: everything to the console, the blocked tasks, all
 # CPUs' stacks.  One at a time: a break overtakes the keys before it.
 SYSRQ_QUESTIONS = (b"7", b"w", b"l")
 SYSRQ_ANSWER = re.compile(r"sysrq: (Changing|Show)")
@@ -71,10 +71,10 @@ SYSRQ_ANSWER = re.compile(r"sysrq: (Changing|Show)")
 
 @functools.cache
 def tsc_khz():
-    """The rate of this machine's time stamp counter, 0 if that cannot be told.
+    """The rate of this machine's time stamp counter, 0 if unknown.
 
     The guests' counter is this one.  They would measure its rate against an emulated
-    timer, and on a busy machine find another: their clock then ran up to 20 times too
+    timer, and on a busy machine get it wrong: their clock then ran up to 20 times too
     fast.
     """
     if platform.machine() != "x86_64":
@@ -87,7 +87,7 @@ def tsc_khz():
     counter = ctypes.CFUNCTYPE(ctypes.c_uint64)(ctypes.addressof(ctypes.c_char.from_buffer(page)))
 
     def sample():
-        """(time in ns, counter) of the attempt that was disturbed least"""
+        """(time in ns, counter) of the least disturbed attempt"""
         attempts = []
         for _ in range(20):
             before = time.monotonic_ns()
@@ -103,7 +103,7 @@ def tsc_khz():
 
 
 def busy():
-    """How many times longer than on an idle machine everything may take, as far as that can be told."""
+    """An estimate of how many times longer than on an idle machine everything may take."""
     return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
@@ -124,7 +124,7 @@ class Disk:
 class Spec:
     kernel: str = "6.1"
     kind: str = "quick"            # quick: no udev | full: LVM2 and udev as on a real machine
-                                   # own: as full, all from root_image, the modules too
+                                   # own: like full, everything from root_image, including the modules
     module: str = "in-tree"        # ours: in updates/, where modprobe finds it first | in-tree
     load: bool = True              # load the module at boot
     disks: list = dataclasses.field(default_factory=list)
@@ -132,7 +132,7 @@ class Spec:
     smp: int = 2
     append: str = ""
     icount: bool = False
-    qemu: tuple = ()               # more options of QEMU's
+    qemu: tuple = ()               # more options for QEMU
     hung: int = 60                 # seconds until the kernel reports a blocked task
     mode: str = "job"              # job | shell
     root_image: str = ""           # of the own guest
@@ -159,23 +159,23 @@ class Outcome:
 
 
 class Watcher:
-    """What a user of Guest.run may react to; all methods may be overridden."""
+    """Events of Guest.run; all methods may be overridden."""
 
     def output(self, data):
-        """Bytes that the job has written to its stdout or stderr."""
+        """Bytes from the job's stdout or stderr."""
 
     def console(self, line):
         """A line of the console."""
 
     def message(self, text, guest):
-        """The guest's own scripts have said something to the host."""
+        """A message from the guest's own scripts to the host."""
 
 
 def guest_parts(kernel):
-    """Paths of what the guest boots from, made first if need be."""
+    """Paths of the guest's parts, which are built first if necessary."""
     done = subprocess.run([str(LIB / "guest-image"), kernel], stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
-        raise GuestError("the guest's parts could not be made; does tools/setup end well?")
+        raise GuestError("the guest's parts could not be built; does tools/setup succeed?")
     return dict(line.split("=", 1) for line in done.stdout.splitlines())
 
 
@@ -185,7 +185,7 @@ def build_program(source, directory):
     done = subprocess.run(["g++-12", "-std=gnu++20", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-s",
                            "-o", str(path), str(source)], check=False)
     if done.returncode != 0:
-        raise GuestError(f"{source} cannot be built; does tools/setup end well?")
+        raise GuestError(f"{source} cannot be built; does tools/setup succeed?")
     return path
 
 
@@ -193,7 +193,7 @@ def build_tools():
     """build/unit/dmsnap.  The libraries it needs are those of the full guest."""
     done = subprocess.run(["make", "-s", "-C", str(TOP), "tools"], stdout=subprocess.DEVNULL, check=False)
     if done.returncode != 0:
-        raise GuestError("the program dmsnap cannot be built; does tools/setup end well?")
+        raise GuestError("the program dmsnap cannot be built; does tools/setup succeed?")
 
 
 def own_module(release):
@@ -205,7 +205,7 @@ def own_module(release):
 
 
 def compiler_of(module):
-    """What the module's C++ was compiled with, as the compiler put it there: "gcc 14.2.0"."""
+    """The compiler of the module's C++, as the compiler recorded it: "gcc 14.2.0"."""
     found = re.search(rb"GNU C\+\+\d+ (\d+\.\d+\.\d+)", pathlib.Path(module).read_bytes())
     return f"gcc {found[1].decode()}" if found else "unknown"
 
@@ -267,7 +267,7 @@ class Guest:
         self._kill()
 
     def _kill(self):
-        """Ends the guest; User Mode Linux has a process for each of its own."""
+        """Ends the guest; User Mode Linux has a host process for each process."""
         try:
             os.killpg(self._process.pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -314,7 +314,7 @@ class Guest:
             command += ["-chardev", f"file,id=output,path=/dev/fd/{output_fd}",
                         "-device", "virtserialport,chardev=output,name=dmsnap.output"]
         if spec.log:
-            # Not by an eventfd: what the guest has written is in the file when it goes on
+            # Without an eventfd: the guest's output is in the file before it continues
             command += ["-device", "virtio-serial-pci,id=logs,ioeventfd=off",
                         "-chardev", f"file,id=log,path={spec.log}",
                         "-device", "virtserialport,bus=logs.0,chardev=log,name=dmsnap.log"]
@@ -331,7 +331,7 @@ class Guest:
         return command
 
     def _uml_command(self, parts, initramfs):
-        """User Mode Linux: a process of this machine, with its shares as they are."""
+        """User Mode Linux: a process of this machine, which uses the shared folders directly."""
         spec = self.spec
         if spec.kind != "quick" or spec.disks or spec.mode != "job":
             raise GuestError("User Mode Linux runs jobs in the quick guest, without virtio disks")
@@ -363,8 +363,8 @@ class Guest:
         """Runs the job; `timeout` (seconds) counts from the end of the boot.
 
         Emulated, a stock kernel sometimes stops within its first second: a timer of
-        the second processor is lost, and at best RCU complains of it later.  As long
-        as nothing of ours has been loaded that says nothing about us, so such a guest
+        the second processor is lost, and at best RCU complains later.  As long
+        as nothing of ours has been loaded this is not our failure, so such a guest
         is started again, and the console's log says so.
         """
         watcher = watcher or Watcher()
@@ -381,7 +381,7 @@ class Guest:
         parts = guest_parts(self.spec.kernel)
         self.results.mkdir(parents=True, exist_ok=True)
         (self.results / ".exit-code").unlink(missing_ok=True)
-        # Next to the job: who made that, also clears up after a kill
+        # Beside the job, whose creator also cleans up after a kill
         with tempfile.TemporaryDirectory(prefix="boot.", dir=self.job.parent) as work:
             read_end, write_end = os.pipe()
             try:
@@ -421,7 +421,7 @@ class Guest:
         pending = b""
         tail = []
         splat = []
-        grace_end = None           # while it runs, the verdict has been reached
+        grace_end = None           # if set, the verdict has been reached
         hang_reason = ""
         questions = []
         boot_seconds = 0.0

@@ -4,15 +4,15 @@
 # The configuration of a kernel's source tree, the current directory.  Sourced after
 # common.sh, by the script that has set `compiler`.
 #
-# Kconfig asks the compiler whether it knows an option by compiling nothing with it
-# (cc-option), throws away what that printed, and takes any failure for a "no": one for
-# want of memory, processes or room on the disk too.  So what the compiler says is kept
-# here, and a configuration that lacks something is made once more.
+# Kconfig tests whether the compiler knows an option by compiling nothing with it
+# (cc-option), discards the output, and takes any failure for a "no", even for
+# lack of memory, processes or disk space.  So the compiler's output is kept
+# here, and a configuration that lacks something is made again.
 
 readonly CONFIGURE_ATTEMPTS=3
-CONFIGURE_PAUSE=${CONFIGURE_PAUSE:-10} # seconds, for what was short to come back
+CONFIGURE_PAUSE=${CONFIGURE_PAUSE:-10} # seconds, for the shortage to end
 
-# kbuild ARCHITECTURE ARGS...: without what a make above us has set
+# kbuild ARCHITECTURE ARGS...: without the variables of a calling make
 kbuild()
 {
 	local architecture=$1
@@ -21,7 +21,7 @@ kbuild()
 }
 
 # not_taken CONFIGURATION FRAGMENT...: says which lines of the fragments it lacks;
-# fails when there are some
+# fails if there are any
 not_taken()
 {
 	local config=$1 line name bad=0
@@ -41,7 +41,7 @@ not_taken()
 	return "$bad"
 }
 
-# _watched DIR LOG: a compiler in DIR, of the same name, that notes in LOG what it failed at
+# _watched DIR LOG: a compiler in DIR, of the same name, that records its failures in LOG
 _watched()
 {
 	cat > "$1/$compiler" <<-END
@@ -58,7 +58,7 @@ _watched()
 	chmod +x "$1/$compiler"
 }
 
-# What a machine may be short of
+# Resources that a machine may lack
 _machine()
 {
 	uptime
@@ -78,7 +78,7 @@ _attempt()
 		not_taken .config "$@"
 }
 
-# configure ARCHITECTURE FRAGMENT...: refuses when a line was not taken
+# configure ARCHITECTURE FRAGMENT...: fails if a line was not accepted
 configure()
 {
 	local tools log attempt rc=1

@@ -4,9 +4,9 @@
 # shellcheck disable=SC2034 # what is unused here is used by those who source this
 #
 # Which kernels the project is built for and tested on (kernels.list), and where they
-# are.  Of this machine's release of Debian the headers are installed packages; the
-# image of the same version is only unpacked, in the cache: this machine's own kernel is
-# none of our business.  Of another release all is unpacked in one cache entry.
+# are.  For this machine's release of Debian the headers are installed packages; the
+# image of the same version is only unpacked, in the cache, because this machine's own kernel
+# must not change.  For another release everything is unpacked in one cache entry.
 #
 # Run: tools/lib/kernels.sh NAME release|headers|image|modules
 #      tools/lib/kernels.sh list           the names
@@ -17,7 +17,7 @@
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 KERNEL_NAMES=()  # all
-KERNEL_SERIES=() # those of which every run of the tests has all cases, oldest first
+KERNEL_SERIES=() # those on which every run of the tests has all cases, oldest first
 declare -A KERNEL_DEBIAN KERNEL_PACKAGES KERNEL_IN KERNEL_PATTERN
 while read -r name debian packages in pattern; do
 	KERNEL_NAMES+=("$name")
@@ -47,7 +47,7 @@ releases_in_cache()
 		sed -n -E 's/^kernel-(.*)-[0-9a-f]{16}$/\1/p'
 }
 
-# kernel_release NAME: the newest that is here; of another release of Debian NAME may be
+# kernel_release NAME: the newest one here; for another release of Debian NAME may be
 # what this would print
 kernel_release()
 {
@@ -63,13 +63,13 @@ kernel_release()
 		release=$(releases_in_cache | grep -xF -- "$1" | head -n 1)
 	fi
 	[ -n "$release" ] || {
-		say "there is no Linux $1 here; run tools/setup$(if [[ -v KERNEL_IN[$1] && ${KERNEL_IN[$1]} = full ]]; then echo " --kernel $1"; fi)"
+		say "Linux $1 is not here; run tools/setup$(if [[ -v KERNEL_IN[$1] && ${KERNEL_IN[$1]} = full ]]; then echo " --kernel $1"; fi)"
 		return 1
 	}
 	printf '%s\n' "$release"
 }
 
-# kernel_debian RELEASE: the release of Debian that it is of, when that is not this machine's
+# kernel_debian RELEASE: its release of Debian, if that is not this machine's
 kernel_debian()
 {
 	local name
@@ -106,7 +106,7 @@ kernel_entry()
 }
 
 # kernel_lighten RELEASE: removes firmware, sound, network and so on, in the current
-# directory: 300 MB that no guest loads.  depmod must see what is left, so that it is
+# directory: 300 MB that no guest loads.  depmod must see the rest, so that it is
 # consistent.
 kernel_lighten()
 {

@@ -5,7 +5,7 @@
 # release, and a root with its compiler to build modules in.  Sourced after kernels.sh
 # and apt-sources.sh.
 
-# What a module is built with there, besides the kernel's headers; by make, or by DKMS
+# Packages for building a module there, besides the kernel's headers; by make, or by DKMS
 declare -rA OTHER_CODENAME=([13]=trixie)
 declare -rA OTHER_BUILD=([13]="g++ make dkms openssl kmod libelf1t64 libssl3t64 zlib1g")
 
@@ -18,7 +18,7 @@ other_sources()
 	sed -n "s/ $codename main$/ $codename-backports main/p" <<< "$sources"
 }
 
-# other_archive DEBIAN DIRECTORY: makes an apt of that release there, for other_apt
+# other_archive DEBIAN DIRECTORY: sets up apt for that release there, for other_apt
 other_archive()
 {
 	local directory=$2
@@ -94,7 +94,7 @@ kernel_fetch_other()
 build_root_build()
 {
 	local new=$1 debian=$2 path sources options=()
-	say "Making a root of Debian $debian to build its kernels' modules in (about a minute)"
+	say "Building a root of Debian $debian for its kernels' modules (about a minute)"
 	mapfile -t sources < <(other_sources "$debian")
 	for path in /usr/share/{man,doc,locale,info,lintian,bug,zoneinfo}; do
 		options+=(--dpkgopt="path-exclude=$path/*")

@@ -8,8 +8,8 @@
 #     # title: A snapshot
 #     # boot: 1                 in which start of the machine
 #
-# It says and does things with these functions, and ends the demonstration when
-# a command fails.  What it writes to $NOTES stays over a restart.
+# It uses these functions, and ends the demonstration when
+# a command fails.  $NOTES survives a restart.
 #
 #   say TEXT...               plain words for the user, a paragraph
 #   run 'COMMAND LINE'        shows the line, runs it, shows its output
@@ -23,8 +23,8 @@ NOTES=/results/notes
 OLD=$NOTES/old.sha256 NEW=$NOTES/new.sha256 KEPT=$NOTES/snapshot.sha256
 mkdir -p "$NOTES"
 
-# tell KIND TEXT: a line for the host, told from output by its first byte; not to
-# stdout, which may be caught
+# tell KIND TEXT: a line for the host, distinguished from output by its first byte; not to
+# stdout, which may be captured
 tell()
 {
 	printf '\036%s %s\n' "$1" "$2" >&3
@@ -45,7 +45,7 @@ held()
 {
 	CLAIM=$1
 	shift
-	# Not in an if: a claim's command is to fail like any other
+	# Not in an if: a claim's command must fail like any other
 	"$@"
 	tell held "$CLAIM"
 	CLAIM=
@@ -56,7 +56,7 @@ progress()
 	tell progress "$*"
 }
 
-# --- what steps have in common ----------------------------------------------
+# --- functions for the steps ----------------------------------------------
 
 # ours_is_loaded: the kernel has the module that was built, not the in-tree one
 ours_is_loaded()

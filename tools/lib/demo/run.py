@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The host's side of tools/demo: builds the module, starts the guest, tells its
-user what the steps in it (steps/*.sh, run by guest.sh) do, and whether all held.
+"""The host's side of tools/demo: builds the module, starts the guest, explains to the
+user what its steps (steps/*.sh, run by guest.sh) do, and reports whether all checks held.
 """
 
 import argparse
@@ -26,11 +26,11 @@ EXIT_HELD, EXIT_BROKEN, EXIT_NO_SETUP = 0, 1, 2
 DISKS = ("192M", "192M")
 BOOT_SECONDS = 15          # a guess, for the estimate only
 STEPS_LIMIT = 900          # seconds for all steps of a boot; they take less than one minute
-LOG_LINES = 30             # of the guest's log, shown when something went wrong
+LOG_LINES = 30             # of the guest's log, shown after a failure
 
 
 class SetupError(Exception):
-    """It cannot be shown at all; the text says why."""
+    """The demonstration cannot run; the text says why."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,14 +49,14 @@ def read_steps():
 
 
 class Narrator(guests.Watcher):
-    """Follows a boot, and shows what its steps say and do."""
+    """Follows a boot, and shows its steps."""
 
     def __init__(self, demo):
         self.demo = demo
         self.ready = False
-        self.running = None        # the step that is
+        self.running = None        # the current step
         self.broken = ""
-        self.bar = None            # of what is going on, if that can be told
+        self.bar = None            # of the current operation, if known
         self._pending = b""
 
     def message(self, text, guest):
@@ -109,7 +109,7 @@ class Narrator(guests.Watcher):
         self.show_bar(self.bar)
 
     def show_bar(self, bar):
-        """Where there is something to show it on."""
+        """On a terminal."""
 
 
 class Demo:
@@ -291,7 +291,7 @@ def main():
         return EXIT_NO_SETUP
     except KeyboardInterrupt:
         demo.tidy()
-        print("\ndemo: ended by you", file=sys.stderr)
+        print("\ndemo: interrupted", file=sys.stderr)
         return 130
 
 

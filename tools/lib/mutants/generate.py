@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Mutants that are made of the sources: in each function of the core an operator is
-another one, a condition or a constant is turned around, a statement is left out.
+"""Mutants made from the sources: in each function of the core an operator is
+exchanged, a condition or a constant is negated, a statement is removed.
 
-The sources are as clang-format leaves them, and so a line tells enough: a binary operator
+The sources are formatted by clang-format, so a line is enough: a binary operator
 has a blank on each side, the brackets of a template have none, and a function's body is
-between two braces that stand alone, or in one line.
+between two braces on their own lines, or in one line.
 """
 
 import collections
