@@ -51,7 +51,7 @@ note "--- installation, with snapshots in use"
 clear_log
 expect_ok dpkg --configure dmsnap-dkms
 printf '%s\n' "$OUTPUT"
-for text in "the kernel's own dm_snapshot is still loaded" "Devices use it, and go on as they are" \
+for text in "the kernel's own dm_snapshot is still loaded" "Devices use it, and keep working" \
 	"vgchange -an VG && modprobe -r dm_snapshot"; do
 	expect_match "$OUTPUT" ".*$text.*"
 done
