@@ -6,7 +6,7 @@
 namespace dmsnap::tool {
 namespace {
 
-/* Why there is no module of ours for this kernel. */
+/* Why our module is missing for this kernel. */
 Advice missing_module(const Installation &now)
 {
 	if (!now.unlisted.empty())

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dmsnap apply: puts what export wrote onto a copy.
+ * dmsnap apply: applies a stream of export to a copy.
  *
- * With --undo, what is overwritten is durable elsewhere before (undo_file.hpp); with
- * --atomic, the copy is exchanged for another one that has all of the stream.
+ * With --undo, overwritten contents are durable elsewhere before (undo_file.hpp); with
+ * --atomic, the copy is replaced by another one that has the whole stream.
  */
 #include <optional>
 

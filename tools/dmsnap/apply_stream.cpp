@@ -15,7 +15,7 @@
 namespace dmsnap::tool {
 namespace {
 
-/* A full stream that was cut off and is applied again finds its own beginning there. */
+/* A full stream that is applied again after an interruption finds its own beginning there. */
 void require_free(Volume &target)
 {
 	std::string held = contents_of(target);
@@ -25,10 +25,10 @@ void require_free(Volume &target)
 					  target.path(), held));
 }
 
-/* Writes what the records say, and keeps first what was there, if that is wanted. */
+/* Writes the records; saves the old contents first, if requested. */
 class Applier {
 public:
-	/* @target: what there is, and is written to unless there is a @copy of it for that. */
+	/* @target: the existing one, which is written unless there is a @copy for that. */
 	Applier(const ApplyOptions &options, const StreamInfo &info, Volume &target, Volume *copy)
 	    : options_(options), info_(info), target_(copy ? *copy : target),
 	      has_name_(!target.is_new()), blank_(info.full && !has_name_),
@@ -81,11 +81,11 @@ public:
 	}
 
 	const Applied &applied() const { return applied_; }
-	/* The copy has a part of the stream, if that does not go on. */
+	/* The copy has part of the stream, if that ends here. */
 	bool is_half() const { return is_half_; }
 
 private:
-	/* One flush of the undo file is for so much. */
+	/* The undo file is flushed after this much. */
 	static constexpr uint64_t waiting_bytes_max = 32 << 20;
 
 	struct Waiting {
@@ -93,7 +93,7 @@ private:
 		std::vector<std::byte> data;
 	};
 
-	/* Need not be read: a full stream comes to each place but once. */
+	/* Need not be read: a full stream writes each place only once. */
 	void take_blank(const Record &record)
 	{
 		if (record.data.empty()) {
@@ -161,7 +161,7 @@ private:
 	const ApplyOptions &options_;
 	const StreamInfo &info_;
 	Volume &target_;
-	/* Or it is new, and gets its name from the caller. */
+	/* Otherwise it is new, and the caller names it. */
 	const bool has_name_;
 	/* Zeros, made for this stream. */
 	const bool blank_;

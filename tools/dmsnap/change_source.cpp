@@ -45,8 +45,8 @@ ChangeSource::ChangeSource(const StoreOptions &options) : options_(options)
 }
 
 /*
- * Whatever a younger one has of its own because the origin was written, the older one
- * has too.  So one that has more is the older one, or somebody wrote to it; both would
+ * Chunks that a younger one has because the origin was written, the older one
+ * has too.  So one that has more is the older one, or was written to; both would
  * make the data wrong.  It may be the older one and have nothing more, if nothing was
  * written in between, and then the two are the same.
  */

@@ -110,7 +110,7 @@ void print_summary(const StoreReport &report)
 	fmt::print("{} found wrong, {} noted\n", report.findings, report.notes);
 }
 
-/* Of a snapshot that is in use, what it had committed when it was asked to. */
+/* For an active snapshot, what it committed on request. */
 class CheckedStore {
 public:
 	explicit CheckedStore(const StoreOptions &options) : options_(options)

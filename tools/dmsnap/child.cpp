@@ -90,7 +90,7 @@ Child::~Child()
 {
 	if (process_ < 0)
 		return;
-	/* Before it sees the end of its input, and takes that for all. */
+	/* Before it sees the end of its input and takes it for complete. */
 	kill(process_, SIGTERM);
 	end();
 }

@@ -15,7 +15,7 @@
 namespace dmsnap::tool {
 namespace {
 
-/* What may stand where an argument goes, by the name that the help has for it. */
+/* The possible words for an argument, by its name in the help. */
 enum class Kind { nothing, snapshot, volume, config, file, folder, words };
 
 struct Argument {
@@ -129,7 +129,7 @@ std::string bash_action(const Argument &argument)
 	return ":";
 }
 
-/* A word behind an option is its argument, or else an option, or the command's argument. */
+/* A word after an option is its argument, or else an option, or the command's argument. */
 std::string bash_script(const CLI::App &app)
 {
 	std::string names = names_of(app.get_subcommands({})), two_words;

@@ -21,7 +21,7 @@
 namespace dmsnap::tool {
 namespace {
 
-/* Looked for without the library, which would make the file that is looked for. */
+/* Checked without the library, which would create the file. */
 bool is_in_kernel()
 {
 	int control = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
@@ -96,7 +96,7 @@ std::optional<LiveSnapshot> DeviceMapper::snapshot_on(const std::string &path)
 std::vector<LiveSnapshot> DeviceMapper::snapshots()
 {
 	std::vector<LiveSnapshot> found;
-	/* What an origin is called where it is used. */
+	/* The name of an origin in use. */
 	std::map<DeviceNumber, DeviceNumber> volumes;
 
 	for (DeviceNumber device : all_mapped_devices()) {
@@ -194,7 +194,7 @@ std::optional<std::string> DeviceMapper::send_message(DeviceNumber device,
 		const char *answer = dm_task_get_message_response(request.get());
 		return answer ? answer : "";
 	}
-	/* What a target says to a word it does not know, or one that knows no words. */
+	/* The error of a target for an unknown message, or of one without messages. */
 	if (request.error() == EINVAL)
 		return {};
 	throw Failure(fmt::format("the message \"{}\" cannot be sent: {}", message,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* dmsnap diff: what of the origin may have changed since the snapshot was made. */
+/* dmsnap diff: the parts of the origin that may have changed since the snapshot was made. */
 #include <algorithm>
 
 #include <fmt/format.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* dmsnap doctor: is the driver installed and loaded, and if not, what is there to do? */
+/* dmsnap doctor: is the driver installed and loaded, and if not, what should be done? */
 #include <fstream>
 
 #include <fmt/format.h>
@@ -120,7 +120,7 @@ void print_json(const Installation &now, const std::vector<Advice> &todo)
 	json.finish();
 }
 
-/* Bytes; of a partition it is the disk's.  0: cannot be told. */
+/* Bytes; of a partition it is the disk's.  0: unknown. */
 unsigned long block_size(DeviceNumber device)
 {
 	unsigned long bytes = 0;
@@ -133,7 +133,7 @@ unsigned long block_size(DeviceNumber device)
 	return bytes;
 }
 
-/* Of this system; none where one may not ask device mapper. */
+/* Of this system; none without access to device mapper. */
 std::vector<LargeBlocks> look_at_blocks()
 try {
 	std::vector<LargeBlocks> found;

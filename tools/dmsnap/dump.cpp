@@ -17,7 +17,7 @@
 namespace dmsnap::tool {
 namespace {
 
-/* Calls @print_run for each run of the list, and of what is dead behind it. */
+/* Calls @print_run for each run of the list, and of the dead entries after it. */
 template <typename PrintRun> class RunPrinter final : public StoreVisitor {
 public:
 	explicit RunPrinter(PrintRun print_run) : print_run_(print_run) {}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * dmsnap estimate: how large a COW device must be, for a rate of writes or for
- * what fio wrote; and when one is full.
+ * a log of fio; and when one is full.
  */
 #include <bit>
 #include <cmath>
@@ -24,7 +24,7 @@
 namespace dmsnap::tool {
 namespace {
 
-/* More exceptions than that have no store. */
+/* No store has more exceptions. */
 constexpr double exceptions_max = 1e15;
 
 std::vector<uint64_t> chunk_sizes(const EstimateOptions &options)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dmsnap export: what changed on the origin since the snapshot was made, with
+ * dmsnap export: the changes of the origin since the snapshot was made, with
  * its data, as a stream.
  */
 #include <fmt/format.h>

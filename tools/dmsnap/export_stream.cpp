@@ -17,7 +17,7 @@ using format::Exception;
 
 /* Sorted together, so that the origin is read mostly in order; 16 MiB. */
 constexpr size_t window_entries = 1 << 20;
-/* Of the volume, read at once: enough for a disk to have much to choose from. */
+/* Of the volume, read at once: enough for a disk to choose a good order. */
 constexpr size_t batch_bytes = 16 << 20;
 
 class ChangeExporter final : public StoreVisitor {

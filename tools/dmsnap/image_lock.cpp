@@ -22,7 +22,7 @@ struct flock lock_of(short type, off_t start, off_t length)
 	return lock;
 }
 
-/* Nobody has it in a way that excludes this. */
+/* No other process has a conflicting lock. */
 bool is_free(int descriptor, struct flock lock)
 {
 	return fcntl(descriptor, F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK;

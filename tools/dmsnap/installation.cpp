@@ -39,7 +39,7 @@ public:
 	Root &operator=(const Root &) = delete;
 
 	/*
-	 * As the system itself would find it: links on the way, absolute ones and those with
+	 * As the system itself would find it: links along the path, absolute ones and those with
 	 * "..", do not lead out of the root.  Empty: it is not there.
 	 */
 	fs::path at(std::string_view path) const
@@ -67,7 +67,7 @@ public:
 	std::string text(const fs::path &path) const
 	{
 		constexpr size_t bytes_max = 1 << 20;
-		/* Whoever made the tree may have put a FIFO there. */
+		/* The tree may contain a FIFO there. */
 		int descriptor = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 		struct stat about = {};
 		std::string text;
@@ -171,7 +171,7 @@ std::string compiler_of(const Root &root, const std::string &headers)
 	begin += config.compare(begin, 1, "\"") == 0;
 	std::string name = config.substr(begin, config.find_first_of(" \"\n", begin) - begin);
 	size_t gcc = name.rfind("gcc");
-	/* It becomes part of a command that somebody is told to run. */
+	/* It becomes part of a command that the user is told to run. */
 	if (gcc == std::string::npos ||
 	    name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789+-._", gcc) !=
 		    std::string::npos)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* dmsnap: what the command line asks for, and what became of it. */
+/* dmsnap: runs the command, and reports the result. */
 #include <algorithm>
 #include <cerrno>
 #include <clocale>
@@ -17,7 +17,7 @@ using namespace dmsnap::tool;
 
 namespace {
 
-/* Also of a command line that cannot be read. */
+/* Also for an invalid command line. */
 bool wants_json(int argc, char **argv)
 {
 	return std::any_of(argv, argv + argc,

@@ -57,7 +57,7 @@ void catch_signals()
 	}
 }
 
-/* Both are done while no signal can come in between. */
+/* Both happen with signals blocked. */
 template <typename Call> void undisturbed(const Call &call)
 {
 	sigset_t all, before;
@@ -98,7 +98,7 @@ NewFile::NewFile(std::string path, mode_t mode) : path_(std::move(path))
 	make(mode & (S_IRUSR | S_IWUSR));
 }
 
-/* Not of a link that leads there: that stays. */
+/* Not a link to it: the link stays. */
 NewFile NewFile::in_place_of(const std::string &path)
 {
 	NewFile file;
@@ -183,7 +183,7 @@ void NewFile::give_name()
 	}
 	if (renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, path_.c_str(), RENAME_NOREPLACE) == 0)
 		return;
-	/* A file system that cannot do that may have links, and these replace nothing either. */
+	/* A file system without that may have links, which replace nothing either. */
 	if (errno != EINVAL || link(temporary_.c_str(), path_.c_str()) != 0)
 		fail("cannot be given its name");
 }

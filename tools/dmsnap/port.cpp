@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the core's codec needs of the port. */
+/* The parts of the port that the core's codec needs. */
 #include <cstdlib>
 
 #include <dmsnap/port/log.h>

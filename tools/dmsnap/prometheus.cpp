@@ -20,7 +20,7 @@ constexpr SnapshotState states[] = {
 	SnapshotState::merge_failed, SnapshotState::unknown,
 };
 
-/* A bucket that comes later would be a new series: all are there, up to a minute. */
+/* A later bucket would be a new series, so all are there, up to a minute. */
 constexpr uint64_t bucket_us_max = uint64_t{1} << 26;
 
 struct Statistic {
@@ -76,7 +76,7 @@ std::string name_label(const Observed &one)
 	return label("name", one.snapshot.name);
 }
 
-/* One that is suspended does not answer, whichever it is. */
+/* A suspended one does not answer. */
 const char *driver_of(const Observed &one)
 {
 	if (one.stats)
@@ -102,7 +102,7 @@ public:
 		text_ += fmt::format("dmsnap_{}{{{}}} {}\n", metric, labels, value);
 	}
 
-	/* The driver does not add sizes up: each is taken for the middle of its bucket. */
+	/* The driver has no sums: each size counts as the middle of its bucket. */
 	void histogram(const std::string &metric, const std::string &labels, const Histogram &sizes)
 	{
 		uint64_t below = 0;

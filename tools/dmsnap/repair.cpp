@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dmsnap repair: makes a store that loads of one that does not, and says first
- * what that costs.
+ * dmsnap repair: makes a loadable store from one that is not, and first reports
+ * what will be lost.
  *
  * The list is rewritten without the entries that are impossible; of two that name
- * one chunk the first stays, as the second is a dead one that came back to life.
- * An entry moves towards the beginning only, and where it was is written over
- * later than where it goes: killed in between, the program leaves a store that
- * holds entries twice and is repaired again.  (After a loss of power that holds
- * for a copy, of which the store is still there.)  The header comes last.
+ * one chunk the first stays, because the second is a dead one that was revived.
+ * An entry moves only towards the beginning, and its old place is overwritten
+ * later than its new one.  Killed in between, the program leaves a store that
+ * has entries twice and can be repaired again.  (After a loss of power that is true
+ * only for a copy, whose original is still there.)  The header comes last.
  */
 #include <algorithm>
 #include <optional>
@@ -31,7 +31,7 @@ namespace {
 /* More lost chunks than these are only counted. */
 constexpr uint64_t listed_max = 1000;
 
-/* What the snapshot will not show any more. */
+/* What the snapshot will no longer show. */
 class Losses final : public StoreVisitor {
 public:
 	explicit Losses(JsonOutput *json) : json_(json) {}
@@ -81,12 +81,12 @@ private:
 };
 
 struct Plan {
-	/* Good entries that stay. */
+	/* Valid entries that stay. */
 	uint64_t kept = 0;
 	uint64_t dropped = 0;
 	bool rewrite_list = false;
 	bool cut_tail = false;
-	/* The tail cannot be read: what was in it is not known. */
+	/* The tail cannot be read: its contents are unknown. */
 	bool unknown_tail = false;
 	bool rewrite_header = false;
 	bool valid = false;

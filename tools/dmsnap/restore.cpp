@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dmsnap restore: makes a store of what dump wrote for it.  The header comes
- * last: what is cut off before is no store.
+ * dmsnap restore: makes a store from a dump.  The header comes
+ * last, so an interrupted one is not a store.
  */
 #include <array>
 #include <cerrno>

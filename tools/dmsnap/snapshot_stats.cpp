@@ -32,7 +32,7 @@ std::optional<Histogram> histogram(const std::string &words)
 	return histogram;
 }
 
-/* A histogram without a count in it has its name alone on the line. */
+/* An empty histogram has only its name on the line. */
 bool is_histogram(const std::string &name, const std::string &words)
 {
 	return words.empty() || words.find(':') != std::string::npos || name.ends_with("_us");

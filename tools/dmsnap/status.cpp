@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* dmsnap status: the snapshots of this machine, and whether all is well with them. */
+/* dmsnap status: the snapshots of this machine, and their health. */
 #include "status.hpp"
 
 #include <algorithm>
@@ -28,7 +28,7 @@ std::string sectors_text(uint64_t sectors)
 	return size_text(static_cast<double>(sectors) * sector_bytes);
 }
 
-/* Of a merge the COW device does not fill: nobody need be warned. */
+/* A merge does not fill its COW device, so there is no warning. */
 bool is_above(const LiveSnapshot &snapshot, std::optional<double> percent)
 {
 	return percent && snapshot.usage && !snapshot.is_merge &&
@@ -56,7 +56,7 @@ std::vector<std::string> row_of(const LiveSnapshot &snapshot)
 		snapshot.cow_name};
 }
 
-/* As the monitoring plugins of Nagios and Icinga end. */
+/* The exit codes of monitoring plugins for Nagios and Icinga. */
 enum class Plugin : int { ok = 0, warning = 1, critical = 2, unknown = 3 };
 
 /* "'vg/s0'=25.2%;80;95;0;100": quotes in a name are doubled. */
@@ -70,7 +70,7 @@ std::string performance(const LiveSnapshot &snapshot, const StatusOptions &optio
 			   *options.critical_percent);
 }
 
-/* One line: what is worst first, and behind a bar the numbers. */
+/* One line: the worst first, and the numbers after a bar. */
 ExitCode plugin(const StatusOptions &options, SnapshotSource &source)
 {
 	static constexpr const char *names[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};

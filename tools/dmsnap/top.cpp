@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dmsnap top: how COW devices fill and merges get on, live: on the whole terminal,
+ * dmsnap top: how COW devices fill and merges progress, live: on the whole terminal,
  * or as lines or JSON, once in each interval.
  */
 #include "top.hpp"
@@ -35,7 +35,7 @@ double unix_seconds()
 		.count();
 }
 
-/* Looks at the snapshots that were asked for; one that goes is no error. */
+/* Reads the requested snapshots; one that disappears is not an error. */
 class Watch {
 public:
 	Watch(const TopOptions &options, SnapshotSource &source)
@@ -77,12 +77,12 @@ void print_once(const TopOptions &options, const std::vector<TrendRow> &rows)
 			fmt::print("{}\n", line);
 		fmt::print("\n");
 	}
-	/* Whoever reads it waits for it; who has gone away needs no more. */
+	/* The reader waits for it; a reader that has gone needs no more. */
 	if (std::fflush(stdout) != 0)
 		throw Failure("writing the output failed");
 }
 
-/* A rate needs two looks, and there has been one: each view comes at the end of an interval. */
+/* A rate needs two samples, and there was one: each view comes at the end of an interval. */
 void run_lines(const TopOptions &options, Watch &watch)
 {
 	uint64_t views = options.count.value_or(options.json ? 0 : 1);
@@ -137,7 +137,7 @@ public:
 
 private:
 	enum class Page { list, detail, help };
-	/* Above and below the rows: what all is about, titles, keys. */
+	/* Above and below the rows: the summary, titles, keys. */
 	static constexpr size_t others = 3;
 
 	/* False: that is the end. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dmsnap backup: all of a volume, then what changed since the last backup, to a file each.
+ * dmsnap backup: a whole volume, then the changes since the last backup, each to a file.
  * See backup_state.hpp for what an interruption leaves behind.
  */
 #include <algorithm>
@@ -83,7 +83,7 @@ private:
 	{
 		if (state_.unfinished.empty())
 			return;
-		/* At another place, nobody can tell whether it can still be reached. */
+		/* At another place there is no telling whether it can still be reached. */
 		if (state_.unfinished_at == destination_text(config_)) {
 			for (const std::string &file : state_.unfinished)
 				remove_file(config_, file);
@@ -92,7 +92,7 @@ private:
 		state_.save(config_);
 	}
 
-	/* All but the base: an interrupted run left them, or their time is over. */
+	/* All except the base: an interrupted run left them, or they have expired. */
 	void remove_snapshots()
 	{
 		for (const OwnSnapshot &one : own_snapshots(config_, Purpose::backup)) {
@@ -109,7 +109,7 @@ private:
 		}
 	}
 
-	/* None: all of the volume is to be written. */
+	/* None: the whole volume must be written. */
 	std::optional<OwnSnapshot> find_base()
 	{
 		if (options_.full)
@@ -185,14 +185,14 @@ private:
 		upload.end();
 	}
 
-	/* The command reads no more: that is why writing failed. */
+	/* The command stopped reading, so writing failed. */
 	static bool was_broken()
 	{
 		sigset_t pending;
 		return sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
 	}
 
-	/* One that was lost while it was read may have shown what came later. */
+	/* A snapshot that was lost while it was read may have shown later contents. */
 	void require_valid(const OwnSnapshot &snapshot)
 	{
 		for (const OwnSnapshot &one : own_snapshots(config_, Purpose::backup)) {
@@ -207,7 +207,7 @@ private:
 	void commit(const OwnSnapshot &snapshot)
 	{
 		state_.unfinished.clear();
-		/* What is at another place stays there: nobody asked for its removal. */
+		/* Files at another place stay there: their removal was not requested. */
 		if (state_.destination != destination_text(config_))
 			state_.files.clear();
 		state_.destination = destination_text(config_);
@@ -218,7 +218,7 @@ private:
 		state_.save(config_);
 	}
 
-	/* They go to what is to be removed. */
+	/* They are moved to the files to remove. */
 	void forget_old_chains()
 	{
 		std::vector<size_t> fulls;
@@ -235,7 +235,7 @@ private:
 		state_.files.erase(state_.files.begin(), end);
 	}
 
-	/* What went wrong first is told; if this fails too, the next run does it. */
+	/* Reports the first error; if this fails too, the next run does it. */
 	void try_to_remove(const OwnSnapshot &snapshot)
 	{
 		try {
@@ -262,7 +262,7 @@ ExitCode backup(const BackupOptions &options)
 	Config config = read_config(options.schedule.name, options.schedule.config);
 	EventLog log(config, json);
 
-	/* A command that ends too early is an error like others. */
+	/* A command that ends too early is an ordinary error. */
 	sigset_t broken_pipe;
 	sigemptyset(&broken_pipe);
 	sigaddset(&broken_pipe, SIGPIPE);

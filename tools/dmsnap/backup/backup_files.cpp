@@ -17,7 +17,7 @@
 namespace dmsnap::tool {
 namespace {
 
-/* One of the files on its way back: reads it, and tells what is wrong with it. */
+/* Reads one of the files, and reports what is wrong with it. */
 class Stored {
 public:
 	Stored(const Config &config, const BackupFile &file)
@@ -57,7 +57,7 @@ void require_any(const BackupState &state, const Config &config)
 		throw Failure(fmt::format("no backup of {} is known here", config.name));
 }
 
-/* Index in state.files of the one that is meant. */
+/* Index of the chosen one in state.files. */
 size_t find_at(const BackupState &state, const std::string &at)
 {
 	std::optional<uint64_t> number = whole_number(at);
@@ -156,7 +156,7 @@ ExitCode restore_backup(const Config &config, const BackupState &state,
 	apply.target = options.restore;
 	for (const BackupFile &one : chain) {
 		Stored(config, one).read([&](StreamReader &stream) {
-			/* What it holds is asked of the first one; then it is what that was. */
+			/* The first one checks the target's contents; then they are known. */
 			apply.any_base = one.full && options.overwrite;
 			if (!target)
 				target.emplace(open_target(apply, stream.info()));

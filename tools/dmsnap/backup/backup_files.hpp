@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What dmsnap backup does with the backups there are. */
+/* dmsnap backup's operations on existing backups. */
 #pragma once
 
 #include "backup/backup_state.hpp"

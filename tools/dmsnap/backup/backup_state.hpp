@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * BackupState: what is known of the backups of a volume, /var/lib/dmsnap/NAME.json.
+ * BackupState: the state of the backups of a volume, /var/lib/dmsnap/NAME.json.
  *
- * It is replaced as a whole, and durable before what it says is relied on:
+ * It is replaced as a whole, and durable before anything relies on it:
  *
  *	step                                        if it ends here, the next run
- *	1. the file to come is put on "unfinished"  removes the file, if there is one
+ *	1. the next file is put on "unfinished"     removes the file, if there is one
  *	2. the snapshot is made                     removes the snapshot, too
  *	3. the file is written                      the same
  *	4. the file goes to "files", the snapshot   removes the snapshot that was "base"
@@ -50,7 +50,7 @@ struct BackupState {
 	std::string base, base_uuid;
 	/* The oldest first; a full one, its increments, and so on. */
 	std::vector<BackupFile> files;
-	/* Are to be removed from where they are. */
+	/* Files to remove. */
 	std::vector<std::string> unfinished;
 	std::string unfinished_at;
 

@@ -28,7 +28,7 @@ namespace {
 
 constexpr const char *folder = "/etc/dmsnap";
 constexpr const char *suffix = ".conf";
-/* With what follows it in the name of a snapshot, LVM2 has room for no more. */
+/* With the suffix of a snapshot's name, LVM2 has no room for more. */
 constexpr size_t name_length_max = 64;
 
 bool is_name(const std::string &text)
@@ -46,7 +46,7 @@ std::string trimmed(const std::string &text)
 	return begin == std::string::npos ? "" : text.substr(begin, end - begin + 1);
 }
 
-/* Its text, if it is not somebody else's: root runs the commands in it. */
+/* Its text, if only root can write it: root runs the commands in it. */
 std::string read_safely(const std::string &path)
 {
 	struct stat about;
@@ -160,7 +160,7 @@ private:
 				fmt::format("\"{}\" is no logical volume, like vg/data", text));
 	}
 
-	/* With its begin, it would be an option of ssh. */
+	/* With that beginning it would be an option of ssh. */
 	void ssh(const std::string &text)
 	{
 		size_t colon = text.find(':');

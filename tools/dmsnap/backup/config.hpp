@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Config: what /etc/dmsnap/NAME.conf says of the snapshots and backups of one volume.
+ * Config: the settings for snapshots and backups of one volume in /etc/dmsnap/NAME.conf.
  * Lines "key = value", and comments that begin with #; the keys are those of
  * dmsnap.conf(5).
  */
@@ -33,11 +33,11 @@ struct Config {
 
 	/* At most one of the three: a folder, "host:folder", a command. */
 	std::string backup_directory, backup_ssh, backup_command;
-	/* Writes to standard output what backup_command was given. */
+	/* Writes to standard output what backup_command received. */
 	std::string restore_command;
 	/* Of zstd; 0: not at all. */
 	int compress = 3;
-	/* A full backup after so many; none: only when there is no other way. */
+	/* A full backup after this many; none: only when there is no other way. */
 	std::optional<unsigned int> full_every;
 	/* None: all. */
 	std::optional<unsigned int> keep_fulls;
@@ -47,7 +47,7 @@ struct Config {
 
 /*
  * @path: of another file than /etc/dmsnap/NAME.conf; empty: that.  Throws a Failure that names
- * the line, also if others than the owner might write to the file: it has commands.
+ * the line, also if others than the owner could write to the file, because it has commands.
  */
 Config read_config(const std::string &name, const std::string &path);
 

@@ -104,7 +104,7 @@ void Upload::end()
 		return;
 	}
 	explain();
-	/* Only now: there, the end of the input would be the same if it were but a part. */
+	/* Only now: the command would also see the end of the input if it were incomplete. */
 	if (!config_.backup_ssh.empty())
 		run_remote(config_,
 			   fmt::format("mv {} {} && sync .", temporary(file_), quoted(file_)),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where the files of a backup go, and come from: a folder, one on another machine through ssh,
- * or a command, as a Config says.
+ * Where the files of a backup are: in a folder, in one on another machine through ssh,
+ * or behind a command, according to a Config.
  */
 #pragma once
 
@@ -28,9 +28,9 @@ public:
 	Upload &operator=(const Upload &) = delete;
 
 	int descriptor() const { return child_ ? child_->descriptor() : descriptor_; }
-	/* Writing has failed: throws what the command ended with, if it did. */
+	/* Writing has failed: throws the command's exit status, if it has ended. */
 	void explain();
-	/* It is durable there, and has its name; or the command has taken it. */
+	/* Makes it durable there, with its name; or the command has accepted it. */
 	void end();
 
 private:
@@ -58,7 +58,7 @@ private:
 	std::optional<Child> child_;
 };
 
-/* It is not there afterwards; what a command has taken stays. */
+/* Removes it; data that a command received stays. */
 void remove_file(const Config &config, const std::string &file);
 
 } // namespace dmsnap::tool

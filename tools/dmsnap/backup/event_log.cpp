@@ -66,7 +66,7 @@ void EventLog::send(const Event &event, int priority) const
 	std::vector<iovec> parts;
 	for (const std::string &field : fields)
 		parts.push_back({const_cast<char *>(field.data()), field.size()});
-	/* Without a journal there is nobody to tell. */
+	/* Without a journal there is nothing to do. */
 	sd_journal_sendv(parts.data(), static_cast<int>(parts.size()));
 }
 

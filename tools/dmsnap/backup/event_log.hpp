@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * EventLog: what happened to the snapshots and backups of a volume, for people on the
- * terminal, and for the journal with fields by which it is found again:
+ * EventLog: events of the snapshots and backups of a volume, for people on the
+ * terminal, and for the journal, with fields for searching:
  *
  *	journalctl DMSNAP_NAME=data DMSNAP_ACTION=removed
  */
@@ -25,13 +25,13 @@ struct Event {
 
 class EventLog {
 public:
-	/* @is_quiet: nothing but JSON goes to standard output. */
+	/* @is_quiet: only JSON goes to standard output. */
 	EventLog(const Config &config, bool is_quiet);
 
 	void info(const Event &event) const;
 	void warning(const Event &event) const;
 
-	/* What it throws is in the journal as well. */
+	/* Its Failure is logged in the journal as well. */
 	ExitCode watch(const std::function<ExitCode()> &work) const;
 
 private:

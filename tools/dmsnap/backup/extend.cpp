@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dmsnap extend: makes the snapshots of a schedule, and those of its backups, larger when they
- * get full.  It sleeps until device mapper has an event: that of the low-water mark, which it
- * sets, or of a snapshot that comes.  Writes to a snapshot that is full before it has become
- * larger wait (the driver's message "stall on"), so that it is not lost.
+ * dmsnap extend: extends the snapshots of a schedule, and those of its backups, when they
+ * fill up.  It sleeps until device mapper has an event: that of the low-water mark, which it
+ * sets, or of a new snapshot.  Writes to a snapshot that is full before it has been
+ * extended wait (the driver's message "stall on"), so that it is not lost.
  */
 #include <algorithm>
 #include <limits>
@@ -26,7 +26,7 @@ class Extender {
 public:
 	Extender(const Config &config, const EventLog &log) : config_(config), log_(log) {}
 
-	/* One look at all of them; true: one was made larger, and is to be looked at again. */
+	/* Checks all of them; true: one was extended, and must be checked again. */
 	bool look()
 	{
 		bool grew = false;
@@ -47,7 +47,7 @@ private:
 		std::optional<LiveSnapshot> now = machine_.snapshot(device);
 		if (!now || !now->usage || now->usage->full() * 100 < *config_.low_water)
 			return false;
-		/* LVM2 makes none larger than all of the origin needs, and says nothing. */
+		/* LVM2 silently extends none beyond what the whole origin needs. */
 		auto [known, is_new] = tried_.try_emplace(one.uuid, one.bytes);
 		if (!is_new && known->second == one.bytes)
 			return false;
@@ -82,7 +82,7 @@ private:
 	DeviceMapper machine_;
 	/* By device too: one that was deactivated has forgotten its mark. */
 	std::set<std::pair<std::string, DeviceNumber>> marked_;
-	/* What it had when it was last to become larger. */
+	/* Its size when it was last extended. */
 	std::map<std::string, uint64_t> tried_;
 };
 
@@ -99,7 +99,7 @@ ExitCode extend(const ScheduleOptions &options)
 		DmEvents events;
 		Extender extender(config, log);
 		for (;;) {
-			/* Before the look: what happens after it ends the sleep. */
+			/* Before the check, so that later events end the sleep. */
 			events.arm();
 			if (!extender.look())
 				events.wait(std::numeric_limits<double>::infinity());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * FileLock: one program at a time, as long as it is there.  The file is one that only
- * root can open, or anybody could hold the lock.
+ * FileLock: admits one program at a time, while it exists.  Only root can open the file,
+ * otherwise any user could hold the lock.
  */
 #pragma once
 

@@ -132,7 +132,7 @@ std::string make_snapshot(const Config &config, Purpose purpose, int64_t time)
 
 	for (const std::string &word : size_words(config.size, ""))
 		words.push_back(word);
-	/* Nobody is to write to what the next increment is the difference to. */
+	/* The base of the next increment must not be written. */
 	if (purpose == Purpose::backup)
 		words.insert(words.end(), {"-p", "r"});
 	words.push_back(config.volume());

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The snapshots that dmsnap has made of a volume, through LVM2's own commands.
+ * The snapshots of a volume that dmsnap made, through LVM2's own commands.
  *
- * What is dmsnap's has two tags, "dmsnap" and "dmsnap:NAME" (or "dmsnap-backup:NAME"), the
- * volume as its origin, and a name that says when it was made: NAME.20261129T221000Z.  What
+ * A snapshot of dmsnap has two tags, "dmsnap" and "dmsnap:NAME" (or "dmsnap-backup:NAME"), the
+ * volume as its origin, and a name with its time: NAME.20261129T221000Z.  A volume that
  * lacks one of these is never touched.
  */
 #pragma once
@@ -27,7 +27,7 @@ struct OwnSnapshot {
 	uint64_t bytes = 0;
 	/* As its name says. */
 	int64_t time = 0;
-	/* Mounted, exported, read: somebody has its device open. */
+	/* Mounted, exported, read: its device is open. */
 	bool is_open = false;
 	/* Lost: it overflowed, or its COW device failed. */
 	bool is_invalid = false;
@@ -37,7 +37,7 @@ struct OwnSnapshot {
 std::vector<OwnSnapshot> own_snapshots(const Config &config, Purpose purpose);
 
 /*
- * Runs the hooks around it; "after" also when what comes before has failed.  The name is that of
+ * Runs the hooks around it; "after" also if an earlier step failed.  The name is that of
  * a snapshot that was made at @time.
  */
 std::string make_snapshot(const Config &config, Purpose purpose, int64_t time);

@@ -22,7 +22,7 @@ struct FreeDecompressor {
 	void operator()(ZSTD_DCtx *context) const { ZSTD_freeDCtx(context); }
 };
 
-/* What fopencookie() gives is buffered as any FILE is. */
+/* The FILE of fopencookie() is buffered like any other. */
 FILE *open_cookie(void *state, const char *mode, const cookie_io_functions_t &functions)
 {
 	FILE *file = fopencookie(state, mode, functions);

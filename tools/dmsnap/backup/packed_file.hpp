@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A stream on its way to a backup and back: compressed by zstd, or as it is, with the checksum
+ * A stream to or from a backup: compressed by zstd, or uncompressed, with the checksum
  * of the bytes that are stored.  StreamWriter and StreamReader see a FILE.
  */
 #pragma once
@@ -28,7 +28,7 @@ public:
 	PackedWriter &operator=(const PackedWriter &) = delete;
 
 	FILE *get() const;
-	/* All was written to get(). */
+	/* Everything was written to get(). */
 	Packed end();
 
 private:
@@ -44,9 +44,9 @@ public:
 	PackedReader &operator=(const PackedReader &) = delete;
 
 	FILE *get() const;
-	/* What was read is not what zstd writes. */
+	/* The data is not from zstd. */
 	bool is_damaged() const;
-	/* Reads what is left, if anything is. */
+	/* Reads the rest, if any. */
 	Packed end();
 
 private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* dmsnap prune: removes the snapshots of a schedule whose time is over. */
+/* dmsnap prune: removes expired snapshots of a schedule. */
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -25,7 +25,7 @@ std::vector<Pruned> plan_pruning(const Config &config, std::vector<OwnSnapshot> 
 	if (!config.keep.keeps_any())
 		throw Failure("none of keep-hourly, keep-daily and keep-weekly is given: all but "
 			      "the youngest snapshot would go");
-	/* One that is lost takes nobody's place. */
+	/* A lost one does not count. */
 	for (const OwnSnapshot &one : snapshots) {
 		if (!one.is_invalid)
 			times.push_back(one.time);
@@ -60,7 +60,7 @@ void remove_pruned(const Config &config, const std::vector<Pruned> &plan, const 
 	}
 	if (!any)
 		return;
-	/* LVM2 is content, too, if it finds none that it is to remove. */
+	/* LVM2 also succeeds if it finds nothing to remove. */
 	for (const OwnSnapshot &left : own_snapshots(config, Purpose::schedule)) {
 		for (const Pruned &one : plan) {
 			if (one.snapshot.uuid == left.uuid && one.action == std::string("removed"))

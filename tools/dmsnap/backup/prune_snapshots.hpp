@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which snapshots of a schedule go, and their removal. */
+/* Which snapshots of a schedule are removed, and their removal. */
 #pragma once
 
 #include <string>
@@ -18,12 +18,12 @@ struct Pruned {
 	std::string why;
 };
 
-/* What is to become of each of them. */
+/* The plan for each of them. */
 std::vector<Pruned> plan_pruning(const Config &config, std::vector<OwnSnapshot> snapshots);
-/* Throws a Failure if one that is to go is still there then. */
+/* Throws a Failure if one that should be removed is still there. */
 void remove_pruned(const Config &config, const std::vector<Pruned> &plan, const EventLog &log);
 
-/* Of the lock on making and removing snapshots of this volume. */
+/* The lock for making and removing snapshots of this volume. */
 std::string schedule_lock_path(const Config &config);
 
 } // namespace dmsnap::tool

@@ -2,8 +2,8 @@
 /*
  * Retention: which of the snapshots of a volume are kept.
  *
- * Of each of the last so many hours that have any, the youngest is; the same of days and of
- * weeks, which begin on Monday.  Hours without a snapshot do not count, so nothing goes
+ * The youngest of each of the last hours that have any is kept; likewise for days and
+ * weeks, which begin on Monday.  Hours without a snapshot do not count, so nothing is removed
  * because none was made for a while.  Times are UTC.
  */
 #pragma once
@@ -25,7 +25,7 @@ struct Retention {
 };
 
 /*
- * For each of @times, in seconds and in any order: "hourly, weekly"; empty: it goes.  The
+ * For each of @times, in seconds and in any order: "hourly, weekly"; empty: it is removed.  The
  * youngest of all is always kept.
  */
 std::vector<std::string> kept(std::span<const int64_t> times, const Retention &retention);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* dmsnap rotate: makes a snapshot by schedule, and removes those whose time is over. */
+/* dmsnap rotate: makes a snapshot by schedule, and removes expired ones. */
 #include <ctime>
 
 #include <fmt/format.h>
@@ -18,7 +18,7 @@ ExitCode rotate(const ScheduleOptions &options)
 
 	return log.watch([&] {
 		FileLock lock(schedule_lock_path(config), FileLock::Busy::wait, "");
-		/* Before anything is done: is there a volume, and what is to be kept? */
+		/* First: is there a volume, and what is kept? */
 		plan_pruning(config, own_snapshots(config, Purpose::schedule));
 		std::string made = config.vg + "/" +
 				   make_snapshot(config, Purpose::schedule, std::time(nullptr));

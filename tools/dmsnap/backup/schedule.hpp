@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The commands for the snapshots and backups of a volume that /etc/dmsnap/NAME.conf is about:
- * what each is told by the command line, and the function that does it.
+ * The commands for the snapshots and backups of the volume in /etc/dmsnap/NAME.conf:
+ * the options of each from the command line, and the function that runs it.
  */
 #pragma once
 
@@ -19,15 +19,15 @@ struct ScheduleOptions {
 	std::string name;
 	/* Another file than /etc/dmsnap/NAME.conf. */
 	std::string config;
-	/* Of prune: only tell. */
+	/* For prune: only report. */
 	bool dry_run = false;
 	bool json = false;
 };
-/* Makes a snapshot, and removes those whose time is over. */
+/* Makes a snapshot, and removes expired ones. */
 ExitCode rotate(const ScheduleOptions &options);
 /* Only removes them. */
 ExitCode prune(const ScheduleOptions &options);
-/* Until a signal comes: makes those larger that get full. */
+/* Until a signal comes: extends those that fill up. */
 ExitCode extend(const ScheduleOptions &options);
 
 struct BackupOptions {
@@ -40,7 +40,7 @@ struct BackupOptions {
 	std::string restore;
 	/* Not the last one: "20261129T221000Z", or its number. */
 	std::string at;
-	/* What the target holds may be lost. */
+	/* The target's contents may be lost. */
 	bool overwrite = false;
 };
 ExitCode backup(const BackupOptions &options);

@@ -4,8 +4,8 @@
  *
  *	nbdkit dmsnap store=cow.img origin=origin.img
  *
- * "dmsnap serve" runs it so.  Built alone into nbdkit-dmsnap-plugin.so, with what it needs of
- * the program.
+ * "dmsnap serve" runs it so.  Built into nbdkit-dmsnap-plugin.so, with the parts of the
+ * program that it needs.
  */
 #define NBDKIT_API_VERSION 2
 #include <nbdkit-plugin.h>
@@ -55,7 +55,7 @@ int config_complete()
 	});
 }
 
-/* Before anybody connects, so that what is wrong is said at once. */
+/* Before the first connection, so that errors are reported at once. */
 int get_ready()
 {
 	return guarded([] { view = std::make_unique<SnapshotView>(options); });

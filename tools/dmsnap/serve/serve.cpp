@@ -20,13 +20,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/* nbdkit takes names for those of files where it stands. */
+/* nbdkit takes names as files in its working directory. */
 std::string absolute(const std::string &name)
 {
 	return fs::absolute(path_of(name));
 }
 
-/* Beside the program where it was built; else nbdkit knows where it is installed. */
+/* Beside the program in the build folder; otherwise nbdkit finds the installed one. */
 std::string plugin_name()
 {
 	std::error_code ignored;
@@ -42,7 +42,7 @@ void require_free(const std::string &socket)
 					  sizeof(sockaddr_un::sun_path) - 1));
 	if (!is_there(socket))
 		return;
-	/* nbdkit leaves its socket behind, and then nobody listens there. */
+	/* nbdkit leaves its socket behind, without a listener. */
 	sockaddr_un address = {};
 	address.sun_family = AF_UNIX;
 	socket.copy(address.sun_path, socket.size());
@@ -62,7 +62,7 @@ ExitCode serve(const ServeOptions &options)
 {
 	const std::string socket = fs::absolute(options.socket);
 	require_free(socket);
-	/* What is wrong is said here, with the program's exit codes. */
+	/* Errors are reported here, with the program's exit codes. */
 	SnapshotView(options.store).bytes();
 	std::vector<std::string> words = {"nbdkit",
 					  "--foreground",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* dmsnap serve: what it is told by the command line. */
+/* dmsnap serve: its options. */
 #pragma once
 
 #include <string>

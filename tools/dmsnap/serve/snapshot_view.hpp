@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * SnapshotView: what a snapshot shows, without a driver: the origin, and in its place the
+ * SnapshotView: the contents of a snapshot, without a driver: the origin, overlaid with the
  * chunks that the store has.  Neither may be in use, and nothing is written to them.
  *
  * Memory: 24 bytes a run of chunks that follow each other on both devices.
@@ -18,11 +18,11 @@ namespace dmsnap::tool {
 
 class SnapshotView {
 public:
-	/* Throws a Failure for what cannot be relied on. */
+	/* Throws a Failure for an unreliable store. */
 	explicit SnapshotView(const StoreOptions &options);
 
 	uint64_t bytes() const { return source_.origin->bytes(); }
-	/* All of @data, which lies inside; false: it cannot be read.  By any thread, also at once. */
+	/* Reads all of @data, which is inside; false: unreadable.  From any threads at once. */
 	bool read(uint64_t offset, std::span<std::byte> data);
 
 private:
@@ -36,7 +36,7 @@ private:
 
 	StoreSource source_;
 	uint64_t chunk_bytes_ = 0;
-	/* By old_chunk; none has a chunk of another. */
+	/* By old_chunk; they do not overlap. */
 	std::vector<Run> runs_;
 };
 
