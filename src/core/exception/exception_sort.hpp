@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * sort_by_old_chunk(): puts the exceptions of a store in the order of their
- * origin chunks.  A radix sort: it looks at each some times, however many there
- * are, and needs as much memory again as they take.
+ * sort_by_old_chunk(): sorts the exceptions of a store by origin chunk.  It is a radix sort: it
+ * makes a few passes, however many exceptions there are, and needs as much memory again as they
+ * take.
  *
  * Context: process, may sleep.  Construction only.
  */
@@ -17,7 +17,7 @@
 
 namespace dmsnap {
 
-/* An exception of which both numbers have 32 bits; as almost all are. */
+/* An exception whose two numbers have 32 bits, as almost all have. */
 struct ShortEntry {
 	static constexpr uint64_t limit = uint64_t{1} << 32;
 
@@ -55,7 +55,7 @@ template <typename Entry> bool is_sorted(const PagedArray<Entry> &entries)
 	return true;
 }
 
-/* By some bits of the number, those that are alike there staying as they are. */
+/* A stable sort by the given bits of the chunk number. */
 template <typename Entry>
 void sort_by_digit(const PagedArray<Entry> &from, PagedArray<Entry> &to, size_t *places,
 		   unsigned int shift, uint64_t mask)
@@ -77,7 +77,7 @@ void sort_by_digit(const PagedArray<Entry> &from, PagedArray<Entry> &to, size_t 
 } // namespace detail
 
 /*
- * Of two for one chunk, the one that was in front stays there.
+ * Stable: two exceptions for one chunk keep their order.
  * @old_limit: > all origin chunks
  * Errors: no_memory.
  */

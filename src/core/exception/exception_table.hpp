@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ExceptionTable: which chunks of the origin one snapshot has of its own, and
- * where on the COW device they lie.  Knows nothing of stores, copies or bios.
- * (exception/node.hpp draws the pages it is made of.)
+ * ExceptionTable: the chunks of the origin that one snapshot has its own copy of, and where they
+ * are on the COW device.  It knows nothing of stores, copies or bios.  (exception/node.hpp shows
+ * the layout of its pages.)
  *
- * What the merge has retired is taken out again.  Pages stay in the tree, empty
- * ones too, until the table goes: see "Readers" below.
+ * A merge erases the chunks that it has merged.  Pages stay in the tree, even empty ones, until
+ * the table is destroyed: see "Readers" below.
  */
 #pragma once
 
@@ -21,16 +21,16 @@
 
 namespace dmsnap {
 
-/* What is known of a chunk of the origin, and of some after it. */
+/* The answer of a lookup for a chunk of the origin, and for some after it. */
 struct Mapping {
-	/* In the snapshot: it has its own copy.  If not, it still reads as the origin. */
+	/* The snapshot has its own copy.  Otherwise the chunk still reads as the origin. */
 	bool mapped = false;
-	/* Of the chunk asked for; the following ones come after it.  Only if mapped. */
+	/* COW chunk of the one looked up; the following chunks are contiguous.  Only if mapped. */
 	NewChunk new_begin;
 	/*
-	 * So many chunks, from the one asked for, are mapped alike; > 0.  A long run may be
-	 * answered in pieces, and so may a stretch that is not mapped where some of it once
-	 * was: ask again behind them.
+	 * Number of chunks, from the one looked up, that the answer holds for; > 0.  A long run
+	 * may be reported in pieces, and so may an unmapped range where some of it once was
+	 * mapped: look up again after them.
 	 */
 	uint64_t count = 0;
 };
@@ -45,32 +45,29 @@ template <typename New, typename Sizes> struct Leaf;
 /*
  * A B+ tree of pages, keyed by the origin's chunk.
  *
- * Locking: insert(), erase(), reserve() and unreserve() are serialised by the
- * caller, in the kernel by a spinlock with interrupts off.  find(), find_soon(),
- * chunks() and pages() need no lock.
+ * Locking: the caller serialises insert(), erase(), reserve() and unreserve(), in the kernel by a
+ * spinlock with interrupts off. find(), find_soon(), chunks() and pages() need no lock.
  *
- * Readers: find() is optimistic.  A sequence number is odd while insert() or
- * erase() is at work; find() starts over when the number was odd or has changed.
- * For that, and for erase() alike,
+ * Readers: find() is optimistic.  A sequence number is odd during insert() and erase(); find()
+ * starts over if the number was odd or has changed.  For that (erase() is like insert()),
  *
  *   insert():  sequence = odd  (relaxed)      find():  s = sequence  (acquire)
  *              release fence          [1]              load nodes    (relaxed)
  *              store nodes    (relaxed)                acquire fence     [2]
  *              sequence = even (release)  [3]          s == sequence? (relaxed)
  *
- * If find() loaded anything that insert() stored, fence [2] after that load and
- * fence [1] before that store order the second look at the number behind the
- * odd store: the look sees it, or something later, and find() starts over.  If
- * the first look sees the even number of [3], acquire and release order all of
- * that insert() before find()'s loads.  So a find() that starts after insert()
- * has returned (by a lock or a full fence) sees all of it, and none sees half.
+ * If find() loaded anything that insert() stored, fence [2] after that load and fence [1] before
+ * that store order find()'s second load of the number after the odd store: it sees that or a
+ * later value, and find() starts over.  If the first load sees the even number of [3], acquire
+ * and release order all of that insert() before find()'s loads.  So a find() that starts after
+ * insert() has returned (by a lock or a full fence) sees all of it, and no find() returns a
+ * half-done change.
  *
- * Until it finds out, find() walks over a tree that is being changed.  It ends
- * and touches only the table's memory because a page, once in the tree, stays a
- * node of its level until the table goes; pointers to nodes are stored with
- * release after the page was cleared, and loaded with acquire; numbers read
- * from a node are cut to the page before they are used as an index; and the
- * way down is no longer than the highest level.
+ * Until it notices, find() walks a tree that is being changed.  It terminates and touches only
+ * the table's memory for these reasons: a page, once in the tree, stays a node of its level until
+ * the table is destroyed; pointers to nodes are stored with release after the page was cleared,
+ * and loaded with acquire; counts read from a node are clamped to the page before they are used
+ * as an index; and the descent takes no more steps than the highest level.
  */
 template <typename Sizes> class BasicExceptionTable {
 public:
@@ -78,8 +75,8 @@ public:
 	static constexpr uint64_t run_limit = Sizes::reach / 2;
 
 	/*
-	 * No COW chunk number >= @new_limit will ever be inserted; up to 2^32 they
-	 * take 4 bytes each, beyond that 8.
+	 * No COW chunk number >= @new_limit may ever be inserted.  With a limit of up to 2^32
+	 * they take 4 bytes each, otherwise 8.
 	 * Context: process, may sleep.
 	 */
 	static Result<Owned<BasicExceptionTable>> create(uint64_t new_limit);
@@ -88,58 +85,58 @@ public:
 	BasicExceptionTable &operator=(const BasicExceptionTable &) = delete;
 
 	/*
-	 * Mapping of @chunk and of those behind it, as far as @max chunks (> 0).
-	 * Context: any; takes no lock, waits for no more than an insert() at work.
+	 * Looks up @chunk and those after it, for up to @max chunks (> 0).
+	 * Context: any; takes no lock, waits only for a change in progress.
 	 */
 	Mapping find(OldChunk chunk, uint64_t max) const;
 
 	/*
-	 * The same, but gives up, false, when a writer was at work each time it looked: where
-	 * spinlocks are preemptible (PREEMPT_RT) the caller may have preempted that writer,
-	 * which then goes on only when the caller waits for its lock.  Never gives up for
-	 * somebody who holds that.
+	 * The same, but returns false if a change was in progress at each attempt.  Where
+	 * spinlocks are preemptible (PREEMPT_RT), the caller may have preempted the writer, which
+	 * then continues only when the caller waits for its lock.  Never fails for a caller that
+	 * holds that lock.
 	 * Context: any; takes no lock.
 	 */
 	bool find_soon(OldChunk chunk, uint64_t max, Mapping &mapping) const;
 
 	/*
-	 * Gets the pages that one more insert() could need at worst.  False when
-	 * memory is short, and nothing is reserved then.
+	 * Reserves the pages that one more insert() could need at worst.  Returns false, with
+	 * nothing reserved, if memory is short.
 	 *
-	 * The table holds some pages back for a reservation made while no other is
-	 * outstanding: that one succeeds although no page is to be had, for as long
-	 * as they last.  Inserts one after another need a page in hundreds, so that is
-	 * thousands; a pattern that finds every leaf full gets about held_back.
-	 * Whenever there is memory again, reserve() fills them up.
-	 * Context: as @mode says; DMSNAP_ALLOC_CONSTRUCT while loading only.
+	 * The table holds back some pages for a reservation made while no other is outstanding.
+	 * That one succeeds without free memory, as long as the pages last.  Sequential inserts
+	 * need one page in hundreds of inserts, so they last for thousands; a pattern that finds
+	 * every leaf full gets about held_back inserts. reserve() refills them whenever there is
+	 * memory again.
+	 * Context: depends on @mode; DMSNAP_ALLOC_CONSTRUCT only while loading.
 	 */
 	bool reserve(dmsnap_alloc_mode mode);
 
-	/* Gives one reservation back unused.  Context: any. */
+	/* Returns one unused reservation.  Context: any. */
 	void unreserve();
 
 	/*
-	 * Frees the pages that no reservation needs and that are not held back.  As long
-	 * as work goes on some are kept, for it will need them again.  Context: any.
+	 * Frees the pages that no reservation needs and that are not held back.  Without a call
+	 * some are cached, as later inserts will need them.  Context: any.
 	 */
 	void trim();
 
 	/*
-	 * Adds a run of up to run_limit chunks, none of which is mapped yet, and uses
-	 * up one reservation.  Joins it with the run before and the run behind it
-	 * where both old and new numbers go on.
+	 * Adds a run of up to run_limit chunks, none of which is mapped yet, and uses up one
+	 * reservation.  Joins it with the runs before and after it where both old and new numbers
+	 * continue.
 	 * Context: any.  Allocates nothing, cannot fail.
 	 */
 	void insert(const Run &run);
 
 	/*
-	 * Takes out @count chunks from @begin on, all of which are mapped, and uses up
-	 * one reservation: a run of which the middle goes becomes two.
+	 * Removes @count chunks from @begin on, all of which are mapped, and uses up one
+	 * reservation: a run that loses its middle becomes two.
 	 * Context: any.  Allocates nothing, cannot fail.
 	 */
 	void erase(OldChunk begin, uint64_t count);
 
-	/* No COW chunk number from there on may be inserted.  Context: any. */
+	/* No COW chunk number from this one on may be inserted.  Context: any. */
 	NewChunk new_limit() const { return {new_limit_}; }
 
 	/* Chunks mapped.  Context: any. */
@@ -154,20 +151,20 @@ public:
 private:
 	template <typename T, typename... Args> friend Result<Owned<T>> make_owned(Args &&...args);
 	template <typename> friend class BasicTableLoader;
-	/* Of the tests: looks whether the tree is in order. */
+	/* For the tests: checks the order of the tree. */
 	template <typename> friend class TreeCheck;
 
 	using Node = detail::Node;
 	using Inner = detail::Inner<Sizes>;
 	template <typename New> using Leaf = detail::Leaf<New, Sizes>;
 
-	/* Pages beyond those needed that trim() is left to free: for 96 inserts at once. */
+	/* Cached pages beyond those needed; trim() frees them.  Enough for 96 inserts at once. */
 	static constexpr size_t kept = 4 * held_back;
 	static constexpr unsigned int max_levels = Sizes::max_levels;
-	/* Looks of find_soon(): some times what the longest change takes. */
+	/* Attempts of find_soon(): several times what the longest change takes. */
 	static constexpr unsigned int looks_max = 200;
 
-	/* The way from the root down to a leaf. */
+	/* The path from the root down to a leaf. */
 	struct Path {
 		struct Step {
 			Inner *node;
@@ -180,7 +177,7 @@ private:
 		uint64_t limit;
 	};
 
-	/* What insert() changes in a leaf: slots [begin, end) become one run. */
+	/* A change that insert() makes to a leaf: slots [begin, end) become one run. */
 	struct Change {
 		Run run;
 		uint32_t begin;
@@ -222,7 +219,7 @@ private:
 	Atomic<uint64_t> chunks_;
 	Atomic<size_t> pages_;
 
-	/* The writers' own from here on. */
+	/* Used by writers only: */
 	size_t reservations_ = 0;
 	/* Pages not in the tree. */
 	detail::SparePage *spare_ = nullptr;

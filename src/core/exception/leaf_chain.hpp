@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * LeafChain: leaves one after the other with nothing above them, as they are
- * while a table is loaded.  LeafChainWriter makes one of runs in ascending order.
+ * LeafChain: a list of leaves without inner nodes, used while a table is loaded.  LeafChainWriter
+ * makes one from runs in ascending order.
  *
  * Context: process, may sleep.  Construction only.
  */
@@ -20,11 +20,11 @@ public:
 	~LeafChain();
 
 	Node *first() const { return first_; }
-	/* In leaves. */
+	/* Number of leaves. */
 	size_t size() const { return size_; }
 
 	void add_last(Node &leaf);
-	/* The leaves belong to the caller. */
+	/* Passes the leaves to the caller. */
 	Node *release();
 
 private:
@@ -33,10 +33,10 @@ private:
 	size_t size_ = 0;
 };
 
-/* Makes a chain of runs that come in ascending order. */
+/* Makes a chain from runs that come in ascending order. */
 template <typename New, typename Sizes> class LeafChainWriter {
 public:
-	/* What would make a leaf fuller is put into the next: inserts are to follow. */
+	/* Slots of a leaf that are filled: the rest is left for later inserts. */
 	static constexpr uint32_t fill =
 		Leaf<New, Sizes>::capacity - Leaf<New, Sizes>::capacity / 16;
 
@@ -52,23 +52,23 @@ public:
 	}
 
 	/*
-	 * Puts @run, of up to base_stride chunks, behind what is there.
+	 * Appends @run, of up to base_stride chunks.
 	 * Errors: no_memory.
 	 */
 	Status put(const Run &run);
-	/* Owns @page from here on, and makes a leaf of it when there is need. */
+	/* Takes ownership of @page, and makes a leaf of it when needed. */
 	void add_page(void *page) { spare_ = new (page) SparePage{spare_}; }
 	/* The last call. */
 	LeafChain finish();
 
 private:
-	/* Rare: the way past it is to be short. */
+	/* Rare, so kept out of the fast path. */
 	[[gnu::noinline]] Status add_leaf(OldChunk begin);
 	void end_leaf();
 
 	LeafChain chain_;
 	SparePage *spare_ = nullptr;
-	/* The chain's last, and how many of its slots are in use. */
+	/* The chain's last leaf, and how many of its slots are in use. */
 	Leaf<New, Sizes> *leaf_ = nullptr;
 	uint32_t slots_ = 0;
 	uint64_t base_ = 0;
@@ -87,7 +87,7 @@ template <typename New, typename Sizes>
 	    run.old_end().value - base_ > Leaf<New, Sizes>::reach)
 		DMSNAP_CHECK(add_leaf(run.old_begin));
 
-	/* Numbers of its own: the stores could change the members, as far as a compiler knows. */
+	/* Local copies: the compiler must assume that the stores change the members. */
 	Leaf<New, Sizes> &leaf = *leaf_;
 	const uint32_t slot = slots_;
 	const uint64_t distance = run.old_begin.value - base_;
@@ -101,7 +101,7 @@ template <typename New, typename Sizes>
 	return {};
 }
 
-/* For the chunks from @begin on. */
+/* Starts a leaf for the chunks from @begin on. */
 template <typename New, typename Sizes> Status LeafChainWriter<New, Sizes>::add_leaf(OldChunk begin)
 {
 	void *page = spare_;

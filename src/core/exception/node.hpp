@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The pages that ExceptionTable is made of: their layout, and the search in
- * one.  What may be in which page is the table's business.
+ * The pages that ExceptionTable is made of: their layout, and the search within a page.  The
+ * table decides what is in which page.
  *
- * A leaf holds slots in ascending order of origin chunk, keys apart from COW
- * chunk numbers so that a search touches few cache lines.  A key is the distance
- * from the leaf's base in its upper 31 bits, and in bit 0 whether the slot is
- * the end of a run:
+ * A leaf holds slots in ascending order of origin chunk.  Keys and COW chunk numbers are in
+ * separate arrays, so that a search touches few cache lines.  A key has in its upper 31 bits the
+ * distance from the leaf's base, and in bit 0 whether the slot is the end of a run:
  *
  *   base 0:     key    7      |  100     120 end  |  121      |  200     201 end
  *               new   40      |   50      70      |   99      |   41      42
@@ -27,7 +26,7 @@
 
 namespace dmsnap::detail {
 
-/* What all nodes begin with. */
+/* The common start of all nodes. */
 struct Node {
 	explicit Node(uint32_t node_level) : level(node_level) {}
 
@@ -35,22 +34,22 @@ struct Node {
 	const uint32_t level;
 	/* Slots or children in use. */
 	Atomic<uint32_t> count;
-	/* To the right on the same level, nullptr at its end. */
+	/* The next node to the right on the same level; nullptr at its end. */
 	Atomic<Node *> next;
 };
 
 template <typename Sizes> struct Inner : Node {
 	static constexpr uint32_t capacity = Sizes::children;
-	/* Each half of a node that was split can take so many children more. */
+	/* How many more children each half of a split node can take. */
 	static constexpr uint32_t split_room = capacity / 2 - 1;
 	static_assert(split_room > 0);
 
 	explicit Inner(uint32_t node_level) : Node(node_level) {}
 
 	/*
-	 * separators[i] <= all keys below children[i] < separators[i + 1], as are the
-	 * separators below it.  Equal ones have no key between them.  separators[0] is never
-	 * looked at.
+	 * separators[i] <= all keys below children[i] < separators[i + 1]; the same holds for the
+	 * separators below it.  Equal separators have no key between them. separators[0] is never
+	 * used.
 	 */
 	Atomic<uint64_t> separators[capacity];
 	Atomic<Node *> children[capacity];
@@ -59,14 +58,14 @@ template <typename Sizes> struct Inner : Node {
 /* New: uint32_t or uint64_t, a COW chunk number. */
 template <typename New, typename Sizes> struct Leaf : Node {
 	static constexpr uint32_t capacity = Sizes::template slots<New>;
-	/* A full one that is split in the middle has room for a run on either side. */
+	/* A full leaf that is split in the middle has room for a run in either half. */
 	static_assert(capacity / 2 + 1 + 2 <= capacity);
 	/*
-	 * Two leaves are evened out only if they have this much room together: then each
-	 * has room for a run afterwards.
+	 * Two leaves are balanced only if they have this much room together: then each has room
+	 * for a run afterwards.
 	 */
 	static constexpr uint32_t slack = capacity / 16 > 6 ? capacity / 16 : 6;
-	/* All chunks of a leaf are less than this away from its base. */
+	/* All chunks of a leaf are less than this far from its base. */
 	static constexpr uint64_t reach = Sizes::reach;
 
 	Leaf() : Node(0) {}
@@ -80,7 +79,7 @@ static_assert(sizeof(Inner<PageSizes>) <= DMSNAP_PAGE_SIZE);
 static_assert(sizeof(Leaf<uint32_t, PageSizes>) <= DMSNAP_PAGE_SIZE);
 static_assert(sizeof(Leaf<uint64_t, PageSizes>) <= DMSNAP_PAGE_SIZE);
 
-/* A page in hand, in no tree. */
+/* A cached page that is not in the tree. */
 struct SparePage {
 	SparePage *next;
 };
@@ -110,7 +109,7 @@ uint64_t chunk_of(const Leaf<New, Sizes> &leaf, uint32_t slot)
 	return leaf.base.load_relaxed() + key_of(leaf, slot).distance();
 }
 
-/* Leaves far apart begin their keys at multiples of this; a run from there on always fits. */
+/* Bases of leaves are multiples of this, so a run always fits in a new leaf. */
 template <typename Sizes> constexpr uint64_t base_stride = Sizes::reach / 2;
 
 template <typename Sizes> constexpr uint64_t base_for(uint64_t chunk)
@@ -130,8 +129,8 @@ template <typename T> constexpr T greater(T a, T b)
 }
 
 /*
- * Number of entries of an ascending array that are <= @key.  Each step is a move under a
- * condition, for where to go is as good as random, and a jump mostly foretold wrong.
+ * Number of entries of an ascending array that are <= @key.  Each step is a conditional move,
+ * because its outcome is random, and a branch would often be mispredicted.
  */
 template <typename T> uint32_t count_up_to(const Atomic<T> *array, uint32_t size, T key)
 {
@@ -152,15 +151,15 @@ template <typename Sizes> uint32_t child_for(const Inner<Sizes> &node, uint32_t 
 	return count_up_to(node.separators + 1, count - 1, key);
 }
 
-/* Number of slots that begin, or end, at @chunk or before. */
+/* Number of slots whose chunk is <= @chunk. */
 template <typename New, typename Sizes>
 uint32_t slots_up_to(const Leaf<New, Sizes> &leaf, uint32_t count, uint64_t chunk)
 {
 	/*
-	 * In a large table hardly a line of a leaf is in a cache, and halving an
-	 * interval step by step would wait for one after another.  So one key in each
-	 * stretch is fetched at once, and then all of one stretch, whether there are
-	 * slots or not: a prefetch may go anywhere.
+	 * In a large table hardly any cache line of a leaf is cached, and a binary search would
+	 * wait for one line after the other.  So one key in each stretch is prefetched at once,
+	 * and then all of one stretch.  Slots past the count may be prefetched as well: a
+	 * prefetch may go anywhere.
 	 */
 	constexpr uint32_t stretch = Sizes::stretch;
 	constexpr uint32_t line_bytes = 64;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How the nodes of an ExceptionTable are changed, beside readers: all stores are
- * atomic, pointers to nodes are stored with release.
+ * How the nodes of an ExceptionTable are changed while readers may be active: all stores are
+ * atomic, and pointers to nodes are stored with release.
  *
  * Context: the table's writer, between begin_change() and end_change().
  */
@@ -13,14 +13,14 @@
 
 namespace dmsnap::detail {
 
-/* Two short entries side by side. */
+/* Two adjacent short entries. */
 using Pair [[gnu::may_alias]] = uint64_t;
 
 template <typename T> constexpr bool has_pairs = 2 * sizeof(T) == sizeof(Pair);
 
 /*
- * One store for two entries.  It is aligned, so a reader finds each of them old or new;
- * where they come from need not be, for nobody else writes.
+ * One store for two entries.  It is aligned, so a reader sees each of them either old or new.
+ * The source need not be aligned, as there is no other writer.
  */
 template <typename T> void move_pair(Atomic<T> *to, const Atomic<T> *from)
 {
@@ -42,7 +42,7 @@ template <typename T> void move_entry(Atomic<T> *to, const Atomic<T> *from)
 		to->store_relaxed(from->load_relaxed());
 }
 
-/* From the last on: for a target further up in the same array. */
+/* Moves the last entry first, for a destination further up in the same array. */
 template <typename T> void move_up(Atomic<T> *to, const Atomic<T> *from, size_t count)
 {
 	if constexpr (has_pairs<T>) {
@@ -59,7 +59,7 @@ template <typename T> void move_up(Atomic<T> *to, const Atomic<T> *from, size_t 
 		move_entry(to + count - 1, from + count - 1);
 }
 
-/* From the first on. */
+/* Moves the first entry first. */
 template <typename T> void move_down(Atomic<T> *to, const Atomic<T> *from, size_t count)
 {
 	size_t i = 0;
@@ -77,7 +77,7 @@ template <typename T> void move_down(Atomic<T> *to, const Atomic<T> *from, size_
 		move_entry(to + i, from + i);
 }
 
-/* The entries may be of one array, and overlap. */
+/* The two ranges may overlap. */
 template <typename T> void move_entries(Atomic<T> *to, const Atomic<T> *from, uint32_t count)
 {
 	if (to > from)

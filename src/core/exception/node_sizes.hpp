@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How much the nodes of an ExceptionTable hold.  A parameter of the table, so that
- * tests make tables of several levels with some dozen chunks; PageSizes is what the
- * driver uses.
+ * Capacities of the nodes of an ExceptionTable.  They are a parameter of the table, so that tests
+ * can build tables of several levels with a few dozen chunks.  The driver uses PageSizes.
  */
 #pragma once
 
@@ -21,14 +20,14 @@ struct PageSizes {
 	template <typename New>
 	static constexpr uint32_t slots = (DMSNAP_PAGE_SIZE - header_bytes) /
 					  (sizeof(uint32_t) + sizeof(New));
-	/* So many slots are fetched at once when a leaf is searched. */
+	/* How many slots are prefetched at once when a leaf is searched. */
 	static constexpr uint32_t stretch = 64;
 	/* Children of an inner node; >= 4. */
 	static constexpr uint32_t children =
 		(DMSNAP_PAGE_SIZE - header_bytes) / (sizeof(uint64_t) + sizeof(void *));
-	/* All chunks of a leaf are less than this away from its base; a power of two <= 2^31. */
+	/* All chunks of a leaf are less than this far from its base; a power of two <= 2^31. */
 	static constexpr uint64_t reach = uint64_t{1} << 31;
-	/* Of nodes; a tree with more levels would fill any memory. */
+	/* Levels of nodes; a tree with more would not fit in any memory. */
 	static constexpr unsigned int max_levels = 7;
 	/* Pages that a table holds back, see ExceptionTable::reserve(); > max_levels. */
 	static constexpr size_t held_back = 32;

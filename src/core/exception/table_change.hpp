@@ -67,7 +67,7 @@ template <typename Sizes>
 template <typename New>
 void BasicExceptionTable<Sizes>::erase_from_tree(uint64_t begin, uint64_t end)
 {
-	/* Once for each run that is touched; only one of them can have both ends left. */
+	/* One iteration for each run that is touched; only one of them can keep both ends. */
 	while (begin < end) {
 		Leaf<New> &leaf = static_cast<Leaf<New> &>(*path_to(begin).leaf);
 		const uint32_t slots = leaf.count.load_relaxed();
@@ -113,7 +113,7 @@ template <typename New>
 void BasicExceptionTable<Sizes>::insert_into_tree(const Run &run)
 {
 	const uint64_t first = run.old_begin.value;
-	/* Makes room at most twice, then there is. */
+	/* make_room() succeeds at most twice. */
 	for (;;) {
 		const Path path = path_to(first);
 		Leaf<New> &leaf = static_cast<Leaf<New> &>(*path.leaf);
@@ -156,7 +156,7 @@ typename BasicExceptionTable<Sizes>::Path BasicExceptionTable<Sizes>::path_to(ui
 	return path;
 }
 
-/* False if a chunk of @run is in the table already. */
+/* Plans the change for @run.  Returns false if a chunk of @run is in the table already. */
 template <typename Sizes>
 template <typename New>
 bool BasicExceptionTable<Sizes>::plan(const Path &path, const Leaf<New> &leaf, const Run &run,
@@ -198,7 +198,7 @@ bool BasicExceptionTable<Sizes>::plan(const Path &path, const Leaf<New> &leaf, c
 	return true;
 }
 
-/* Whether nothing from the end of the path's leaf to @end is mapped. */
+/* Is nothing mapped from the end of the path's leaf to @end? */
 template <typename Sizes>
 template <typename New>
 bool BasicExceptionTable<Sizes>::is_free_behind(const Path &path, uint64_t end)
@@ -211,7 +211,7 @@ bool BasicExceptionTable<Sizes>::is_free_behind(const Path &path, uint64_t end)
 				return true;
 			const auto &leaf = static_cast<const Leaf<New> &>(
 				*node->children[child].load_relaxed());
-			/* What erase() has emptied does not tell. */
+			/* A leaf that erase() has emptied gives no answer. */
 			if (leaf.count.load_relaxed() > 0)
 				return chunk_of(leaf, 0) >= end;
 		}
@@ -221,12 +221,12 @@ bool BasicExceptionTable<Sizes>::is_free_behind(const Path &path, uint64_t end)
 }
 
 /*
- * The run that was put into the path's leaf ends at @end, beyond the leaf's range.  That
- * of the leaves behind begins at @end at the earliest from now on, or the way down to the
- * run's last chunks would lead to them.  There may be many, for erase() leaves empty ones
- * in the tree, and some are narrow; and their separators are in nodes on all levels, those
- * to the right of the path too.  Several separators may be equal after that: the leaves
- * between them have no range, and nothing leads there until balance() gives them one.
+ * The run that was put into the path's leaf ends at @end, beyond the leaf's range.  From now on
+ * the ranges of the leaves after it must not begin before @end, or a search for the run's last
+ * chunks would lead to them.  There may be many such leaves: erase() leaves empty ones in the
+ * tree, and some are narrow.  Their separators are in nodes on all levels, also in those to the
+ * right of the path.  Several separators may be equal after that: the leaves between them have no
+ * range, and no search leads there until balance() gives them one.
  */
 template <typename Sizes>
 void BasicExceptionTable<Sizes>::raise_separators(const Path &path, uint64_t end)
@@ -249,7 +249,10 @@ void BasicExceptionTable<Sizes>::raise_separators(const Path &path, uint64_t end
 	}
 }
 
-/* True if the tree was not fit for @change; it is changed then, and must be looked at again. */
+/*
+ * Returns true if the tree had no room for @change.  It was changed then, and the caller must
+ * search again.
+ */
 template <typename Sizes>
 template <typename New>
 bool BasicExceptionTable<Sizes>::make_room(const Path &path, Leaf<New> &leaf, const Change &change)
@@ -263,7 +266,7 @@ bool BasicExceptionTable<Sizes>::make_room(const Path &path, Leaf<New> &leaf, co
 		return true;
 	}
 	if (change.run.old_end().value - base > Leaf<New>::reach) {
-		/* What is to come between the leaf and the run belongs to the run's leaf. */
+		/* Later chunks between the leaf and the run belong to the run's leaf. */
 		split(path, leaf, count,
 		      detail::greater(detail::base_for<Sizes>(first),
 				      chunk_of(leaf, count - 1) + 1));
@@ -283,8 +286,8 @@ bool BasicExceptionTable<Sizes>::make_room(const Path &path, Leaf<New> &leaf, co
 	}
 
 	/*
-	 * Whoever comes with ascending, or descending, chunks will fill the new leaf
-	 * and not come back: leave the old one full.
+	 * Sequential inserts, ascending or descending, fill the new leaf and do not return to the
+	 * old one: leave the old one full.
 	 */
 	uint32_t at = count / 2;
 	if (change.end == count)
@@ -297,7 +300,7 @@ bool BasicExceptionTable<Sizes>::make_room(const Path &path, Leaf<New> &leaf, co
 	return true;
 }
 
-/* Evens out two leaves side by side, unless that would be needed again very soon. */
+/* Balances two adjacent leaves, unless that would be needed again very soon. */
 template <typename Sizes>
 template <typename New>
 bool BasicExceptionTable<Sizes>::balance(Inner &parent, uint32_t left_child)
@@ -331,9 +334,8 @@ bool BasicExceptionTable<Sizes>::balance(Inner &parent, uint32_t left_child)
 }
 
 /*
- * Moves the slots from @at on to a new leaf behind @leaf, for chunks from
- * @separator on.  One of the two may come out empty; it is where the run that
- * this is done for goes next.
+ * Moves the slots from @at on to a new leaf after @leaf, for chunks from @separator on.  One of
+ * the two may become empty: the run that needs the split goes there next.
  */
 template <typename Sizes>
 template <typename New>
@@ -352,7 +354,7 @@ void BasicExceptionTable<Sizes>::split(const Path &path, Leaf<New> &leaf, uint32
 	add_child(path, separator, right);
 }
 
-/* Hangs in @new_child behind the child that @path goes through, splitting what is full. */
+/* Inserts @new_child after the child that @path goes through, splitting full nodes. */
 template <typename Sizes>
 void BasicExceptionTable<Sizes>::add_child(const Path &path, uint64_t separator, Node &new_child)
 {

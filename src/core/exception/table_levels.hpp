@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * TableLoader: from exceptions in any order to leaves, and to the levels above
- * them.  To be included only where the template is instantiated.
+ * TableLoader: builds leaves from exceptions in any order, and the levels above them.  To be
+ * included only where the template is instantiated.
  */
 #pragma once
 
@@ -15,7 +15,7 @@ template <typename Sizes> constexpr size_t BasicTableLoader<Sizes>::nodes_above(
 	return (nodes + inner_fill - 1) / inner_fill;
 }
 
-/* The first chunk of all that are below @node. */
+/* The first chunk below @node. */
 template <typename Sizes>
 template <typename New>
 uint64_t BasicTableLoader<Sizes>::first_chunk(const Node &node)
@@ -41,7 +41,7 @@ template <typename Sizes> Status BasicTableLoader<Sizes>::finish()
 	return build_levels<uint64_t>(DMSNAP_TRY(make_leaves<uint64_t>(long_)));
 }
 
-/* Frees the entries on the way. */
+/* Frees the entries as it goes. */
 template <typename Sizes>
 template <typename New, typename Entry>
 Result<detail::LeafChain> BasicTableLoader<Sizes>::make_leaves(PagedArray<Entry> &entries)
@@ -101,7 +101,7 @@ Status BasicTableLoader<Sizes>::build_levels(detail::LeafChain leaves)
 	return {};
 }
 
-/* Of the nodes above @first and those to its right; returns the first of them. */
+/* Builds the nodes above @first and those to its right; returns the first of them. */
 template <typename Sizes>
 template <typename New>
 detail::Node *BasicTableLoader<Sizes>::build_level(Node &first)

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * TableLoader: fills an empty ExceptionTable with the exceptions of a store,
- * which come in any order, at a small part of the cost of inserting them one by
- * one: it collects them, sorts them, and fills leaf after leaf.
+ * TableLoader: fills an empty ExceptionTable with the exceptions of a store, in any order.  It
+ * collects them, sorts them, and fills leaf after leaf, at a small part of the cost of inserting
+ * them one by one.
  *
- * Until finish() the table is empty; nobody else may use it, but for the
- * destructor.  Meanwhile an exception takes 8 bytes, and 8 more for the sort; 16
- * where a chunk number could have more than 32 bits.
+ * Until finish() the table is empty, and must not be used except by its destructor.  Meanwhile an
+ * exception takes 8 bytes, and 8 more for the sort; twice as many if a chunk number could have
+ * more than 32 bits.
  *
  * Context: process, may sleep.  Construction only.
  */
@@ -41,14 +41,14 @@ public:
 	 */
 	Status finish();
 
-	/* The one of two for the same chunk that was added later. */
+	/* The later one of two exceptions for the same chunk. */
 	const Run &duplicate() const { return duplicate_; }
 
 private:
 	using Node = detail::Node;
 	using Inner = detail::Inner<Sizes>;
 
-	/* As of leaves, room for what is to come. */
+	/* As in leaves, the rest is left for later inserts. */
 	static constexpr uint32_t inner_fill = Inner::capacity - Inner::capacity / 16;
 	static constexpr size_t nodes_above(size_t nodes);
 	template <typename New> static uint64_t first_chunk(const Node &node);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ExceptionTable: its begin and end, and the pages in hand.  To be included only where
- * the template is instantiated.
+ * ExceptionTable: creation, destruction, and cached pages.  To be included only where the
+ * template is instantiated.
  */
 #pragma once
 
@@ -25,7 +25,7 @@ Result<Owned<BasicExceptionTable<Sizes>>> BasicExceptionTable<Sizes>::create(uin
 						 : new (page) Leaf<uint32_t>());
 	table->nodes_[0] = 1;
 
-	/* Fills up what is held back. */
+	/* Allocates the pages to hold back. */
 	if (!table->reserve(DMSNAP_ALLOC_CONSTRUCT))
 		return fail(Error::no_memory);
 	table->unreserve();
@@ -78,9 +78,8 @@ template <typename Sizes> void BasicExceptionTable<Sizes>::unreserve()
 }
 
 /*
- * The most pages that so many inserts can take, each adding a leaf.  A node that
- * is full can be split at once, but each half then takes split_room children
- * before it is full again.
+ * The most pages that @inserts inserts can take, each adding a leaf.  A full node can be split at
+ * once, but each half then takes split_room children before it is full again.
  */
 template <typename Sizes> size_t BasicExceptionTable<Sizes>::pages_for(size_t inserts) const
 {
@@ -130,7 +129,7 @@ template <typename Sizes> void BasicExceptionTable<Sizes>::trim()
 
 template <typename Sizes> void BasicExceptionTable<Sizes>::trim_if_many()
 {
-	/* The first says mostly that the second need not be asked. */
+	/* The first condition usually saves computing the second. */
 	if (spares_ > kept && spares_ > pages_for(reservations_) + kept)
 		trim();
 }

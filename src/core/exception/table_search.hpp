@@ -41,13 +41,13 @@ bool BasicExceptionTable<Sizes>::find_soon(OldChunk chunk, uint64_t max, Mapping
 	return false;
 }
 
-/* False if the tree is seen half changed; true does not mean that it is not. */
+/* Returns false if the tree looks half changed; true does not prove that it is not. */
 template <typename Sizes>
 template <typename New>
 bool BasicExceptionTable<Sizes>::try_find(uint64_t chunk, uint64_t max, Mapping &mapping) const
 {
 	const Node *node = root_.load_acquire();
-	/* Everything from chunk to here that is mapped is in the leaf. */
+	/* Everything mapped from @chunk up to here is in the leaf. */
 	uint64_t limit = UINT64_MAX;
 	while (node->level > 0) {
 		const Inner &inner = static_cast<const Inner &>(*node);
@@ -87,7 +87,7 @@ bool BasicExceptionTable<Sizes>::try_find(uint64_t chunk, uint64_t max, Mapping 
 		mapping.count = smaller(chunk_of(leaf, behind) - chunk, max);
 	} else if (const Node *next = leaf.next.load_acquire()) {
 		const Leaf<New> &next_leaf = static_cast<const Leaf<New> &>(*next);
-		/* One that erase() has emptied says nothing, and more of them may follow. */
+		/* A leaf that erase() has emptied gives no answer, and more of them may follow. */
 		const bool empty = next->count.load_relaxed() == 0;
 		const uint64_t end = empty ? limit : chunk_of(next_leaf, 0);
 		mapping.count = smaller(end - chunk, max);
