@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Words for clang's thread-safety analysis; nothing for other compilers.  They
- * follow the kernel's context analysis, so that C and C++ read alike.
+ * Macros for clang's thread-safety analysis; empty for other compilers.  The names follow the
+ * kernel's context analysis, so that C and C++ read alike.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DMSNAP_ASSERT: a promise of the core's own.  Broken, it warns with a stack
- * trace and goes on; tests turn the warning into a failure.
+ * DMSNAP_ASSERT: an internal assertion of the core.  If it fails, it warns with a stack trace and
+ * goes on; tests turn the warning into a failure.
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Atomic<T>: an integer or pointer that several threads read and write.
- * <atomic> pulls in half of the hosted library, so this wraps the compiler's
- * builtins.  Orders are in the names; there is no default.
+ * Atomic<T>: an integer or pointer that several threads read and write. <atomic> pulls in much of
+ * the hosted library, so this wraps the compiler's builtins.  The memory order is part of each
+ * name; there is no default.
  */
 #pragma once
 
@@ -55,7 +55,10 @@ public:
 	}
 
 private:
-	/* The builtins take numbers and pointers; an enumeration is kept as its number. */
+	/*
+	 * The builtins take integers and pointers; an enumeration is stored as its underlying
+	 * type.
+	 */
 	using Stored = typename std::conditional_t<std::is_enum_v<T>, std::underlying_type<T>,
 						   std::type_identity<T>>::type;
 

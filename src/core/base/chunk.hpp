@@ -30,7 +30,9 @@ template <typename Tag> struct ChunkNumber {
 using OldChunk = detail::ChunkNumber<struct OldChunkTag>;
 using NewChunk = detail::ChunkNumber<struct NewChunkTag>;
 
-/* count consecutive chunks of the origin that lie in as many of the COW device. */
+/*
+ * count consecutive chunks of the origin, stored in as many consecutive chunks of the COW device.
+ */
 struct Run {
 	OldChunk old_begin;
 	NewChunk new_begin;

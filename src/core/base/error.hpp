@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Error: what went wrong, one value for each thing that can.  Numbers of the
- * operating system come in only at the port and go out only in api/.
+ * Error: one value for each kind of failure.  Errno values enter only at the port and leave only
+ * in api/.
  */
 #pragma once
 
@@ -16,7 +16,7 @@ enum class Error : uint8_t {
 #undef DMSNAP_ERROR
 };
 
-/* A negative errno for the caller outside. */
+/* A negative errno for callers outside the core. */
 constexpr int to_errno(Error error)
 {
 	constexpr int numbers[] = {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Locks that can be taken only through a guard: SpinGuard, MutexGuard.  And
- * RcuGuard for the read side of what is published.
+ * Locks that can be taken only through a guard: SpinGuard, MutexGuard.  RcuGuard is for RCU read
+ * sections.
  */
 #pragma once
 
@@ -71,7 +71,7 @@ public:
 	RcuGuard &operator=(const RcuGuard &) = delete;
 };
 
-/* Something that one thread waits for and another brings about; once. */
+/* Something that one thread waits for and another one sets; used once. */
 class Event {
 public:
 	Event() { dmsnap_port_event_init(&event_); }
@@ -80,7 +80,7 @@ public:
 
 	void set() { dmsnap_port_event_set(&event_); }
 	void wait() { dmsnap_port_event_wait(&event_); }
-	/* As dmsnap_port_event_wait_killable(). */
+	/* See dmsnap_port_event_wait_killable(). */
 	int wait_killable(const char *what)
 	{
 		return dmsnap_port_event_wait_killable(&event_, what);

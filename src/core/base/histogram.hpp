@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Histogram: how often values of each size came.  Bucket 0 is for 0, bucket n for
- * 2^(n-1) up to 2^n, the last one for all that is larger.  No lock: the caller's.
+ * Histogram: counts values by size.  Bucket 0 is for 0, bucket n for 2^(n-1) up to 2^n - 1, and
+ * the last one for everything larger.  Locking: the caller's.
  */
 #pragma once
 
@@ -27,7 +27,7 @@ public:
 				      : size_t{0};
 		counts_[bucket < buckets ? bucket : buckets - 1]++;
 	}
-	/* Microseconds since @ns, which it returns. */
+	/* Adds the microseconds since @ns, and returns them. */
 	uint64_t add_us_since(uint64_t ns)
 	{
 		const uint64_t us = us_since(ns);
@@ -36,7 +36,7 @@ public:
 	}
 
 	uint64_t count(size_t bucket) const { return counts_[bucket]; }
-	/* The smallest value in it. */
+	/* The smallest value of a bucket. */
 	static uint64_t begin(size_t bucket) { return bucket ? uint64_t{1} << (bucket - 1) : 0; }
 
 private:

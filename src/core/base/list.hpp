@@ -23,7 +23,7 @@ public:
 
 	bool linked() const { return next_ != nullptr; }
 
-	/* Takes the object off the list it is on. */
+	/* Removes the object from its list. */
 	void unlink()
 	{
 		prev_->next_ = next_;
@@ -62,7 +62,7 @@ public:
 
 	void push_back(T &object) { (object.*hook).link_before(head_); }
 	void push_front(T &object) { (object.*hook).link_before(*head_.next_); }
-	/* Puts @object in front of @other, which is on this list. */
+	/* Inserts @object before @other, which is on this list. */
 	void insert_before(T &other, T &object) { (object.*hook).link_before(other.*hook); }
 
 	T *front() const { return empty() ? nullptr : object_of(head_.next_); }
@@ -97,7 +97,7 @@ public:
 		other.reset();
 	}
 
-	/* Calls @visit for each; it may unlink (and free) what it is given. */
+	/* Calls @visit for each object; it may unlink (and free) that object. */
 	template <typename Visitor> void for_each(Visitor &&visit)
 	{
 		for (ListHook *at = head_.next_; at != &head_;) {
@@ -111,8 +111,8 @@ private:
 	static T *object_of(ListHook *link)
 	{
 		/*
-		 * SAFETY: every hook on this list is the member @hook of a T.  The
-		 * address is only measured, nothing is read there.
+		 * SAFETY: every hook on this list is the member @hook of a T.  The address is
+		 * used only to compute an offset; nothing is read there.
 		 */
 		constexpr uintptr_t anywhere = 0x10000;
 		const T *probe = reinterpret_cast<const T *>(anywhere);

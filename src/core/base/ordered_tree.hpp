@@ -8,10 +8,9 @@
  *   inline uint64_t begin_of(const Job &job) { return job.begin; }
  *   OrderedTree<Job, &Job::by_begin, begin_of> jobs;
  *
- * A treap: the keys are in search order, priorities in heap order.  An object's
- * priority is a hash of its address, so the shape depends on no order of
- * insertion.  A key may change while the object is in the tree if its place
- * among the others does not.
+ * It is a treap: keys are in search order, priorities in heap order.  An object's priority is a
+ * hash of its address, so the shape does not depend on the order of insertion.  A key may change
+ * while the object is in the tree if its position among the others does not.
  */
 #pragma once
 
@@ -34,7 +33,7 @@ private:
 	template <typename T, TreeHook T::*hook, uint64_t (*key_of)(const T &)>
 	friend class OrderedTree;
 
-	/* Objects, not hooks. */
+	/* Pointers to objects, not to hooks. */
 	void *lower_ = nullptr;
 	void *higher_ = nullptr;
 	bool linked_ = false;
@@ -59,7 +58,7 @@ public:
 		while (*at && priority(*at) >= priority(&object))
 			at = key < key_at(*at) ? &links_of(*at).lower_ : &links_of(*at).higher_;
 
-		/* What hangs here goes below the new object, split by its key. */
+		/* The subtree here goes below the new object, split by its key. */
 		void *rest = *at;
 		*at = &object;
 		void **lower = &links.lower_;
@@ -92,7 +91,7 @@ public:
 		if (*at != &object)
 			return;
 
-		/* All keys of lower are below those of higher: one tree by priority. */
+		/* All keys of lower are below those of higher: merge the two by priority. */
 		void *lower = links.lower_;
 		void *higher = links.higher_;
 		while (lower && higher) {
@@ -146,7 +145,10 @@ private:
 	static TreeHook &links_of(void *object) { return static_cast<T *>(object)->*hook; }
 	static uint64_t key_at(void *object) { return key_of(*static_cast<T *>(object)); }
 
-	/* Addresses are regular; twice folded and spread by the golden ratio they are not. */
+	/*
+	 * Addresses are regular; two rounds of folding and multiplying by the golden ratio
+	 * scatter them.
+	 */
 	static uint64_t priority(const void *object)
 	{
 		constexpr uint64_t golden = 0x9e3779b97f4a7c15ull;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Owned<T>: an object that was made at construction time and has one owner.
- * Pool<T>: objects with a reserve, for the I/O path.
+ * Owned<T>: an object that was allocated at construction time and has one owner.  Pool<T>:
+ * objects with a reserve, for the I/O path.
  */
 #pragma once
 
@@ -37,7 +37,7 @@ public:
 			dmsnap_port_free(object);
 		}
 	}
-	/* The caller becomes the owner and must adopt the object again to free it. */
+	/* The caller becomes the owner, and must put the object into an Owned again to free it. */
 	T *release() { return std::exchange(object_, nullptr); }
 
 	T *get() const { return object_; }
@@ -59,7 +59,7 @@ template <typename T, typename... Args> Result<Owned<T>> make_owned(Args &&...ar
 	return Owned<T>(new (memory) T(std::forward<Args>(args)...));
 }
 
-/* An array of plain values made at construction time. */
+/* An array of plain values, allocated at construction time. */
 template <typename T>
 	requires(std::is_trivially_copyable_v<T>)
 class OwnedArray {
@@ -101,10 +101,10 @@ private:
 };
 
 /*
- * Where objects come and go in bursts the slab allocator gives pages to the system
- * and takes others, which the kernel may clear: a pool may keep some until trim().
+ * If objects are used in bursts, the slab allocator frees pages and allocates others, which the
+ * kernel may clear.  So a pool may keep some objects until trim().
  *
- * Locking: a pool that keeps objects is serialised by its user.
+ * Locking: the user serialises a pool that keeps objects.
  */
 template <typename T> class Pool {
 public:
@@ -125,7 +125,10 @@ public:
 			dmsnap_port_pool_destroy(pool_);
 	}
 
-	/* @reserve objects can always be out at a time, @keep are kept.  May sleep. */
+	/*
+	 * At least @reserve objects can always be in use at a time; up to @keep are kept.  May
+	 * sleep.
+	 */
 	static Result<Pool> create(const char *name, unsigned int reserve,
 				   [[maybe_unused]] unsigned int keep = 0)
 	{
@@ -135,13 +138,13 @@ public:
 		if (!pool.pool_)
 			return fail(Error::no_memory);
 #ifndef __SANITIZE_ADDRESS__
-		/* Who uses what he has put back is to be found out. */
+		/* Let the sanitizer find uses of objects after put(). */
 		pool.kept_max_ = keep;
 #endif
 		return pool;
 	}
 
-	/* nullptr when memory is short and the reserve is out.  Any context. */
+	/* Returns nullptr if memory is short and the reserve is used up.  Context: any. */
 	template <typename... Args> T *get(Args &&...args)
 	{
 		void *memory = kept_ ? take_kept() : dmsnap_port_pool_get(pool_);
@@ -159,7 +162,7 @@ public:
 		kept_count_++;
 	}
 
-	/* Gives back what is kept. */
+	/* Frees the objects that are kept. */
 	void trim()
 	{
 		while (kept_)
@@ -167,7 +170,7 @@ public:
 	}
 
 private:
-	/* Where an object was. */
+	/* Links the memory of kept objects. */
 	struct Kept {
 		Kept *next;
 	};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * PagedArray<T>: an array that grows, of single pages, so that it takes no more
- * memory than it has values and none is moved.
+ * PagedArray<T>: a growing array made of single pages.  It takes little more memory than its
+ * values need, and moves none of them.
  *
  * Context: process, may sleep.  Construction only.
  */
@@ -55,7 +55,7 @@ public:
 		return {};
 	}
 
-	/* Makes @size values of none, undefined ones.  Errors: no_memory. */
+	/* Gives an empty array @size undefined values.  Errors: no_memory. */
 	Status make(size_t size)
 	{
 		while (pages_ * per_page < size)
@@ -71,11 +71,14 @@ public:
 		const size_t left = size() - page * per_page;
 		return {directory_[page], left < per_page ? left : per_page};
 	}
-	/* The page is the caller's; its values must not be asked for any more. */
+	/*
+	 * Passes the page to the caller; its values must not be accessed through the array any
+	 * more.
+	 */
 	void *take_page(size_t page) { return std::exchange(directory_[page], nullptr); }
 
 private:
-	/* Rare: the way past it is to be short. */
+	/* Rare, so kept out of the fast path. */
 	[[gnu::noinline]] Status add_page()
 	{
 		if (pages_ == directory_.size()) {

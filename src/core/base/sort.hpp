@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * sort(): orders an array in place, with no memory of its own and without a worst
- * case worse than n log n.
- */
+/* sort(): sorts an array in place, without extra memory, in at most O(n log n). */
 #pragma once
 
 #include <cstddef>
@@ -11,7 +8,7 @@
 
 namespace dmsnap {
 
-/* @less(a, b): a comes in front of b.  Equal ones end up in any order. */
+/* @less(a, b): a comes before b.  The order of equal values is unspecified. */
 template <typename T, typename Less> void sort(std::span<T> array, Less &&less)
 {
 	size_t ordered = 1;
@@ -20,7 +17,7 @@ template <typename T, typename Less> void sort(std::span<T> array, Less &&less)
 	if (ordered >= array.size())
 		return;
 
-	/* A heap with the last in order at its top, which then goes to the end. */
+	/* Build a heap with the greatest value at its top, then move that to the end. */
 	auto sink = [&](size_t at, size_t size) {
 		for (size_t child = 2 * at + 1; child < size; at = child, child = 2 * at + 1) {
 			if (child + 1 < size && less(array[child], array[child + 1]))

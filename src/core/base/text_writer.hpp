@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * TextWriter: lines "NAME VALUE" one after the other, cut off where the buffer ends.
- */
+/* TextWriter: writes lines "NAME VALUE", cut off where the buffer ends. */
 #pragma once
 
 #include <span>
@@ -25,7 +23,7 @@ public:
 	{
 		advance(dmsnap_port_format(rest_.data(), rest_.size(), "%s %s\n", name, value));
 	}
-	/* "NAME BEGIN:COUNT...", of the buckets in which there is anything. */
+	/* Writes "NAME BEGIN:COUNT...", for the buckets that are not empty. */
 	void line(const char *name, const Histogram &histogram)
 	{
 		advance(dmsnap_port_format(rest_.data(), rest_.size(), "%s", name));

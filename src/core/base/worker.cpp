@@ -38,7 +38,10 @@ void Worker::add(Tasks Worker::*tasks, Task &task)
 		first = tasks_.empty() && late_tasks_.empty();
 		(this->*tasks).push_back(task);
 	}
-	/* The one who posted what is there has the item queued, behind the last batch. */
+	/*
+	 * If tasks were there, their post has already queued the item to run after the current
+	 * batch.
+	 */
 	if (first)
 		dmsnap_port_work_run(queue_, &work_);
 }
@@ -50,7 +53,7 @@ void Worker::stop(Task &task)
 		if (task.link.linked())
 			task.link.unlink();
 	}
-	/* It may be running: when another task has its turn it is not. */
+	/* It may be running, but not once another task gets its turn. */
 	flush();
 }
 
@@ -85,8 +88,8 @@ bool Worker::run_batch(Tasks Worker::*tasks)
 }
 
 /*
- * A few batches, for a work item of its own costs more than most batches.  No more: what
- * is posted meanwhile has had the item queued again by add(), and others have their turn.
+ * Runs a few batches, since queueing the work item costs more than most of them.  For later tasks
+ * add() has queued the item again, so stop after that and let others run.
  */
 void Worker::drain()
 {

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Worker: one thread of execution per origin, on which everything runs that
- * may sleep or that follows a completion.  Tasks never run at the same time as
- * one another, so state that only tasks touch needs no lock.
+ * Worker: runs the tasks of an origin or a snapshot: everything that may sleep or that follows a
+ * completion.  Tasks of one worker never run at the same time, so state that only they touch
+ * needs no lock.
  *
- * A batch of tasks runs under one plug, so that neighbouring I/O meets.  Tasks
- * posted with post_late() run when the batch is through: a store that starts
- * its commit there carries everything the batch brought.
+ * A batch of tasks runs under one plug, so that adjacent I/O is merged.  Tasks posted with
+ * post_late() run after the batch: a commit started there includes everything from the batch.
  *
- * A batch is what was posted before it began.  The work item ends after batches_max of
- * them: on a device that ends I/O at once tasks go on posting tasks for as long as there
- * is anything to do, and others must have the processor meanwhile.
+ * A batch consists of the tasks posted before it began.  The work item ends after batches_max
+ * batches: on a device that completes I/O at once, tasks keep posting tasks while there is
+ * anything to do, and others must get the CPU meanwhile.
  */
 #pragma once
 
@@ -22,7 +21,7 @@
 
 namespace dmsnap {
 
-/* Something to run on a Worker.  Embedded in what it is about. */
+/* Something to run on a Worker.  Embedded in the object it works on. */
 struct Task {
 	using Function = void (*)(Task &);
 
@@ -32,7 +31,7 @@ struct Task {
 	ListHook link;
 };
 
-/* A task that calls a member function of what it belongs to. */
+/* A task that calls a member function of its owner. */
 template <typename Owner, void (Owner::*method)()> struct MethodTask : Task {
 	explicit MethodTask(Owner &of)
 	    : Task([](Task &task) { (static_cast<MethodTask &>(task).owner.*method)(); }), owner(of)
@@ -44,7 +43,9 @@ template <typename Owner, void (Owner::*method)()> struct MethodTask : Task {
 
 class Worker {
 public:
-	/* In one run of the work item, which costs more than most batches. */
+	/*
+	 * Batches in one run of the work item, since starting a run costs more than most batches.
+	 */
 	static constexpr unsigned int batches_max = 8;
 
 	/* May sleep.  @name ends up in the thread's name. */
@@ -55,16 +56,16 @@ public:
 	~Worker();
 
 	/*
-	 * Has the task run soon, once; nothing happens if it is posted already.
-	 * The task may be posted again, or freed, from its own run().
+	 * Runs the task soon, once; does nothing if it is posted already.  The task may be posted
+	 * again, or freed, from its own run().
 	 * Context: any; takes the worker's lock.
 	 */
 	void post(Task &task) { add(&Worker::tasks_, task); }
 	void post_late(Task &task) { add(&Worker::late_tasks_, task); }
 
 	/*
-	 * After return the task is neither posted nor running.  Nobody may post it
-	 * meanwhile.  Context: process, sleeps; not on the worker.
+	 * After return the task is neither posted nor running.  It must not be posted meanwhile.
+	 * Context: process, sleeps; not on the worker.
 	 */
 	void stop(Task &task);
 
@@ -88,7 +89,7 @@ private:
 	SpinLock lock_{DMSNAP_LOCK_WORKER};
 	Tasks tasks_ DMSNAP_GUARDED_BY(lock_);
 	Tasks late_tasks_ DMSNAP_GUARDED_BY(lock_);
-	/* What drain() has taken and not run yet. */
+	/* Tasks that drain() has taken and not run yet. */
 	Tasks batch_ DMSNAP_GUARDED_BY(lock_);
 };
 
@@ -101,15 +102,11 @@ public:
 	Timer(const Timer &) = delete;
 	Timer &operator=(const Timer &) = delete;
 
-	/*
-	 * If it is running already, the earlier of the two times counts, and the later
-	 * one is forgotten.  Context: any.
-	 */
+	/* If the timer is already running, it keeps the earlier of the two times.  Context: any. */
 	void start(unsigned int milliseconds);
 	/*
-	 * After return the timer will not post its task (which may be posted
-	 * still).  Nobody may start it meanwhile.  Context: process, sleeps; not
-	 * on the worker.
+	 * After return the timer will not post its task (which may still be posted).  It must not
+	 * be started meanwhile.  Context: process, sleeps; not on the worker.
 	 */
 	void cancel();
 
