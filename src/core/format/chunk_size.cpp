@@ -6,7 +6,7 @@ namespace dmsnap::format {
 
 namespace {
 
-/* Not std::has_single_bit(): it counts the bits, with a library function. */
+/* Not std::has_single_bit(), which may call a library function to count the bits. */
 constexpr bool is_power_of_2(uint32_t value)
 {
 	return value != 0 && (value & (value - 1)) == 0;

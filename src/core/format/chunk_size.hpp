@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which chunk sizes a store may have over two given devices.  The same for one
- * that a table line asks for and one that a header holds.
+ * The chunk sizes that a store may have, given its two devices.  The same rules hold for a table
+ * line and for a header.
  */
 #pragma once
 
@@ -27,8 +27,8 @@ constexpr uint32_t chunk_sectors_max = 1u << 21;
 Status check_chunk_size(uint32_t sectors, const BlockSizes &blocks);
 
 /*
- * For a new store when the table line leaves it open: 16 KiB, or the COW
- * device's logical block if that is larger.  To be checked like any other.
+ * The chunk size of a new store if the table line gives none: 16 KiB, or the COW device's logical
+ * block if that is larger.  The result must be checked like any other.
  */
 uint32_t default_chunk_sectors(const BlockSizes &blocks);
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The entries of a metadata area: AreaView to read them, MutableAreaView to
- * write them.  Both look at bytes of somebody else, a whole area or any part of
- * one that begins and ends between two entries.  Where areas lie is
- * geometry.hpp's, what is in them when is the store's.
+ * The entries of a metadata area: AreaView reads them, MutableAreaView writes them.  Both are
+ * views of bytes that they do not own: a whole area, or any part of one that begins and ends
+ * between two entries. geometry.hpp says where areas are, and the store decides what is in them.
  */
 #pragma once
 
@@ -34,16 +33,16 @@ struct Exception {
 	NewChunk new_chunk;
 
 	/*
-	 * Not an exception but the end of the list: new_chunk is 0, where the
-	 * header is.  Whatever old_chunk and the entries behind hold is dead.
+	 * Not an exception but the end of the list: new_chunk is 0, the chunk of the header.
+	 * old_chunk and all entries after this one are ignored.
 	 */
 	constexpr bool ends_list() const { return new_chunk.value == 0; }
 	constexpr bool operator==(const Exception &) const = default;
 };
 
 /*
- * A slot outside the view is a mistake of the caller's: it is reported, reads
- * as the end of the list, and writing it does nothing.
+ * A slot outside the view is an error of the caller.  It is reported; reads return the end of the
+ * list, and writes do nothing.
  */
 class AreaView {
 public:
@@ -74,9 +73,9 @@ public:
 	size_t end_of_list(size_t first = 0) const;
 
 	/*
-	 * Is any byte from slot @first on not zero?  Behind the end of the list
-	 * that is what a torn write or a merge left, and it would come back to
-	 * life if the entries in front of it were filled: wipe it before.
+	 * Is any byte from slot @first on not zero?  After the end of the list that is left over
+	 * from a torn write or a merge.  It would become valid again if the entries before it
+	 * were filled, so it must be wiped first.
 	 */
 	bool holds_data(size_t first) const;
 
@@ -89,7 +88,7 @@ public:
 	explicit MutableAreaView(std::span<std::byte> bytes) : AreaView(bytes), bytes_(bytes) {}
 
 	void write(size_t slot, const Exception &exception);
-	/* Zeros slot @first and all behind it. */
+	/* Zeros slot @first and all slots after it. */
 	void wipe(size_t first);
 
 private:

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The header of a store, in chunk 0 of the COW device: from bytes to values and
- * back.  Whether the chunk size in it suits the devices is chunk_size.hpp's
- * question.
+ * The header of a store, in chunk 0 of the COW device: decoding and encoding. chunk_size.hpp
+ * checks whether its chunk size suits the devices.
  */
 #pragma once
 
@@ -14,7 +13,7 @@
 
 namespace dmsnap::format {
 
-/* "SnAp", read as text from the disk. */
+/* "SnAp" on disk. */
 constexpr uint32_t header_magic = 0x70416e53;
 constexpr uint32_t header_version = 1;
 
@@ -37,22 +36,22 @@ constexpr size_t header_bytes = sizeof(DiskHeader);
 struct Header {
 	/* false: the snapshot lost data and must not be used again. */
 	bool valid = true;
-	/* As read: any number. */
+	/* As read, unchecked. */
 	uint32_t chunk_sectors = 0;
 };
 
 /*
- * Writes a header at the start of @chunk0, the first bytes of chunk 0 (at least
- * header_bytes, as many as the caller is going to write), and zeros behind it.
+ * Writes a header to the start of @chunk0, and zeros to the rest.  @chunk0 is the part of chunk 0
+ * that the caller will write, at least header_bytes.
  */
 void encode(const Header &header, std::span<std::byte> chunk0);
 
-/* What the first bytes of a COW device are. */
+/* The kind of content at the start of a COW device. */
 struct DecodedHeader {
 	enum class Kind : uint8_t {
-		/* The magic is 0, whatever follows: there is no store, one may be made. */
+		/* The magic is 0, whatever follows: there is no store, and one may be created. */
 		blank,
-		/* A store that this driver knows. */
+		/* A store that this driver can use. */
 		store,
 		/* Something else, or damage: Error::magic_unknown. */
 		magic_unknown,
@@ -68,9 +67,8 @@ struct DecodedHeader {
 };
 
 /*
- * The mark "valid" is any number but 0, as for the in-tree driver: a store that
- * one of the two drivers uses must not be an invalid one to the other.
- * Of an unknown version nothing but the number is trusted.
+ * Any number but 0 means valid, as for the in-tree driver: the two drivers must agree on which
+ * stores are valid.  If the version is unknown, only the version number is used.
  */
 DecodedHeader decode(std::span<const std::byte, header_bytes> bytes);
 

@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Geometry: where things lie in a store of a given chunk size.  Only
- * arithmetic: it knows no device and no content.
+ * Geometry: the layout of a store with a given chunk size.  It is only arithmetic, and knows no
+ * device and no content.
  *
  *  chunk 0    1        2 .. E+1         E+2      E+3 ..
  *  +--------+--------+----------------+--------+------
  *  | header | area 0 | data, E chunks | area 1 | data        E = exceptions_per_area()
  *  +--------+--------+----------------+--------+------
  *
- * Exceptions are numbered in the order of their entries, over all areas, from 0
- * on.  Nothing ties an entry to the data chunks beside its area: any data chunk
- * of the COW device may stand in any entry.
+ * Exceptions are numbered from 0 in the order of their entries, across all areas.  An entry is
+ * not tied to the data chunks next to its area: it may refer to any data chunk of the COW device.
  *
- * Chunk numbers may be anything where nothing else is said, also what a hostile
- * store holds; numbers of areas and exceptions must be of this world (that is,
- * their chunk numbers fit in 63 bits).
+ * Unless stated otherwise, chunk numbers may be arbitrary, such as those in a hostile store.
+ * Numbers of areas and exceptions must be sane: their chunk numbers must fit in 63 bits.
  */
 #pragma once
 
@@ -62,7 +60,7 @@ public:
 		return chunks == 0 ? 0 : chunks - 1 - areas_in(chunks);
 	}
 
-	/* The area that @chunk is, or the last one in front of it; not for the header. */
+	/* The area that @chunk is, or the last one before it; not for the header. */
 	constexpr uint64_t area_of(NewChunk chunk) const
 	{
 		if (chunk == header_chunk) {
@@ -74,7 +72,7 @@ public:
 
 	constexpr NewChunk first_data_chunk() const { return {2}; }
 
-	/* @chunk, or the next one behind it that may hold data. */
+	/* @chunk, or the next one after it that may hold data. */
 	constexpr NewChunk data_chunk_from(NewChunk chunk) const
 	{
 		if (chunk < first_data_chunk())
@@ -82,13 +80,16 @@ public:
 		return is_metadata(chunk) ? chunk + 1 : chunk;
 	}
 
-	/* The metadata chunk that ends the stretch of data chunks @chunk is in.  63 bits. */
+	/*
+	 * The metadata chunk that ends the run of data chunks that @chunk is in.  @chunk must fit
+	 * in 63 bits.
+	 */
 	constexpr NewChunk data_run_end(NewChunk chunk) const
 	{
 		return chunk == header_chunk ? area_chunk(0) : area_chunk(area_of(chunk) + 1);
 	}
 
-	/* Where the entry of an exception is. */
+	/* The position of an exception's entry. */
 	constexpr uint64_t area_of_exception(uint64_t exception) const
 	{
 		return exception / exceptions_per_area();
@@ -99,8 +100,8 @@ public:
 	}
 
 	/*
-	 * Chunks that a store with @exceptions exceptions takes when no chunk was
-	 * wasted, with the area that ends the list.
+	 * Chunks that a store with @exceptions exceptions takes if none was wasted, including the
+	 * area that ends the list.
 	 */
 	constexpr uint64_t chunks_for(uint64_t exceptions) const
 	{
@@ -108,7 +109,7 @@ public:
 	}
 
 private:
-	/* From one area to the next. */
+	/* Chunks from one area to the next. */
 	constexpr uint64_t stride() const { return uint64_t{exceptions_per_area()} + 1; }
 
 	ChunkSize chunk_size_;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * le32, le64: integers as they lie on disk, low byte first.  They turn into
- * numbers only when asked to.
+ * le32, le64: integers in on-disk order, low byte first.  They convert to numbers only
+ * explicitly.
  */
 #pragma once
 
