@@ -9,8 +9,8 @@ namespace {
 using Kind = Message::Kind;
 
 /*
- * One message: its words; a nullptr for the second one if there is none, or a number, and its
- * limits.  Without a number @most is what the words stand for.
+ * One message: its words (the second may be nullptr), and whether a number follows, with its
+ * limits.  Without a number, @most is the value that the words stand for.
  */
 struct Form {
 	const char *first;
@@ -47,7 +47,7 @@ bool equal(const char *a, const char *b)
 	return *a == *b;
 }
 
-/* More than fits is the largest number: it is above every limit but that one's own. */
+/* Larger numbers are clamped to one above every limit. */
 bool parse_number(const char *word, uint64_t &value)
 {
 	constexpr uint64_t too_much = uint64_t{UINT32_MAX} + 1;

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What snapshot and snapshot-merge say of themselves: status, table and
- * measurement lines.  Other programs parse them word by word, so nothing is
- * ever added.
+ * Status, table and measurement lines of snapshot and snapshot-merge.  Other programs parse them
+ * word by word, so nothing may be added.
  *
- * All functions write a zero-terminated text, cut off where @buffer ends, and
- * return its length without the zero.
+ * All functions write a NUL-terminated text, cut off where @buffer ends, and return its length
+ * without the NUL.
  */
 #pragma once
 
@@ -29,17 +28,17 @@ struct SnapshotState {
 	bool overflowed = false;
 };
 
-/* On the COW device. */
+/* Use of the COW device. */
 struct StoreUsage {
 	uint64_t allocated_sectors = 0;
 	uint64_t total_sectors = 0;
 	uint64_t metadata_sectors = 0;
 };
 
-/* One word for what is wrong, else "allocated/total metadata", in sectors. */
+/* Writes one word if something is wrong, otherwise "allocated/total metadata" in sectors. */
 size_t format_status(std::span<char> buffer, const SnapshotState &state, const StoreUsage &usage);
 
-/* The words of the table line; @store.chunk_sectors is the size in use. */
+/* Writes the arguments of the table line; @store.chunk_sectors is the size in use. */
 size_t format_table(std::span<char> buffer, const DeviceNames &devices, const StoreArgs &store,
 		    const Features &features);
 

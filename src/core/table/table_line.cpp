@@ -9,7 +9,7 @@ namespace dmsnap {
 namespace {
 
 constexpr unsigned int features_max = 3;
-/* Of those that in-tree has too. */
+/* Of the in-tree driver. */
 constexpr unsigned int in_tree_features_max = 2;
 constexpr const char *stall_on_full = "stall_on_full";
 constexpr const char *no_stall_on_full = "no_stall_on_full";
@@ -19,7 +19,7 @@ constexpr bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* The kernel's isspace(), which is of Latin-1: 0xa0 is its no-break space. */
+/* Like the kernel's isspace(), which is for Latin-1: 0xa0 is a no-break space. */
 constexpr bool is_space(char c)
 {
 	return c == ' ' || (c >= '\t' && c <= '\r') || c == '\xa0';
@@ -39,7 +39,7 @@ bool equal_in_any_case(const char *a, const char *b)
 	return to_upper(*a) == to_upper(*b);
 }
 
-/* False unless @word is a number as parse_features() wants it. */
+/* Parses the count as parse_features() describes.  Returns false if @word is no such number. */
 bool parse_count(const char *word, uint32_t &count)
 {
 	while (is_space(*word))
