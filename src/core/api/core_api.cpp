@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * <dmsnap/core.h>: the only functions of the core with C linkage.  They unpack
- * and pass on.
+ * <dmsnap/core.h>: the only functions of the core with C linkage.  They only unpack their
+ * arguments.
  */
 #include <dmsnap/core.h>
 
@@ -19,7 +19,7 @@ using dmsnap::SnapshotTarget;
 
 namespace {
 
-/* SAFETY: a handle is the address of the object it was made from, nothing else. */
+/* SAFETY: a handle is always the address of the object it was made from. */
 SnapshotTarget *object_of(dmsnap_snapshot *handle)
 {
 	return reinterpret_cast<SnapshotTarget *>(handle);
