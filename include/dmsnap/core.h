@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the core offers to whoever drives it: the kernel binding's target
- * callbacks, the user-space world of tests and tools.
+ * The core's interface for its drivers: the target callbacks of the kernel binding, and the
+ * user-space world of tests and tools.
  *
- * Every function that can fail returns 0 or a negative errno.  Sectors are of
- * 512 bytes and count from the start of the device, not of the target: as in
- * the in-tree driver, all targets assume that they begin at sector 0.
+ * Every function that can fail returns 0 or a negative errno.  Sectors have 512 bytes and count
+ * from the start of the device, not of the target: as in the in-tree driver, all targets assume
+ * that they begin at sector 0.
  */
 #ifndef DMSNAP_CORE_H
 #define DMSNAP_CORE_H
@@ -18,14 +18,14 @@
 extern "C" {
 #endif
 
-/** What a target's map callback got. */
+/** The kinds of bios that a target's map callback receives. */
 enum dmsnap_bio_op {
 	DMSNAP_BIO_READ,
 	DMSNAP_BIO_WRITE,
 	/** Empty, with PREFLUSH. */
 	DMSNAP_BIO_FLUSH,
 	DMSNAP_BIO_DISCARD,
-	/** An operation none of the targets has asked for. */
+	/** An operation that none of the targets supports. */
 	DMSNAP_BIO_OTHER,
 };
 
@@ -35,22 +35,22 @@ struct dmsnap_bio_desc {
 	/** Length; 0 only for a flush. */
 	uint32_t sectors;
 	enum dmsnap_bio_op op;
-	/** Must be durable when it ends. */
+	/** The data must be durable when the bio ends. */
 	bool fua;
-	/** Which of the duplicates that the target asked for this is (dm's target bio number). */
+	/** dm's target bio number: which of the requested duplicates this is. */
 	uint8_t nr;
 };
 
 enum dmsnap_map {
-	/** Remapped: dm sends it on. */
+	/** Remapped: dm submits it. */
 	DMSNAP_MAP_REMAPPED,
-	/** Held: it will be submitted or ended by the core, maybe it already is. */
+	/** Held: the core submits or ends it, and may have done so already. */
 	DMSNAP_MAP_HELD,
 	/** dm ends it with an I/O error. */
 	DMSNAP_MAP_KILL,
 };
 
-/** What dm is to know of a target after its constructor. */
+/** What dm must know about a target after its constructor. */
 struct dmsnap_target_traits {
 	uint32_t flush_bios;
 	uint32_t discard_bios;
@@ -60,9 +60,9 @@ struct dmsnap_target_traits {
 struct dmsnap_snapshot;
 
 enum dmsnap_snapshot_kind {
-	/** Target snapshot: shows what the origin was. */
+	/** Target snapshot: shows the origin's old content. */
 	DMSNAP_SNAPSHOT,
-	/** Target snapshot-merge: is the origin, and brings the snapshot back to it. */
+	/** Target snapshot-merge: stands in for the origin, and merges the snapshot into it. */
 	DMSNAP_SNAPSHOT_MERGE,
 };
 
@@ -70,7 +70,7 @@ enum dmsnap_snapshot_kind {
 struct dmsnap_origin;
 
 /**
- * dmsnap_core_init() - before anything else.
+ * dmsnap_core_init() - initialise the core, before anything else.
  *
  * Context: Loading of the module. Process context. May sleep.
  * Return: 0, or a negative errno.
@@ -78,14 +78,14 @@ struct dmsnap_origin;
 int dmsnap_core_init(void);
 
 /**
- * dmsnap_core_exit() - after the last target has gone.
+ * dmsnap_core_exit() - clean up, after the last target has gone.
  *
  * Context: Unloading, no target left. Process context. May sleep.
  */
 void dmsnap_core_exit(void);
 
 /**
- * dmsnap_core_io_bytes() - space of its own that the core needs with each bio, 8-byte aligned.
+ * dmsnap_core_io_bytes() - per-bio data that the core needs, 8-byte aligned.
  *
  * Context: Loading, once, after dmsnap_core_init(). Does not sleep.
  * Return: bytes.
@@ -102,8 +102,8 @@ size_t dmsnap_core_io_bytes(void);
  * @traits: filled on success
  * @error: on failure set to a static string for the user
  *
- * Reads the store, or makes a new one, unless another snapshot holds it (then
- * this one gets it on its first resume).
+ * Reads the store, or creates one, unless another snapshot has it.  Then this snapshot takes it
+ * over on its first resume.
  *
  * Context: Table load; the origin may be suspended meanwhile. noio. Sleeps for I/O.
  * Return: 0, or a negative errno.
@@ -116,8 +116,8 @@ int dmsnap_core_snapshot_create(struct dmsnap_target *target, enum dmsnap_snapsh
  * dmsnap_core_snapshot_destroy() - destructor.  No bio of the target is in flight.
  * @snapshot: from dmsnap_core_snapshot_create()
  *
- * When the process is killed while I/O of the core's own is under way, that goes on
- * without the target.  The COW device cannot be used again before it has ended.
+ * If the process is killed while the core's own I/O is under way, that I/O goes on without the
+ * target.  The COW device cannot be used again until it has ended.
  *
  * Context: End of the table; the device has no bio in flight. noio. Sleeps until
  * everything begun has ended.
@@ -125,7 +125,7 @@ int dmsnap_core_snapshot_create(struct dmsnap_target *target, enum dmsnap_snapsh
 void dmsnap_core_snapshot_destroy(struct dmsnap_snapshot *snapshot);
 
 /**
- * dmsnap_core_snapshot_map() - a bio for the snapshot.
+ * dmsnap_core_snapshot_map() - map a bio of the snapshot.
  * @snapshot: from dmsnap_core_snapshot_create()
  * @bio: from the map upcall
  * @desc: what the bio asks for; read during the call only
@@ -133,7 +133,7 @@ void dmsnap_core_snapshot_destroy(struct dmsnap_snapshot *snapshot);
  *
  * Context: Submission of a bio, on many CPUs at a time. Allocates from reserves only.
  * Sleeps only in dmsnap_port_bio_submit_watched().
- * Return: what becomes of the bio.
+ * Return: what dm does with the bio.
  */
 enum dmsnap_map dmsnap_core_snapshot_map(struct dmsnap_snapshot *snapshot, struct dmsnap_bio *bio,
 					 const struct dmsnap_bio_desc *desc, void *io);
@@ -144,23 +144,23 @@ enum dmsnap_map dmsnap_core_snapshot_map(struct dmsnap_snapshot *snapshot, struc
  * @io: the core's space in the bio, dmsnap_core_io_bytes() bytes
  *
  * Context: End of a bio, interrupt context included. Does not sleep.
- * Return: 0, or a negative errno that the bio is to end with although its device had
- * none: what it has read may not be the snapshot's.
+ * Return: 0, or a negative errno to end the bio with although its device reported no
+ * error: the data it has read may not be the snapshot's.
  */
 int dmsnap_core_snapshot_end_io(struct dmsnap_snapshot *snapshot, void *io);
 
 /**
- * dmsnap_core_snapshot_presuspend() - all I/O is to end soon: nothing waits for a
- * larger COW device any more, and a merge stops.
+ * dmsnap_core_snapshot_presuspend() - all I/O must end soon: nothing waits any more
+ * for the COW device to be extended, and a merge stops.
  * @snapshot: from dmsnap_core_snapshot_create()
  *
- * Context: Suspend, suspend_lock held, bios still come. noio. Sleeps for the batch in
- * hand.
+ * Context: Suspend, suspend_lock held, bios still come. noio. Sleeps for the
+ * current batch.
  */
 void dmsnap_core_snapshot_presuspend(struct dmsnap_snapshot *snapshot);
 
 /**
- * dmsnap_core_snapshot_presuspend_undo() - it will not be suspended after all.
+ * dmsnap_core_snapshot_presuspend_undo() - the suspend was cancelled.
  * @snapshot: from dmsnap_core_snapshot_create()
  *
  * Context: Suspend that failed, suspend_lock held. noio. May sleep.
@@ -178,8 +178,8 @@ void dmsnap_core_snapshot_presuspend_undo(struct dmsnap_snapshot *snapshot);
 int dmsnap_core_snapshot_preresume(struct dmsnap_snapshot *snapshot);
 
 /**
- * dmsnap_core_snapshot_resume() - I/O may come now.  Takes a store over from
- * the snapshot that held it.  A merge begins, or goes on.
+ * dmsnap_core_snapshot_resume() - I/O may come now.  Takes over a store from the
+ * snapshot that has it.  A merge starts, or continues.
  * @snapshot: from dmsnap_core_snapshot_create()
  *
  * Context: Resume, suspend_lock held, after preresume of all targets. noio. Sleeps.
@@ -204,7 +204,7 @@ enum dmsnap_status {
 };
 
 /**
- * dmsnap_core_snapshot_status() - a line of text, zero-terminated, cut at @bytes.
+ * dmsnap_core_snapshot_status() - a line of text, NUL-terminated, cut at @bytes.
  * @snapshot: from dmsnap_core_snapshot_create()
  * @type: which text
  * @name: the target's name; for %DMSNAP_STATUS_IMA
@@ -214,21 +214,21 @@ enum dmsnap_status {
  *
  * Context: Any time between constructor and destructor, also under I/O. Sleeps for a
  * lock.
- * Return: characters written, the end zero not counted.
+ * Return: characters written, without the NUL.
  */
 size_t dmsnap_core_snapshot_status(struct dmsnap_snapshot *snapshot, enum dmsnap_status type,
 				   const char *name, const char *version, char *buffer,
 				   size_t bytes);
 
 /**
- * dmsnap_core_snapshot_message() - what `dmsetup message` sends: src/core/table/message.hpp.
+ * dmsnap_core_snapshot_message() - handle a `dmsetup message`: src/core/table/message.hpp.
  * @snapshot: from dmsnap_core_snapshot_create()
  * @argc: number of words
  * @argv: the words; not changed, not kept
- * @buffer: gets the answer, a zero-terminated text cut at @bytes; empty if there is none
+ * @buffer: gets the answer, a NUL-terminated text cut at @bytes; empty if there is none
  * @bytes: size of @buffer
  *
- * What was wrong with a message goes to the log.
+ * If a message is refused, the reason is logged.
  *
  * Context: Any time between constructor and destructor, also under I/O. noio. Sleeps;
  * "commit" for I/O.
@@ -257,8 +257,8 @@ struct dmsnap_device *dmsnap_core_snapshot_cow_device(struct dmsnap_snapshot *sn
 
 /**
  * dmsnap_core_snapshot_discard_sectors() - granularity and limit of a discard:
- * the chunk size, in sectors; 0 when the snapshot takes no discards.  Before a handover
- * it is that of the store which is to come.
+ * the chunk size, in sectors; 0 if the snapshot takes no discards.  Before a handover
+ * it is that of the store to be taken over.
  * @snapshot: from dmsnap_core_snapshot_create()
  *
  * Context: Table load and swap. Sleeps for a lock.
@@ -292,7 +292,7 @@ int dmsnap_core_origin_create(struct dmsnap_target *target, unsigned int argc, c
 void dmsnap_core_origin_destroy(struct dmsnap_origin *origin);
 
 /**
- * dmsnap_core_origin_map() - a bio for the origin.  A write is held until every
+ * dmsnap_core_origin_map() - map a bio of the origin.  A write is held until every
  * snapshot that needs the old content has it durably.
  * @origin: from dmsnap_core_origin_create()
  * @bio: from the map upcall
@@ -300,7 +300,7 @@ void dmsnap_core_origin_destroy(struct dmsnap_origin *origin);
  * @io: the core's space in the bio, dmsnap_core_io_bytes() bytes
  *
  * Context: Submission of a bio, on many CPUs at a time. Does not sleep.
- * Return: what becomes of the bio.
+ * Return: what dm does with the bio.
  */
 enum dmsnap_map dmsnap_core_origin_map(struct dmsnap_origin *origin, struct dmsnap_bio *bio,
 				       const struct dmsnap_bio_desc *desc, void *io);
@@ -309,7 +309,7 @@ enum dmsnap_map dmsnap_core_origin_map(struct dmsnap_origin *origin, struct dmsn
  * dmsnap_core_origin_begin_suspend() - a suspend begins.
  * @origin: from dmsnap_core_origin_create()
  *
- * Writes of the origin have to end soon: none waits for a larger COW device any more.
+ * Writes to the origin must end soon: none waits any more for a COW device to be extended.
  *
  * Context: Before a suspend, suspend_lock held. Does not sleep.
  */
@@ -319,7 +319,7 @@ void dmsnap_core_origin_begin_suspend(struct dmsnap_origin *origin);
  * dmsnap_core_origin_end_suspend() - a suspend has ended all I/O, or has failed.
  * @origin: from dmsnap_core_origin_create()
  *
- * May be called where no suspend has begun.
+ * May be called even if no suspend has begun.
  *
  * Context: After a suspend, or one that failed; suspend_lock held. Does not sleep.
  */

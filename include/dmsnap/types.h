@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Fixed-width integers for both sides of the boundary.  The only header under
- * include/ that knows where it is compiled: kernel C has its own <stdint.h>.
+ * Fixed-width integers for both sides of the boundary.  This is the only header under include/
+ * that depends on where it is compiled: kernel C has no <stdint.h>.
  */
 #ifndef DMSNAP_TYPES_H
 #define DMSNAP_TYPES_H

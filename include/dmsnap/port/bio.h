@@ -3,7 +3,7 @@
  * What the core does with a bio that dm handed to a target.
  *
  * Life of a bio: it comes in through a map upcall.  The core either remaps it
- * (map returns DMSNAP_MAP_REMAPPED and dm sends it on), or holds it (returns
+ * (map returns DMSNAP_MAP_REMAPPED and dm submits it), or holds it (returns
  * DMSNAP_MAP_HELD) and later calls exactly one of dmsnap_port_bio_submit() and
  * dmsnap_port_bio_end(), possibly after one dmsnap_port_bio_submit_watched().
  */
@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-/** A bio of dm.  Opaque. */
+/** A dm bio.  Opaque. */
 struct dmsnap_bio;
 
 /**
@@ -25,10 +25,9 @@ struct dmsnap_bio;
  * @bio: from the map upcall
  * @sectors: how many it takes
  *
- * dm sends the rest as a bio of its own.  Only inside the map upcall of that
- * bio, before anybody else can see it; reads and writes
- * only (never a flush, nor one of several duplicates: dm stops the machine);
- * 0 < @sectors <= the bio's length.
+ * dm sends the rest as another bio.  Call this only inside the map upcall of that bio,
+ * before anything else can see it, and only for reads and writes (never for a flush or
+ * one of several duplicates: dm would BUG()); 0 < @sectors <= the bio's length.
  *
  * Context: Any; only in the map upcall of that bio, before it is remapped. Does not
  * sleep.
@@ -46,8 +45,8 @@ void dmsnap_port_bio_accept(struct dmsnap_bio *bio, uint32_t sectors);
 void dmsnap_port_bio_remap(struct dmsnap_bio *bio, struct dmsnap_device *device, uint64_t sector);
 
 /**
- * dmsnap_port_bio_submit() - send a held bio where it was remapped to; it ends
- * by itself.  The bio's space (dmsnap_core_io_bytes()) may be gone on return.
+ * dmsnap_port_bio_submit() - submit a held bio to where it was remapped; it ends
+ * by itself.  The per-bio data (dmsnap_core_io_bytes()) may be gone on return.
  * @bio: from the map upcall
  *
  * Context: Process context, no lock held. May sleep.
@@ -55,7 +54,7 @@ void dmsnap_port_bio_remap(struct dmsnap_bio *bio, struct dmsnap_device *device,
 void dmsnap_port_bio_submit(struct dmsnap_bio *bio);
 
 /**
- * dmsnap_port_bio_submit_watched() - send a held bio to @device, and get it back.
+ * dmsnap_port_bio_submit_watched() - submit a held bio to @device, and get it back.
  * @bio: from the map upcall
  * @device: where it goes
  * @sector: first sector on @device

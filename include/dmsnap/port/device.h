@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the core needs of block devices: opening them for a target, reading and
- * writing them with pages of its own.
+ * writing them with its own pages.
  */
 #ifndef DMSNAP_PORT_DEVICE_H
 #define DMSNAP_PORT_DEVICE_H
@@ -18,23 +18,23 @@ struct dmsnap_target;
 /** A block device opened for one target.  Opaque. */
 struct dmsnap_device;
 
-/** Bytes that dmsnap_port_device_name() writes at most, the end zero included. */
+/** The most that dmsnap_port_device_name() writes, including the NUL. */
 #define DMSNAP_DEVICE_NAME_BYTES 24u
 
 enum dmsnap_device_mode {
 	DMSNAP_DEVICE_READ,
 	/** Read and write. */
 	DMSNAP_DEVICE_WRITE,
-	/** As the table was loaded: read-only or read-write. */
+	/** The mode of the table: read-only or read-write. */
 	DMSNAP_DEVICE_TABLE,
 };
 
 /**
  * dmsnap_port_device_find() - which device a table argument means.
  * @path: a path or "major:minor"
- * @id: set to a number that is equal for equal devices
+ * @id: set to a number that identifies the device
  *
- * Opens nothing.
+ * Does not open the device.
  *
  * Context: Process context, a mutex may be held. May sleep.
  * Return: 0, or a negative errno.
@@ -43,9 +43,9 @@ int dmsnap_port_device_find(const char *path, uint64_t *id);
 
 /**
  * dmsnap_port_device_open() - open a device for a target.
- * @target: that opens it
+ * @target: the target that opens it
  * @path: a path or "major:minor"
- * @mode: for reading, for writing, or as the table was loaded
+ * @mode: for reading, for writing, or as the table
  * @device: set on success; closed with dmsnap_port_device_close()
  *
  * Context: Process context, a mutex may be held. May sleep. Constructor only.
@@ -55,9 +55,9 @@ int dmsnap_port_device_open(struct dmsnap_target *target, const char *path,
 			    enum dmsnap_device_mode mode, struct dmsnap_device **device);
 
 /**
- * dmsnap_port_device_close() - no I/O may be in flight, but for such with
+ * dmsnap_port_device_close() - close a device.  No I/O may be in flight, except with
  * %DMSNAP_IO_MAY_OUTLIVE.
- * @target: that opened it; NULL after dmsnap_port_device_detach()
+ * @target: the target that opened it; NULL after dmsnap_port_device_detach()
  * @device: from dmsnap_port_device_open()
  *
  * Context: Process context, a mutex may be held. May sleep. Destructor only.
@@ -65,25 +65,25 @@ int dmsnap_port_device_open(struct dmsnap_target *target, const char *path,
 void dmsnap_port_device_close(struct dmsnap_target *target, struct dmsnap_device *device);
 
 /**
- * dmsnap_port_device_detach() - the target is about to go, and leaves the device open.
- * @target: that opened it
+ * dmsnap_port_device_detach() - keep the device open after its target has gone.
+ * @target: the target that opened it
  * @device: from dmsnap_port_device_open()
  *
  * I/O goes on as before, until dmsnap_port_device_close() with a target of NULL.  The
  * module cannot be unloaded meanwhile.
  *
  * Context: Process context, a mutex may be held. May sleep. Destructor only.
- * Return: 0, or a negative errno when the device could not be kept open; nothing has
- * changed then.
+ * Return: 0, or a negative errno if the device cannot be kept open; then nothing has
+ * changed.
  */
 int dmsnap_port_device_detach(struct dmsnap_target *target, struct dmsnap_device *device);
 
 /**
- * dmsnap_port_device_id() - the number of dmsnap_port_device_find().
+ * dmsnap_port_device_id() - the number as from dmsnap_port_device_find().
  * @device: from dmsnap_port_device_open()
  *
  * Context: Any.
- * Return: the number, equal for equal devices.
+ * Return: the number that identifies the device.
  */
 uint64_t dmsnap_port_device_id(const struct dmsnap_device *device);
 
@@ -97,7 +97,7 @@ uint64_t dmsnap_port_device_id(const struct dmsnap_device *device);
 void dmsnap_port_device_name(const struct dmsnap_device *device, char *name);
 
 /**
- * dmsnap_port_device_sectors() - size now; may grow and shrink.
+ * dmsnap_port_device_sectors() - current size; it may grow and shrink.
  * @device: from dmsnap_port_device_open()
  *
  * Context: Any.
@@ -115,8 +115,8 @@ uint64_t dmsnap_port_device_sectors(const struct dmsnap_device *device);
 uint32_t dmsnap_port_device_block_sectors(const struct dmsnap_device *device);
 
 /**
- * dmsnap_port_device_write_protected() - was it opened for writing although it takes no
- * writes?  Opening such a device succeeds.
+ * dmsnap_port_device_write_protected() - was a write-protected device opened for
+ * writing?  Opening it succeeds.
  * @device: from dmsnap_port_device_open()
  *
  * Context: Any.
@@ -127,26 +127,26 @@ bool dmsnap_port_device_write_protected(const struct dmsnap_device *device);
 enum dmsnap_io_op {
 	DMSNAP_IO_READ,
 	DMSNAP_IO_WRITE,
-	/** No pages: @sectors of zeros, by the device itself where it can. */
+	/** No pages: writes @sectors of zeros, by the device itself if it can. */
 	DMSNAP_IO_ZERO,
 	/** No pages: tells the device that the range is unused. */
 	DMSNAP_IO_DISCARD,
-	/** No pages, sector and length 0: what was completed before is durable when it ends. */
+	/** No pages, sector and length 0: writes completed before are durable when it ends. */
 	DMSNAP_IO_FLUSH,
 };
 
 enum dmsnap_io_flags {
-	/** Everything completed on the device before is durable before this write begins. */
+	/** All writes completed before are durable before this write begins. */
 	DMSNAP_IO_PREFLUSH = 1u << 0,
 	/** This write is durable when it completes. */
 	DMSNAP_IO_FUA = 1u << 1,
-	/** Somebody waits for it. */
+	/** Something waits for it. */
 	DMSNAP_IO_SYNC = 1u << 2,
 	/** Metadata of the store (for tracing and schedulers). */
 	DMSNAP_IO_META = 1u << 3,
 	/**
-	 * The device may be closed before this I/O ends.  It stays in use until then, so
-	 * that nobody can remove it.
+	 * The device may be closed before this I/O ends.  It stays open until then, so
+	 * that it cannot be removed.
 	 */
 	DMSNAP_IO_MAY_OUTLIVE = 1u << 4,
 };
@@ -168,29 +168,29 @@ typedef void (*dmsnap_io_done)(void *ctx, int error);
  * @op: what to do
  * @flags: enum dmsnap_io_flags; %DMSNAP_IO_PREFLUSH and %DMSNAP_IO_FUA on writes only
  * @sector: first sector on @device
- * @sectors: length; > 0, but for %DMSNAP_IO_FLUSH
+ * @sectors: length; > 0 except for %DMSNAP_IO_FLUSH
  * @pages: addresses of pages from dmsnap_port_page_alloc(); the list is copied,
- *        the pages stay the caller's and must live until @done
- * @offset: byte where the data begins in the first page, a multiple of 512
+ *        the caller owns the pages, which must live until @done
+ * @offset: byte offset of the data in the first page, a multiple of 512
  * @done: called once, at the end
  * @ctx: handed to @done
  *
- * A long I/O may become several on the device; @done is called once, for all,
- * with the first error.  A write with %DMSNAP_IO_PREFLUSH or %DMSNAP_IO_FUA that
- * becomes several has the flags on each of them; up to %DMSNAP_IO_ATOMIC_SECTORS
- * it is one, and costs one flush.  %DMSNAP_IO_ZERO with one of these flags writes
- * zeros itself; a device that does not discard makes %DMSNAP_IO_DISCARD succeed.
- * Out of the device's range: @done with -EIO, at once.
+ * A long I/O may be split on the device; @done is called once, for all parts, with
+ * the first error.  Each part of a split write with %DMSNAP_IO_PREFLUSH or
+ * %DMSNAP_IO_FUA has these flags; up to %DMSNAP_IO_ATOMIC_SECTORS it is not split,
+ * and costs one flush.  %DMSNAP_IO_ZERO with one of these flags is done as plain
+ * writes of zeros.  %DMSNAP_IO_DISCARD succeeds on a device that does not discard.
+ * Outside of the device's range, @done is called with -EIO at once.
  *
  * Context: Process context. May sleep for memory (forward progress guaranteed). No lock
- * held. Not in a map upcall: what is submitted there is sent only when the upcall has
- * returned, and whoever waits for memory might wait for that.
+ * held. Not in a map upcall: I/O submitted there is sent only after the upcall has
+ * returned, and a wait for memory might wait for that I/O.
  */
 void dmsnap_port_io_submit(struct dmsnap_device *device, enum dmsnap_io_op op, unsigned int flags,
 			   uint64_t sector, uint64_t sectors, void *const *pages, uint32_t offset,
 			   dmsnap_io_done done, void *ctx);
 
-/** Longest write with a flush: 1 MiB, 256 pages. */
+/** Longest write that is not split: 1 MiB, 256 pages. */
 #define DMSNAP_IO_ATOMIC_SECTORS 2048u
 
 /** Storage of a plug. */
@@ -199,8 +199,8 @@ struct dmsnap_plug {
 };
 
 /**
- * dmsnap_port_plug_begin() - gather I/O of this thread so that the device sees
- * neighbours together.  Ends by itself when the thread sleeps.
+ * dmsnap_port_plug_begin() - gather I/O of this thread so that adjacent I/O is
+ * merged.  Ends by itself when the thread sleeps.
  * @plug: storage of the plug
  *
  * Context: Process context, no lock held.
@@ -208,7 +208,7 @@ struct dmsnap_plug {
 void dmsnap_port_plug_begin(struct dmsnap_plug *plug);
 
 /**
- * dmsnap_port_plug_end() - send what was gathered.
+ * dmsnap_port_plug_end() - submit the gathered I/O.
  * @plug: from dmsnap_port_plug_begin()
  *
  * Context: Process context, no lock held. May sleep.

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the core needs of locks, waiting and read-side protection.
+ * What the core needs of locks, events and RCU.
  *
  * The core embeds these objects; their size is fixed here so that C++ need not
- * know a kernel type.  The kernel binding asserts at compile time that the real
+ * know any kernel type.  The kernel binding asserts at compile time that the real
  * ones fit, lock debugging included.
  */
 #ifndef DMSNAP_PORT_LOCK_H
@@ -19,23 +19,23 @@ extern "C" {
  * enum dmsnap_lock_rank - the lock order, outermost first.
  *
  * A lock may be taken only while all locks held have a smaller rank.  The
- * kernel binding makes one lockdep class of each rank, the user-space port
- * checks the order at every acquisition.
+ * kernel binding makes each rank a lockdep class; the user-space port checks
+ * the order at every acquisition.
  */
 enum dmsnap_lock_rank {
-	/** @DMSNAP_LOCK_REGISTRY: Mutex: which origins exist, which snapshots belong to them. */
+	/** @DMSNAP_LOCK_REGISTRY: Mutex: the origins, and the sets of their snapshots. */
 	DMSNAP_LOCK_REGISTRY,
 	/** @DMSNAP_LOCK_ORIGIN: Spinlock: one origin's copy-outs, its snapshots' pending runs and allocation. */
 	DMSNAP_LOCK_ORIGIN,
 	/** @DMSNAP_LOCK_COPIED_MAP: Spinlock: the pages of one origin's copied map. */
 	DMSNAP_LOCK_COPIED_MAP,
-	/** @DMSNAP_LOCK_STREAMS: Spinlock: what one origin knows of streams of writes. */
+	/** @DMSNAP_LOCK_STREAMS: Spinlock: the write streams of one origin. */
 	DMSNAP_LOCK_STREAMS,
-	/** @DMSNAP_LOCK_EPOCH: Spinlock: readers one snapshot waits for. */
+	/** @DMSNAP_LOCK_EPOCH: Spinlock: waiters for reads of one snapshot. */
 	DMSNAP_LOCK_EPOCH,
 	/** @DMSNAP_LOCK_WORKER: Spinlock: runnable tasks of one worker. */
 	DMSNAP_LOCK_WORKER,
-	/** @DMSNAP_LOCK_RANKS: How many there are. */
+	/** @DMSNAP_LOCK_RANKS: Number of ranks. */
 	DMSNAP_LOCK_RANKS,
 };
 
@@ -55,7 +55,7 @@ struct dmsnap_event {
 };
 
 /**
- * dmsnap_port_spin_init() - make a spinlock of a rank.
+ * dmsnap_port_spin_init() - initialise a spinlock with a rank.
  * @lock: storage of the lock
  * @rank: its place in the lock order
  *
@@ -85,7 +85,7 @@ unsigned long dmsnap_port_spin_lock(struct dmsnap_spinlock *lock);
 void dmsnap_port_spin_unlock(struct dmsnap_spinlock *lock, unsigned long flags);
 
 /**
- * dmsnap_port_mutex_init() - make a mutex of a rank.
+ * dmsnap_port_mutex_init() - initialise a mutex with a rank.
  * @lock: storage of the lock
  * @rank: its place in the lock order
  *
@@ -94,7 +94,7 @@ void dmsnap_port_spin_unlock(struct dmsnap_spinlock *lock, unsigned long flags);
 void dmsnap_port_mutex_init(struct dmsnap_mutex *lock, enum dmsnap_lock_rank rank);
 
 /**
- * dmsnap_port_mutex_destroy() - end of a mutex nobody holds.
+ * dmsnap_port_mutex_destroy() - destroy a mutex that is not held.
  * @lock: storage of the lock
  *
  * Context: Process context.
@@ -118,7 +118,7 @@ void dmsnap_port_mutex_lock(struct dmsnap_mutex *lock);
 void dmsnap_port_mutex_unlock(struct dmsnap_mutex *lock);
 
 /**
- * dmsnap_port_event_init() - make an event that is not set.
+ * dmsnap_port_event_init() - initialise an event as not set.
  * @event: storage of the event
  *
  * Context: Any.
@@ -126,7 +126,7 @@ void dmsnap_port_mutex_unlock(struct dmsnap_mutex *lock);
 void dmsnap_port_event_init(struct dmsnap_event *event);
 
 /**
- * dmsnap_port_event_set() - wake all waiters, now and later.
+ * dmsnap_port_event_set() - set an event: waiters, now and later, do not sleep.
  * @event: storage of the event
  *
  * Context: Any.
@@ -139,7 +139,7 @@ void dmsnap_port_event_set(struct dmsnap_event *event);
  *
  * The event may be freed as soon as this returns.
  *
- * Context: Process context, a mutex may be held that setting the event does not need.
+ * Context: Process context; mutexes that setting the event does not need may be held.
  * Sleeps, not interruptible.
  */
 void dmsnap_port_event_wait(struct dmsnap_event *event);
@@ -147,21 +147,21 @@ void dmsnap_port_event_wait(struct dmsnap_event *event);
 /**
  * dmsnap_port_event_wait_killable() - the same, until the process is killed.
  * @event: from dmsnap_port_event_init()
- * @what: what is waited for; the log says so every some seconds
+ * @what: what is waited for; logged every few seconds
  *
- * Whatever sets the event may still do so after the process was killed.
+ * The event may still be set after the process was killed.
  *
- * Context: Process context, a mutex may be held that setting the event does not need.
+ * Context: Process context; mutexes that setting the event does not need may be held.
  * Sleeps.
  * Return: 0, or -EINTR.
  */
 int dmsnap_port_event_wait_killable(struct dmsnap_event *event, const char *what);
 
 /**
- * dmsnap_port_rcu_read_lock() - keep alive what was published.
+ * dmsnap_port_rcu_read_lock() - begin a read section.
  *
- * Objects unpublished before dmsnap_port_rcu_synchronize() was called are not
- * in use by anybody after it returned.
+ * No read section still uses objects that were unpublished before
+ * dmsnap_port_rcu_synchronize() was called, once that has returned.
  *
  * Context: Any. No sleep until dmsnap_port_rcu_read_unlock().
  */
@@ -175,15 +175,15 @@ void dmsnap_port_rcu_read_lock(void);
 void dmsnap_port_rcu_read_unlock(void);
 
 /**
- * dmsnap_port_rcu_synchronize() - wait until every read section has ended that is open now.
+ * dmsnap_port_rcu_synchronize() - wait until all current read sections have ended.
  *
- * Context: Process context, a mutex may be held. Sleeps. Administration only: it
+ * Context: Process context, a mutex may be held. Sleeps. Not for the I/O path: it
  * disturbs all CPUs.
  */
 void dmsnap_port_rcu_synchronize(void);
 
 /**
- * dmsnap_port_cpu_relax() - inside a loop that waits for another CPU's store.
+ * dmsnap_port_cpu_relax() - for loops that wait for another CPU's store.
  *
  * Context: Any.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the core says aloud: log lines, events to user space, module parameters.
+ * Log lines, events to user space, and module parameters.
  */
 #ifndef DMSNAP_PORT_LOG_H
 #define DMSNAP_PORT_LOG_H
@@ -22,7 +22,7 @@ enum dmsnap_log_level {
 /**
  * dmsnap_port_log() - one line to the kernel log, as "device-mapper: snapshots: ...".
  * @level: how bad it is
- * @format: printf's; the arguments must be of C's own types (%llu, %u, %s, %d)
+ * @format: as for printf(); only basic C types (%llu, %u, %s, %d)
  * @...: the arguments of @format
  *
  * Context: Any.
@@ -31,35 +31,35 @@ void dmsnap_port_log(enum dmsnap_log_level level, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /**
- * dmsnap_port_format() - like vsnprintf's scnprintf: writes at most @bytes,
- * the end zero included.
+ * dmsnap_port_format() - like scnprintf(): writes at most @bytes,
+ * including the NUL.
  * @buffer: where the text goes
  * @bytes: size of @buffer
  * @format: as for printf()
  * @...: the arguments of @format
  *
  * Context: Any.
- * Return: characters written, the end zero not counted; < @bytes (0 if @bytes is 0).
+ * Return: characters written, without the NUL; < @bytes (0 if @bytes is 0).
  */
 size_t dmsnap_port_format(char *buffer, size_t bytes, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 enum dmsnap_target_event {
-	/** The snapshot is invalid, and its store says so as far as it can. */
+	/** The snapshot is invalid, and its store was marked so if possible. */
 	DMSNAP_EVENT_INVALID,
 	DMSNAP_EVENT_OVERFLOW,
-	/** So much of the COW device is in use as a message asked to be told of. */
+	/** Usage of the COW device has passed the low-water mark. */
 	DMSNAP_EVENT_LOW_WATER,
-	/** Writes wait for a larger COW device. */
+	/** Writes wait for the COW device to be extended. */
 	DMSNAP_EVENT_NO_ROOM,
 	DMSNAP_EVENT_MERGED,
 	DMSNAP_EVENT_MERGE_FAILED,
 };
 
 /**
- * dmsnap_port_target_event() - wake those who wait for an event of the target's device.
- * @target: whose device it is
- * @event: what happened; dm passes on only that something did
+ * dmsnap_port_target_event() - wake waiters for an event of the target's device.
+ * @target: the target
+ * @event: what happened; dm reports only that something happened
  *
  * Context: Process context, a mutex may be held. May sleep.
  */
@@ -69,7 +69,7 @@ void dmsnap_port_target_event(struct dmsnap_target *target, enum dmsnap_target_e
  * dmsnap_port_target_sectors() - length of the whole table of @target.
  * @target: the target, as dm core handed it to the constructor
  *
- * In a constructor the table is still growing: what was loaded before this target.
+ * In a constructor this covers only the targets loaded before this one.
  *
  * Context: Any.
  * Return: sectors.
@@ -77,7 +77,7 @@ void dmsnap_port_target_event(struct dmsnap_target *target, enum dmsnap_target_e
 uint64_t dmsnap_port_target_sectors(const struct dmsnap_target *target);
 
 /**
- * dmsnap_port_target_end() - the sector behind the last one of @target in its table.
+ * dmsnap_port_target_end() - the sector after the last one of @target in its table.
  * @target: the target, as dm core handed it to the constructor
  *
  * Context: Any.
@@ -111,7 +111,7 @@ unsigned int dmsnap_port_cow_threshold(void);
 unsigned int dmsnap_port_copy_throttle(void);
 
 /**
- * dmsnap_port_copy_ahead() - module parameter copy_ahead; 0: nothing is copied ahead.
+ * dmsnap_port_copy_ahead() - module parameter copy_ahead; 0: off.
  *
  * Context: Any.
  * Return: KiB.
@@ -122,7 +122,7 @@ unsigned int dmsnap_port_copy_ahead(void);
  * dmsnap_port_origin_discards() - module parameter origin_discards.
  *
  * Context: Any.
- * Return: does a new table offer discards of its origin?
+ * Return: true if a new table offers discards of its origin.
  */
 bool dmsnap_port_origin_discards(void);
 
@@ -135,11 +135,11 @@ bool dmsnap_port_origin_discards(void);
 unsigned int dmsnap_port_no_space_timeout(void);
 
 /**
- * dmsnap_port_stall_on_full() - module parameter stall_on_full: the default of all snapshots.
+ * dmsnap_port_stall_on_full() - module parameter stall_on_full: the default for all snapshots.
  *
  * Context: Any.
- * Return: do writes without room wait for a larger COW device where nobody has said whether
- * they are to?
+ * Return: true if writes wait for a full COW device to be extended unless configured
+ * otherwise.
  */
 bool dmsnap_port_stall_on_full(void);
 
@@ -152,17 +152,17 @@ bool dmsnap_port_stall_on_full(void);
 unsigned int dmsnap_port_low_water(void);
 
 /**
- * dmsnap_port_refuse_bad_store() - module parameter refuse_bad_store: is a table with a
- * store that cannot be used refused?  Else its snapshot is invalid.
+ * dmsnap_port_refuse_bad_store() - module parameter refuse_bad_store: refuse a
+ * table whose store cannot be used?  Otherwise its snapshot is invalid.
  *
  * Context: Any.
- * Return: true if it is.
+ * Return: true if it is refused.
  */
 bool dmsnap_port_refuse_bad_store(void);
 
 /**
- * dmsnap_port_warn() - a promise of the core's own was broken: log @what with a
- * stack trace once per place.  The core goes on in a safe state.
+ * dmsnap_port_warn() - an assertion of the core failed: log @what, with a stack trace
+ * once per place.  The core goes on in a safe state.
  * @what: the assertion, as text
  * @file: where it is
  * @line: where it is in @file

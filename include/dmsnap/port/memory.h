@@ -2,8 +2,8 @@
 /*
  * What the core needs of memory.
  *
- * Three times of life: construction may sleep and may fail; the I/O path takes
- * what it needs from a pool or a page reserve made at construction; destruction
+ * There are three phases: construction may sleep and may fail; the I/O path
+ * allocates from a pool or a page reserve made at construction; destruction
  * never allocates.
  */
 #ifndef DMSNAP_PORT_MEMORY_H
@@ -20,20 +20,20 @@ extern "C" {
 
 enum dmsnap_alloc_mode {
 	/**
-	 * Construction: may sleep and reclaim, but starts no I/O for it (a table
+	 * Construction: may sleep and reclaim, but starts no I/O to do so (a table
 	 * may be loaded while the devices below are suspended).
 	 */
 	DMSNAP_ALLOC_CONSTRUCT,
 	/**
-	 * I/O path: never sleeps, never reclaims, fails early; also where the caller
-	 * may use what the system holds back for emergencies.
+	 * I/O path: never sleeps, never reclaims, and fails early, even if the caller
+	 * may use the system's emergency reserves.
 	 */
 	DMSNAP_ALLOC_NOWAIT,
 };
 
 /**
  * dmsnap_port_alloc() - zeroed memory of any size.
- * @bytes: > 0; large sizes are served too (from vmalloc space in the kernel)
+ * @bytes: > 0; large sizes are possible (vmalloc in the kernel)
  *
  * Context: Process context, a mutex may be held. May sleep. Construction only.
  * Return: memory aligned to 16 bytes, or NULL.
@@ -41,7 +41,7 @@ enum dmsnap_alloc_mode {
 void *dmsnap_port_alloc(size_t bytes);
 
 /**
- * dmsnap_port_free() - give back memory of dmsnap_port_alloc().
+ * dmsnap_port_free() - free memory of dmsnap_port_alloc().
  * @memory: may be NULL
  *
  * Context: Process context, a mutex may be held. May sleep.
@@ -50,7 +50,7 @@ void dmsnap_port_free(void *memory);
 
 /**
  * dmsnap_port_page_alloc() - one page of %DMSNAP_PAGE_SIZE bytes.
- * @mode: may it sleep
+ * @mode: whether it may sleep
  *
  * Content is undefined.  Aligned to its size; always has a kernel address.
  *
@@ -61,7 +61,7 @@ void dmsnap_port_free(void *memory);
 void *dmsnap_port_page_alloc(enum dmsnap_alloc_mode mode);
 
 /**
- * dmsnap_port_page_free() - give back a page.
+ * dmsnap_port_page_free() - free a page.
  * @page: from dmsnap_port_page_alloc()
  *
  * Context: Any.
@@ -72,7 +72,7 @@ void dmsnap_port_page_free(void *page);
 struct dmsnap_pool;
 
 /**
- * dmsnap_port_pool_create() - a pool that always can have @reserve objects out.
+ * dmsnap_port_pool_create() - create a pool that can always provide @reserve objects.
  * @name: for slab statistics, under 32 bytes; copied
  * @bytes: size of an object, the same for all pools of one name
  * @reserve: objects held back for when memory is short, > 0
@@ -83,7 +83,7 @@ struct dmsnap_pool;
 struct dmsnap_pool *dmsnap_port_pool_create(const char *name, size_t bytes, unsigned int reserve);
 
 /**
- * dmsnap_port_pool_destroy() - free a pool.  All objects must be back.
+ * dmsnap_port_pool_destroy() - free a pool.  All objects must have been returned.
  * @pool: from dmsnap_port_pool_create()
  *
  * Context: Process context, a mutex may be held. May sleep.
@@ -91,11 +91,11 @@ struct dmsnap_pool *dmsnap_port_pool_create(const char *name, size_t bytes, unsi
 void dmsnap_port_pool_destroy(struct dmsnap_pool *pool);
 
 /**
- * dmsnap_port_pool_get() - an object, or NULL when memory is short and the
- * reserve is out.  Content is undefined.
+ * dmsnap_port_pool_get() - take an object.  Fails if memory is short and the reserve
+ * is used up.  Content is undefined.
  * @pool: from dmsnap_port_pool_create()
  *
- * With no object out, at least @reserve calls succeed.
+ * With no object in use, at least @reserve calls succeed.
  *
  * Context: Any. Does not sleep.
  * Return: the object, or NULL.
@@ -103,7 +103,7 @@ void dmsnap_port_pool_destroy(struct dmsnap_pool *pool);
 void *dmsnap_port_pool_get(struct dmsnap_pool *pool);
 
 /**
- * dmsnap_port_pool_put() - give an object back.
+ * dmsnap_port_pool_put() - return an object.
  * @pool: from dmsnap_port_pool_create()
  * @object: from dmsnap_port_pool_get() of the same pool
  *

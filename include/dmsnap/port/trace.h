@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the core tells those who trace it.  The kernel binding makes tracepoints of it
+ * Trace events of the core.  The kernel binding makes tracepoints of them
  * (src/kernel/trace.h), for perf, bpftrace and tracefs.
  */
 #ifndef DMSNAP_PORT_TRACE_H
@@ -13,11 +13,11 @@ extern "C" {
 #endif
 
 enum dmsnap_trace_kind {
-	/** A copy-out begins: chunks have been allocated, nothing is read yet. */
+	/** A copy-out begins: chunks are allocated, nothing has been read yet. */
 	DMSNAP_TRACE_COPY_BEGIN,
-	/** Its data is on the COW device, or something failed; @us since its begin. */
+	/** Its data is on the COW device, or an I/O failed; @us since its begin. */
 	DMSNAP_TRACE_COPY_DONE,
-	/** It is recorded and no read is on its way to the origin; @us since the record. */
+	/** It is recorded, and no read of the origin is under way; @us since it was recorded. */
 	DMSNAP_TRACE_COPY_SETTLED,
 	/** A commit of @count runs has ended; @us since its begin. */
 	DMSNAP_TRACE_COMMIT,
@@ -29,7 +29,7 @@ struct dmsnap_trace {
 	enum dmsnap_trace_kind kind;
 	/** dmsnap_port_device_id() of the COW device. */
 	uint64_t cow;
-	/** First chunk on the origin and on the COW device, of a copy. */
+	/** For a copy: its first chunk on the origin and on the COW device. */
 	uint64_t old_chunk;
 	uint64_t new_chunk;
 	/** Chunks, or runs. */
@@ -41,7 +41,7 @@ struct dmsnap_trace {
 };
 
 /**
- * dmsnap_port_trace() - report an event.  Costs next to nothing while nobody traces.
+ * dmsnap_port_trace() - report an event.  Costs almost nothing while tracing is off.
  * @trace: what happened; read during the call only
  *
  * Context: Any.

@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-/** Runs items in the system's threads, and has a rescuer for when memory is out.  Opaque. */
+/** Runs items in the system's threads, with a rescuer for when memory is short.  Opaque. */
 struct dmsnap_work_queue;
 
 /** Storage of a work item, immediate or delayed. */
@@ -20,20 +20,20 @@ struct dmsnap_work {
 };
 
 /**
- * typedef dmsnap_work_fn - what an item of work runs.
+ * typedef dmsnap_work_fn - the function of a work item.
  * @ctx: as given to dmsnap_port_work_init()
  *
- * Never runs twice at a time for one item.  Items of one queue that one processor asks for run one after the other, in that order;
- * others may run at the same time.
- * Between two runs others have the processor, also where the kernel is not preemptible:
- * what may go on for long ends now and then, and asks to be run again.
+ * Never runs concurrently for one item.  Items of one queue that are queued on one CPU
+ * run one after the other, in that order; others may run at the same time.
+ * Other tasks get the CPU between two runs, even if the kernel is not preemptible: long
+ * work must return now and then, and queue itself again.
  *
  * Context: Process context, the thread of the queue. May sleep.
  */
 typedef void (*dmsnap_work_fn)(void *ctx);
 
 /**
- * dmsnap_port_work_queue_create() - own queue, so that a blocked one blocks no other.
+ * dmsnap_port_work_queue_create() - create a queue.  If it blocks, it blocks no other.
  * @name: for the thread's name; copied, cut at 16 bytes
  *
  * Context: Process context, a mutex may be held. May sleep.
@@ -42,8 +42,8 @@ typedef void (*dmsnap_work_fn)(void *ctx);
 struct dmsnap_work_queue *dmsnap_port_work_queue_create(const char *name);
 
 /**
- * dmsnap_port_work_queue_destroy() - waits for running work.
- * No item of it may be queued or have its timer running.
+ * dmsnap_port_work_queue_destroy() - wait for running work, and free the queue.
+ * No item may be queued, or have its timer running.
  * @queue: from dmsnap_port_work_queue_create()
  *
  * Context: Process context, no lock held that the work takes. Sleeps.
@@ -51,7 +51,7 @@ struct dmsnap_work_queue *dmsnap_port_work_queue_create(const char *name);
 void dmsnap_port_work_queue_destroy(struct dmsnap_work_queue *queue);
 
 /**
- * dmsnap_port_work_init() - make an item of work.
+ * dmsnap_port_work_init() - initialise a work item.
  * @work: storage of the item
  * @fn: what the item runs
  * @ctx: handed to @fn; must live until dmsnap_port_work_cancel()
@@ -61,9 +61,9 @@ void dmsnap_port_work_queue_destroy(struct dmsnap_work_queue *queue);
 void dmsnap_port_work_init(struct dmsnap_work *work, dmsnap_work_fn fn, void *ctx);
 
 /**
- * dmsnap_port_work_run() - have the item run soon.  Nothing happens when it is
- * already queued and has not begun; a running item runs again.
- * Ends the delay of an item that waits for its timer.
+ * dmsnap_port_work_run() - queue the item.  Does nothing if it is already queued
+ * and has not started; a running item runs again.
+ * An item that waits for its timer is queued at once.
  * @queue: from dmsnap_port_work_queue_create()
  * @work: from dmsnap_port_work_init()
  *
@@ -72,10 +72,10 @@ void dmsnap_port_work_init(struct dmsnap_work *work, dmsnap_work_fn fn, void *ct
 void dmsnap_port_work_run(struct dmsnap_work_queue *queue, struct dmsnap_work *work);
 
 /**
- * dmsnap_port_work_run_after() - have the item run after @milliseconds.
- * If it waits for its timer already, it runs at the earlier of the two times, once.
- * Nothing happens when it is already queued; one that is being queued at this very
- * moment may run once more.
+ * dmsnap_port_work_run_after() - queue the item after @milliseconds.
+ * If its timer is already running, it runs once, at the earlier of the two times.
+ * Does nothing if it is already queued; if it is being queued right now, it may run
+ * once more.
  * @queue: from dmsnap_port_work_queue_create()
  * @work: from dmsnap_port_work_init()
  * @milliseconds: the delay
@@ -87,7 +87,7 @@ void dmsnap_port_work_run_after(struct dmsnap_work_queue *queue, struct dmsnap_w
 
 /**
  * dmsnap_port_work_cancel() - after return the item is neither queued nor running.
- * Nobody may queue it again meanwhile.
+ * It must not be queued meanwhile.
  * @work: from dmsnap_port_work_init()
  *
  * Context: Process context, no lock held that the work takes. Sleeps. Not from the item
