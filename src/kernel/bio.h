@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the kernel binding keeps with each bio of dm, and how a map callback
- * hands a bio to the core and the core's answer to dm.
+ * The kernel binding's per-bio data, and helpers that pass a bio from a map callback to the core,
+ * and the core's answer to dm.
  */
 #ifndef DMSNAP_KERNEL_BIO_H
 #define DMSNAP_KERNEL_BIO_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the files of the kernel binding know of an opened device.  The core sees
- * struct dmsnap_device as an opaque handle.
+ * An opened device, for the files of the kernel binding.  To the core struct dmsnap_device is an
+ * opaque handle.
  */
 #ifndef DMSNAP_KERNEL_DEVICE_H
 #define DMSNAP_KERNEL_DEVICE_H
@@ -28,9 +28,9 @@ struct dm_dev;
  * @bios: bios of dmsnap_port_io_submit()
  * @requests: bookkeeping of dmsnap_port_io_submit(), one for each call
  *
- * The reserves belong to the device and not to the module: where one snapshot
- * lies on top of another, the I/O of the upper one ends only after the lower one
- * had bios of its own, so the two must not compete for the last of them.
+ * The reserves belong to the device and not to the module: if snapshots are stacked, I/O of the
+ * upper one ends only after the lower one has used bios of its own, so the two must not compete
+ * for the last ones.
  */
 struct dmsnap_device {
 	struct dm_dev *dev;

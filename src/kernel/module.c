@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * The module: its parameters, and the order in which its parts come and go.
- */
+/* The module: its parameters, and the order of initialisation and cleanup. */
 #define DM_MSG_PREFIX "snapshots"
 
 #include <dmsnap/core.h>
@@ -104,8 +102,8 @@ bool dmsnap_port_refuse_bad_store(void)
 }
 
 /*
- * Of two modules with a target of the same name the second one fails, and
- * modprobe takes -EEXIST for "already loaded", which is success.
+ * If another module has registered a target of the same name, this returns -EEXIST. modprobe
+ * takes that for "already loaded", and so for success.
  */
 static int __init register_target(struct target_type *target)
 {
@@ -166,9 +164,9 @@ module_exit(dmsnap_exit);
 
 MODULE_DESCRIPTION("device-mapper snapshots: targets snapshot, snapshot-origin and snapshot-merge");
 MODULE_AUTHOR("The dmsnap authors");
-/* Also tells this module from the kernel's own, which has no version. */
+/* Also distinguishes this module from the in-tree one, which has no version. */
 MODULE_VERSION(DMSNAP_VERSION);
 MODULE_LICENSE("GPL");
-/* dm core and LVM2 ask for a module by the name of the target. */
+/* dm core and LVM2 request the module by the name of the target. */
 MODULE_ALIAS("dm-snapshot-origin");
 MODULE_ALIAS("dm-snapshot-merge");

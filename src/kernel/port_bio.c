@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * port/bio.h: bios that dm handed to a target, and the space that goes with them.
- */
+/* port/bio.h: bios that dm passed to a target, and their per-bio data. */
 #include <dmsnap/port/bio.h>
 #include <linux/blkdev.h>
 #include <linux/device-mapper.h>
@@ -21,7 +19,7 @@ struct dmsnap_watch {
 	void *ctx;
 };
 
-/* dm puts the space right before its own structures: keep both aligned. */
+/* dm puts the per-bio data right before its own structures: keep both aligned. */
 static size_t bio_data_bytes __ro_after_init;
 
 static struct bio *to_bio(struct dmsnap_bio *bio)
@@ -45,10 +43,9 @@ void dmsnap_bio_setup_target(struct dm_target *ti, const struct dmsnap_target_tr
 	ti->num_discard_bios = traits->discard_bios;
 	ti->per_io_data_size = bio_data_bytes;
 	/*
-	 * dm then leaves a held bio alone once the map callback has returned, by
-	 * which time the core may have ended it, and accounts it when we send
-	 * it.  The price: no dm_submit_bio_remap(), no accounting, so that all
-	 * that is sent on from here goes through it.
+	 * Then dm does not touch a held bio after the map callback has returned, as the core may
+	 * have ended it by then, and accounts it when it is submitted.  The price is that only
+	 * dm_submit_bio_remap() accounts it, so every held bio must be submitted with that.
 	 */
 	ti->accounts_remapped_io = true;
 }
@@ -65,7 +62,7 @@ void dmsnap_bio_describe(struct bio *bio, struct dmsnap_bio_desc *desc)
 		desc->op = DMSNAP_BIO_READ;
 		break;
 	case REQ_OP_WRITE:
-		/* dm sends the flush of a write with data ahead as a bio of its own. */
+		/* dm sends the flush for a write with data first, as a separate bio. */
 		desc->op = bio->bi_opf & REQ_PREFLUSH ? DMSNAP_BIO_FLUSH : DMSNAP_BIO_WRITE;
 		break;
 	case REQ_OP_DISCARD:
@@ -107,7 +104,7 @@ void dmsnap_port_bio_remap(struct dmsnap_bio *bio, struct dmsnap_device *device,
 	to_bio(bio)->bi_iter.bi_sector = sector;
 }
 
-/* This also charges the bio to the cgroup of whoever wrote, not to our worker's. */
+/* This also charges the bio to the cgroup of the writer, not of our worker. */
 void dmsnap_port_bio_submit(struct dmsnap_bio *bio)
 {
 	dm_submit_bio_remap(to_bio(bio), NULL);
@@ -118,7 +115,10 @@ static void watched_end(struct bio *bio)
 	struct dmsnap_watch *watch = watch_of(bio);
 
 	bio->bi_end_io = watch->end_io;
-	/* The queue below has had its completion; dmsnap_port_bio_end() is not another. */
+	/*
+	 * The queue below has seen the completion already: dmsnap_port_bio_end() must not report
+	 * it again.
+	 */
 	bio_clear_flag(bio, BIO_QOS_THROTTLED);
 	bio_clear_flag(bio, BIO_QOS_MERGED);
 	watch->done(watch->ctx, blk_status_to_errno(bio->bi_status));

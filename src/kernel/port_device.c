@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * port/device.h, the devices: finding and opening them, and what they are like.
- * I/O on them is in port_io.c.
+ * port/device.h, the devices: finding and opening them, and their properties. port_io.c does I/O
+ * on them.
  */
 #include <linux/blkdev.h>
 #include <linux/delay.h>
@@ -35,10 +35,9 @@ static int open_dm_dev(struct dm_target *ti, const char *path, enum dmsnap_devic
 		return dm_get_device(ti, path, of_table, dev);
 	}
 	/*
-	 * When another target of the table opens the device for writing later, dm
-	 * core opens it again and frees the dm_dev that we hold.  It does not when
-	 * we have it for writing already; and where that cannot be had, nobody
-	 * else gets it.
+	 * If another target of the table opens the device for writing later, dm core reopens it
+	 * and frees the dm_dev that we hold.  It does not if we have it open for writing already;
+	 * and if that fails here, it fails for other targets as well.
 	 */
 	err = dm_get_device(ti, path, of_table, dev);
 	if (err == -EACCES || err == -EROFS || err == -EPERM)
@@ -75,7 +74,10 @@ static void release_work(struct work_struct *work)
 	release_device(container_of(work, struct dmsnap_device, release));
 }
 
-/* Until release_device() the device is open, and the module stays.  False: it cannot be. */
+/*
+ * Keeps the device open and the module loaded until release_device().  Returns false if that
+ * fails.
+ */
 static bool open_ourselves(struct dmsnap_device *device)
 {
 	device->kept = dmsnap_compat_open_bdev(device->bdev->bd_dev);
@@ -85,14 +87,14 @@ static bool open_ourselves(struct dmsnap_device *device)
 }
 
 /*
- * dm core is about to close the device, with I/O in flight that nobody waits for.
- * Until that has ended the device, whatever driver it has, must not go.
+ * dm core is about to close the device while I/O is in flight that nothing waits for.  The device
+ * must not go away until that I/O has ended, whatever its driver.
  */
 static void keep_open(struct dmsnap_device *device)
 {
 	if (open_ourselves(device))
 		return;
-	/* It is going already, and so its I/O ends. */
+	/* It is going away already, so its I/O will end. */
 	while (refcount_read(&device->users) > 1)
 		msleep(20);
 }

@@ -2,12 +2,10 @@
 /*
  * port/device.h, the I/O: dmsnap_port_io_submit().
  *
- * One call takes one request from its device's reserve and then as many bios as
- * it needs, one after the other, each submitted before the next is asked for.  A
- * short first one comes with the request.
- * A caller that waits for a request holds nothing, and one that waits for a bio
- * holds only bios that are in flight.  So both always come back, however short
- * memory is.
+ * A call takes one request from its device's reserve, and then as many bios as it needs, one
+ * after the other, each submitted before the next is allocated.  A short first bio is part of the
+ * request.  A caller that waits for a request holds nothing, and one that waits for a bio holds
+ * only bios in flight.  So both are always freed again, however short memory is.
  */
 #include <linux/blkdev.h>
 #include <linux/device-mapper.h>
@@ -18,16 +16,16 @@
 #include "device.h"
 #include "slab.h"
 
-/* Calls, and bios, that each device can have in flight when memory is out. */
+/* Calls, and bios, that each device can have in flight when memory is exhausted. */
 #define DMSNAP_IO_RESERVE 4
 
 /*
- * A call that needs no more than one bio of so many pages has it with the request: a
- * chunk of 64 KiB does.
+ * A call that needs only one bio of up to this many pages uses the one in the request: enough for
+ * a chunk of 64 KiB.
  */
 #define DMSNAP_IO_OWN_PAGES 16
 
-/* Longest bio without pages.  Its length in bytes has to fit 32 bits. */
+/* Longest bio without pages.  Its length in bytes must fit in 32 bits. */
 #define DMSNAP_IO_RANGE_SECTORS (1u << 22)
 
 /**
@@ -84,7 +82,7 @@ int dmsnap_io_init(void)
 void dmsnap_io_exit(void)
 {
 	destroy_workqueue(io_queue);
-	/* The last user of a device that was kept may not have told who began the I/O yet. */
+	/* The I/O that was the last user of a kept device may not have called done() yet. */
 	synchronize_rcu_expedited();
 	kmem_cache_destroy(request_cache);
 }
@@ -113,10 +111,7 @@ void dmsnap_io_release(struct dmsnap_device *device)
 	bioset_exit(&device->bios);
 }
 
-/*
- * All is given back before @done is told: it may be what somebody waits for who
- * then closes the device.
- */
+/* Everything is freed before @done is called: a waiter for it may then close the device. */
 static void request_finish(struct dmsnap_request *request)
 {
 	struct dmsnap_device *device = request->device;
@@ -125,7 +120,7 @@ static void request_finish(struct dmsnap_request *request)
 	void *ctx = request->ctx;
 	int error = request->error;
 
-	/* A hint that is not understood is no failure. */
+	/* An unsupported hint is no error. */
 	if (request->op == DMSNAP_IO_DISCARD && error == -EOPNOTSUPP)
 		error = 0;
 	mempool_free(request, &device->requests);
@@ -133,7 +128,7 @@ static void request_finish(struct dmsnap_request *request)
 		done(ctx, error);
 		return;
 	}
-	/* With the last user the module's reference goes as well. */
+	/* The last user also drops the reference to the module. */
 	rcu_read_lock();
 	dmsnap_device_put(device);
 	done(ctx, error);
@@ -182,8 +177,8 @@ static struct bio *request_bio(struct dmsnap_request *request, sector_t sector, 
 }
 
 /*
- * @pages may be NULL: zeros.  Where several bios are needed for a write with a
- * flush, each of them carries the flags, so that each begins after a flush.
+ * @pages may be NULL: zeros.  If a write with a flush needs several bios, each of them carries
+ * the flags, so that each begins after a flush.
  */
 static void submit_pages(struct dmsnap_request *request, enum req_op op, void *const *pages,
 			 unsigned int offset)
@@ -200,7 +195,10 @@ static void submit_pages(struct dmsnap_request *request, enum req_op op, void *c
 			struct page *page = pages ? virt_to_page(*pages) : ZERO_PAGE(0);
 			unsigned int length = min_t(u64, PAGE_SIZE - offset, bytes);
 
-			/* Not bio_add_page(): pages are seldom neighbours, and asking costs more. */
+			/*
+			 * Not bio_add_page(): pages are rarely adjacent, and the check costs
+			 * more.
+			 */
 			__bio_add_page(bio, page, length, offset);
 			bytes -= length;
 			offset = 0;
@@ -269,7 +267,7 @@ static blk_opf_t bio_flags(enum dmsnap_io_op op, unsigned int flags)
 		opf |= REQ_META;
 	if (flags & DMSNAP_IO_SYNC) {
 		opf |= REQ_SYNC;
-		/* Together they keep writeback throttling's hands off a write. */
+		/* Writeback throttling skips a write with both flags. */
 		if (op == DMSNAP_IO_WRITE)
 			opf |= REQ_IDLE;
 	}
@@ -315,7 +313,7 @@ void dmsnap_port_io_submit(struct dmsnap_device *device, enum dmsnap_io_op op, u
 		submit_zeros(request);
 		break;
 	case DMSNAP_IO_DISCARD:
-		/* A device that does not discard answers so by itself. */
+		/* A device that does not support it returns -EOPNOTSUPP. */
 		submit_range(request, REQ_OP_DISCARD, DMSNAP_IO_RANGE_SECTORS);
 		break;
 	case DMSNAP_IO_FLUSH:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * port/lock.h on the kernel's locks: one lockdep class for each rank, so that
- * lockdep checks the order that enum dmsnap_lock_rank promises.
+ * port/lock.h on the kernel's locks: one lockdep class for each rank, so that lockdep checks the
+ * order of enum dmsnap_lock_rank.
  */
 #include <dmsnap/port/lock.h>
 #include <dmsnap/port/log.h>
@@ -126,9 +126,9 @@ void dmsnap_port_rcu_read_unlock(void) __releases(RCU)
 }
 
 /*
- * Expedited: somebody who loads, resumes or removes a snapshot is waiting, maybe
- * with the file system frozen.  dm core does the same at every suspend, so that
- * this adds no new kind of disturbance for the other CPUs.
+ * Expedited: a process that loads, resumes or removes a snapshot is waiting, perhaps with the
+ * file system frozen. dm core does the same at every suspend, so this adds no new kind of
+ * disturbance for other CPUs.
  */
 void dmsnap_port_rcu_synchronize(void)
 {

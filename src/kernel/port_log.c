@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * port/log.h: the kernel log, dm events, what is known of a target.  The module
- * parameters of that header are in module.c.
+ * port/log.h: the kernel log, dm events, and properties of a target.  The module parameters of
+ * that header are in module.c.
  */
 #define DM_MSG_PREFIX "snapshots"
 
@@ -69,8 +69,8 @@ bool dmsnap_port_target_suspended(const struct dmsnap_target *target)
 }
 
 /*
- * "Once per place" is kept in a bit per hash of the place.  Two places that meet
- * in one bit share the stack trace, not the message.
+ * "Once per place" is one bit per hash of the place.  Two places with the same bit share one
+ * stack trace, but each logs its message.
  */
 void dmsnap_port_warn(const char *what, const char *file, int line)
 {

@@ -2,9 +2,8 @@
 /*
  * port/memory.h on the kernel's allocators.
  *
- * Nothing here starts I/O to get memory, construction included: a table is often
- * loaded while the origin is suspended, and the page that reclaim would write
- * may well go to that origin.
+ * Nothing here starts I/O to get memory, not even construction: a table is often loaded while the
+ * origin is suspended, and reclaim might write a page to that origin.
  */
 #include <dmsnap/port/memory.h>
 #include <linux/gfp.h>
@@ -39,7 +38,7 @@ struct dmsnap_cache {
 	unsigned int pools;
 };
 
-/* Each origin has its pools, and there may be hundreds of origins. */
+/* Shared, because each origin has its pools, and there may be hundreds of origins. */
 static LIST_HEAD(caches);
 static DEFINE_MUTEX(caches_lock);
 
@@ -48,7 +47,7 @@ struct dmsnap_pool {
 	mempool_t objects;
 };
 
-/* A cache with a constructor is left alone by init_on_alloc. */
+/* init_on_alloc does not clear objects of a cache with a constructor. */
 static void construct_nothing(void *object)
 {
 }
@@ -58,7 +57,7 @@ struct kmem_cache *dmsnap_slab_create(const char *name, size_t bytes, size_t ali
 	return kmem_cache_create(name, bytes, align, 0, construct_nothing);
 }
 
-/* The functions that mempool has for slab caches refuse one with a constructor. */
+/* mempool's own slab functions refuse a cache with a constructor. */
 static void *object_alloc(gfp_t gfp, void *slab)
 {
 	return kmem_cache_alloc(slab, gfp);
@@ -121,7 +120,7 @@ static void cache_put(struct dmsnap_cache *cache)
 
 void *dmsnap_port_alloc(size_t bytes)
 {
-	/* kmalloc() aligns powers of two to their size, and nothing else for sure. */
+	/* kmalloc() guarantees alignment only for power-of-two sizes. */
 	if (bytes <= DMSNAP_ODD_CACHE_BYTES)
 		bytes = roundup_pow_of_two(max_t(size_t, bytes, DMSNAP_ALLOC_ALIGN));
 	return kvzalloc(bytes, GFP_NOIO);
@@ -133,10 +132,10 @@ void dmsnap_port_free(void *memory)
 }
 
 /*
- * The write that needs a page on the I/O path may be reclaim's own, a page on its way to
- * swap, in a context that may use the last page there is (PF_MEMALLOC).  The callers here
- * have a reserve of their own and can do without; reclaim and the devices below have none
- * and cannot.  Pools need no such flag: mempool_alloc() sets it itself.
+ * The write that needs a page on the I/O path may come from reclaim itself, swapping out a page,
+ * in a context that may use the last free page (PF_MEMALLOC).  The callers here have their own
+ * reserve and can do without; reclaim and the devices below have none and cannot.  Pools need no
+ * such flag: mempool_alloc() sets it itself.
  */
 void *dmsnap_port_page_alloc(enum dmsnap_alloc_mode mode)
 {

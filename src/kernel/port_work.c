@@ -41,11 +41,11 @@ static struct workqueue_struct *to_queue(struct dmsnap_work_queue *queue)
 }
 
 /*
- * The work runs where it was asked for, on the processor of the completion or of the queue
- * that posted it.  There one thread runs the items of all queues in turn, as long as none
- * of them sleeps: what one posts to another waits until it has ended, and more comes
- * meanwhile.  With unbound queues each post would have another thread, which preempts the
- * one that posts, and every commit would carry a single run.
+ * Work runs on the CPU that queued it: that of the completion, or of the work that posted it.
+ * There one thread runs the items of all queues in turn, as long as none of them sleeps: an item
+ * that another posts waits until that one has ended, and more tasks arrive meanwhile.  With
+ * unbound queues each post would wake another thread, which would preempt the one that posts, and
+ * every commit would carry a single run.
  */
 struct dmsnap_work_queue *dmsnap_port_work_queue_create(const char *name)
 {
@@ -83,7 +83,7 @@ void dmsnap_port_work_init(struct dmsnap_work *storage, dmsnap_work_fn fn, void 
 	work->ctx = ctx;
 }
 
-/* Under load most calls are for an item that is queued already, and end at its flag. */
+/* Under load most calls find the item already queued, and return after this check. */
 void dmsnap_port_work_run(struct dmsnap_work_queue *queue, struct dmsnap_work *storage)
 {
 	struct dmsnap_work_item *work = to_work(storage);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Slab caches whose objects a kernel does not clear (init_on_alloc), and reserves of
- * them: who takes an object out constructs it.
+ * Slab caches whose objects the kernel does not clear (init_on_alloc), and reserves of them.  The
+ * user of an object initialises it.
  */
 #ifndef DMSNAP_KERNEL_SLAB_H
 #define DMSNAP_KERNEL_SLAB_H

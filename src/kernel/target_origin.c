@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * The snapshot-origin target: unpacks what dm hands over and calls the core.  No
- * decision is taken here.
- */
+/* The snapshot-origin target: unpacks dm's arguments and calls the core.  It makes no decisions. */
 #include <dmsnap/core.h>
 #include <linux/sched/mm.h>
 

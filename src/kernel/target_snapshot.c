@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The targets snapshot and snapshot-merge: unpack what dm hands over and call the
- * core.  No decision is taken here.
+ * The targets snapshot and snapshot-merge: unpack dm's arguments and call the core.  They make no
+ * decisions.
  */
 #include <dmsnap/core.h>
 #include <linux/sched/mm.h>
@@ -11,7 +11,7 @@
 #include "device.h"
 #include "targets.h"
 
-/* What LVM2 looks at: the in-tree driver's. */
+/* The in-tree driver's version, which LVM2 checks. */
 #define SNAPSHOT_MAJOR 1
 #define SNAPSHOT_MINOR 16
 #define SNAPSHOT_PATCH 0
@@ -30,9 +30,8 @@ static bool is_merge(const struct dm_target *ti)
 }
 
 /*
- * memalloc_noio_save() here and below: this device, or the origin, may be suspended.
- * Whoever allocates in these calls, the block layer included, must not wait for
- * a page to be written to it.
+ * memalloc_noio_save() here and below: this device, or the origin, may be suspended.  Allocations
+ * in these calls, including the block layer's, must not wait for a page to be written to it.
  */
 static int snapshot_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 {
@@ -55,7 +54,10 @@ static int snapshot_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 
 	ti->private = snapshot;
 	dmsnap_bio_setup_target(ti, &traits);
-	/* A snapshot's metadata waits for a flush, whatever is below: so flushes have to come. */
+	/*
+	 * A snapshot's metadata is committed on a flush, so flushes must arrive whatever is
+	 * below.
+	 */
 	ti->flush_supported = !is_merge(ti);
 	return 0;
 }
@@ -147,7 +149,7 @@ static void snapshot_status(struct dm_target *ti, status_type_t type, unsigned i
 				    maxlen);
 }
 
-/* 1 tells dm that there is an answer. */
+/* Returning 1 tells dm that there is an answer. */
 static int snapshot_message(struct dm_target *ti, unsigned int argc, char **argv, char *result,
 			    unsigned int maxlen)
 {
@@ -172,7 +174,7 @@ static int snapshot_iterate_devices(struct dm_target *ti, iterate_devices_callou
 	return fn(ti, cow->dev, 0, dmsnap_port_device_sectors(cow), data);
 }
 
-/* Whether there are discards at all dm decides from the devices below. */
+/* dm decides from the devices below whether discards are supported at all. */
 static void snapshot_io_hints(struct dm_target *ti, struct queue_limits *limits)
 {
 	u32 sectors = dmsnap_core_snapshot_discard_sectors(ti->private);

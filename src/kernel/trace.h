@@ -46,7 +46,7 @@ DEFINE_EVENT(dmsnap_batch, dmsnap_merge_batch, TP_PROTO(const struct dmsnap_trac
 
 #endif
 
-/* The rest is made of the above by including it again, from port_trace.c. */
+/* Including this file again, from port_trace.c, generates the rest from the above. */
 #undef TRACE_INCLUDE_PATH
 #define TRACE_INCLUDE_PATH .
 #undef TRACE_INCLUDE_FILE

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The differences between kernels, in one place.  The rest of the binding is
- * written as if there were only one kernel.
+ * All differences between kernel versions.  The rest of the binding is written as if there were
+ * only one kernel.
  *
- * DMSNAP_HAVE_* come from the compile probes beside this file (probes/NAME.c
- * gives DMSNAP_HAVE_NAME), never from a version number: distributions carry
- * interfaces back.  Each entry says with which release the interface came, so
- * that one can see what goes when an old kernel is no longer supported.
+ * DMSNAP_HAVE_* come from the compile probes in probes/ (probes/NAME.c gives DMSNAP_HAVE_NAME),
+ * never from a version number: distributions backport interfaces.  Each entry names the release
+ * that brought the interface, which shows what can be removed when support for an old kernel
+ * ends.
  */
 #ifndef DMSNAP_KERNEL_COMPAT_H
 #define DMSNAP_KERNEL_COMPAT_H
@@ -16,7 +16,7 @@
 #include <linux/err.h>
 #include <linux/file.h>
 
-/* 6.5: how a block device is opened has a type of its own. */
+/* 6.5: the mode for opening a block device has its own type. */
 #ifdef DMSNAP_HAVE_BLK_MODE_T
 typedef blk_mode_t dmsnap_open_mode_t;
 #define DMSNAP_OPEN_READ BLK_OPEN_READ
@@ -55,8 +55,8 @@ static inline int dmsnap_compat_devt_from_path(const char *path, dev_t *dev)
 }
 
 /*
- * What a work queue of the processor that asks says of itself.  6.18: it has to.  Before,
- * whatever is not unbound is one.
+ * The flag of a per-CPU work queue. 6.18 requires it.  Before, a work queue that is not unbound
+ * is per-CPU.
  */
 #ifdef DMSNAP_HAVE_WQ_PERCPU
 #define DMSNAP_COMPAT_WQ_PERCPU WQ_PERCPU
@@ -65,10 +65,10 @@ static inline int dmsnap_compat_devt_from_path(const char *path, dev_t *dev)
 #endif
 
 /*
- * A block device that is kept open for reading without dm core.
+ * A block device that the module itself holds open for reading.
  *
- * 6.9: it is opened as a file.  6.7: as a handle.  Before, as itself; with 6.5 the
- * arguments changed, together with the type of the mode.
+ * 6.9: opening returns a file. 6.7: a handle.  Before: the block device; 6.5 changed the
+ * arguments along with the type of the mode.
  */
 #ifdef DMSNAP_HAVE_BDEV_FILE_OPEN_BY_DEV
 typedef struct file *dmsnap_open_bdev_t;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Compiles with every kernel.  If it does not, it is the probing that is broken,
- * and what the other probes say is worth nothing.
+ * Compiles with every kernel.  If it does not, probing itself is broken, and the results of the
+ * other probes are worthless.
  */
 #include <linux/blkdev.h>
 #include <linux/device-mapper.h>
