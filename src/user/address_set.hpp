@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * AddressSet: addresses, none of them null, in one table without a node for each.
- * The simulator asks for thousands a second.
+ * AddressSet: a set of non-null addresses in one table, without a node for each.  The simulator
+ * does thousands of lookups a second.
  */
 #pragma once
 
@@ -26,14 +26,14 @@ public:
 		size_ += place == nullptr;
 		place = address;
 	}
-	/* False: it was not there. */
+	/* Returns false if it was not there. */
 	bool erase(const void *address)
 	{
 		size_t hole = place_of(address);
 		if (!places_[hole])
 			return false;
 		size_--;
-		/* Whoever stands behind it for want of room moves up, so that no search ends here. */
+		/* Later entries that were displaced move up, so that no search ends at the hole. */
 		for (size_t at = next(hole); places_[at]; at = next(at)) {
 			size_t home = home_of(places_[at]);
 			if (hole <= at ? hole < home && home <= at : hole < home || home <= at)
@@ -67,7 +67,7 @@ private:
 				places_[place_of(address)] = address;
 	}
 
-	/* At most half of them taken; a power of two. */
+	/* A power of two; at most half of the places are in use. */
 	std::vector<const void *> places_ = std::vector<const void *>(1024);
 	size_t size_ = 0;
 };

@@ -101,7 +101,7 @@ void dmsnap_bio::fly(dmsnap_device *device, uint64_t sector, std::function<void(
 		report_failure("a bio of an unknown operation is sent on");
 		break;
 	}
-	/* Nor does the block layer mind a discard: a snapshot passes it to its origin. */
+	/* Like the block layer, allow a discard: a snapshot passes it down to its origin. */
 	if (!device->writable && (io.op == Op::write || io.op == Op::zero))
 		report_failure("a bio writes to %s, which is open for reading",
 			       device->device->options().name.c_str());

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Bio: what dm hands to a target, and the rules for what the target's core may
- * do with it when.  Who made it (mapped.hpp, or a test of one part) calls the
- * core between begin_map() and end_map() and hears of its end through on_end.
+ * Bio: what dm passes to a target, with checks of what the core may do with it at each time.  Its
+ * creator (mapped.hpp, or a test of one part) calls the core between begin_map() and end_map().
+ * on_end reports its end.
  */
 #pragma once
 
@@ -23,12 +23,12 @@ public:
 	dmsnap_bio(const dmsnap_bio &) = delete;
 	dmsnap_bio &operator=(const dmsnap_bio &) = delete;
 
-	/* As it is now: accept() shortens it. */
+	/* The current state: accept() shortens it. */
 	const dmsnap_bio_desc &desc() const { return desc_; }
 
-	/* The map upcall goes on between these. */
+	/* The map upcall runs between these. */
 	void begin_map();
-	/* Does what the core said.  The bio may be gone on return. */
+	/* Does what the core returned.  The bio may be gone on return. */
 	void end_map(dmsnap_map result);
 
 	/* The device it was remapped to, and where on it; nullptr before. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Context: what a thread of the simulated world may do now.  Every process has
- * one, each completion gets one of its own, and so has every real thread.
+ * Context: what a thread of the simulated world may do now.  Every process, completion and real
+ * thread has one.
  */
 #pragma once
 
@@ -11,7 +11,7 @@
 
 namespace dmsnap::user {
 
-/* The locks that a context holds, in the order in which it took them. */
+/* The locks that a context holds, in the order of acquisition. */
 class HeldLocks {
 public:
 	struct Held {
@@ -35,9 +35,9 @@ private:
 };
 
 struct Context {
-	/* A completion: as in an interrupt. */
+	/* A completion runs, as in an interrupt. */
 	bool atomic = false;
-	/* Set: the caller promised not to sleep, and this is who. */
+	/* If set: the name of the caller that must not sleep. */
 	const char *no_sleep = nullptr;
 	unsigned int rcu_depth = 0;
 	/* Its process was killed: World::kill(). */
@@ -65,7 +65,7 @@ private:
 /* For NoSleepScope: a map upcall that may call dmsnap_port_bio_submit_watched() all the same. */
 inline constexpr char map_may_watch[] = "a map upcall";
 
-/* No function called by this context may sleep while it lives. */
+/* While it lives, no function called by this context may sleep. */
 class NoSleepScope {
 public:
 	explicit NoSleepScope(const char *who);

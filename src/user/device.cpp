@@ -50,14 +50,14 @@ struct Device::Flight {
 	DeviceIo io;
 	uint64_t sector = 0;
 	uint64_t sectors = 0;
-	/* What is put there, of a write as it was at submission; empty stands for zeros. */
+	/* The data, of a write as it was at submission; empty means zeros. */
 	std::vector<uint8_t> data;
 	uint64_t life = 0;
 	/* Its flush phase covers what completed before this. */
 	uint64_t flush_up_to = 0;
 	int error = 0;
 	int flush_error = 0;
-	/* Never gets to the medium. */
+	/* Never reaches the medium. */
 	bool refused = false;
 	bool unsupported = false;
 	bool visible = false;
@@ -74,7 +74,7 @@ struct Device::Flight {
 	}
 };
 
-/* The one that became visible last of those whose write @is_kept; nullptr if there is none. */
+/* The last visible version whose write @is_kept; nullptr if there is none. */
 template <typename IsKept>
 const Device::Version *Device::last_of(const Versions &versions, const IsKept &is_kept)
 {
@@ -314,7 +314,7 @@ void Device::medium_done(const std::shared_ptr<Flight> &flight)
 	} else if (flight->unsupported) {
 		end(*flight, flight->error);
 	} else {
-		/* It may have become shorter meanwhile. */
+		/* The device may have shrunk meanwhile. */
 		if (!flight->error && !can_take(*flight))
 			flight->error = -EIO;
 		complete(flight);
@@ -373,7 +373,7 @@ void Device::complete(const std::shared_ptr<Flight> &flight)
 			       static_cast<unsigned long long>(flight->sector),
 			       options_.name.c_str());
 	if (flight->error && writes(op)) {
-		/* A write that fails may still have done some of its work. */
+		/* A failed write may still have written some of its sectors. */
 		for (uint64_t i = 0; i < flight->sectors; i += options_.block_sectors)
 			if (!world_.random_order() || world_.random().one_in(2))
 				forget_block(flight, flight->sector + i);
@@ -400,7 +400,7 @@ void Device::complete(const std::shared_ptr<Flight> &flight)
 	end(*flight, flight->error);
 }
 
-/* Of a write that fails: it does not come to this block. */
+/* A failed write does not reach this block. */
 void Device::forget_block(const std::shared_ptr<Flight> &flight, uint64_t sector)
 {
 	for (uint64_t i = 0; i < options_.block_sectors; i++) {
@@ -412,9 +412,9 @@ void Device::forget_block(const std::shared_ptr<Flight> &flight, uint64_t sector
 }
 
 /*
- * The last of the first @count versions survives every crash from now on; those
- * before it cannot come back.  One that is still in flight and not visible may
- * yet get to the medium after it, so it stays.
+ * The last of the first @count versions survives every crash from now on, and those before it
+ * cannot come back.  A version that is still in flight and not visible may reach the medium after
+ * it, so it stays.
  */
 void Device::make_durable(uint64_t sector, Versions &versions, size_t count)
 {
@@ -475,7 +475,7 @@ void Device::load(Image image)
 	live_ = std::move(image);
 }
 
-/* The durable content, and of each sector with something to lose what @choose says. */
+/* The durable content, and for each sector with undurable versions what @choose returns. */
 template <typename Choose> Image Device::image_with(const Choose &choose) const
 {
 	Image image = durable_;

@@ -13,9 +13,8 @@
  * A write with PREFLUSH reaches the medium only after its flush phase, so if any
  * of it survives, all that was completed before its submission does.
  *
- * Reads see the cache.  What a read or write in flight sees of, or does to,
- * others in flight is settled at its completion; in random order, by chance at
- * its submission.
+ * Reads see the cache.  An I/O in flight takes effect, with respect to others in flight, at its
+ * completion; in random order, sometimes at its submission.
  */
 #pragma once
 
@@ -46,7 +45,7 @@ struct dmsnap_device {
 	unsigned int in_flight = 0;
 	/* ... but for these, with DMSNAP_IO_MAY_OUTLIVE: the device stays open for them. */
 	unsigned int may_outlive = 0;
-	/* The last I/O deletes it. */
+	/* The last I/O to end deletes it. */
 	bool closed = false;
 };
 
@@ -61,26 +60,26 @@ struct DeviceOptions {
 	std::string name;
 	uint64_t sectors = 0;
 	uint32_t block_sectors = 1;
-	/* Times of an I/O at the medium and of a flush. */
+	/* Time of an I/O at the medium, and of a flush. */
 	uint64_t latency_ns = 10'000;
 	uint64_t flush_ns = 50'000;
-	/* Each I/O takes by chance up to so much longer. */
+	/* Each I/O takes a random time of up to this longer. */
 	uint64_t jitter_ns = 0;
 	/* False: every write is durable when it completes. */
 	bool volatile_cache = true;
-	/* A sector takes so long on its way, one I/O after the other; 0: no limit. */
+	/* Transfer time of a sector, one I/O after the other; 0: no limit. */
 	uint64_t sector_ns = 0;
 	/*
-	 * So many I/Os at a time: who submits one more sleeps until one has ended, as in
-	 * blk_mq_get_tag(), or, where nobody may sleep, has it sent then.  0: no limit.
+	 * Number of I/Os at a time.  The submitter of another one sleeps until one has ended, as
+	 * in blk_mq_get_tag(); in atomic context the I/O is queued until then.  0: no limit.
 	 */
 	unsigned int tags = 0;
-	/* What it cannot do ends with -EOPNOTSUPP. */
+	/* Unsupported operations end with -EOPNOTSUPP. */
 	bool zeroes = true;
 	bool discards = true;
 	/* What the bytes of a discarded sector read as. */
 	uint8_t discarded_byte = 0;
-	/* It can be opened for writing all the same; writes fail. */
+	/* It can still be opened for writing, but writes fail. */
 	bool write_protected = false;
 };
 
@@ -92,11 +91,11 @@ struct DeviceIo {
 	uint64_t sector = 0;
 	/* 0 for a flush. */
 	uint64_t sectors = 0;
-	/* For read and write: together as long as the I/O, pieces of whole sectors. */
+	/* For read and write: pieces of whole sectors, together as long as the I/O. */
 	std::vector<std::span<uint8_t>> data{};
 	/* The data of a write must not change in flight; it is a failure if it does. */
 	bool stable = false;
-	/* Through whose opening of the device it goes; nullptr: a test's own. */
+	/* The opened device it goes through; nullptr: a test's own I/O. */
 	dmsnap_device *opened = nullptr;
 	bool may_outlive = false;
 	/* Atomic context. */
@@ -129,11 +128,11 @@ struct IoCounters {
 
 struct CrashPolicy {
 	enum class Keep : uint8_t {
-		/* Of what is not durable, nothing stays. */
+		/* Nothing undurable survives. */
 		nothing,
-		/* All of it, in order. */
+		/* All of it survives, in order. */
 		everything,
-		/* Each sector by chance. */
+		/* Each sector survives at random. */
 		some,
 	};
 	Keep keep = Keep::nothing;
@@ -152,13 +151,14 @@ public:
 	const std::string &number() const { return number_; }
 	uint64_t id() const { return id_; }
 
-	/* 0 of one that has vanished. */
+	/* 0 after vanish(). */
 	uint64_t sectors() const { return gone_ ? 0 : options_.sectors; }
-	/* What is cut off is lost at once, and what is in flight for it fails. */
+	/* What is cut off is lost at once, and I/O in flight to it fails. */
 	void resize(uint64_t sectors);
 	/*
-	 * It is pulled out: all I/O fails, also what is in flight, and it has no sectors, until
-	 * power_on().  Then of what was in flight any part may be there, as after a crash.
+	 * Pulls the device out: until power_on() all I/O fails, including I/O in flight, and the
+	 * device has no sectors.  After that any part of what was in flight may be there, as
+	 * after a crash.
 	 */
 	void vanish();
 	bool vanished() const { return gone_; }
@@ -172,23 +172,23 @@ public:
 	const Image &content() const { return live_; }
 	const Image &durable() const { return durable_; }
 	std::vector<uint8_t> peek(uint64_t sector, uint64_t sectors) const;
-	/* Writes at once and durably. */
+	/* Writes immediately and durably. */
 	void poke(uint64_t sector, std::span<const uint8_t> data);
 	/* Replaces all content, durably. */
 	void load(Image image);
 
 	/* --- Crashes. --- */
 
-	/* What a crash now would leave.  Changes nothing. */
+	/* The content that a crash now would leave.  Changes nothing. */
 	Image crash_image(CrashPolicy policy) const;
-	/* Numbers of the writes that a crash now may lose, wholly or in part; in order. */
+	/* Numbers of the writes that a crash now may lose completely or in part, in order. */
 	std::vector<uint64_t> losable() const;
-	/* What a crash would leave that keeps just those of them that are in @kept, whole. */
+	/* The content that a crash would leave which keeps only those in @kept, completely. */
 	Image crash_image(const std::set<uint64_t> &kept) const;
 	/*
-	 * The power fails: the content becomes what is left, every I/O in flight
-	 * and from now on fails with -EIO and changes nothing, until power_on().
-	 * The core's objects can so be destroyed the normal way.
+	 * The power fails: the content becomes what is left.  Every I/O in flight and all later
+	 * I/O fails with -EIO and changes nothing until power_on().  So the core's objects can be
+	 * destroyed the normal way.
 	 */
 	void crash(CrashPolicy policy);
 	void power_on() { powered_ = true, gone_ = false; }
@@ -205,26 +205,26 @@ public:
 	/* I/O of this kind is held until release(). */
 	void hold(Op op);
 	void hold_all();
-	/* Lets go of what was held, in order, and holds nothing any more. */
+	/* Releases held I/O in order, and holds no more. */
 	void release();
 	size_t held() const { return held_.size(); }
-	/* I/O ends no more, also what is in flight, until wake_up(). */
+	/* No I/O ends, including I/O in flight, until wake_up(). */
 	void hang() { hung_ = true; }
 	void wake_up();
 	bool hung() const { return hung_; }
-	/* From now on it takes so many at a time (DeviceOptions::tags). */
+	/* Changes DeviceOptions::tags from now on. */
 	void limit_tags(unsigned int tags) { options_.tags = tags; }
 
 	/* --- What was done. --- */
 
 	const IoCounters &counters() const { return counters_; }
 	const std::vector<IoRecord> &log() const { return log_; }
-	/* I/Os that ended with an error, since the device was made or forget_failures(). */
+	/* I/Os that ended with an error since the device was made, or since forget_failures(). */
 	uint64_t failures() const { return failures_; }
 	/* One of them was a write of the first sector: of a store's header. */
 	bool lost_header() const { return lost_header_; }
 	void forget_failures() { failures_ = 0, lost_header_ = false; }
-	/* Counters and log begin anew. */
+	/* Clears counters and log. */
 	void reset_log();
 	/* I/Os submitted and not completed. */
 	size_t in_flight() const { return in_flight_; }
@@ -233,7 +233,7 @@ public:
 
 	unsigned int opens() const { return opens_; }
 	int open();
-	/* Reports a failure if I/O of @opened's is in flight. */
+	/* Reports a failure if I/O of @opened is in flight. */
 	void close(dmsnap_device *opened);
 
 private:
@@ -270,7 +270,7 @@ private:
 	void end(Flight &flight, int error);
 	bool lost_power(const Flight &flight) const;
 	uint64_t jitter() const;
-	/* Sectors that a write with data will change; as things stand. */
+	/* Sectors that a write with data will change, as of now. */
 	uint64_t changed_sectors(const Flight &flight) const;
 	template <typename Choose> Image image_with(const Choose &choose) const;
 	template <typename IsKept>
@@ -285,8 +285,8 @@ private:
 	Image live_;
 	Image durable_;
 	/*
-	 * What is not durable, per sector, in the order in which it became
-	 * visible; what is in flight and not visible yet comes as it arrived.
+	 * Undurable versions, per sector, in the order in which they became visible; those in
+	 * flight and not yet visible are in order of arrival.
 	 */
 	std::map<uint64_t, Versions> cache_;
 	uint64_t next_write_ = 0;
@@ -296,20 +296,20 @@ private:
 	unsigned int hold_mask_ = 0;
 	std::vector<std::shared_ptr<Flight>> held_;
 	bool hung_ = false;
-	/* What would have ended while it hangs: in its flush phase, or at the medium. */
+	/* I/O that would have ended while it hangs: in its flush phase, or at the medium. */
 	struct Stuck {
 		std::shared_ptr<Flight> flight;
 		void (Device::*next)(const std::shared_ptr<Flight> &flight);
 	};
 	std::vector<Stuck> stuck_;
-	/* I/Os that have a tag; those that wait for one, and have nobody who sleeps. */
+	/* I/Os that have a tag; queued I/Os that wait for one. */
 	unsigned int in_service_ = 0;
 	std::deque<std::shared_ptr<Flight>> without_tag_;
-	/* The bus is taken until then. */
+	/* The bus is busy until then. */
 	uint64_t busy_until_ns_ = 0;
 	bool gone_ = false;
 	bool powered_ = true;
-	/* Counts the crashes; an I/O from before does nothing after. */
+	/* Counts crashes: an I/O from before a crash does nothing after it. */
 	uint64_t life_ = 0;
 	size_t in_flight_ = 0;
 	unsigned int opens_ = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How the simulated world says that somebody broke a rule of the port: through
- * a hook that tests turn into test failures.  Without a hook the process ends.
+ * How the simulated world reports that a rule of the port was broken: through a hook that tests
+ * turn into test failures.  Without a hook the process ends.
  */
 #pragma once
 
@@ -16,19 +16,19 @@ std::string text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 using FailureHook = std::function<void(const std::string &)>;
 
-/* Sets the hook (empty: print and abort) and returns the one before. */
+/* Sets the hook (empty: print and abort) and returns the previous one. */
 FailureHook set_failure_hook(FailureHook hook);
 
-/* A rule was broken; the caller goes on as well as it can.  Any thread. */
+/* Reports that a rule was broken; the caller goes on as well as it can.  Any thread. */
 void report_failure(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The current world's log, a line each, for a message of what went wrong; empty without one. */
 std::string log_of_world();
 
-/* There is no going on: prints the message and the world's log, ends the process. */
+/* Prints the message and the world's log, and ends the process. */
 [[noreturn]] void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* While it lives, failures are gathered here instead of reported. */
+/* While it lives, failures are collected here instead of reported. */
 class FailureCapture {
 public:
 	FailureCapture();

@@ -22,11 +22,11 @@ public:
 	Fiber(const Fiber &) = delete;
 	Fiber &operator=(const Fiber &) = delete;
 
-	/* Gives it something to do at the next enter().  Only when finished. */
+	/* Sets the body to run at the next enter().  Only when finished. */
 	void start(std::function<void()> body);
 	/* From outside any fiber: runs it until it leaves or its body ends. */
 	void enter();
-	/* From inside: back to who entered. */
+	/* From inside: returns to the caller of enter(). */
 	void leave();
 	bool finished() const { return !body_; }
 	Context &context() { return context_; }
@@ -46,7 +46,7 @@ private:
 	jmp_buf outside_jump_;
 	bool entered_ = false;
 	void *stack_;
-	/* Where the outside's stack lies; the address sanitizer wants to know. */
+	/* The outside's stack, for the address sanitizer. */
 	const void *outside_stack_ = nullptr;
 	size_t outside_bytes_ = 0;
 };

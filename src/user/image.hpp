@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Image: the content of a device, zero where nobody wrote.  Copies share what
- * they have in common.
+ * Image: the content of a device, zero where nothing was written.  Copies share their common
+ * pages.
  */
 #pragma once
 
@@ -30,7 +30,7 @@ public:
 private:
 	static constexpr uint64_t page_sectors = 8;
 	using Page = std::array<uint8_t, page_sectors * 512>;
-	/* Some pages side by side; those that are zero are not there. */
+	/* A group of adjacent pages; pages of zeros are not stored. */
 	static constexpr uint64_t group_pages = 64;
 	using Group = std::array<std::shared_ptr<Page>, group_pages>;
 

@@ -200,7 +200,7 @@ void Mapped::remove()
 	if (!active_ && !inactive_)
 		return;
 	suspend(false);
-	/* Nobody will ever resume those that wait. */
+	/* The waiting ones will never be resumed. */
 	for (const Handle &request : std::exchange(deferred_, {}))
 		part_ended(request, -EIO);
 	destroy(std::move(active_));
@@ -255,7 +255,7 @@ int Mapped::message(const std::vector<std::string> &words, std::string *answer)
 	for (std::string &word : copy)
 		argv.push_back(word.data());
 	Reader reader(active_.get());
-	/* As dm answers for it: there is no table, or another target. */
+	/* As dm does if there is no table, or another target. */
 	if (!snapshot())
 		return -EINVAL;
 	/* As much as libdevmapper offers first. */
@@ -375,7 +375,7 @@ void Mapped::process(const Handle &request)
 				       .fua = false,
 				       .nr = static_cast<uint8_t>(n)});
 	} else if (request->op == DMSNAP_BIO_DISCARD) {
-		/* A target that says nothing has those of its device. */
+		/* A target that sets no limit has that of its device. */
 		uint32_t limit = active_->discard_sectors ? active_->discard_sectors : 1u << 20;
 		if (!active_->traits.discard_bios)
 			error = -EOPNOTSUPP;
@@ -431,7 +431,7 @@ uint32_t Mapped::send(const Handle &request, dmsnap_bio_desc desc)
 		if (table->snapshot && self->mapped)
 			target_error =
 				dmsnap_core_snapshot_end_io(table->snapshot, self->io.data());
-		/* In a kernel it is somebody else's now. */
+		/* In a kernel this memory has another owner now. */
 		std::ranges::fill(self->io, 0x5a5a5a5a5a5a5a5a);
 		part_ended(request, error ? error : target_error);
 		if (--in_flight_ == 0)

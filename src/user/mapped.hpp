@@ -13,9 +13,9 @@
  *             new table
  *   remove    suspend, destroy both tables; nobody ends that wait
  *
- * Bios go as through dm's core: never with PREFLUSH on data (an empty flush goes
- * first), what a target does not accept comes again as a bio of its own, flushes
- * and discards come as often as the target asked for.
+ * Bios are sent as by dm core: never PREFLUSH with data (an empty flush goes first), the part
+ * that a target does not accept is sent as another bio, and flushes and discards are duplicated
+ * as the target asked.
  *
  * This part calls the core; the rest of the world links without it.
  */
@@ -72,7 +72,7 @@ public:
 	/* load() and resume(). */
 	int create(TargetType type, uint64_t sectors, const std::string &words);
 
-	/* Each request is sent by a process of its own, which may sleep for a device's tags. */
+	/* Each request is sent by a separate process, which may sleep for a device's tags. */
 	void let_submitters_sleep() { submitters_sleep_ = true; }
 
 	bool suspended() const { return suspended_; }
@@ -80,12 +80,12 @@ public:
 	uint64_t sectors() const;
 	/* dm events raised by its targets. */
 	unsigned int events() const;
-	/* Its table was lost, and an event has said so. */
+	/* The snapshot became invalid, and an event has reported it. */
 	bool known_invalid() const { return active_ && active_->target.invalid; }
 	/* What dmsetup prints after the target's name. */
 	std::string status() { return text_of(DMSNAP_STATUS_INFO); }
 	std::string table() { return text_of(DMSNAP_STATUS_TABLE); }
-	/* Of a snapshot: 0 or a negative errno; what it answers is in @answer. */
+	/* For a snapshot: returns 0 or a negative errno, and its answer in @answer. */
 	int message(const std::vector<std::string> &words, std::string *answer = nullptr);
 	/* Of the active table. */
 	dmsnap_snapshot *snapshot() const;
@@ -100,7 +100,7 @@ public:
 	/* Fails the test's process on an error. */
 	std::vector<uint8_t> read(uint64_t sector, uint64_t sectors);
 
-	/* I/O that goes on while the caller does something else. */
+	/* Asynchronous I/O. */
 	struct Request {
 		/* Set at its end, with the first error. */
 		bool done = false;
@@ -132,7 +132,7 @@ private:
 		dmsnap_snapshot *snapshot = nullptr;
 		dmsnap_origin *origin = nullptr;
 		dmsnap_target_traits traits{};
-		/* Messages and status that go on: dm keeps a table for them (dm_sync_table()). */
+		/* Messages and status under way: dm keeps a table for them (dm_sync_table()). */
 		unsigned int readers = 0;
 		/* What dm was told when the table became the active one. */
 		uint32_t discard_sectors = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory: what the port handed out and has not got back, and which requests
- * shall fail.  One for the process, worlds or not; safe from real threads.
+ * Memory: tracks what the port has allocated, and which requests must fail.  There is one for the
+ * process; safe for real threads.
  */
 #pragma once
 
@@ -28,11 +28,11 @@ public:
 
 	/* NOWAIT requests (of pools too) fail from the n-th on, counted from 0 = the next. */
 	void fail_nowait_from(uint64_t n);
-	/* One NOWAIT request in n fails, by chance. */
+	/* On average one NOWAIT request in @one_in fails. */
 	void fail_nowait_randomly(uint64_t seed, uint64_t one_in);
 	/* The n-th construction request from now fails (0 = the next), only that one. */
 	void fail_construct_at(uint64_t n);
-	/* One construction request in n fails, by chance. */
+	/* On average one construction request in @one_in fails. */
 	void fail_construct_randomly(uint64_t seed, uint64_t one_in);
 	/* Construction requests since fail_construct_at(); to know when every n was tried. */
 	uint64_t construct_requests() const;
@@ -48,7 +48,7 @@ public:
 	bool nowait_fails();
 	void pool_is_dry();
 	void out(void *object, size_t bytes);
-	/* False, and reported, if it is not out. */
+	/* Returns false, and reports a failure, if it is not allocated. */
 	bool back(void *object, const char *kind, size_t bytes);
 	bool is_page(const void *address) const;
 	void page_out(void *page);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The lock part of the port.  Processes of a world never run at the same time,
- * so a lock mostly has to be looked at: its rank, its holder, who may sleep.
- * Spinlocks also hold between real threads.
+ * The lock part of the port.  Processes of a world never run at the same time, so locks mostly
+ * just check their rank, their holder, and whether the caller may sleep.  Spinlocks also work
+ * between real threads.
  */
 #include <dmsnap/port/lock.h>
 
@@ -64,7 +64,7 @@ void note_released(const void *lock)
 	this_context().held.remove(lock);
 }
 
-/* What the interrupt state would be: tells the nesting, so that a mix-up shows. */
+/* Stands for the interrupt state.  It encodes the nesting, so that mixed-up flags are found. */
 constexpr unsigned long flags_base = 0x0500;
 
 } // namespace
@@ -196,8 +196,8 @@ void dmsnap_port_rcu_read_unlock()
 }
 
 /*
- * No context is interrupted inside a read section, so none is going on in
- * another one.  What a caller then frees is gone at the earliest legal moment.
+ * No context is preempted inside a read section, so no other context is in one now.  So the
+ * caller frees its memory at the earliest legal moment.
  */
 void dmsnap_port_rcu_synchronize()
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The memory part of the port.  Fresh memory that is not promised to be zero,
- * and memory given back, hold a pattern that no one can take for content.
+ * The memory part of the port.  New memory that need not be zero, and freed memory, is filled
+ * with a pattern that cannot be taken for content.
  */
 #include <dmsnap/port/memory.h>
 
@@ -24,8 +24,8 @@ namespace {
 constexpr unsigned char no_content = 0x6b;
 
 /*
- * Pages that were given back, to be handed out again as they are: cheaper than malloc, and
- * whoever wrote to one meanwhile is found out.  The address sanitizer does that better.
+ * Freed pages, reused as they are: that is cheaper than malloc, and detects writes to freed
+ * pages.  The address sanitizer does that better.
  */
 class SparePages {
 public:
@@ -44,7 +44,7 @@ public:
 			report_failure("page %p was written to after it was given back", page);
 		return page;
 	}
-	/* False: no room. */
+	/* Returns false if there is no room. */
 	bool give(void *page)
 	{
 		constexpr size_t pages_max = 4096;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Target: one target instance, as dm core knows it; what the core's port calls
- * ask about it.  mapped.hpp makes them; a test of one part makes its own.
+ * Target: one target instance of dm core, with what the core's port calls ask for. mapped.hpp
+ * makes them; a test of one part makes its own.
  */
 #pragma once
 
@@ -15,7 +15,7 @@ struct dmsnap_target {
 	const bool *suspended = nullptr;
 	/* Number of dmsnap_port_target_event(). */
 	unsigned int events = 0;
-	/* One of them said so. */
+	/* One of the events was DMSNAP_EVENT_INVALID. */
 	bool invalid = false;
 };
 

@@ -98,7 +98,7 @@ bool World::step()
 	if (Fiber::current() || this_context().atomic)
 		die("only the test's outside can turn the world's crank");
 	collect_due();
-	/* What is due need not run: its queue may have an item that waits. */
+	/* A due item may not become ready: its queue may have an item that waits. */
 	while (ready_.empty()) {
 		if (later_.empty())
 			return false;

@@ -61,20 +61,20 @@ public:
 
 	/* Runs one ready thing, moving the clock if there is none.  False: nothing is left. */
 	bool step();
-	/* The same, but only if it is due by then; else it is that late. */
+	/* The same, but only up to @time_ns, to which the clock moves if nothing is due before. */
 	bool step_until(uint64_t time_ns);
 	/* Until nothing is left, timers included. */
 	void run_until_idle();
 	/* Until only timers of delayed work are left; the clock may move for I/O. */
 	void settle();
-	/* Until @done says so; false if nothing was left before. */
+	/* Runs until @done returns true; returns false if nothing was left before that. */
 	bool run_until(const std::function<bool()> &done);
-	/* Everything that is due within @ns from now; then it is that late. */
+	/* Runs everything due within @ns from now, and moves the clock there. */
 	void run_for(uint64_t ns);
 
-	/* A process of the test's own, e.g. one that writes while another suspends. */
+	/* Starts a process for the test, e.g. one that writes while another suspends. */
 	void spawn(std::string name, std::function<void()> body);
-	/* What a process of that name waits for killably comes to an end, now and later. */
+	/* Ends all killable waits of the process of that name, now and later. */
 	void kill(std::string_view name);
 	/*
 	 * Waits until @ready: a process lets others run, outside the crank turns.
@@ -82,7 +82,7 @@ public:
 	 * is left that could bring it about.
 	 */
 	void wait(const void *key, const char *what, const std::function<bool()> &ready);
-	/* Those who wait() with @key look again. */
+	/* Waiters with @key check their condition again. */
 	void wake(const void *key);
 
 	/* --- Time and chance. --- */
@@ -106,7 +106,7 @@ public:
 	uint64_t wide_commits() const { return wide_commits_; }
 	/* What a crash now would leave of each device, in their order.  Changes nothing. */
 	std::vector<Image> crash_images(CrashPolicy policy) const;
-	/* The power fails on all devices at once (Device::crash()). */
+	/* The power of all devices fails at once (Device::crash()). */
 	void crash(CrashPolicy policy);
 	/* All devices work again. */
 	void power_on();
@@ -116,9 +116,9 @@ public:
 	const std::vector<std::string> &log() const { return log_; }
 	bool log_holds(std::string_view part) const;
 	void add_log(std::string line);
-	/* Set: told what happens, also what is not logged, e.g. each I/O. */
+	/* If set: called for everything that happens, even what is not logged, e.g. each I/O. */
 	std::function<void(const std::string &)> trace;
-	/* Set: told what the core tells those who trace it. */
+	/* If set: called for the core's trace events. */
 	std::function<void(const dmsnap_trace &)> on_trace;
 	unsigned int cow_threshold = 0;
 	unsigned int no_space_timeout = 60;
@@ -127,7 +127,7 @@ public:
 	unsigned int copy_throttle = 100;
 	unsigned int copy_ahead = 0;
 	bool origin_discards = true;
-	/* A device that is closed with I/O of its opener's in flight is a failure. */
+	/* Closing a device while I/O of its opener is in flight is a failure. */
 	bool check_close = true;
 	bool refuse_bad_store = false;
 
@@ -138,7 +138,7 @@ public:
 		ios_++;
 		wide_commits_ += is_wide_commit;
 	}
-	/* Calls @fn in atomic context at that time or as soon as possible after. */
+	/* Calls @fn in atomic context at that time, or as soon as possible after. */
 	void complete_at(uint64_t time_ns, std::function<void()> fn);
 
 	struct WorkQueue;
@@ -150,8 +150,8 @@ public:
 	void cancel_work(WorkState *work);
 
 	/*
-	 * What queued work and I/O in flight will use; @as: for the message, a literal.
-	 * One address may be referred to several times.
+	 * Records memory that queued work or I/O in flight will use.  @as: a literal for the
+	 * message.  An address may be referred to several times.
 	 */
 	void refer(const void *address, const char *as) { references_.push_back({address, as}); }
 	void unrefer(const void *address);
@@ -201,7 +201,7 @@ private:
 	std::vector<std::unique_ptr<WorkQueue>> queues_;
 	std::vector<std::unique_ptr<Device>> devices_;
 	std::vector<std::string> log_;
-	/* Few at a time, so quicker looked through than kept in order. */
+	/* Few at a time, so a linear search is faster than keeping them sorted. */
 	std::vector<Reference> references_;
 };
 
