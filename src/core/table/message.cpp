@@ -67,7 +67,7 @@ bool parse_number(const char *word, uint64_t &value)
 std::expected<Message, const char *> parse_message(unsigned int argc, const char *const *argv)
 {
 	if (argc == 0)
-		return std::unexpected("a message has a word at least");
+		return std::unexpected("a message needs at least one word");
 	bool known = false;
 	for (const Form &form : forms) {
 		if (!equal(argv[0], form.first))

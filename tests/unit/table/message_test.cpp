@@ -76,7 +76,7 @@ TEST(Message, takes_nothing_for_a_number_but_digits)
 
 TEST(Message, of_other_words_is_refused)
 {
-	expect_error({}, "a message has a word at least");
+	expect_error({}, "a message needs at least one word");
 	expect_error({"status"}, "there is no such message");
 	expect_error({"STATS"}, "there is no such message");
 	expect_error({"stat"}, "there is no such message");
