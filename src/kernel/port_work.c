@@ -83,7 +83,10 @@ void dmsnap_port_work_init(struct dmsnap_work *storage, dmsnap_work_fn fn, void 
 	work->ctx = ctx;
 }
 
-/* Under load most calls find the item already queued, and return after this check. */
+/*
+ * Under load most calls find the item queued already, and queue_work() returns at its pending
+ * bit.
+ */
 void dmsnap_port_work_run(struct dmsnap_work_queue *queue, struct dmsnap_work *storage)
 {
 	struct dmsnap_work_item *work = to_work(storage);

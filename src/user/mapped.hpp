@@ -11,7 +11,7 @@
  *   resume    suspend if a new table is loaded; swap; preresume, resume;
  *             waiting bios go on; destroy the old table.  A suspend that fails costs the
  *             new table
- *   remove    suspend, destroy both tables; nobody ends that wait
+ *   remove    suspend, destroy both tables; that wait cannot be killed
  *
  * Bios are sent as by dm core: never PREFLUSH with data (an empty flush goes first), the part
  * that a target does not accept is sent as another bio, and flushes and discards are duplicated

@@ -11,7 +11,7 @@
  * Life of a copy-out, and what a crash after each step leaves:
  *
  *   1. chunks allocated, pending runs made       nothing on disk
- *   2. origin read once, written to each COW     chunks nobody refers to
+ *   2. origin read once, written to each COW     chunks nothing refers to
  *      device
  *   3. each store records its run (PREFLUSH,     the snapshot has the chunk, the
  *      entry with FUA)                           origin still has the same data

@@ -9,8 +9,8 @@
 namespace dmsnap {
 
 /*
- * New I/O still arrives.  I/O that waits for the merge, or for the COW device to be extended, is
- * let go on.
+ * New I/O still arrives.  I/O that waits for the merge, or for the COW device to be extended,
+ * continues.
  */
 void SnapshotTarget::presuspend()
 {
