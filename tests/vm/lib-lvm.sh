@@ -42,7 +42,7 @@ lvm_make()
 	rm -f "$RESULTS"/*.sums
 	# Or a later boot's udev activates it before the module is the right one
 	vgcreate -q --setautoactivation n vg "${disks[@]}"
-	lvcreate -q -n origin -L "${mb}M" "${LVM_LAYOUT[@]}" vg
+	lvcreate -q -y -n origin -L "${mb}M" "${LVM_LAYOUT[@]}" vg
 	mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 -N 256 -J size=4 /dev/vg/origin
 	mount_at /dev/vg/origin > /dev/null
 	lvm_files /mnt/origin 1
