@@ -111,9 +111,9 @@ TEST_F(StoreRules, refuse_a_bad_entry)
 	} cases[] = {
 		{sectors, 3, "beyond the origin"},
 		{1, cow_sectors, "beyond the COW device"},
-		{1, 1, "on metadata"},
-		{1, 34, "on metadata"},
-		{7, 3, "is there twice"},
+		{1, 1, "is metadata"},
+		{1, 34, "is metadata"},
+		{7, 3, "is recorded twice"},
 		{1, 2, "COW chunk of another"},
 		{uint64_t{1} << 56, 3, "beyond"},
 	};
