@@ -1,6 +1,6 @@
 # summary: dmsnap create --group: one moment for two volumes; too slow, killed, cleaned up
 # kernels: 6.1 6.12
-# default: 6.1 6.12
+# default: 6.12
 # guest: full
 # tools: dmsnap
 # disks: 128M
@@ -79,7 +79,7 @@ run_load()
 	rm -f "$TMP/stop"
 	vgcreate -q --setautoactivation n vg "$(disk 0)"
 	for lv in a b fs; do
-		lvcreate -q -n $lv -L 8M vg
+		lvcreate -q -y -n $lv -L 8M vg
 		blkdiscard -z "/dev/vg/$lv"
 	done
 	mkfs.ext4 -q -N 64 -J size=1 /dev/vg/fs
@@ -141,7 +141,7 @@ exits 2 create --group "bad name" vg/a
 as_before a-g3 b-g3 fs-g3
 
 note "names that two groups would have in common: nothing of another one is removed"
-lvcreate -q -n a-x -L 4M vg
+lvcreate -q -y -n a-x -L 4M vg
 exits 0 create --group x-new vg/a --size 4M --limit 600s
 exits 2 create --group new vg/a-x --size 4M
 complains 'there is a volume vg/a-x-new already, and it is of no group new'

@@ -1,6 +1,6 @@
 # summary: dmsnap overlay: a lab image 12 times, a RAID5 by force, a live medium; one that is full
 # kernels: 6.1 6.12
-# default: 6.1 6.12
+# default: 6.12
 # guest: full
 # smp: 1
 # tools: dmsnap
