@@ -172,6 +172,8 @@ void dmsnap_core_snapshot_presuspend_undo(struct dmsnap_snapshot *snapshot);
  * wrong order of a handover with -EINVAL.
  * @snapshot: from dmsnap_core_snapshot_create()
  *
+ * Before a handover it waits for the source's I/O, unless the process is killed: -EINTR.
+ *
  * Context: Resume, suspend_lock held, the device is still suspended. noio. May sleep.
  * Return: 0, or a negative errno.
  */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "snapshot/cow_probe.hpp"
 
+#include "base/smaller.hpp"
 #include "snapshot/snapshot.hpp"
 
 namespace dmsnap {
@@ -20,9 +21,12 @@ void CowProbe::submit()
 {
 	dmsnap_device *cow = snapshot_.cow_device();
 
+	/* A device that got larger blocks since it was opened fails the read. */
+	const uint64_t sectors = smaller(uint64_t{dmsnap_port_device_block_sectors(cow)},
+					 uint64_t{DMSNAP_PAGE_SIZE / sector_bytes});
+
 	dmsnap_port_io_submit(
-		cow, DMSNAP_IO_READ, DMSNAP_IO_META, 0, dmsnap_port_device_block_sectors(cow),
-		&page_, 0,
+		cow, DMSNAP_IO_READ, DMSNAP_IO_META, 0, sectors, &page_, 0,
 		[](void *ctx, int error) {
 			auto *probe = static_cast<CowProbe *>(ctx);
 			probe->error_ = error;

@@ -338,7 +338,7 @@ void Snapshot::run_settled(PendingRun &run, uint64_t us)
 /*
  * The run was settled or lost.  It drops its reference to the snapshot, and may free its
  * operation.  A process that destroys the snapshot now still waits for the task that calls this:
- * stop() flushes the origin's worker, ~Snapshot() the snapshot's own.  lock.
+ * stop() flushes the origin's worker and the snapshot's own.  lock.
  */
 void Snapshot::end_run(PendingRun &run)
 {

@@ -268,7 +268,10 @@ public:
 
 	/* Nothing can find it any more, and nothing new is begun.  Sleeps. */
 	void leave();
-	/* Sleeps until nothing of it is pending.  Origin writes must not be able to find it. */
+	/*
+	 * Sleeps until nothing of it is pending.  Origin writes must not be able to find it, or
+	 * must see that it changes hands.
+	 */
 	void drain();
 	/*
 	 * The same, and also waits for the store.  Returns false if the process was killed first.

@@ -157,7 +157,9 @@ void Stall::check()
 
 	if (!active_ && ios_.empty())
 		return;
-	if (snapshot_.store().cut_off())
+	/* A handover may have waited for all that is under way: no failure may begin now. */
+	const bool changes_hands = snapshot_.changes_hands();
+	if (!changes_hands && snapshot_.store().cut_off())
 		snapshot_.cut_off();
 	if (paced_ || !active_) {
 		release_paced();
@@ -170,7 +172,8 @@ void Stall::check()
 	bool too_long = timeout && seconds >= timeout;
 
 	if (snapshot_.healthy() && applies() && !grown && !too_long) {
-		probe_.start();
+		if (!changes_hands)
+			probe_.start();
 		timer_.start(check_ms);
 		return;
 	}

@@ -101,7 +101,8 @@ public:
 	virtual void quiesce() = 0;
 
 	/*
-	 * The same, but returns -EINTR if the process is killed; quiesce() may follow.
+	 * The same, but returns -EINTR if the process is killed.  Work may begin after that, and
+	 * quiesce() or this may follow.
 	 * @what: see dmsnap_port_event_wait_killable().
 	 */
 	virtual int quiesce_killable(const char *what) = 0;

@@ -608,8 +608,6 @@ void PersistentStore::mark_ended()
 
 void PersistentStore::ask_for_quiet()
 {
-	if (question_.asked)
-		return;
 	question_.asked = true;
 	new (&question_.quiet) Event;
 	/* On the worker, as only it may look at next_area_. */
@@ -618,6 +616,9 @@ void PersistentStore::ask_for_quiet()
 
 void PersistentStore::quiesce()
 {
+	/* The answer to a wait that was killed may be old. */
+	if (question_.asked)
+		question_.quiet.wait();
 	ask_for_quiet();
 	question_.quiet.wait();
 	question_.asked = false;
@@ -625,8 +626,11 @@ void PersistentStore::quiesce()
 
 int PersistentStore::quiesce_killable(const char *what)
 {
-	ask_for_quiet();
-	int killed = question_.quiet.wait_killable(what);
+	int killed = question_.asked ? question_.quiet.wait_killable(what) : 0;
+	if (!killed) {
+		ask_for_quiet();
+		killed = question_.quiet.wait_killable(what);
+	}
 	question_.asked = killed;
 	return killed;
 }

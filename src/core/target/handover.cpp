@@ -39,7 +39,8 @@
  * preresume does steps 1, 2 and 4, and fails if its process is killed in step 2: nothing has
  * moved then.  It clears the mark because a preresume of another target may still fail, and then
  * no resume follows.  The resume does all steps, and in step 2 waits only for what has started
- * since.
+ * since.  After a preresume that failed dm destroys the table that was active before.  If that
+ * is the source, the destination becomes invalid, as with any source that is removed first.
  *
  * A handover writes nothing to the COW device, so a crash at any point finds the same store.
  *
@@ -167,6 +168,21 @@ void take_over(SnapshotTarget &destination, SnapshotTarget &source)
 	source.end_handover();
 }
 
+/* @target is in no handover.  Registry's mutex. */
+void leave(SnapshotTarget &target)
+{
+	SnapshotTarget *other;
+
+	if (action(Event::destructor, state_of(target, other)) == Action::cancel) {
+		other->cancel_handover();
+		dmsnap_port_log(DMSNAP_LOG_ERROR, "Cancelling snapshot handover.");
+	}
+	if (target.registry_link.linked())
+		target.registry_link.unlink();
+	target.origin().snapshots().remove(target.snapshot());
+	target.origin().snapshot_left();
+}
+
 } // namespace
 
 std::expected<NewRole, const char *> role_of_new(const SnapshotTarget &target)
@@ -239,26 +255,18 @@ const SnapshotTarget *source_of(const SnapshotTarget &destination)
 
 void leaving(SnapshotTarget &target)
 {
-	dmsnap::Event handed_over;
-	bool changes_hands;
-	{
-		MutexGuard guard(registry().mutex());
-		changes_hands = target.tell_of_handover(handed_over);
-	}
-	if (changes_hands)
+	for (;;) {
+		dmsnap::Event handed_over;
+		{
+			MutexGuard guard(registry().mutex());
+			if (!target.tell_of_handover(handed_over)) {
+				leave(target);
+				return;
+			}
+		}
+		/* Look again after it: the resume may follow the preresume that has ended. */
 		handed_over.wait();
-
-	MutexGuard guard(registry().mutex());
-	SnapshotTarget *other;
-
-	if (action(Event::destructor, state_of(target, other)) == Action::cancel) {
-		other->cancel_handover();
-		dmsnap_port_log(DMSNAP_LOG_ERROR, "Cancelling snapshot handover.");
 	}
-	if (target.registry_link.linked())
-		target.registry_link.unlink();
-	target.origin().snapshots().remove(target.snapshot());
-	target.origin().snapshot_left();
 }
 
 } // namespace dmsnap::handover

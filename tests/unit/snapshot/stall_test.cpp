@@ -336,6 +336,39 @@ TEST_F(StallTest, continues_in_a_handover)
 	EXPECT_TRUE(fixture_.right(snap));
 }
 
+/* Once all that was under way has ended, nothing may begin: an invalidation would. */
+TEST_F(StallTest, fails_no_snapshot_whose_store_is_being_handed_over)
+{
+	auto &snap = add();
+	Mapped destination("destination");
+	fill();
+	Mapped::Handle write = one_more();
+	ASSERT_FALSE(done_in(write, seconds / 10));
+	snap.cow.hold(user::Op::read);
+	fixture_.world.run_for(seconds);
+	ASSERT_EQ(snap.cow.held(), 1u);
+	ASSERT_EQ(destination.load(TargetType::snapshot, fixture_.sectors, snap.words), 0);
+	snap.mapped.suspend();
+	Mapped::Handle another = one_more();
+	EXPECT_FALSE(done_in(another, seconds));
+	bool resumed = false;
+	fixture_.world.spawn("resume", [&] {
+		EXPECT_EQ(destination.resume(), 0);
+		resumed = true;
+	});
+	fixture_.world.run_for(seconds);
+	ASSERT_FALSE(resumed);
+	snap.cow.resize(0);
+	fixture_.world.run_for(3 * seconds);
+	EXPECT_FALSE(fixture_.world.log_holds("Invalidating snapshot"));
+	snap.cow.release();
+	fixture_.world.run_for(3 * seconds);
+	EXPECT_TRUE(resumed);
+	EXPECT_EQ(destination.status(), "Invalid");
+	EXPECT_TRUE(write->done);
+	EXPECT_TRUE(another->done);
+}
+
 TEST_F(StallTest, that_is_switched_off_is_over)
 {
 	auto &snap = add();

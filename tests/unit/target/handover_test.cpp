@@ -505,10 +505,46 @@ TEST_F(HungNeighbourTest, a_source_that_is_removed_waits_for_its_handover)
 	fixture_.world.settle();
 	EXPECT_TRUE(taken);
 	EXPECT_TRUE(removed);
+	EXPECT_FALSE(fixture_.world.log_holds("Cancelling snapshot handover."));
 	EXPECT_NE(taker.status(), "Invalid");
 	taker.suspend();
 	taker.remove();
 	ASSERT_EQ(hung_.mapped.create(TargetType::snapshot, 4096, hung_.words), 0);
+}
+
+/* The removal may come between the preresume and the resume: then the destination gets nothing. */
+TEST(Handover, and_a_removal_of_its_source_come_one_after_the_other)
+{
+	unsigned int taken = 0;
+	for_seeds(200, [&](uint64_t seed) {
+		SnapshotFixture fixture(4096, {.order = user::Order::random, .seed = seed});
+		SnapshotFixture::Snap &source = fixture.add("P 8");
+		Mapped taker("taker");
+		ASSERT_EQ(fixture.write(source, 0, 64), 0);
+		ASSERT_EQ(taker.load(TargetType::snapshot, 4096, source.words), 0);
+		source.mapped.suspend();
+		source.cow.hold_all();
+		auto write = fixture.start_write(1024, 8);
+		fixture.world.settle();
+		int error = 0;
+		fixture.world.spawn("resume", [&] { error = taker.resume(); });
+		fixture.world.settle();
+		fixture.world.spawn("removal", [&] { source.mapped.remove(); });
+		fixture.world.settle();
+		source.cow.release();
+		fixture.world.settle();
+		EXPECT_EQ(fixture.origin.wait(write), 0);
+		EXPECT_EQ(error, 0);
+		bool cancelled = fixture.world.log_holds("Cancelling snapshot handover.");
+		EXPECT_EQ(taker.status() == "Invalid", cancelled);
+		taken += !cancelled;
+		if (cancelled)
+			return;
+		EXPECT_TRUE(source.frozen.matches_all([&](uint64_t sector, uint64_t count) {
+			return taker.read(sector, count);
+		}));
+	});
+	EXPECT_GT(taken, 0u);
 }
 
 /* A snapshot is removed while its COW device does not answer, and the process is killed. */
@@ -664,6 +700,31 @@ TEST_F(KilledResumeTest, leaves_the_store_with_a_source_on_another_device)
 	source_.cow.release();
 	EXPECT_EQ(fixture_.origin.wait(copied), 0);
 	EXPECT_EQ(fixture_.origin.wait(waits), 0);
+	EXPECT_EQ(destination_.resume(), 0);
+	EXPECT_TRUE(destination_right());
+}
+
+/* The answer to a wait that was killed says nothing of what has begun since. */
+TEST_F(KilledResumeTest, waits_again_the_next_time)
+{
+	ASSERT_EQ(fixture_.write(source_, 0, 120 * 8), 0);
+	ASSERT_EQ(source_.mapped.flush(), 0);
+	fixture_.world.run_for(2'000'000'000);
+	ASSERT_EQ(load(), 0);
+	source_.mapped.suspend();
+	source_.cow.hold(user::Op::zero);
+	ASSERT_EQ(fixture_.write(1000, 20 * 8), 0);
+	fixture_.world.settle();
+	ASSERT_EQ(source_.cow.held(), 1u);
+	resume_and_kill(destination_);
+	source_.cow.release();
+	fixture_.world.settle();
+	source_.cow.hold(user::Op::zero);
+	ASSERT_EQ(fixture_.write(2000, 256 * 8), 0);
+	fixture_.world.settle();
+	ASSERT_EQ(source_.cow.held(), 1u);
+	resume_and_kill(destination_);
+	source_.cow.release();
 	EXPECT_EQ(destination_.resume(), 0);
 	EXPECT_TRUE(destination_right());
 }
