@@ -155,6 +155,11 @@ bad_words()
 	nothing_left
 	exits 2 overlay create "$KEPT" --size 4M --dir "$folder"
 	complains 'live: a mounted file system'
+	overlay create "$A" --ram --size 4M
+	exits 2 overlay create /dev/nosuch --ram --size 4M
+	complains 'nosuch'
+	overlay drop "$A"
+	nothing_left
 	exits 2 overlay drop nosuch
 	exits 2 overlay drop
 	exits 2 overlay keep nosuch

@@ -39,7 +39,9 @@ bool stands_on(const LiveSnapshot &snapshot, const std::string &path,
 	std::error_code error;
 	if (device)
 		return snapshot.origin == *device;
-	return backing_file_of(snapshot.origin) == std::filesystem::canonical(path, error);
+	/* A path that is not there must not match an origin that is no loop device. */
+	auto image = std::filesystem::canonical(path, error);
+	return !error && backing_file_of(snapshot.origin) == image;
 }
 
 Base open_base(const std::string &name, const std::vector<Overlay> &others)
