@@ -105,6 +105,9 @@ TEST_F(OverlayTest, a_file_grows_with_its_label_and_keeps_what_is_behind_it)
 	char data[4];
 	ASSERT_EQ(pread(file.descriptor(), data, 4, Label::bytes), 4);
 	EXPECT_EQ(std::string(data, 4), "data");
+	/* With an older label it stays as large. */
+	CowFile::open(path).write(example);
+	EXPECT_EQ(fs::file_size(path), Label::bytes + larger.cow_bytes);
 }
 
 TEST_F(OverlayTest, a_file_without_a_label_is_unfinished_only_if_it_is_empty)

@@ -106,9 +106,13 @@ void reset(const Overlay &overlay)
 
 void extend(const Overlay &overlay, uint64_t bytes)
 {
-	Label label = *overlay.label;
-	label.cow_bytes = bytes / sector_bytes * sector_bytes;
-	CowFile::open(overlay.file).write(label);
+	CowFile file = CowFile::open(overlay.file);
+	/* A keep may have changed it since the overlay was found. */
+	std::optional<Label> label = file.label();
+	if (!label)
+		throw Failure(fmt::format("{}: has no label any more", overlay.file));
+	label->cow_bytes = bytes / sector_bytes * sector_bytes;
+	file.write(*label);
 	take_new_size(overlay.snapshot->cow);
 }
 

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -98,7 +99,12 @@ bool CowFile::is_unfinished() const
 void CowFile::write(const Label &label)
 {
 	std::vector<std::byte> bytes = to_bytes(label);
-	if (ftruncate(descriptor_, static_cast<off_t>(Label::bytes + label.cow_bytes)) != 0)
+	struct stat about;
+	if (fstat(descriptor_, &about) != 0)
+		fail("cannot be examined");
+	/* A label that is older than an extension must not cut off what is in use. */
+	if (static_cast<uint64_t>(about.st_size) < Label::bytes + label.cow_bytes &&
+	    ftruncate(descriptor_, static_cast<off_t>(Label::bytes + label.cow_bytes)) != 0)
 		fail(fmt::format("cannot be made {} bytes long", Label::bytes + label.cow_bytes));
 	errno = ENOSPC;
 	if (pwrite(descriptor_, bytes.data(), bytes.size(), 0) !=

@@ -31,7 +31,7 @@ public:
 	std::optional<Label> label() const;
 	/* Somebody was killed before it had a label. */
 	bool is_unfinished() const;
-	/* It is durable then, and the file as large as that says. */
+	/* It is durable then, and the file as large as that says, or larger: it never shrinks. */
 	void write(const Label &label);
 	/* The file stays when this goes. */
 	void keep() { is_new_ = false; }

@@ -35,6 +35,19 @@ void require_alone(const Overlay &overlay, const std::string &folder)
 	}
 }
 
+void require_mergeable(const Overlay &overlay, const std::string &folder)
+{
+	if (overlay.snapshot->is_bad())
+		throw Failure(fmt::format("{} is {}: its changes cannot be kept", overlay.name,
+					  overlay.state()));
+	if (!overlay.was_origin_writable())
+		throw Failure(fmt::format("{} was read-only before: make it writable (blockdev "
+					  "--setrw), drop the overlay and make it again",
+					  overlay.origin()));
+	require_unused(overlay);
+	require_alone(overlay, folder);
+}
+
 void ask(const Overlay &overlay, const OverlayOptions &options)
 {
 	bool outlives_restart = overlay.label.has_value();
@@ -60,9 +73,13 @@ void begin_merge(const Overlay &overlay)
 	const LiveSnapshot &snapshot = *overlay.snapshot;
 	/* From here on a restart must not take the device for what it was. */
 	if (overlay.label) {
-		Label label = *overlay.label;
-		label.is_merge = true;
-		CowFile::open(overlay.file).write(label);
+		CowFile file = CowFile::open(overlay.file);
+		/* An extension may have changed it since the overlay was found. */
+		std::optional<Label> label = file.label();
+		if (!label)
+			throw Failure(fmt::format("{}: has no label any more", overlay.file));
+		label->is_merge = true;
+		file.write(*label);
 	} else if (overlay.is_file_removed) {
 		/* What may have its name by now is not what is merged. */
 		remove_files(overlay);
@@ -142,17 +159,15 @@ ExitCode keep_overlay(const OverlayOptions &options)
 		throw Failure(fmt::format("{} is {}", overlay.name, overlay.state()));
 	DeviceNumber origin = overlay.snapshot->origin;
 	if (!overlay.snapshot->is_merge) {
-		if (overlay.snapshot->is_bad())
-			throw Failure(fmt::format("{} is {}: its changes cannot be kept",
-						  overlay.name, overlay.state()));
-		if (!overlay.was_origin_writable())
-			throw Failure(
-				fmt::format("{} was read-only before: make it writable (blockdev "
-					    "--setrw), drop the overlay and make it again",
-					    overlay.origin()));
-		require_unused(overlay);
-		require_alone(overlay, options.folder);
+		require_mergeable(overlay, options.folder);
 		ask(overlay, options);
+		/* The answer may have taken hours. */
+		overlay = select();
+		if (!overlay.snapshot || overlay.snapshot->is_merge ||
+		    overlay.snapshot->origin != origin)
+			throw Failure(fmt::format("{} was changed meanwhile: it is {}",
+						  overlay.name, overlay.state()));
+		require_mergeable(overlay, options.folder);
 		begin_merge(overlay);
 	}
 	wait_for_merge(overlay);
