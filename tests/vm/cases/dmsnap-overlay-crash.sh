@@ -206,7 +206,9 @@ second_boot()
 	exits 2 overlay drop --all --dir "$folder"
 	complains 'half merged, and .* neither what it was'
 	exits 2 overlay create --resume "$B" --dir "$folder"
-	overlay keep "overlay-${B##*/}" --dir "$folder"
+	exits 2 overlay keep "overlay-${B##*/}" --dir "$folder" < /dev/null
+	complains "written to .*(${B##*/}).*say --yes"
+	overlay keep "overlay-${B##*/}" --yes --dir "$folder"
 	expect_eq "$(sum_of "$B")" "$(< "$RESULTS/merged")"
 
 	note "another device of that name is not taken for it"

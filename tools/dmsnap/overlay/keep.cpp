@@ -11,6 +11,7 @@
 
 #include "base/chunk.hpp"
 #include "device_mapper.hpp"
+#include "device_name.hpp"
 #include "dm_events.hpp"
 #include "overlay/block_device.hpp"
 #include "overlay/commands.hpp"
@@ -48,15 +49,8 @@ void require_mergeable(const Overlay &overlay, const std::string &folder)
 	require_alone(overlay, folder);
 }
 
-void ask(const Overlay &overlay, const OverlayOptions &options)
+void ask(const std::string &text, const OverlayOptions &options)
 {
-	bool outlives_restart = overlay.label.has_value();
-	const CowUsage &usage = *overlay.snapshot->usage;
-	std::string text = fmt::format(
-		"{} of changes will be written to {}, which cannot be taken back.",
-		size_text(static_cast<double>(usage.unmerged()) * sector_bytes), overlay.origin());
-	if (!outlives_restart)
-		text += " If the machine fails meanwhile, the rest of them is lost.";
 	if (options.yes)
 		return;
 	if (!isatty(STDIN_FILENO))
@@ -66,6 +60,29 @@ void ask(const Overlay &overlay, const OverlayOptions &options)
 	std::getline(std::cin, answer);
 	if (answer != "y" && answer != "yes")
 		throw Failure("nothing was done");
+}
+
+void ask_to_merge(const Overlay &overlay, const OverlayOptions &options)
+{
+	const CowUsage &usage = *overlay.snapshot->usage;
+	std::string text = fmt::format(
+		"{} of changes will be written to {}, which cannot be taken back.",
+		size_text(static_cast<double>(usage.unmerged()) * sector_bytes), overlay.origin());
+	if (!overlay.label)
+		text += " If the machine fails meanwhile, the rest of them is lost.";
+	ask(text, options);
+}
+
+/* Half merged, a device has no checksum that would tell it from another one of its size. */
+void ask_to_go_on(const Overlay &overlay, const OverlayOptions &options)
+{
+	const std::string &origin = overlay.label->origin;
+	std::optional<DeviceNumber> device = device_at(origin);
+	std::string name = device ? " (" + kernel_name(*device) + ")" : "";
+	ask(fmt::format("{} is half merged: the rest of its changes will be written to {}{}. Only "
+			"its size can be compared: be sure that it is the same device.",
+			overlay.name, origin, name),
+	    options);
 }
 
 void begin_merge(const Overlay &overlay)
@@ -152,6 +169,7 @@ ExitCode keep_overlay(const OverlayOptions &options)
 				fmt::format("{} is not active: take it up with \"overlay create "
 					    "--resume\" first, and look at it",
 					    overlay.name));
+		ask_to_go_on(overlay, options);
 		activate_left({overlay}, options.folder);
 		overlay = select();
 	}
@@ -160,7 +178,7 @@ ExitCode keep_overlay(const OverlayOptions &options)
 	DeviceNumber origin = overlay.snapshot->origin;
 	if (!overlay.snapshot->is_merge) {
 		require_mergeable(overlay, options.folder);
-		ask(overlay, options);
+		ask_to_merge(overlay, options);
 		/* The answer may have taken hours. */
 		overlay = select();
 		if (!overlay.snapshot || overlay.snapshot->is_merge ||
