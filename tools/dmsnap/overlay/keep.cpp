@@ -85,26 +85,40 @@ void ask_to_go_on(const Overlay &overlay, const OverlayOptions &options)
 	    options);
 }
 
+void write_is_merge(const Overlay &overlay, bool is_merge)
+{
+	CowFile file = CowFile::open(overlay.file);
+	/* An extension may have changed it since the overlay was found. */
+	std::optional<Label> label = file.label();
+	if (!label)
+		throw Failure(fmt::format("{}: has no label any more", overlay.file));
+	label->is_merge = is_merge;
+	file.write(*label);
+}
+
 void begin_merge(const Overlay &overlay)
 {
 	const LiveSnapshot &snapshot = *overlay.snapshot;
 	/* From here on a restart must not take the device for what it was. */
 	if (overlay.label) {
-		CowFile file = CowFile::open(overlay.file);
-		/* An extension may have changed it since the overlay was found. */
-		std::optional<Label> label = file.label();
-		if (!label)
-			throw Failure(fmt::format("{}: has no label any more", overlay.file));
-		label->is_merge = true;
-		file.write(*label);
+		write_is_merge(overlay, true);
 	} else if (overlay.is_file_removed) {
 		/* What may have its name by now is not what is merged. */
 		remove_files(overlay);
 	}
-	set_read_only(snapshot.origin, false);
-	load_mapped(overlay.name, {.sectors = look_at_device(snapshot.origin).bytes / sector_bytes,
-				   .target = "snapshot-merge",
-				   .words = overlay_table(snapshot.origin, snapshot.cow, true)});
+	try {
+		set_read_only(snapshot.origin, false);
+		load_mapped(overlay.name,
+			    {.sectors = look_at_device(snapshot.origin).bytes / sector_bytes,
+			     .target = "snapshot-merge",
+			     .words = overlay_table(snapshot.origin, snapshot.cow, true)});
+	} catch (const Failure &) {
+		/* Nothing is merged yet. */
+		set_read_only(snapshot.origin, true);
+		if (overlay.label)
+			write_is_merge(overlay, false);
+		throw;
+	}
 	suspend_mapped(overlay.name);
 	resume_mapped(overlay.name);
 }
