@@ -100,8 +100,7 @@ void reset(const Overlay &overlay)
 		file.keep();
 		sync_folder_of(path);
 	}
-	suspend_mapped(overlay.name);
-	resume_mapped(overlay.name);
+	exchange_table(overlay.name);
 }
 
 void extend(const Overlay &overlay, uint64_t bytes)

@@ -119,8 +119,7 @@ void begin_merge(const Overlay &overlay)
 			write_is_merge(overlay, false);
 		throw;
 	}
-	suspend_mapped(overlay.name);
-	resume_mapped(overlay.name);
+	exchange_table(overlay.name);
 }
 
 void wait_for_merge(const Overlay &overlay)
@@ -144,6 +143,10 @@ void wait_for_merge(const Overlay &overlay)
 				"{} is {}; the kernel's log says why. Mend that, then \"overlay keep\" "
 				"goes on with it",
 				overlay.name, now->state_text()));
+		if (now->is_suspended)
+			throw Failure(fmt::format("{} is suspended: resume it with \"dmsetup "
+						  "resume\"",
+						  overlay.name));
 		uint64_t left = now->usage->unmerged();
 		total = std::max(total, left);
 		if (!progress)
@@ -201,6 +204,9 @@ ExitCode keep_overlay(const OverlayOptions &options)
 						  overlay.name, overlay.state()));
 		require_mergeable(overlay, options.folder);
 		begin_merge(overlay);
+	} else if (overlay.snapshot->is_suspended) {
+		/* A command was killed between the two. */
+		resume_mapped(overlay.name);
 	}
 	wait_for_merge(overlay);
 	/* Somebody may have opened it since. */

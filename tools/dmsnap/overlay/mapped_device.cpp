@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <functional>
 
 #include <fmt/format.h>
@@ -10,6 +11,28 @@
 #include "dm_request.hpp"
 
 namespace dmsnap::tool {
+namespace {
+
+/* Those that end a command: they wait until this goes. */
+class SignalsBlocked {
+public:
+	SignalsBlocked()
+	{
+		sigset_t ending;
+		sigemptyset(&ending);
+		for (int signal : {SIGHUP, SIGINT, SIGPIPE, SIGTERM})
+			sigaddset(&ending, signal);
+		sigprocmask(SIG_BLOCK, &ending, &before_);
+	}
+	~SignalsBlocked() { sigprocmask(SIG_SETMASK, &before_, nullptr); }
+	SignalsBlocked(const SignalsBlocked &) = delete;
+	SignalsBlocked &operator=(const SignalsBlocked &) = delete;
+
+private:
+	sigset_t before_;
+};
+
+} // namespace
 
 std::vector<MappedDevice> mapped_devices(const std::string &uuid_prefix)
 {
@@ -86,6 +109,13 @@ void resume_mapped(const std::string &name)
 	 */
 	request.run_with_udev(name + " cannot be resumed",
 			      DM_UDEV_DISABLE_DISK_RULES_FLAG | DM_UDEV_DISABLE_OTHER_RULES_FLAG);
+}
+
+void exchange_table(const std::string &name)
+{
+	SignalsBlocked blocked;
+	suspend_mapped(name);
+	resume_mapped(name);
 }
 
 void remove_mapped(const std::string &name)

@@ -146,7 +146,8 @@ std::string Overlay::state() const
 
 bool Overlay::is_bad() const
 {
-	return !device || !snapshot || snapshot->is_bad() || is_file_removed;
+	return !device || !snapshot || snapshot->is_bad() || snapshot->is_suspended ||
+	       is_file_removed;
 }
 
 std::string overlay_name_of(const std::string &path)
