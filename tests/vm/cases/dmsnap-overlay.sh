@@ -156,6 +156,8 @@ bad_words()
 	exits 2 overlay create "$KEPT" --size 4M --dir "$folder"
 	complains 'live: a mounted file system'
 	overlay create "$A" --ram --size 4M
+	exits 2 overlay create "$A" --ram --size 4M
+	complains 'is there already: "overlay create --resume" or "overlay drop" it first'
 	exits 2 overlay create /dev/nosuch --ram --size 4M
 	complains 'nosuch'
 	overlay drop "$A"

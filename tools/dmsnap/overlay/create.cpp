@@ -209,6 +209,10 @@ ExitCode create_overlays(const OverlayOptions &options)
 			    .cow_bytes = options.bytes / sector_bytes * sector_bytes,
 			    .is_origin_writable = base->was_writable};
 		for (const std::string &name : names_over(base->path, options.copies)) {
+			if (std::ranges::find(others, name, &Overlay::name) != others.end())
+				throw Failure(fmt::format("{} is there already: \"overlay create "
+							  "--resume\" or \"overlay drop\" it first",
+							  name));
 			label.name = name;
 			makings.push_back(std::make_unique<Making>(name, *base));
 			makings.back()->make(options.is_in_memory

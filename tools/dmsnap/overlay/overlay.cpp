@@ -78,13 +78,13 @@ void add_files(std::vector<Overlay> &overlays, const std::string &folder)
 		std::string name = entry.path().stem();
 		std::optional<Label> label = opened->label();
 		auto active = std::ranges::find(overlays, name, &Overlay::name);
+		bool is_ours = label ? label->name == name
+				     : name.starts_with(name_prefix) && opened->is_unfinished();
 		/* It has no table yet that would tell of its file. */
-		if (active != overlays.end() && !active->origin_device) {
+		if (is_ours && active != overlays.end() && !active->origin_device) {
 			active->file = file;
 			active->label = label;
 		}
-		bool is_ours = label ? label->name == name
-				     : name.starts_with(name_prefix) && opened->is_unfinished();
 		if (active != overlays.end() || !is_ours)
 			continue;
 		Overlay left;
