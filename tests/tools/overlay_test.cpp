@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "failure.hpp"
@@ -129,6 +130,23 @@ TEST_F(OverlayTest, a_link_is_not_followed)
 	fs::create_symlink(other, path);
 	EXPECT_THROW(CowFile::open(path), Failure);
 	EXPECT_THROW(CowFile::create(path, example), Failure);
+}
+
+TEST_F(OverlayTest, a_pipe_is_refused_and_not_waited_for)
+{
+	std::string path = folder_ + "/overlay-sdb.cow";
+	ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+	EXPECT_THROW(CowFile::open(path), Failure);
+	EXPECT_THROW(CowFile::open(path, CowFile::Access::read), Failure);
+}
+
+TEST_F(OverlayTest, a_file_that_is_cut_off_is_refused)
+{
+	std::string path = folder_ + "/overlay-sdb.cow";
+	CowFile file = CowFile::create(path, example);
+	EXPECT_NO_THROW(file.require_all_of(example));
+	fs::resize_file(path, Label::bytes + example.cow_bytes - 1);
+	EXPECT_THROW(file.require_all_of(example), Failure);
 }
 
 TEST(OverlayName, has_only_letters_that_device_mapper_takes)

@@ -102,7 +102,7 @@ failed_reset()
 
 resumed()
 {
-	local image=/mnt/${KEPT##*/}/kept.img
+	local loop image=/mnt/${KEPT##*/}/kept.img
 	note "two overlays of one image are taken up, or none"
 	truncate -s 16M "$image"
 	overlay create "$image" --copies 2 --size 4M --dir "$folder"
@@ -115,6 +115,16 @@ resumed()
 	exits 2 overlay keep kept.img-1 --yes --dir "$folder"
 	complains 'was read-only before'
 	restarted kept.img-1 kept.img-2
+	truncate -s 4M "$folder/overlay-kept.img-2.cow"
+	exits 2 overlay create --resume kept.img-1 kept.img-2 --dir "$folder"
+	complains 'is cut off: it is 4194304 bytes long, and was 4198400'
+	truncate -s 4198400 "$folder/overlay-kept.img-2.cow"
+	udevadm settle
+	loop=$(losetup --show --find "$folder/overlay-kept.img-2.cow")
+	exits 2 overlay create --resume kept.img-1 kept.img-2 --dir "$folder"
+	complains "${loop##*/} has it already"
+	losetup -d "$loop"
+	udevadm settle
 	label kept.img-2 '"origin_bytes": 16777216' '"origin_bytes": 16777217'
 	exits 2 overlay create --resume kept.img-1 kept.img-2 --dir "$folder"
 	complains 'is not what it was'

@@ -75,10 +75,16 @@ CowFile CowFile::in_memory(const Label &label)
 
 CowFile CowFile::open(const std::string &path, Access access)
 {
-	int flags = (access == Access::write ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW;
+	int flags = (access == Access::write ? O_RDWR : O_RDONLY) |
+		    O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
 	CowFile file(path, ::open(path.c_str(), flags), false);
 	if (file.descriptor_ < 0)
 		file.fail("cannot be opened");
+	struct stat about;
+	if (fstat(file.descriptor_, &about) != 0)
+		file.fail("cannot be examined");
+	if (!S_ISREG(about.st_mode))
+		throw Failure(path + ": is no regular file");
 	return file;
 }
 
@@ -94,6 +100,16 @@ bool CowFile::is_unfinished() const
 {
 	std::array<std::byte, Label::bytes> bytes = {};
 	return pread(descriptor_, bytes.data(), bytes.size(), 0) >= 0 && all_zero(bytes);
+}
+
+void CowFile::require_all_of(const Label &label) const
+{
+	struct stat about;
+	if (fstat(descriptor_, &about) != 0)
+		fail("cannot be examined");
+	if (static_cast<uint64_t>(about.st_size) < Label::bytes + label.cow_bytes)
+		throw Failure(fmt::format("{}: is cut off: it is {} bytes long, and was {}", path_,
+					  about.st_size, Label::bytes + label.cow_bytes));
 }
 
 void CowFile::write(const Label &label)

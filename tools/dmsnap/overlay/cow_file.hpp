@@ -31,6 +31,8 @@ public:
 	std::optional<Label> label() const;
 	/* Somebody was killed before it had a label. */
 	bool is_unfinished() const;
+	/* Throws a Failure for one that is shorter than its label says. */
+	void require_all_of(const Label &label) const;
 	/* It is durable then, and the file as large as that says, or larger: it never shrinks. */
 	void write(const Label &label);
 	/* The file stays when this goes. */

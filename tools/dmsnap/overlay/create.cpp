@@ -250,7 +250,12 @@ void activate_left(const std::vector<Overlay> &overlays, const std::string &fold
 				overlay.file, label.origin, overlay.name));
 		base.was_writable = label.is_origin_writable;
 		makings.push_back(std::make_unique<Making>(overlay.name, base));
-		makings.back()->make(CowFile::open(overlay.file), label.is_merge);
+		CowFile file = CowFile::open(overlay.file);
+		file.require_all_of(label);
+		if (std::string loop = loop_device_of(overlay.file); !loop.empty())
+			throw Failure(fmt::format("{}: {} has it already: detach that first",
+						  overlay.file, loop));
+		makings.back()->make(std::move(file), label.is_merge);
 	}
 	for (const std::unique_ptr<Making> &making : makings)
 		making->finish();
