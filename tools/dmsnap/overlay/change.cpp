@@ -150,7 +150,8 @@ ExitCode extend_overlays(const OverlayOptions &options)
 			throw Failure(fmt::format(
 				"{} has its changes in {}, and cannot become larger", overlay.name,
 				overlay.is_in_memory ? "memory" : "no file"));
-		uint64_t bytes = overlay.label->cow_bytes;
+		/* Not what the label says: it comes first, and a command may have been killed then. */
+		uint64_t bytes = look_at_device(overlay.snapshot->cow).bytes;
 		if (options.bytes <= bytes)
 			throw Failure(
 				fmt::format("{} has {} already: --size is the new size, and larger",
