@@ -149,6 +149,16 @@ TEST_F(OverlayTest, a_file_that_is_cut_off_is_refused)
 	EXPECT_THROW(file.require_all_of(example), Failure);
 }
 
+TEST_F(OverlayTest, what_the_files_may_still_take_is_not_free)
+{
+	EXPECT_EQ(promised_bytes_in(folder_), 0u);
+	CowFile file = CowFile::create(folder_ + "/overlay-sdb.cow", example);
+	EXPECT_LE(promised_bytes_in(folder_), example.cow_bytes);
+	EXPECT_GT(promised_bytes_in(folder_), example.cow_bytes / 2);
+	fs::resize_file(folder_ + "/overlay-sdb.cow", uint64_t{1} << 42);
+	EXPECT_EQ(free_bytes_in(folder_), 0u);
+}
+
 TEST(OverlayName, has_only_letters_that_device_mapper_takes)
 {
 	EXPECT_EQ(overlay_name_of("/images/lab.img"), "overlay-lab.img");

@@ -151,6 +151,10 @@ bad_words()
 	note "what cannot be"
 	exits 2 overlay create "$A" --size 2G --dir "$folder"
 	complains 'may need more than the .* that are free'
+	overlay create "$A" --size 40M --dir "$folder"
+	exits 2 overlay create "$B" --size 40M --dir "$folder"
+	complains 'may need more than the .* that are free'
+	overlay drop "$A" --dir "$folder"
 	exits 2 overlay create "$A" "$B" "$A" --size 4M --dir "$folder"
 	nothing_left
 	exits 2 overlay create "$KEPT" --size 4M --dir "$folder"

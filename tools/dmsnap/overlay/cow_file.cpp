@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <utility>
@@ -129,12 +130,32 @@ void CowFile::write(const Label &label)
 		fail("cannot be written");
 }
 
+uint64_t promised_bytes_in(const std::string &folder)
+{
+	constexpr uint64_t block_bytes = 512;
+	uint64_t sum = 0;
+	std::error_code error;
+	for (const auto &entry : std::filesystem::directory_iterator(folder, error)) {
+		struct stat about;
+		std::string path = entry.path();
+		if (!path.ends_with(cow_file_ending) || lstat(path.c_str(), &about) != 0 ||
+		    !S_ISREG(about.st_mode))
+			continue;
+		uint64_t size = static_cast<uint64_t>(about.st_size);
+		uint64_t taken = static_cast<uint64_t>(about.st_blocks) * block_bytes;
+		sum += size > taken ? size - taken : 0;
+	}
+	return sum;
+}
+
 uint64_t free_bytes_in(const std::string &folder)
 {
 	struct statvfs about;
 	if (statvfs(folder.c_str(), &about) != 0)
 		throw Failure(fmt::format("{}: {}", folder, std::strerror(errno)));
-	return uint64_t{about.f_bavail} * about.f_frsize;
+	uint64_t free = uint64_t{about.f_bavail} * about.f_frsize;
+	uint64_t promised = promised_bytes_in(folder);
+	return free > promised ? free - promised : 0;
 }
 
 uint64_t free_bytes_in_memory()

@@ -51,7 +51,9 @@ constexpr const char *cow_file_ending = ".cow";
 /* Of one that is to take the place of another. */
 constexpr const char *new_cow_file_ending = ".cow.new";
 
-/* What a folder's file system, or memory and swap space, can still take. */
+/* What the files there may still take as they fill. */
+uint64_t promised_bytes_in(const std::string &folder);
+/* What a folder's file system, besides that, or memory and swap space, can still take. */
 uint64_t free_bytes_in(const std::string &folder);
 uint64_t free_bytes_in_memory();
 
