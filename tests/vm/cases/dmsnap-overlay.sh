@@ -151,8 +151,8 @@ bad_words()
 	note "what cannot be"
 	exits 2 overlay create "$A" --size 2G --dir "$folder"
 	complains 'may need more than the .* that are free'
-	overlay create "$A" --size 40M --dir "$folder"
-	exits 2 overlay create "$B" --size 40M --dir "$folder"
+	overlay create "$A" --size 30M --dir "$folder"
+	exits 2 overlay create "$B" --size 30M --dir "$folder"
 	complains 'may need more than the .* that are free'
 	overlay drop "$A" --dir "$folder"
 	exits 2 overlay create "$A" "$B" "$A" --size 4M --dir "$folder"
@@ -160,6 +160,8 @@ bad_words()
 	exits 2 overlay create "$KEPT" --size 4M --dir "$folder"
 	complains 'live: a mounted file system'
 	overlay create "$A" --ram --size 4M
+	overlay drop --all --dir "$folder"
+	overlay status "$A"
 	exits 2 overlay create "$A" --ram --size 4M
 	complains 'is there already: "overlay create --resume" or "overlay drop" it first'
 	exits 2 overlay create /dev/nosuch --ram --size 4M

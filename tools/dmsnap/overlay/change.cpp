@@ -27,6 +27,13 @@ std::string folder_of(const std::string &file)
 	return std::filesystem::path(file).parent_path();
 }
 
+bool is_in(const Overlay &overlay, const std::string &folder)
+{
+	std::error_code error;
+	return !overlay.file.empty() &&
+	       std::filesystem::equivalent(folder_of(overlay.file), folder, error);
+}
+
 void require_active(const Overlay &overlay)
 {
 	if (!overlay.snapshot)
@@ -208,6 +215,10 @@ ExitCode drop_overlays(const OverlayOptions &options)
 	std::vector<Overlay> overlays = options.all
 						? find_overlays(options.folder)
 						: select_overlays(options.folder, options.names);
+	if (options.all && options.is_folder_given)
+		std::erase_if(overlays, [&](const Overlay &overlay) {
+			return !is_in(overlay, options.folder);
+		});
 	for (const Overlay &overlay : overlays) {
 		require_unused(overlay);
 		if (overlay.is_merge() && !options.force)

@@ -29,6 +29,7 @@ void OverlayCommands::add(CLI::App &app, const Add &add_to)
 				    std::string("Folder of the files with the changes (default ") +
 					    default_overlay_folder + ")")
 			->check(not_empty)
+			->each([&options](const std::string &) { options.is_folder_given = true; })
 			->type_name("DIR");
 		command->add_flag("--json", options.json, "Print JSON");
 		return command;
@@ -88,7 +89,7 @@ void OverlayCommands::add(CLI::App &app, const Add &add_to)
 			     "Remove overlays and their changes, also what a restart has left",
 			     [&options] { return drop_overlays(options); });
 	auto *names = take_names(drop, "NAME", "Overlays, or devices under them");
-	drop->add_flag("--all", options.all, "All there are")->excludes(names);
+	drop->add_flag("--all", options.all, "All there are; with --dir, those with files there")->excludes(names);
 	drop->add_flag("--force", options.force, "Also one that is half merged");
 
 	CLI::App *keep = add("keep", "Write the changes of an overlay to the device under it",

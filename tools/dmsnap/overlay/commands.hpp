@@ -20,6 +20,7 @@ struct OverlayOptions {
 	/* Devices and images, or overlays. */
 	std::vector<std::string> names;
 	std::string folder = default_overlay_folder;
+	bool is_folder_given = false;
 	bool json = false;
 
 	/* create, extend: of each COW device. */
