@@ -16,6 +16,7 @@
 #include "overlay/block_device.hpp"
 #include "overlay/commands.hpp"
 #include "overlay/cow_file.hpp"
+#include "overlay/lock.hpp"
 #include "overlay/loop_device.hpp"
 #include "units.hpp"
 
@@ -145,6 +146,7 @@ void do_each(const std::vector<Overlay> &overlays, bool json, const char *done,
 
 ExitCode extend_overlays(const OverlayOptions &options)
 {
+	OverlayLock lock;
 	std::vector<Overlay> overlays = select_overlays(options.folder, options.names);
 	std::map<std::string, uint64_t> more;
 	for (const Overlay &overlay : overlays) {
@@ -178,6 +180,7 @@ ExitCode extend_overlays(const OverlayOptions &options)
 
 ExitCode reset_overlays(const OverlayOptions &options)
 {
+	OverlayLock lock;
 	std::vector<Overlay> overlays = select_overlays(options.folder, options.names);
 	for (const Overlay &overlay : overlays) {
 		require_active(overlay);
@@ -212,6 +215,7 @@ ExitCode drop_overlays(const OverlayOptions &options)
 {
 	if (options.all == !options.names.empty())
 		throw Failure("name the overlays to be dropped, or tell --all");
+	OverlayLock lock;
 	std::vector<Overlay> overlays = options.all
 						? find_overlays(options.folder)
 						: select_overlays(options.folder, options.names);

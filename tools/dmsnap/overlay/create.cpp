@@ -12,6 +12,7 @@
 #include "overlay/block_device.hpp"
 #include "overlay/commands.hpp"
 #include "overlay/cow_file.hpp"
+#include "overlay/lock.hpp"
 #include "overlay/loop_device.hpp"
 #include "units.hpp"
 #include "volume.hpp"
@@ -190,6 +191,7 @@ ExitCode create_overlays(const OverlayOptions &options)
 {
 	if (options.bytes < cow_bytes_min)
 		throw Failure("tell the --size of the changes that there is room for: 1M at least");
+	OverlayLock lock;
 	std::vector<Overlay> others = find_overlays(options.folder);
 	std::vector<std::unique_ptr<Base>> bases;
 	std::vector<std::unique_ptr<Making>> makings;
@@ -263,6 +265,7 @@ void activate_left(const std::vector<Overlay> &overlays, const std::string &fold
 
 ExitCode resume_overlays(const OverlayOptions &options)
 {
+	OverlayLock lock;
 	std::vector<Overlay> overlays = select_overlays(options.folder, options.names);
 	std::vector<std::string> names;
 

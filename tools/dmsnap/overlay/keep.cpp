@@ -16,6 +16,7 @@
 #include "overlay/block_device.hpp"
 #include "overlay/commands.hpp"
 #include "overlay/cow_file.hpp"
+#include "overlay/lock.hpp"
 #include "printable.hpp"
 #include "progress.hpp"
 #include "units.hpp"
@@ -187,6 +188,7 @@ ExitCode keep_overlay(const OverlayOptions &options)
 					    "--resume\" first, and look at it",
 					    overlay.name));
 		ask_to_go_on(overlay, options);
+		OverlayLock lock;
 		activate_left({overlay}, options.folder);
 		overlay = select();
 	}
@@ -196,7 +198,8 @@ ExitCode keep_overlay(const OverlayOptions &options)
 	if (!overlay.snapshot->is_merge) {
 		require_mergeable(overlay, options.folder);
 		ask_to_merge(overlay, options);
-		/* The answer may have taken hours. */
+		/* The answer may have taken hours, in which nobody else was to wait. */
+		OverlayLock lock;
 		overlay = select();
 		if (!overlay.snapshot || overlay.snapshot->is_merge ||
 		    overlay.snapshot->origin != origin)
