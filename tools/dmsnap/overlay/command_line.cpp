@@ -89,7 +89,8 @@ void OverlayCommands::add(CLI::App &app, const Add &add_to)
 			     "Remove overlays and their changes, also what a restart has left",
 			     [&options] { return drop_overlays(options); });
 	auto *names = take_names(drop, "NAME", "Overlays, or devices under them");
-	drop->add_flag("--all", options.all, "All there are; with --dir, those with files there")->excludes(names);
+	drop->add_flag("--all", options.all, "All there are; with --dir, those with files there")
+		->excludes(names);
 	drop->add_flag("--force", options.force, "Also one that is half merged");
 
 	CLI::App *keep = add("keep", "Write the changes of an overlay to the device under it",

@@ -76,8 +76,8 @@ CowFile CowFile::in_memory(const Label &label)
 
 CowFile CowFile::open(const std::string &path, Access access)
 {
-	int flags = (access == Access::write ? O_RDWR : O_RDONLY) |
-		    O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+	int flags = (access == Access::write ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW |
+		    O_NONBLOCK;
 	CowFile file(path, ::open(path.c_str(), flags), false);
 	if (file.descriptor_ < 0)
 		file.fail("cannot be opened");
