@@ -67,6 +67,9 @@ failed_reset()
 	change "$A" o
 	overlay create "$A" --size 4M --dir "$folder"
 	change "$(over "$A")" 1
+	# As an extend does that is killed then
+	label "$name" '"cow_bytes": 4194304' '"cow_bytes": 8388608'
+	overlay extend "$name" --size 8M --dir "$folder"
 	chattr +i "$folder/overlay-$name.cow"
 	exits 2 overlay reset "$name" --dir "$folder"
 	chattr -i "$folder/overlay-$name.cow"

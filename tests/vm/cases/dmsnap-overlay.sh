@@ -162,6 +162,10 @@ bad_words()
 	overlay create "$A" --ram --size 4M
 	overlay drop --all --dir "$folder"
 	overlay status "$A"
+	dmsetup suspend "overlay-${A##*/}"
+	exits 1 overlay status "$A"
+	says 'suspended'
+	dmsetup resume "overlay-${A##*/}"
 	exits 2 overlay create "$A" --ram --size 4M
 	complains 'is there already: "overlay create --resume" or "overlay drop" it first'
 	exits 2 overlay create /dev/nosuch --ram --size 4M
