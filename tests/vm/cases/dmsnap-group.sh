@@ -187,7 +187,7 @@ begin_slow()
 # end_slow: LVM2's command is gone as well
 end_slow()
 {
-	pkill -f "sleep 1000"
+	pkill -KILL -f "sleep 1000"
 	rm "$TMP/bin/lvcreate"
 	wait_until 20 sh -c '! pgrep lvcreate'
 }
@@ -238,6 +238,28 @@ lvchange -q --addtag ours vg/a-g3 vg/a-killed
 exits 0 create --group after vg/a vg/b --size 4M --limit 600s
 complains 'an interrupted group is removed: vg/a-killed$'
 same_moment after
+as_before a-after a-g3 b-after b-g3 fs-g3
+
+note "killed while an origin has a table that is not to be used yet: it keeps the one it has"
+cat > "$TMP/bin/lvcreate" <<-END
+	#!/bin/bash
+	dmsetup load vg-b --table "0 $(blockdev --getsz /dev/vg/b) error"
+	touch $TMP/waits
+	sleep 1000 || exit 5
+END
+chmod +x "$TMP/bin/lvcreate"
+rm -f "$TMP/waits"
+table=$(dmsetup table vg-b)
+"$dmsnap" create --group half vg/a vg/b --size 4M --limit 600s 2> "$TMP/slow.err" &
+SLOW=$!
+wait_until 60 test -e "$TMP/waits"
+expect_eq "$(dmsetup info -c --noheadings -o tables_loaded vg-b)" Both
+kill -KILL "$SLOW"
+wait "$SLOW" || true
+resumed
+end_slow
+expect_eq "$(dmsetup table vg-b)" "$table"
+expect_eq "$(dmsetup info -c --noheadings -o tables_loaded vg-b)" Live
 as_before a-after a-g3 b-after b-g3 fs-g3
 
 stop_writer

@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "child.hpp"
 #include "device_mapper.hpp"
@@ -111,22 +112,50 @@ void clean_up(const std::vector<LogicalVolume> &volumes)
 	remove_snapshots({names.begin(), names.end()});
 }
 
-void resume(DeviceNumber device) noexcept
-{
-	try {
-		DmRequest info(DM_DEVICE_INFO, device);
-		/* One that LVM2 works on may have another table already. */
-		if (!info.run() || !info.info().suspended)
-			return;
-		DmRequest request(DM_DEVICE_RESUME, device);
-		/* Without udev, which may wait for what is suspended; it has nothing to do here. */
-		int sync = dm_udev_get_sync_support();
-		dm_udev_set_sync_support(0);
-		request.try_run();
-		dm_udev_set_sync_support(sync);
-	} catch (const std::exception &) {
-		/* The others, at least. */
+/*
+ * While LVM2 takes a snapshot the origin has a table that is not to be used yet: what it names
+ * was not resumed, so writers would get errors.  A resume would make it the live one.
+ */
+enum class Waits { for_inactive_table, not_at_all };
+
+/* False: LVM2 is at work there. */
+bool resume_one(DeviceNumber device, Waits waits)
+try {
+	DmRequest info(DM_DEVICE_INFO, device);
+	/* One that LVM2 works on may have another table already. */
+	if (!info.run() || !info.info().suspended)
+		return true;
+	if (info.info().inactive_table) {
+		if (waits == Waits::for_inactive_table)
+			return false;
+		DmRequest(DM_DEVICE_CLEAR, device).try_run();
 	}
+	DmRequest request(DM_DEVICE_RESUME, device);
+	/* Without udev, which may wait for what is suspended; it has nothing to do here. */
+	int sync = dm_udev_get_sync_support();
+	dm_udev_set_sync_support(0);
+	request.try_run();
+	dm_udev_set_sync_support(sync);
+	return true;
+} catch (const std::exception &) {
+	/* The others, at least. */
+	return true;
+}
+
+/* Those at once on which LVM2 does not work; the others when it has ended, or after five seconds. */
+void resume(std::vector<DeviceNumber> devices) noexcept
+{
+	constexpr int rounds = 100;
+	constexpr useconds_t pause = 50 * 1000;
+	for (int round = 0; round < rounds && !devices.empty(); round++) {
+		if (round > 0)
+			usleep(pause);
+		std::erase_if(devices, [](DeviceNumber device) {
+			return resume_one(device, Waits::for_inactive_table);
+		});
+	}
+	for (DeviceNumber device : devices)
+		resume_one(device, Waits::not_at_all);
 }
 
 bool is_on(const char *path, DeviceNumber device)
@@ -198,7 +227,7 @@ double take_moment(const GroupOptions &options, const std::vector<std::string> &
 	only.write_suspended(devices);
 	auto begin = std::chrono::steady_clock::now();
 	Guardian guardian(options.limit_seconds, [&] {
-		std::ranges::for_each(devices, resume);
+		resume(devices);
 		only.clear();
 	});
 	auto require_time = [&](bool is_end) {
@@ -272,7 +301,7 @@ ExitCode create_group(const GroupOptions &options)
 	const std::vector<std::string> size_words = words_of_size(options.size);
 	OnlyOne only(lock_path);
 	if (std::vector<DeviceNumber> left = only.suspended(); !left.empty()) {
-		std::ranges::for_each(left, resume);
+		resume(left);
 		only.clear();
 	}
 	clean_up(all_volumes());

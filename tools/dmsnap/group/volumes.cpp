@@ -26,12 +26,14 @@ std::vector<std::string> environment()
 
 /*
  * What it says is told only if it fails: LVM2 complains of each volume that it finds suspended
- * ("Attempted to decrement suspended device counter below zero"), and goes on.
+ * ("Attempted to decrement suspended device counter below zero"), and goes on.  A signal to all
+ * processes, as from the terminal, must not end it half way: this program decides.
  */
 void run(const std::vector<std::string> &words)
 {
 	std::vector<std::string> all = {
 		"sh", "-c",
+		"trap '' HUP INT TERM QUIT; "
 		"said=$(\"$@\" 2>&1) || { code=$?; printf '%s\\n' \"$said\" >&2; exit $code; }",
 		"sh"};
 	all.insert(all.end(), words.begin(), words.end());
