@@ -235,9 +235,16 @@ end_slow
 expect_match "$(lvs --noheadings -o lv_tags vg/a-killed | xargs)" ".*dmsnap.unfinished.*"
 # A tag of somebody else does not make all one group
 lvchange -q --addtag ours vg/a-g3 vg/a-killed
+# Nor are they the tags of a snapshot alone
+lvcreate -q -y -n plain -L 4M --addtag dmsnap.group.killed --addtag dmsnap.unfinished vg
+exec 9< /dev/vg/a-killed
+exits 2 create --group after vg/a vg/b --size 4M
+complains 'the interrupted group killed cannot be removed: unmount vg/a-killed'
+exec 9<&-
 exits 0 create --group after vg/a vg/b --size 4M --limit 600s
 complains 'an interrupted group is removed: vg/a-killed$'
 same_moment after
+lvremove -q -y vg/plain
 as_before a-after a-g3 b-after b-g3 fs-g3
 
 note "killed while an origin has a table that is not to be used yet: it keeps the one it has"

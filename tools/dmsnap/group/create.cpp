@@ -5,6 +5,8 @@
 #include <cctype>
 #include <chrono>
 #include <cstdio>
+#include <iterator>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -90,26 +92,52 @@ void require_good_name(const std::string &group)
 				    group));
 }
 
-/* What is not finished goes, with all of its group. */
-void clean_up(const std::vector<LogicalVolume> &volumes)
+/*
+ * The snapshots among them that are of an unfinished group, and the tag of it.  Somebody may have
+ * given the tags to a volume that is none: that stays.
+ */
+std::map<std::string, std::string> unfinished_of(const std::vector<LogicalVolume> &volumes)
 {
-	std::set<std::string> unfinished, names;
+	std::set<std::string> unfinished;
+	std::map<std::string, std::string> found;
+	for (const LogicalVolume &volume : volumes) {
+		if (volume.is_snapshot() && volume.has_tag(unfinished_tag))
+			std::ranges::copy(volume.group_tags(),
+					  std::inserter(unfinished, unfinished.end()));
+	}
 	for (const LogicalVolume &volume : volumes) {
 		for (const std::string &tag : volume.group_tags()) {
-			if (volume.has_tag(unfinished_tag))
-				unfinished.insert(tag);
+			if (volume.is_snapshot() && unfinished.contains(tag))
+				found.emplace(volume.name(), tag);
 		}
 	}
-	for (const LogicalVolume &volume : volumes) {
-		if (std::ranges::any_of(volume.group_tags(), [&](const std::string &tag) {
-			    return unfinished.contains(tag);
-		    }))
-			names.insert(volume.name());
-	}
+	return found;
+}
+
+/* What is not finished goes, with all of its group. */
+void clean_up()
+{
+	std::vector<std::string> names;
+	for (const auto &[name, tag] : unfinished_of(all_volumes()))
+		names.push_back(name);
 	if (names.empty())
 		return;
 	fmt::print(stderr, "dmsnap: an interrupted group is removed: {}\n", fmt::join(names, ", "));
-	remove_snapshots({names.begin(), names.end()});
+	try {
+		remove_snapshots(names);
+	} catch (const Failure &) {
+		const std::vector<LogicalVolume> left = all_volumes();
+		const std::map<std::string, std::string> unfinished = unfinished_of(left);
+		for (const LogicalVolume &volume : left) {
+			auto found = unfinished.find(volume.name());
+			if (found != unfinished.end() && volume.is_open)
+				throw Failure(fmt::format("the interrupted group {} cannot be "
+							  "removed: unmount {}",
+							  group_of_tag(found->second),
+							  volume.name()));
+		}
+		throw;
+	}
 }
 
 /*
@@ -268,7 +296,7 @@ void remove_made(const std::string &group)
 {
 	std::vector<std::string> there;
 	for (const LogicalVolume &volume : all_volumes()) {
-		if (volume.has_tag(group_tag(group)))
+		if (volume.is_snapshot() && volume.has_tag(group_tag(group)))
 			there.push_back(volume.name());
 	}
 	remove_snapshots(there);
@@ -304,7 +332,7 @@ ExitCode create_group(const GroupOptions &options)
 		resume(left);
 		only.clear();
 	}
-	clean_up(all_volumes());
+	clean_up();
 	std::vector<Member> members = members_of(options);
 
 	Interruption interruption;

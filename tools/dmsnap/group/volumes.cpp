@@ -45,8 +45,9 @@ void run(const std::vector<std::string> &words)
 
 std::vector<LogicalVolume> list(const std::vector<std::string> &which)
 {
-	std::vector<std::string> words = {"lvs", "--reportformat", "json", "-o",
-					  "vg_name,lv_name,lv_tags,origin,lv_active,lv_suspended"};
+	std::vector<std::string> words = {
+		"lvs", "--reportformat", "json", "-o",
+		"vg_name,lv_name,lv_tags,origin,lv_active,lv_suspended,lv_device_open"};
 	words.insert(words.end(), which.begin(), which.end());
 	std::string text = output_of(words, environment());
 	std::vector<LogicalVolume> volumes;
@@ -60,6 +61,7 @@ std::vector<LogicalVolume> list(const std::vector<std::string> &which)
 			volume.is_active = row.at("lv_active").get<std::string>() == "active";
 			volume.is_suspended = row.at("lv_suspended").get<std::string>() ==
 					      "suspended";
+			volume.is_open = row.at("lv_device_open").get<std::string>() == "open";
 			std::istringstream tags(row.at("lv_tags").get<std::string>());
 			for (std::string tag; std::getline(tags, tag, ',');)
 				volume.tags.push_back(tag);
@@ -89,6 +91,11 @@ std::vector<std::string> LogicalVolume::group_tags() const
 std::string group_tag(const std::string &group)
 {
 	return tag_prefix + group;
+}
+
+std::string group_of_tag(const std::string &tag)
+{
+	return tag.substr(std::string_view(tag_prefix).size());
 }
 
 LogicalVolume look_at_volume(const std::string &name)

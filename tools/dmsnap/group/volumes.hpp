@@ -16,9 +16,10 @@ struct LogicalVolume {
 	std::vector<std::string> tags;
 	/* Of a snapshot. */
 	std::string origin;
-	bool is_active = false, is_suspended = false;
+	bool is_active = false, is_suspended = false, is_open = false;
 
 	std::string name() const { return vg + "/" + lv; }
+	bool is_snapshot() const { return !origin.empty(); }
 	bool has_tag(const std::string &tag) const;
 	/* Tags of groups; one, unless somebody has added to them. */
 	std::vector<std::string> group_tags() const;
@@ -26,6 +27,7 @@ struct LogicalVolume {
 
 constexpr const char *unfinished_tag = "dmsnap.unfinished";
 std::string group_tag(const std::string &group);
+std::string group_of_tag(const std::string &tag);
 
 /* Of this name, "vg/lv". */
 LogicalVolume look_at_volume(const std::string &name);
