@@ -163,16 +163,20 @@ TEST(OnlyOne, is_one_and_remembers_what_is_suspended)
 		OnlyOne one(path);
 		EXPECT_TRUE(one.suspended().empty());
 		EXPECT_THROW(OnlyOne{path}, Failure);
-		one.write_suspended({{253, 4}, {253, 11}});
+		one.write_suspended(
+			{{{253, 5}, "LVM-long"}, {{253, 4}, "LVM-a"}, {{253, 11}, "LVM-b"}});
+		/* Nothing of the longer list is left. */
+		one.write_suspended({{{253, 4}, "LVM-a"}, {{253, 11}, "LVM-b"}});
 	}
 	{
 		OnlyOne next(path);
-		EXPECT_EQ(next.suspended(), (std::vector<DeviceNumber>{{253, 4}, {253, 11}}));
+		EXPECT_EQ(next.suspended(),
+			  (std::vector<HeldDevice>{{{253, 4}, "LVM-a"}, {{253, 11}, "LVM-b"}}));
 		next.clear();
 		EXPECT_TRUE(next.suspended().empty());
 	}
 	/* Whatever else is in there. */
-	ASSERT_EQ(write(file, "253:4\nx \0 5:\n", 13), 13);
+	ASSERT_EQ(write(file, "253:4\n253:4 u\nx \0 5:\n", 21), 21);
 	EXPECT_EQ(OnlyOne(path).suspended().size(), 1u);
 	close(file);
 	unlink(path);

@@ -96,6 +96,12 @@ dm_info DmRequest::info() const
 	return info;
 }
 
+std::string DmRequest::uuid() const
+{
+	const char *uuid = dm_task_get_uuid(task_.get());
+	return uuid ? uuid : "";
+}
+
 bool DmRequest::first_line(std::string &target, std::string &words) const
 {
 	uint64_t start = 0, length = 0;

@@ -29,6 +29,8 @@ public:
 
 	int error() const { return dm_task_get_errno(task_.get()); }
 	dm_info info() const;
+	/* Empty if it has none. */
+	std::string uuid() const;
 	/* Target and words of the first line, if there is one. */
 	bool first_line(std::string &target, std::string &words) const;
 

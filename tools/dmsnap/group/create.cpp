@@ -147,11 +147,12 @@ void clean_up()
 enum class Waits { for_inactive_table, not_at_all };
 
 /* False: LVM2 is at work there. */
-bool resume_one(DeviceNumber device, Waits waits)
+bool resume_one(const HeldDevice &held, Waits waits)
 try {
+	const DeviceNumber device = held.device;
 	DmRequest info(DM_DEVICE_INFO, device);
 	/* One that LVM2 works on may have another table already. */
-	if (!info.run() || !info.info().suspended)
+	if (!info.run() || !info.info().suspended || info.uuid() != held.uuid)
 		return true;
 	if (info.info().inactive_table) {
 		if (waits == Waits::for_inactive_table)
@@ -171,18 +172,18 @@ try {
 }
 
 /* Those at once on which LVM2 does not work; the others when it has ended, or after five seconds. */
-void resume(std::vector<DeviceNumber> devices) noexcept
+void resume(std::vector<HeldDevice> devices) noexcept
 {
 	constexpr int rounds = 100;
 	constexpr useconds_t pause = 50 * 1000;
 	for (int round = 0; round < rounds && !devices.empty(); round++) {
 		if (round > 0)
 			usleep(pause);
-		std::erase_if(devices, [](DeviceNumber device) {
+		std::erase_if(devices, [](const HeldDevice &device) {
 			return resume_one(device, Waits::for_inactive_table);
 		});
 	}
-	for (DeviceNumber device : devices)
+	for (const HeldDevice &device : devices)
 		resume_one(device, Waits::not_at_all);
 }
 
@@ -244,14 +245,22 @@ double seconds_since(std::chrono::steady_clock::time_point begin)
 	return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
+std::string uuid_of(const Member &member)
+{
+	DmRequest info(DM_DEVICE_INFO, member.device);
+	if (!info.run())
+		throw Failure(fmt::format("{} is not active", member.origin.name()));
+	return info.uuid();
+}
+
 /* How long the first origin was suspended.  @made: those that are to be removed if it throws. */
 double take_moment(const GroupOptions &options, const std::vector<std::string> &size_words,
 		   OnlyOne &only, const std::vector<Member> &members,
 		   const Interruption &interruption, std::vector<std::string> &made)
 {
-	std::vector<DeviceNumber> devices;
+	std::vector<HeldDevice> devices;
 	for (const Member &member : members)
-		devices.push_back(member.device);
+		devices.push_back({member.device, uuid_of(member)});
 	only.write_suspended(devices);
 	auto begin = std::chrono::steady_clock::now();
 	Guardian guardian(options.limit_seconds, [&] {
@@ -328,7 +337,7 @@ ExitCode create_group(const GroupOptions &options)
 		throw Failure("--limit is 0.1s at least");
 	const std::vector<std::string> size_words = words_of_size(options.size);
 	OnlyOne only(lock_path);
-	if (std::vector<DeviceNumber> left = only.suspended(); !left.empty()) {
+	if (std::vector<HeldDevice> left = only.suspended(); !left.empty()) {
 		resume(left);
 		only.clear();
 	}

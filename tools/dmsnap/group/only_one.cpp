@@ -30,25 +30,33 @@ OnlyOne::~OnlyOne()
 	close(descriptor_);
 }
 
-std::vector<DeviceNumber> OnlyOne::suspended() const
+std::vector<HeldDevice> OnlyOne::suspended() const
 {
-	std::string text(4096, '\0');
-	ssize_t got = pread(descriptor_, text.data(), text.size(), 0);
-	text.resize(got > 0 ? static_cast<size_t>(got) : 0);
-	std::istringstream words(text);
-	std::vector<DeviceNumber> devices;
-	for (std::string word; words >> word;) {
-		if (std::optional<DeviceNumber> device = parse_device(word))
-			devices.push_back(*device);
+	std::string text;
+	char piece[4096];
+	for (ssize_t got;
+	     (got = pread(descriptor_, piece, sizeof(piece), static_cast<off_t>(text.size()))) > 0;)
+		text.append(piece, static_cast<size_t>(got));
+	std::istringstream lines(text);
+	std::vector<HeldDevice> devices;
+	for (std::string line; std::getline(lines, line);) {
+		std::istringstream words(line);
+		std::string number, uuid;
+		if (!(words >> number >> uuid))
+			continue;
+		if (std::optional<DeviceNumber> device = parse_device(number))
+			devices.push_back({*device, uuid});
 	}
 	return devices;
 }
 
-void OnlyOne::write_suspended(const std::vector<DeviceNumber> &devices)
+void OnlyOne::write_suspended(const std::vector<HeldDevice> &devices)
 {
 	std::string text;
-	for (DeviceNumber device : devices)
-		text += to_text(device) + "\n";
+	for (const HeldDevice &held : devices)
+		text += to_text(held.device) + " " + held.uuid + "\n";
+	/* Of a longer list the end would stay. */
+	clear();
 	errno = ENOSPC;
 	if (pwrite(descriptor_, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
 		throw Failure(fmt::format("the list of devices to be suspended cannot be written: "

@@ -13,6 +13,14 @@
 
 namespace dmsnap::tool {
 
+/* Its number may be that of another one later, its UUID not. */
+struct HeldDevice {
+	DeviceNumber device;
+	std::string uuid;
+
+	bool operator==(const HeldDevice &) const = default;
+};
+
 class OnlyOne {
 public:
 	/* Throws a Failure while another process has the lock. */
@@ -22,9 +30,9 @@ public:
 	OnlyOne &operator=(const OnlyOne &) = delete;
 
 	/* What another one has suspended. */
-	std::vector<DeviceNumber> suspended() const;
+	std::vector<HeldDevice> suspended() const;
 	/* Throws a Failure. */
-	void write_suspended(const std::vector<DeviceNumber> &devices);
+	void write_suspended(const std::vector<HeldDevice> &devices);
 	void clear() noexcept;
 
 private:
