@@ -13,8 +13,8 @@
 namespace dmsnap::tool {
 namespace {
 
-/* Not those of another folder, and in the language that is read here. */
-const std::vector<std::string> environment = {"LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
+/* In the language that is read here. */
+const std::vector<std::string> environment = {"LC_ALL=C", lvm2_path};
 
 std::optional<std::string> attributes_of(const std::string &program, const std::string &volume)
 try {
@@ -25,15 +25,20 @@ try {
 
 } // namespace
 
+std::string lvm2_program(const std::string &name)
+{
+	for (const char *folder : {"/usr/sbin/", "/sbin/"}) {
+		if (access((folder + name).c_str(), X_OK) == 0)
+			return folder + name;
+	}
+	return {};
+}
+
 bool is_to_be_merged(const std::string &volume_path, const std::string &lvs)
 {
 	/* As lvs(8) has it: an origin into which a snapshot is to be merged. */
 	constexpr char merging_origin = 'O';
-	std::string program = lvs;
-	for (const char *usual : {"/usr/sbin/lvs", "/sbin/lvs"}) {
-		if (program.empty() && access(usual, X_OK) == 0)
-			program = usual;
-	}
+	const std::string program = lvs.empty() ? lvm2_program("lvs") : lvs;
 	std::optional<std::string> output;
 	if (!program.empty())
 		output = attributes_of(program, volume_path);

@@ -9,21 +9,32 @@
 # shellcheck disable=SC2154 # dmsnap is set by lib-dmsnap.sh
 . /job/vm/lib-dmsnap.sh
 
-# as LVM2's own: on the PATH of the program
+# The program runs LVM2's command by its usual path, whatever PATH is.  In this guest it is a link
+# to lvm.
 mkdir -p "$TMP/bin"
-PATH=$TMP/bin:$PATH
+LVCREATE=$(command -v lvcreate)
+[ -L "$LVCREATE" ] || fail "$LVCREATE is no link"
+LVM=$(readlink -f "$LVCREATE")
+
+# fake_lvcreate: the script on standard input runs in its place, until real_lvcreate
+fake_lvcreate()
+{
+	cat > "$TMP/bin/lvcreate"
+	chmod +x "$TMP/bin/lvcreate"
+	ln -sfn "$TMP/bin/lvcreate" "$LVCREATE"
+}
+real_lvcreate() { ln -sfn "$LVM" "$LVCREATE"; }
 
 # slow_lvcreate SECONDS: from the second one on
 slow_lvcreate()
 {
 	rm -f "$TMP/second"
-	cat > "$TMP/bin/lvcreate" <<-END
+	fake_lvcreate <<-END
 		#!/bin/bash
 		if [ -e $TMP/second ]; then touch $TMP/waits; sleep $1 || exit 5; fi
 		touch $TMP/second
-		exec /sbin/lvcreate "\$@"
+		exec $LVM lvcreate "\$@"
 	END
-	chmod +x "$TMP/bin/lvcreate"
 	rm -f "$TMP/waits"
 }
 
@@ -156,12 +167,11 @@ expect_eq "$(dmsetup info -c --noheadings -o suspended vg-b)" Suspended
 dmsetup resume vg-b
 
 note "LVM2 fails at the second one: all is undone"
-cat > "$TMP/bin/lvcreate" <<-'END'
+fake_lvcreate <<-END
 	#!/bin/bash
-	[[ " $* " != *" vg/b "* ]] || exit 5
-	exec /sbin/lvcreate "$@"
+	[[ " \$* " != *" vg/b "* ]] || exit 5
+	exec $LVM lvcreate "\$@"
 END
-chmod +x "$TMP/bin/lvcreate"
 exits 2 create --group half vg/a vg/b vg/fs --size 4M --limit 600s --after "touch $TMP/after-half"
 complains 'lvcreate: exit code 5'
 [ -e "$TMP/after-half" ] || fail "the hook behind was not run"
@@ -188,7 +198,7 @@ begin_slow()
 end_slow()
 {
 	pkill -KILL -f "sleep 1000"
-	rm "$TMP/bin/lvcreate"
+	real_lvcreate
 	wait_until 20 sh -c '! pgrep lvcreate'
 }
 
@@ -248,13 +258,12 @@ lvremove -q -y vg/plain
 as_before a-after a-g3 b-after b-g3 fs-g3
 
 note "killed while an origin has a table that is not to be used yet: it keeps the one it has"
-cat > "$TMP/bin/lvcreate" <<-END
+fake_lvcreate <<-END
 	#!/bin/bash
 	dmsetup load vg-b --table "0 $(blockdev --getsz /dev/vg/b) error"
 	touch $TMP/waits
 	sleep 1000 || exit 5
 END
-chmod +x "$TMP/bin/lvcreate"
 rm -f "$TMP/waits"
 table=$(dmsetup table vg-b)
 "$dmsnap" create --group half vg/a vg/b --size 4M --limit 600s 2> "$TMP/slow.err" &

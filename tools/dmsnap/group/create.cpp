@@ -64,7 +64,8 @@ public:
 private:
 	static std::string run(const std::string &command)
 	{
-		return Child({"sh", "-c", command}, environment_with({}), Child::Pipe::none).end();
+		return Child({"/bin/sh", "-c", command}, environment_with({}), Child::Pipe::none)
+			.end();
 	}
 
 	std::string after_;

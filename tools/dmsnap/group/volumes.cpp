@@ -12,6 +12,7 @@
 
 #include "child.hpp"
 #include "failure.hpp"
+#include "lvm2.hpp"
 #include "units.hpp"
 
 namespace dmsnap::tool {
@@ -21,7 +22,7 @@ constexpr const char *tag_prefix = "dmsnap.group.";
 
 std::vector<std::string> environment()
 {
-	return environment_with({"LC_ALL=C", "LVM_SUPPRESS_FD_WARNINGS=1"});
+	return environment_with({"LC_ALL=C", "LVM_SUPPRESS_FD_WARNINGS=1", lvm2_path});
 }
 
 /*
@@ -32,9 +33,9 @@ std::vector<std::string> environment()
 void run(const std::vector<std::string> &words)
 {
 	std::vector<std::string> all = {
-		"sh", "-c",
+		"/bin/sh", "-c",
 		"trap '' HUP INT TERM QUIT; "
-		"said=$(\"$@\" 2>&1) || { code=$?; printf '%s\\n' \"$said\" >&2; exit $code; }",
+		"said=$(command -- \"$@\" 2>&1) || { code=$?; printf '%s\\n' \"$said\" >&2; exit $code; }",
 		"sh"};
 	all.insert(all.end(), words.begin(), words.end());
 	Child child(all, environment(), Child::Pipe::none);
@@ -46,8 +47,10 @@ void run(const std::vector<std::string> &words)
 std::vector<LogicalVolume> list(const std::vector<std::string> &which)
 {
 	std::vector<std::string> words = {
-		"lvs", "--reportformat", "json", "-o",
+		lvm2_program("lvs"), "--reportformat", "json", "-o",
 		"vg_name,lv_name,lv_tags,origin,lv_active,lv_suspended,lv_device_open"};
+	if (words[0].empty())
+		throw Failure("lvs is not there: is LVM2 installed?");
 	words.insert(words.end(), which.begin(), which.end());
 	std::string text = output_of(words, environment());
 	std::vector<LogicalVolume> volumes;
