@@ -142,6 +142,14 @@ complains '^dmsnap: --before: exit code 1'
 [ ! -e "$TMP/after" ] || fail "the hook behind was not run"
 lvremove -q -y vg/a-hooked
 
+note "an output that cannot be written: the snapshot is there all the same"
+rc=0
+"$dmsnap" create --group full vg/a --size 4M --limit 600s > /dev/full 2> "$TMP/err" || rc=$?
+expect_eq "$rc" 1
+complains 'all snapshots are there, but writing the output failed'
+expect_eq "$(lvs --noheadings -o lv_tags vg/a-full | xargs)" dmsnap.group.full
+lvremove -q -y vg/a-full
+
 note "what cannot be"
 exits 2 create --group g3 vg/a
 complains 'there is a group g3 already: vg/a-g3 is of it'

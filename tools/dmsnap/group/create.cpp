@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <iterator>
 #include <map>
 #include <set>
@@ -13,12 +15,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
+#include <stdio_ext.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "child.hpp"
-#include "device_mapper.hpp"
 #include "dm_request.hpp"
 #include "group/commands.hpp"
 #include "group/guardian.hpp"
@@ -197,16 +199,15 @@ bool is_on(const char *path, DeviceNumber device)
 std::vector<Member> members_of(const GroupOptions &options)
 {
 	std::vector<Member> members;
-	DeviceMapper machine;
 	const std::vector<LogicalVolume> all = all_volumes();
 	for (const std::string &name : options.volumes) {
 		Member member{.origin = look_at_volume(name), .snapshot = {}, .device = {}};
-		if (!member.origin.is_active)
+		if (!member.origin.is_active || !member.origin.device)
 			throw Failure(fmt::format("{} is not active", name));
 		if (member.origin.is_suspended)
 			throw Failure(fmt::format("{} is suspended, by somebody else", name));
 		member.snapshot = member.origin.lv + "-" + options.group;
-		member.device = machine.find("/dev/" + name);
+		member.device = *member.origin.device;
 		for (const char *path : needed_paths) {
 			if (is_on(path, member.device))
 				throw Failure(fmt::format("{} has {} on it, which LVM2 needs: it "
@@ -323,10 +324,12 @@ void tell(const GroupOptions &options, const std::vector<Member> &members, doubl
 						   {"held_up_seconds", seconds},
 						   {"snapshots", list}};
 		fmt::print("{}\n", document.dump(2));
-		return;
+	} else {
+		for (const Member &member : members)
+			fmt::print("{}\n", member.name());
 	}
-	for (const Member &member : members)
-		fmt::print("{}\n", member.name());
+	if (std::fflush(stdout) != 0)
+		throw Failure(std::strerror(errno));
 }
 
 } // namespace
@@ -355,18 +358,28 @@ ExitCode create_group(const GroupOptions &options)
 				take_moment(options, size_words, only, members, interruption, made);
 		}
 		finish_snapshots(made);
-	} catch (const Failure &failure) {
+	} catch (const std::exception &failure) {
 		try {
 			if (!made.empty())
 				remove_made(options.group);
-		} catch (const Failure &second) {
+		} catch (const std::exception &second) {
 			throw Failure(fmt::format("{}; and what was made is still there, until the "
 						  "next group is made: {}",
 						  failure.what(), second.what()));
 		}
 		throw;
 	}
-	tell(options, members, seconds);
+	try {
+		tell(options, members, seconds);
+	} catch (const std::exception &error) {
+		/* Not once more at the end of the program, as a failure. */
+		__fpurge(stdout);
+		clearerr(stdout);
+		throw Failure(fmt::format("all snapshots are there, but writing the output failed: "
+					  "{}",
+					  error.what()),
+			      ExitCode::findings);
+	}
 	return ExitCode::fine;
 }
 

@@ -48,7 +48,8 @@ std::vector<LogicalVolume> list(const std::vector<std::string> &which)
 {
 	std::vector<std::string> words = {
 		lvm2_program("lvs"), "--reportformat", "json", "-o",
-		"vg_name,lv_name,lv_tags,origin,lv_active,lv_suspended,lv_device_open"};
+		"vg_name,lv_name,lv_tags,origin,lv_active,lv_suspended,lv_device_open,"
+		"lv_kernel_major,lv_kernel_minor"};
 	if (words[0].empty())
 		throw Failure("lvs is not there: is LVM2 installed?");
 	words.insert(words.end(), which.begin(), which.end());
@@ -65,6 +66,11 @@ std::vector<LogicalVolume> list(const std::vector<std::string> &which)
 			volume.is_suspended = row.at("lv_suspended").get<std::string>() ==
 					      "suspended";
 			volume.is_open = row.at("lv_device_open").get<std::string>() == "open";
+			const auto major = row.at("lv_kernel_major").get<std::string>();
+			const auto minor = row.at("lv_kernel_minor").get<std::string>();
+			/* -1 if there is none. */
+			if (!major.starts_with('-'))
+				volume.device = parse_device(major + ":" + minor);
 			std::istringstream tags(row.at("lv_tags").get<std::string>());
 			for (std::string tag; std::getline(tags, tag, ',');)
 				volume.tags.push_back(tag);

@@ -6,8 +6,11 @@
  */
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "live_snapshot.hpp"
 
 namespace dmsnap::tool {
 
@@ -16,6 +19,8 @@ struct LogicalVolume {
 	std::vector<std::string> tags;
 	/* Of a snapshot. */
 	std::string origin;
+	/* Of one that is active. */
+	std::optional<DeviceNumber> device;
 	bool is_active = false, is_suspended = false, is_open = false;
 
 	std::string name() const { return vg + "/" + lv; }
