@@ -18,11 +18,10 @@
 #include <unistd.h>
 
 #include "failure.hpp"
+#include "signals_blocked.hpp"
 
 namespace dmsnap::tool {
 namespace {
-
-constexpr std::array ending_signals = {SIGHUP, SIGINT, SIGPIPE, SIGTERM};
 
 /* For the handler of signals, which may neither allocate nor wait; empty: free. */
 struct Slot {
@@ -55,16 +54,6 @@ void catch_signals()
 		if (sigaction(signal, nullptr, &now) == 0 && now.sa_handler == SIG_DFL)
 			sigaction(signal, &action, nullptr);
 	}
-}
-
-/* Both happen with signals blocked. */
-template <typename Call> void undisturbed(const Call &call)
-{
-	sigset_t all, before;
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &before);
-	call();
-	sigprocmask(SIG_SETMASK, &before, nullptr);
 }
 
 Slot *slot_of(const std::string &path)
@@ -126,12 +115,14 @@ void NewFile::make(mode_t mode)
 		fail("cannot be made");
 	}
 	catch_signals();
-	undisturbed([&] {
+	{
+		/* The handler finds the file and its name, or neither. */
+		SignalsBlocked blocked;
 		descriptor_ = mkostemp(temporary_.data(), O_CLOEXEC);
 		Slot *slot = slot_of("");
 		if (descriptor_ >= 0 && slot)
 			std::memcpy(slot->path, temporary_.c_str(), temporary_.size() + 1);
-	});
+	}
 	if (descriptor_ < 0) {
 		temporary_.clear();
 		fail("cannot be made");
@@ -163,11 +154,12 @@ void NewFile::forget()
 {
 	int error = errno;
 
-	undisturbed([&] {
+	{
+		SignalsBlocked blocked;
 		unlink(temporary_.c_str());
 		if (Slot *slot = slot_of(temporary_))
 			slot->path[0] = 0;
-	});
+	}
 	temporary_.clear();
 	if (descriptor_ >= 0)
 		close(descriptor_);

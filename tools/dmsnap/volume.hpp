@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "byte_source.hpp"
@@ -93,5 +94,8 @@ private:
 bool is_there(const std::string &path);
 /* True if all of @data is zero. */
 bool all_zero(std::span<const std::byte> data);
+
+/* "/dev/loop3", that has this file; empty: none has. */
+std::string loop_device_of(const struct stat &file);
 
 } // namespace dmsnap::tool

@@ -11,11 +11,11 @@
 
 #include "backup/backup_files.hpp"
 #include "backup/destination.hpp"
-#include "backup/file_lock.hpp"
 #include "backup/logical_volumes.hpp"
 #include "backup/packed_file.hpp"
 #include "backup/prune_snapshots.hpp"
 #include "export_stream.hpp"
+#include "file_lock.hpp"
 #include "json_output.hpp"
 #include "units.hpp"
 

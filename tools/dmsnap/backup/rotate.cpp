@@ -4,9 +4,9 @@
 
 #include <fmt/format.h>
 
-#include "backup/file_lock.hpp"
 #include "backup/prune_snapshots.hpp"
 #include "backup/schedule.hpp"
+#include "file_lock.hpp"
 #include "json_output.hpp"
 
 namespace dmsnap::tool {

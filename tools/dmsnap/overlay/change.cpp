@@ -97,9 +97,7 @@ void reset(const Overlay &overlay)
 	/* A keep that was killed may have left it writable. */
 	if (overlay.was_origin_writable())
 		set_read_only(origin, true);
-	load_mapped(overlay.name, {.sectors = look_at_device(origin).bytes / sector_bytes,
-				   .target = "snapshot",
-				   .words = overlay_table(origin, loop.number(), false)});
+	load_overlay(overlay.name, origin, loop.number(), false);
 	if (!overlay.is_in_memory) {
 		std::string path = path_beside(overlay, cow_file_ending);
 		if (std::rename(file.path().c_str(), path.c_str()) != 0)
@@ -113,13 +111,10 @@ void reset(const Overlay &overlay)
 
 void extend(const Overlay &overlay, uint64_t bytes)
 {
-	CowFile file = CowFile::open(overlay.file);
-	/* A keep may have changed it since the overlay was found. */
-	std::optional<Label> label = file.label();
-	if (!label)
-		throw Failure(fmt::format("{}: has no label any more", overlay.file));
-	label->cow_bytes = bytes / sector_bytes * sector_bytes;
-	file.write(*label);
+	/* Not that of before: a keep may have changed it since the overlay was found. */
+	CowFile::change_label(overlay.file, [&](Label &label) {
+		label.cow_bytes = bytes / sector_bytes * sector_bytes;
+	});
 	take_new_size(overlay.snapshot->cow);
 }
 
@@ -146,7 +141,7 @@ void do_each(const std::vector<Overlay> &overlays, bool json, const char *done,
 
 ExitCode extend_overlays(const OverlayOptions &options)
 {
-	OverlayLock lock;
+	FileLock lock = lock_overlays();
 	std::vector<Overlay> overlays = select_overlays(options.folder, options.names);
 	std::map<std::string, uint64_t> more;
 	for (const Overlay &overlay : overlays) {
@@ -180,7 +175,7 @@ ExitCode extend_overlays(const OverlayOptions &options)
 
 ExitCode reset_overlays(const OverlayOptions &options)
 {
-	OverlayLock lock;
+	FileLock lock = lock_overlays();
 	std::vector<Overlay> overlays = select_overlays(options.folder, options.names);
 	for (const Overlay &overlay : overlays) {
 		require_active(overlay);
@@ -215,7 +210,7 @@ ExitCode drop_overlays(const OverlayOptions &options)
 {
 	if (options.all == !options.names.empty())
 		throw Failure("name the overlays to be dropped, or tell --all");
-	OverlayLock lock;
+	FileLock lock = lock_overlays();
 	std::vector<Overlay> overlays = options.all
 						? find_overlays(options.folder)
 						: select_overlays(options.folder, options.names);

@@ -81,12 +81,17 @@ CowFile CowFile::open(const std::string &path, Access access)
 	CowFile file(path, ::open(path.c_str(), flags), false);
 	if (file.descriptor_ < 0)
 		file.fail("cannot be opened");
-	struct stat about;
-	if (fstat(file.descriptor_, &about) != 0)
-		file.fail("cannot be examined");
-	if (!S_ISREG(about.st_mode))
+	if (!S_ISREG(file.about().st_mode))
 		throw Failure(path + ": is no regular file");
 	return file;
+}
+
+struct stat CowFile::about() const
+{
+	struct stat about;
+	if (fstat(descriptor_, &about) != 0)
+		fail("cannot be examined");
+	return about;
 }
 
 std::optional<Label> CowFile::label() const
@@ -105,22 +110,27 @@ bool CowFile::is_unfinished() const
 
 void CowFile::require_all_of(const Label &label) const
 {
-	struct stat about;
-	if (fstat(descriptor_, &about) != 0)
-		fail("cannot be examined");
-	if (static_cast<uint64_t>(about.st_size) < Label::bytes + label.cow_bytes)
+	auto size = static_cast<uint64_t>(about().st_size);
+	if (size < Label::bytes + label.cow_bytes)
 		throw Failure(fmt::format("{}: is cut off: it is {} bytes long, and was {}", path_,
-					  about.st_size, Label::bytes + label.cow_bytes));
+					  size, Label::bytes + label.cow_bytes));
+}
+
+void CowFile::change_label(const std::string &path, const std::function<void(Label &)> &change)
+{
+	CowFile file = open(path);
+	std::optional<Label> label = file.label();
+	if (!label)
+		throw Failure(path + ": has no label any more");
+	change(*label);
+	file.write(*label);
 }
 
 void CowFile::write(const Label &label)
 {
 	std::vector<std::byte> bytes = to_bytes(label);
-	struct stat about;
-	if (fstat(descriptor_, &about) != 0)
-		fail("cannot be examined");
 	/* A label that is older than an extension must not cut off what is in use. */
-	if (static_cast<uint64_t>(about.st_size) < Label::bytes + label.cow_bytes &&
+	if (static_cast<uint64_t>(about().st_size) < Label::bytes + label.cow_bytes &&
 	    ftruncate(descriptor_, static_cast<off_t>(Label::bytes + label.cow_bytes)) != 0)
 		fail(fmt::format("cannot be made {} bytes long", Label::bytes + label.cow_bytes));
 	errno = ENOSPC;

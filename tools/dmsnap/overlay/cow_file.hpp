@@ -6,8 +6,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+
+#include <sys/stat.h>
 
 #include "overlay/label.hpp"
 
@@ -27,12 +30,16 @@ public:
 	/* Of a file in memory, empty. */
 	const std::string &path() const { return path_; }
 	int descriptor() const { return descriptor_; }
+	struct stat about() const;
 	/* None: it has no label that can be read. */
 	std::optional<Label> label() const;
 	/* Somebody was killed before it had a label. */
 	bool is_unfinished() const;
 	/* Throws a Failure for one that is shorter than its label says. */
 	void require_all_of(const Label &label) const;
+	/* The label of the file now, changed; throws a Failure if there is none. */
+	static void change_label(const std::string &path,
+				 const std::function<void(Label &)> &change);
 	/* It is durable then, and the file as large as that says, or larger: it never shrinks. */
 	void write(const Label &label);
 	/* The file stays when this goes. */

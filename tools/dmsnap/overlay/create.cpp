@@ -106,9 +106,7 @@ public:
 		is_begun_ = true;
 		number_ = DeviceMapper().find(name_);
 		file_.emplace(std::move(file));
-		load_mapped(name_, {.sectors = base_.about.bytes / sector_bytes,
-				    .target = is_merge ? "snapshot-merge" : "snapshot",
-				    .words = overlay_table(base_.number, loop.number(), is_merge)});
+		load_overlay(name_, base_.number, loop.number(), is_merge);
 		/* Not that of an image, whose loop device is read-only: it would outlive the image. */
 		if (base_.was_writable && base_.about.is_read_only == is_merge)
 			set_read_only(base_.number, !is_merge);
@@ -191,7 +189,7 @@ ExitCode create_overlays(const OverlayOptions &options)
 {
 	if (options.bytes < cow_bytes_min)
 		throw Failure("tell the --size of the changes that there is room for: 1M at least");
-	OverlayLock lock;
+	FileLock lock = lock_overlays();
 	std::vector<Overlay> others = find_overlays(options.folder);
 	std::vector<std::unique_ptr<Base>> bases;
 	std::vector<std::unique_ptr<Making>> makings;
@@ -254,7 +252,7 @@ void activate_left(const std::vector<Overlay> &overlays, const std::string &fold
 		makings.push_back(std::make_unique<Making>(overlay.name, base));
 		CowFile file = CowFile::open(overlay.file);
 		file.require_all_of(label);
-		if (std::string loop = loop_device_of(overlay.file); !loop.empty())
+		if (std::string loop = loop_device_of(file.about()); !loop.empty())
 			throw Failure(fmt::format("{}: {} has it already: detach that first",
 						  overlay.file, loop));
 		makings.back()->make(std::move(file), label.is_merge);
@@ -265,7 +263,7 @@ void activate_left(const std::vector<Overlay> &overlays, const std::string &fold
 
 ExitCode resume_overlays(const OverlayOptions &options)
 {
-	OverlayLock lock;
+	FileLock lock = lock_overlays();
 	std::vector<Overlay> overlays = select_overlays(options.folder, options.names);
 	std::vector<std::string> names;
 

@@ -20,6 +20,7 @@
 #include "printable.hpp"
 #include "progress.hpp"
 #include "units.hpp"
+#include "volume.hpp"
 
 namespace dmsnap::tool {
 namespace {
@@ -88,13 +89,8 @@ void ask_to_go_on(const Overlay &overlay, const OverlayOptions &options)
 
 void write_is_merge(const Overlay &overlay, bool is_merge)
 {
-	CowFile file = CowFile::open(overlay.file);
-	/* An extension may have changed it since the overlay was found. */
-	std::optional<Label> label = file.label();
-	if (!label)
-		throw Failure(fmt::format("{}: has no label any more", overlay.file));
-	label->is_merge = is_merge;
-	file.write(*label);
+	/* Not that of before: an extension may have changed it since the overlay was found. */
+	CowFile::change_label(overlay.file, [&](Label &label) { label.is_merge = is_merge; });
 }
 
 void begin_merge(const Overlay &overlay)
@@ -109,10 +105,7 @@ void begin_merge(const Overlay &overlay)
 	}
 	try {
 		set_read_only(snapshot.origin, false);
-		load_mapped(overlay.name,
-			    {.sectors = look_at_device(snapshot.origin).bytes / sector_bytes,
-			     .target = "snapshot-merge",
-			     .words = overlay_table(snapshot.origin, snapshot.cow, true)});
+		load_overlay(overlay.name, snapshot.origin, snapshot.cow, true);
 	} catch (const Failure &) {
 		/* Nothing is merged yet. */
 		set_read_only(snapshot.origin, true);
@@ -157,19 +150,6 @@ void wait_for_merge(const Overlay &overlay)
 	}
 }
 
-/* The device's own cache. */
-void flush(DeviceNumber device)
-{
-	std::string path = "/dev/" + kernel_name(device);
-	int descriptor = open(path.c_str(), O_RDWR | O_CLOEXEC);
-	bool done = descriptor >= 0 && fsync(descriptor) == 0;
-	int error = errno;
-	if (descriptor >= 0)
-		close(descriptor);
-	if (!done)
-		throw Failure(fmt::format("{} cannot be flushed: {}", path, std::strerror(error)));
-}
-
 } // namespace
 
 ExitCode keep_overlay(const OverlayOptions &options)
@@ -188,7 +168,7 @@ ExitCode keep_overlay(const OverlayOptions &options)
 					    "--resume\" first, and look at it",
 					    overlay.name));
 		ask_to_go_on(overlay, options);
-		OverlayLock lock;
+		FileLock lock = lock_overlays();
 		activate_left({overlay}, options.folder);
 		overlay = select();
 	}
@@ -199,7 +179,7 @@ ExitCode keep_overlay(const OverlayOptions &options)
 		require_mergeable(overlay, options.folder);
 		ask_to_merge(overlay, options);
 		/* The answer may have taken hours, in which nobody else was to wait. */
-		OverlayLock lock;
+		FileLock lock = lock_overlays();
 		overlay = select();
 		if (!overlay.snapshot || overlay.snapshot->is_merge ||
 		    overlay.snapshot->origin != origin)
@@ -214,7 +194,8 @@ ExitCode keep_overlay(const OverlayOptions &options)
 	wait_for_merge(overlay);
 	/* Somebody may have opened it since. */
 	require_unused(select());
-	flush(origin);
+	/* The device's own cache. */
+	Volume::share("/dev/" + kernel_name(origin)).sync();
 	drop(select());
 	print_done({overlay}, options.json, "kept");
 	return ExitCode::fine;

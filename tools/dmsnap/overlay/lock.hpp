@@ -1,19 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* OverlayLock: one command at a time changes overlays; another one waits for it. */
 #pragma once
+
+#include "file_lock.hpp"
 
 namespace dmsnap::tool {
 
-class OverlayLock {
-public:
-	/* Throws a Failure. */
-	OverlayLock();
-	~OverlayLock();
-	OverlayLock(const OverlayLock &) = delete;
-	OverlayLock &operator=(const OverlayLock &) = delete;
-
-private:
-	int descriptor_;
-};
+/* One command at a time changes overlays; another one waits for it.  Throws a Failure. */
+FileLock lock_overlays();
 
 } // namespace dmsnap::tool

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <utility>
 
@@ -88,20 +87,6 @@ std::string backing_file_of(DeviceNumber device)
 	std::string path;
 	std::getline(file, path);
 	return path;
-}
-
-std::string loop_device_of(const std::string &file)
-{
-	std::error_code error;
-	for (const auto &entry : std::filesystem::directory_iterator("/sys/block", error)) {
-		std::ifstream attribute(entry.path() / "loop/backing_file");
-		std::string path;
-		std::error_code trouble;
-		if (std::getline(attribute, path) &&
-		    std::filesystem::equivalent(path, file, trouble))
-			return entry.path().filename();
-	}
-	return "";
 }
 
 void take_new_size(DeviceNumber loop)

@@ -32,8 +32,6 @@ private:
 
 /* The file behind the loop device, as the kernel names it; empty: it is none. */
 std::string backing_file_of(DeviceNumber device);
-/* "loop3", that has this file; empty: none has. */
-std::string loop_device_of(const std::string &file);
 /* The device takes notice that its file has grown; throws a Failure. */
 void take_new_size(DeviceNumber loop);
 

@@ -3,37 +3,14 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <functional>
 
 #include <fmt/format.h>
 
 #include "dm_request.hpp"
+#include "signals_blocked.hpp"
 
 namespace dmsnap::tool {
-namespace {
-
-/* Those that end a command: they wait until this goes. */
-class SignalsBlocked {
-public:
-	SignalsBlocked()
-	{
-		sigset_t ending;
-		sigemptyset(&ending);
-		for (int signal : {SIGHUP, SIGINT, SIGPIPE, SIGTERM})
-			sigaddset(&ending, signal);
-		sigprocmask(SIG_BLOCK, &ending, &before_);
-	}
-	~SignalsBlocked() { sigprocmask(SIG_SETMASK, &before_, nullptr); }
-	SignalsBlocked(const SignalsBlocked &) = delete;
-	SignalsBlocked &operator=(const SignalsBlocked &) = delete;
-
-private:
-	sigset_t before_;
-};
-
-} // namespace
-
 std::vector<MappedDevice> mapped_devices(const std::string &uuid_prefix)
 {
 	std::vector<MappedDevice> found;

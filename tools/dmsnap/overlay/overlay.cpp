@@ -10,6 +10,7 @@
 #include <libdevmapper.h>
 #include <unistd.h>
 
+#include "base/chunk.hpp"
 #include "device_mapper.hpp"
 #include "device_name.hpp"
 #include "failure.hpp"
@@ -226,11 +227,14 @@ void require_unused(const Overlay &overlay)
 				  overlay.name, names.empty() ? "" : " by " + names));
 }
 
-std::string overlay_table(DeviceNumber origin, DeviceNumber cow, bool is_merge)
+void load_overlay(const std::string &name, DeviceNumber origin, DeviceNumber cow, bool is_merge)
 {
 	bool can_stall = !is_merge && access(driver_mark, F_OK) == 0;
-	return fmt::format("{} {} P {}{}", to_text(origin), to_text(cow), overlay_chunk_sectors,
-			   can_stall ? " 1 stall_on_full" : "");
+	load_mapped(name, {.sectors = look_at_device(origin).bytes / sector_bytes,
+			   .target = is_merge ? "snapshot-merge" : "snapshot",
+			   .words = fmt::format("{} {} P {}{}", to_text(origin), to_text(cow),
+						overlay_chunk_sectors,
+						can_stall ? " 1 stall_on_full" : "")});
 }
 
 void take_down(const std::string &name, DeviceNumber device, std::optional<DeviceNumber> origin,

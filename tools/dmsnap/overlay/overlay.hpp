@@ -63,8 +63,8 @@ std::vector<Overlay> select_overlays(const std::string &folder,
 /* Throws a Failure when something has the device open. */
 void require_unused(const Overlay &overlay);
 
-/* What follows "snapshot" or "snapshot-merge" in the table line. */
-std::string overlay_table(DeviceNumber origin, DeviceNumber cow, bool is_merge);
+/* Gives the device of an overlay its table, over all of the origin; throws a Failure. */
+void load_overlay(const std::string &name, DeviceNumber origin, DeviceNumber cow, bool is_merge);
 /*
  * The device of an overlay goes, and what is under it is as writable as before, unless another
  * overlay stands there.  No @origin: that is not known.

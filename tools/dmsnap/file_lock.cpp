@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "backup/file_lock.hpp"
+#include "file_lock.hpp"
 
 #include <cerrno>
 #include <cstring>
