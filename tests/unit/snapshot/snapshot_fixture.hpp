@@ -81,10 +81,12 @@ struct SnapshotFixture {
 		return error;
 	}
 
-	testing::AssertionResult right(Snap &snap)
+	testing::AssertionResult right(Snap &snap) { return right(snap, snap.mapped); }
+	/* Does another device show what the snapshot must? */
+	static testing::AssertionResult right(Snap &snap, user::Mapped &mapped)
 	{
 		return snap.frozen.matches_all([&](uint64_t sector, uint64_t count) {
-			return snap.mapped.read(sector, count);
+			return mapped.read(sector, count);
 		});
 	}
 

@@ -217,8 +217,7 @@ TEST(SnapshotCreate, over_a_write_protected_cow_device_only_a_read_only_table_lo
 	EXPECT_EQ(snapshot.load(TargetType::merge, 4096, words), -30);
 	ASSERT_EQ(snapshot.load(TargetType::snapshot, 4096, words, true), 0);
 	ASSERT_EQ(snapshot.resume(), 0);
-	EXPECT_TRUE(snap.frozen.matches_all(
-		[&](uint64_t sector, uint64_t count) { return snapshot.read(sector, count); }));
+	EXPECT_TRUE(SnapshotFixture::right(snap, snapshot));
 }
 
 TEST(SnapshotCreate, says_so_once_when_the_cow_device_has_larger_blocks_than_the_origin)

@@ -27,9 +27,7 @@ protected:
 	/* Does the destination show what the source showed? */
 	testing::AssertionResult destination_right()
 	{
-		return source_.frozen.matches_all([&](uint64_t sector, uint64_t count) {
-			return destination_.read(sector, count);
-		});
+		return SnapshotFixture::right(source_, destination_);
 	}
 
 	int read_of(Mapped &mapped)
@@ -374,9 +372,7 @@ TEST(Handover, waits_for_what_has_come_since_the_preresume)
 		EXPECT_TRUE(resumed);
 		EXPECT_EQ(fixture.origin.wait(before), 0);
 		EXPECT_EQ(fixture.origin.wait(meanwhile), 0);
-		EXPECT_TRUE(source.frozen.matches_all([&](uint64_t sector, uint64_t count) {
-			return destination.read(sector, count);
-		}));
+		EXPECT_TRUE(SnapshotFixture::right(source, destination));
 	});
 	/* In some of the runs an area was being zeroed. */
 	EXPECT_GT(zeroed, 0u);
@@ -540,9 +536,7 @@ TEST(Handover, and_a_removal_of_its_source_come_one_after_the_other)
 		taken += !cancelled;
 		if (cancelled)
 			return;
-		EXPECT_TRUE(source.frozen.matches_all([&](uint64_t sector, uint64_t count) {
-			return taker.read(sector, count);
-		}));
+		EXPECT_TRUE(SnapshotFixture::right(source, taker));
 	});
 	EXPECT_GT(taken, 0u);
 }
@@ -786,8 +780,7 @@ TEST_F(HandoverTest, a_third_owner_reads_the_store_itself)
 	Mapped third("third");
 	ASSERT_EQ(third.create(TargetType::snapshot, 4096, source_.words), 0);
 	EXPECT_NE(third.status(), "Invalid");
-	EXPECT_TRUE(source_.frozen.matches_all(
-		[&](uint64_t sector, uint64_t count) { return third.read(sector, count); }));
+	EXPECT_TRUE(SnapshotFixture::right(source_, third));
 }
 
 } // namespace
