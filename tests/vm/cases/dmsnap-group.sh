@@ -210,27 +210,29 @@ end_slow()
 	wait_until 20 sh -c '! pgrep lvcreate'
 }
 
+# undone WORDS: the command has failed and told so, and left no snapshot
+undone()
+{
+	local rc=0
+	wait "$SLOW" || rc=$?
+	expect_eq "$rc" 2
+	grep -q "$1: all is as before" "$TMP/slow.err" || fail "$(cat "$TMP/slow.err")"
+	as_before a-g3 b-g3 fs-g3
+}
+
 resumed() { wait_until 10 sh -c 'dmsetup info -c --noheadings -o suspended vg-b | grep -q Active'; }
 
 note "a signal: all is undone, and told"
 begin_slow interrupted
 kill -TERM "$SLOW"
 end_slow
-rc=0
-wait "$SLOW" || rc=$?
-expect_eq "$rc" 2
-grep -q 'interrupted by a signal: all is as before' "$TMP/slow.err" || fail "$(cat "$TMP/slow.err")"
-as_before a-g3 b-g3 fs-g3
+undone 'interrupted by a signal'
 
 note "the guardian is killed: all is undone"
 begin_slow unguarded
 kill -KILL "$GUARDIAN"
 end_slow
-rc=0
-wait "$SLOW" || rc=$?
-expect_eq "$rc" 2
-grep -q 'the process that was to resume them was killed: all is as before' "$TMP/slow.err" || fail "$(cat "$TMP/slow.err")"
-as_before a-g3 b-g3 fs-g3
+undone 'the process that was to resume them was killed'
 
 note "both are killed: the next one resumes what they have suspended"
 begin_slow both
