@@ -15,8 +15,8 @@
  *   event       | alone    | running       | suspended   | source        | crowded
  *   ------------+----------+---------------+-------------+---------------+--------
  *   constructor | own      | destination   | destination |               | refused
- *   preresume   | go on    | refused: not  | go on       | refused: the  |
- *               |          | suspended     |             | other first   |
+ *   preresume   | go on    | refused: not  | wait, then  | refused: the  |
+ *               |          | suspended     | go on       | other first   |
  *   resume      | activate | (refused)     | take over   | (refused)     |
  *   destructor  | nothing  | nothing       | nothing     | the other is  |
  *               |          |               |             | invalid       |
@@ -78,6 +78,7 @@ enum class Action : uint8_t {
 	refused,
 	/* Preresume. */
 	go_on,
+	wait,
 	not_suspended,
 	other_first,
 	/* Resume. */
@@ -90,7 +91,7 @@ enum class Action : uint8_t {
 
 constexpr Action actions[][5] = {
 	{Action::own, Action::destination, Action::destination, Action::none, Action::refused},
-	{Action::go_on, Action::not_suspended, Action::go_on, Action::other_first, Action::none},
+	{Action::go_on, Action::not_suspended, Action::wait, Action::other_first, Action::none},
 	{Action::activate, Action::none, Action::take_over, Action::none, Action::none},
 	{Action::nothing, Action::nothing, Action::nothing, Action::cancel, Action::none},
 };
@@ -208,8 +209,7 @@ int preresume(SnapshotTarget &target)
 	SnapshotTarget *other;
 	{
 		MutexGuard guard(registry().mutex());
-		State state = state_of(target, other);
-		switch (action(Event::preresume, state)) {
+		switch (action(Event::preresume, state_of(target, other))) {
 		case Action::other_first:
 			dmsnap_port_log(
 				DMSNAP_LOG_ERROR,
@@ -220,12 +220,12 @@ int preresume(SnapshotTarget &target)
 				DMSNAP_LOG_ERROR,
 				"Unable to perform snapshot handover until source is suspended.");
 			return to_errno(Error::handover_order);
-		default:
+		case Action::wait:
+			other->snapshot().begin_handover();
 			break;
-		}
-		if (state != State::suspended)
+		default:
 			return 0;
-		other->snapshot().begin_handover();
+		}
 	}
 	/* The source cannot go away meanwhile: see leaving(). */
 	return await_quiet(*other) ? 0 : to_errno(Error::handover_interrupted);
