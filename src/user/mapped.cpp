@@ -300,6 +300,11 @@ int Mapped::discard(uint64_t sector, uint64_t sectors)
 	return wait(start_discard(sector, sectors));
 }
 
+int Mapped::other(uint64_t sector, uint64_t sectors)
+{
+	return wait(start(DMSNAP_BIO_OTHER, sector, sectors, false, {}));
+}
+
 Mapped::Handle Mapped::start_read(uint64_t sector, uint64_t sectors)
 {
 	return start(DMSNAP_BIO_READ, sector, sectors, false, {});

@@ -97,6 +97,8 @@ public:
 	int write(uint64_t sector, std::span<const uint8_t> data, bool fua = false);
 	int flush();
 	int discard(uint64_t sector, uint64_t sectors);
+	/* An operation that no target supports. */
+	int other(uint64_t sector, uint64_t sectors);
 	/* Fails the test's process on an error. */
 	std::vector<uint8_t> read(uint64_t sector, uint64_t sectors);
 

@@ -23,6 +23,7 @@ void check_no_lock(const char *what)
 
 void dmsnap_port_bio_accept(dmsnap_bio *bio, uint32_t sectors)
 {
+	World::preempt();
 	bio->accept(sectors);
 }
 

@@ -9,6 +9,7 @@
 
 #include "support/seed.hpp"
 #include "unit/snapshot/snapshot_fixture.hpp"
+#include "user/memory.hpp"
 
 namespace dmsnap::test {
 namespace {
@@ -558,6 +559,71 @@ TEST_F(MergeTest, says_what_it_has_done)
 	/* 256 chunks, then the rest. */
 	EXPECT_NE(answer.find("\nmerge_batch_chunks 32:1 256:1\n"), answer.npos);
 	EXPECT_NE(answer.find("\nmerge_failures 0\n"), answer.npos);
+}
+
+TEST_F(MergeTest, refuses_messages_that_are_for_snapshots)
+{
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
+	ASSERT_EQ(fixture_.write(0, 80), 0);
+	ASSERT_EQ(begin(snap), 0);
+	EXPECT_EQ(merging_.message({"commit"}), -EINVAL);
+	EXPECT_EQ(merging_.message({"stall", "on"}), -EINVAL);
+	EXPECT_EQ(merging_.message({"copy_ahead", "off"}), -EINVAL);
+	fixture_.world.run_until_idle();
+	std::string answer;
+	ASSERT_EQ(merging_.message({"stats"}, &answer), 0);
+	EXPECT_NE(answer.find("\nmerged_chunks 10\n"), answer.npos);
+	ASSERT_EQ(merging_.message({"stats", "reset"}), 0);
+	ASSERT_EQ(merging_.message({"stats"}, &answer), 0);
+	EXPECT_NE(answer.find("\nmerged_chunks 0\n"), answer.npos);
+}
+
+TEST_F(MergeTest, fails_an_operation_that_no_target_supports)
+{
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
+	EXPECT_EQ(snap.mapped.other(0, 8), -EIO);
+	EXPECT_EQ(fixture_.origin.other(0, 8), -EIO);
+	ASSERT_EQ(begin(snap), 0);
+	EXPECT_EQ(merging_.other(0, 8), -EIO);
+}
+
+TEST_F(MergeTest, goes_on_without_memory)
+{
+	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
+	write_random(snap, 700);
+	ASSERT_EQ(begin(snap), 0);
+	user::Memory::instance().fail_nowait_from(0);
+	fixture_.world.run_until_idle();
+	user::Memory::instance().fail_nothing();
+	EXPECT_EQ(merging_.status(), "16/65536 16");
+	EXPECT_TRUE(merged(snap));
+}
+
+/* I/O takes no time, so the batch may end whenever other code ran. */
+TEST(MergeOrders, a_write_finds_that_its_chunk_was_merged_since_it_looked)
+{
+	for_seeds(20, [](uint64_t seed) {
+		SnapshotFixture fixture(16384, {.order = user::Order::random, .seed = seed});
+		fixture.world.add_device(
+			{.name = "fast", .sectors = 32768, .latency_ns = 0, .flush_ns = 0});
+		Mapped snapshot("snapshot");
+		ASSERT_EQ(snapshot.create(TargetType::snapshot, 16384, "disk fast P 8"), 0);
+		ASSERT_EQ(fixture.write(0, 16384), 0);
+		snapshot.remove();
+		fixture.origin.remove();
+		Mapped merging("merging");
+		ASSERT_EQ(merging.create(TargetType::merge, 16384, "disk fast P 8"), 0);
+		/* Longer than what enters the regions at once, so that dm's bio is cut. */
+		constexpr uint64_t length = 6000;
+		for (uint64_t n = 0; n < 6; n++) {
+			uint64_t at = fixture.world.random().below(16384 - length);
+			std::vector<uint8_t> data = fixture.fresh(at, length);
+			ASSERT_EQ(merging.write(at, data), 0);
+			ASSERT_EQ(merging.read(at, length), data);
+		}
+		fixture.world.run_until_idle();
+		EXPECT_EQ(merging.status(), "16/32768 16");
+	});
 }
 
 TEST_F(MergeTest, keeps_to_its_rate)
