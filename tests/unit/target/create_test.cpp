@@ -119,6 +119,57 @@ TEST(SnapshotCreate, leaves_nothing_when_any_io_fails)
 	}
 }
 
+TEST(SnapshotCreate, leaves_nothing_when_an_allocation_fails_over_what_is_no_store)
+{
+	SnapshotFixture fixture;
+	auto &junk = fixture.world.add_device({.name = "junk", .sectors = 4096});
+	junk.poke(0, Pattern{9, 9}.make(0, 1));
+	Mapped snapshot("snapshot");
+	fail_each_allocation(snapshot, [&] {
+		return snapshot.load(TargetType::snapshot, 4096, "disk junk P 8");
+	});
+	ASSERT_EQ(snapshot.resume(), 0);
+	EXPECT_EQ(snapshot.status(), "Invalid");
+}
+
+TEST(MergeCreate, leaves_nothing_when_any_allocation_fails)
+{
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(snap, 0, 64), 0);
+	snap.mapped.remove();
+	fixture.origin.remove();
+	Mapped merging("merging");
+	fail_each_allocation(merging,
+			     [&] { return merging.load(TargetType::merge, 4096, snap.words); });
+	ASSERT_EQ(merging.resume(), 0);
+	fixture.world.settle();
+	EXPECT_EQ(merging.status(), "16/16384 16");
+	EXPECT_TRUE(SnapshotFixture::right(snap, merging));
+}
+
+TEST(CoreInit, fails_and_leaves_nothing_when_any_allocation_fails)
+{
+	user::World world;
+	Memory &memory = Memory::instance();
+	const size_t before = memory.outstanding();
+	int error = -12;
+	uint64_t n = 0;
+	for (; error; n++) {
+		ASSERT_LT(n, 100u);
+		memory.fail_construct_at(n);
+		error = dmsnap_core_init();
+		memory.fail_nothing();
+		ASSERT_TRUE(!error || error == -12);
+		if (error) {
+			ASSERT_EQ(memory.outstanding(), before) << "allocation " << n;
+		}
+	}
+	EXPECT_GT(n, 1u);
+	dmsnap_core_exit();
+	EXPECT_EQ(memory.outstanding(), before);
+}
+
 TEST(OriginCreate, leaves_nothing_when_any_allocation_fails)
 {
 	SnapshotFixture fixture;
@@ -173,6 +224,19 @@ TEST(OriginCreate, says_why_it_refuses)
 	EXPECT_EQ(origin.load(TargetType::origin, 4096, "disk disk"), -22);
 	EXPECT_EQ(origin.load(TargetType::origin, 4096, "nothing"), -19);
 	EXPECT_EQ(origin.error_text(), "Cannot get target device");
+}
+
+/* dm asks for them in iterate_devices, for the limits of the mapped device. */
+TEST(SnapshotCreate, tells_dm_its_devices)
+{
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	dmsnap_snapshot *snapshot = snap.mapped.snapshot();
+	EXPECT_EQ(dmsnap_port_device_id(dmsnap_core_snapshot_cow_device(snapshot)), snap.cow.id());
+	EXPECT_EQ(dmsnap_port_device_id(dmsnap_core_snapshot_origin_device(snapshot)),
+		  fixture.disk.id());
+	EXPECT_EQ(dmsnap_port_device_id(dmsnap_core_origin_device(fixture.origin.origin())),
+		  fixture.disk.id());
 }
 
 TEST(SnapshotCreate, a_store_that_is_marked_invalid_loads_and_says_so)

@@ -77,6 +77,13 @@ TEST(SnapshotMessage, commit_is_for_stores_that_stay)
 	EXPECT_EQ(snap.mapped.message({"commit"}), -EINVAL);
 }
 
+TEST(SnapshotMessage, stall_is_for_stores_that_stay)
+{
+	SnapshotFixture fixture;
+	EXPECT_EQ(fixture.add("N 8").mapped.message({"stall", "on"}), -EINVAL);
+	EXPECT_EQ(fixture.add("P 8").mapped.message({"stall", "on"}), 0);
+}
+
 TEST(SnapshotMessage, low_water_raises_one_event_when_it_is_passed)
 {
 	SnapshotFixture fixture;

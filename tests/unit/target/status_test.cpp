@@ -3,6 +3,9 @@
  * The status of a snapshot in each stage, and what it does when there is
  * no room.
  */
+#include <array>
+#include <cstring>
+
 #include <gtest/gtest.h>
 
 #include "unit/snapshot/snapshot_fixture.hpp"
@@ -94,6 +97,37 @@ TEST(SnapshotStatus, the_table_line_shows_the_chunk_size_in_use)
 	EXPECT_EQ(snap.mapped.table(), "252:0 252:4 P 16");
 	EXPECT_TRUE(fixture.world.log_holds(
 		"chunk size 16 in device metadata overrides table chunk size of 64."));
+}
+
+TEST(SnapshotStatus, for_the_integrity_measurement_names_target_devices_and_state)
+{
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8", 32);
+	auto measurement = [&] {
+		std::array<char, 512> buffer{};
+		size_t length = dmsnap_core_snapshot_status(snap.mapped.snapshot(),
+							    DMSNAP_STATUS_IMA, "snapshot", "1.16.0",
+							    buffer.data(), buffer.size());
+		EXPECT_EQ(length, std::strlen(buffer.data()));
+		return std::string(buffer.data());
+	};
+	const std::string front =
+		"target_name=snapshot,target_version=1.16.0,snap_origin_name=252:0,snap_cow_name=252:1,";
+	EXPECT_EQ(measurement(), front + "snap_valid=y,snap_merge_failed=n,snapshot_overflowed=n;");
+	EXPECT_EQ(fixture.write(0, 4096), 0);
+	EXPECT_EQ(measurement(), front + "snap_valid=n,snap_merge_failed=n,snapshot_overflowed=n;");
+}
+
+TEST(OriginStatus, is_empty_but_for_its_table)
+{
+	SnapshotFixture fixture;
+	EXPECT_EQ(fixture.origin.status(), "");
+	EXPECT_EQ(fixture.origin.table(), "252:0");
+	char untouched = '#';
+	EXPECT_EQ(dmsnap_core_origin_status(fixture.origin.origin(), DMSNAP_STATUS_INFO, &untouched,
+					    0),
+		  0u);
+	EXPECT_EQ(untouched, '#');
 }
 
 TEST(SnapshotOverflow, without_the_option_invalidates)
