@@ -4,6 +4,7 @@
  */
 #include <gtest/gtest.h>
 
+#include "support/seed.hpp"
 #include "unit/snapshot/snapshot_fixture.hpp"
 #include "user/memory.hpp"
 
@@ -587,6 +588,28 @@ TEST(CopyOut, without_memory_fails_the_snapshot_and_no_write)
 	EXPECT_EQ(snap.mapped.status(), "Invalid");
 	EXPECT_TRUE(fixture.world.log_holds("is invalid: no memory"));
 	Memory::instance().fail_nothing();
+}
+
+/* More operations than the pools keep for that, of which some find no memory. */
+TEST(CopyOut, short_memory_delays_writes_and_fails_none)
+{
+	for_seeds(20, [](uint64_t seed) {
+		SnapshotFixture fixture(16384);
+		auto &snap = fixture.add("P 8", 32768);
+		Memory &memory = Memory::instance();
+		const uint64_t dry_before = memory.dry_pools();
+		memory.fail_nowait_randomly(seed, 2);
+		std::vector<Mapped::Handle> writes;
+		for (uint64_t n = 0; n < 500; n++)
+			writes.push_back(fixture.start_write(n * 32, 8));
+		for (uint64_t n = 0; n < 100; n++)
+			writes.push_back(snap.mapped.start_read(n * 32, 8));
+		for (const Mapped::Handle &write : writes)
+			EXPECT_EQ(fixture.origin.wait(write), 0);
+		memory.fail_nothing();
+		EXPECT_GT(memory.dry_pools(), dry_before);
+		EXPECT_TRUE(fixture.right(snap));
+	});
 }
 
 TEST(CopyOut, the_throttle_makes_copies_slower)
