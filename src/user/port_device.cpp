@@ -49,7 +49,8 @@ int dmsnap_port_device_open(dmsnap_target *target, const char *path, dmsnap_devi
 int dmsnap_port_device_detach(dmsnap_target *, dmsnap_device *)
 {
 	check_may_sleep(__func__);
-	return 0;
+	/* In a kernel it opens the device once more. */
+	return Memory::instance().construct_fails() ? -ENOMEM : 0;
 }
 
 void dmsnap_port_device_close(dmsnap_target *, dmsnap_device *device)

@@ -30,6 +30,7 @@ void dmsnap_port_log(enum dmsnap_log_level level, const char *format, ...)
 void dmsnap_port_target_event(dmsnap_target *target, dmsnap_target_event event)
 {
 	check_may_sleep(__func__);
+	World::preempt();
 	target->events++;
 	target->invalid |= event == DMSNAP_EVENT_INVALID;
 }

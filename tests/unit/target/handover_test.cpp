@@ -7,6 +7,7 @@
 
 #include "support/seed.hpp"
 #include "unit/snapshot/snapshot_fixture.hpp"
+#include "user/memory.hpp"
 
 namespace dmsnap::test {
 namespace {
@@ -592,6 +593,31 @@ TEST_F(KilledRemovalTest, ends_although_unflushed_writes_cannot_be_recorded)
 	answer();
 }
 
+/* What it needs to leave dm's target behind cannot be had, so it waits as before. */
+TEST_F(KilledRemovalTest, waits_where_memory_is_short)
+{
+	for (uint64_t missing : {0, 1, 2}) {
+		ASSERT_EQ(fixture_.write(source_, 64 * missing, 64), 0);
+		source_.cow.hold_all();
+		bool ended = false;
+		fixture_.world.spawn("removal", [&] {
+			source_.mapped.remove();
+			ended = true;
+		});
+		fixture_.world.run_for(1'000'000'000);
+		user::Memory::instance().fail_construct_at(missing);
+		fixture_.world.kill("removal");
+		fixture_.world.settle();
+		user::Memory::instance().fail_nothing();
+		EXPECT_FALSE(ended) << missing;
+		source_.cow.release();
+		fixture_.world.settle();
+		EXPECT_TRUE(ended);
+		ASSERT_EQ(source_.mapped.create(TargetType::snapshot, 4096, source_.words), 0);
+		EXPECT_TRUE(fixture_.right(source_));
+	}
+}
+
 TEST_F(KilledRemovalTest, ends_although_an_area_is_being_zeroed)
 {
 	source_.cow.hold(user::Op::zero);
@@ -768,6 +794,28 @@ TEST(KilledRemoval, takes_its_wait_for_a_commit_out_of_the_queue)
 }
 
 /* A third table over the COW device, when the first one has given its store away. */
+/* The snapshot becomes invalid while the removal gives up its wait. */
+TEST(KilledRemoval, tells_dm_of_no_event_after_its_end)
+{
+	for_seeds(200, [](uint64_t seed) {
+		SnapshotFixture fixture(4096, {.order = user::Order::random, .seed = seed});
+		auto &snap = fixture.add("P 8");
+		ASSERT_EQ(fixture.write(snap, 0, 64), 0);
+		snap.cow.hold_all();
+		bool ended = false;
+		fixture.world.spawn("removal", [&] {
+			snap.mapped.remove();
+			ended = true;
+		});
+		fixture.world.run_for(3'000'000'000);
+		snap.cow.fail_range(user::Op::write, 0, 16384);
+		fixture.world.spawn("answer", [&] { snap.cow.release(); });
+		fixture.world.kill("removal");
+		fixture.world.run_until_idle();
+		EXPECT_TRUE(ended);
+	});
+}
+
 TEST_F(HandoverTest, a_third_owner_reads_the_store_itself)
 {
 	ASSERT_EQ(fixture_.write(source_, 0, 20), 0);
