@@ -11,14 +11,9 @@ namespace {
 /* The in-tree driver's messages: administrators search the log for them. */
 const char *text_of(Snapshot::Failure failure)
 {
-	switch (failure) {
-	case Snapshot::Failure::io:
-		return "Invalidating snapshot: Error reading/writing.";
-	case Snapshot::Failure::no_space:
-	case Snapshot::Failure::no_memory:
-		return "Invalidating snapshot: Unable to allocate exception.";
-	}
-	return "";
+	return failure == Snapshot::Failure::io
+		       ? "Invalidating snapshot: Error reading/writing."
+		       : "Invalidating snapshot: Unable to allocate exception.";
 }
 
 const char *reason_of(Snapshot::Failure failure)
@@ -29,9 +24,9 @@ const char *reason_of(Snapshot::Failure failure)
 	case Snapshot::Failure::no_space:
 		return "no free chunk";
 	case Snapshot::Failure::no_memory:
-		return "no memory";
+		break;
 	}
-	return "";
+	return "no memory";
 }
 
 } // namespace

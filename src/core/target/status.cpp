@@ -54,9 +54,9 @@ size_t SnapshotTarget::status(dmsnap_status type, const char *name, const char *
 		return format_table(buffer, devices, store, snapshot_->features());
 	}
 	case DMSNAP_STATUS_IMA:
-		return format_measurement(buffer, name, version, devices, state);
+		break;
 	}
-	return 0;
+	return format_measurement(buffer, name, version, devices, state);
 }
 
 } // namespace dmsnap
