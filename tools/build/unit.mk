@@ -90,8 +90,10 @@ of-tests := -O0 -include $(precompiled)
 # information: their classes derive from the core's, which have none.
 $(core-objects): cxxflags := $(dmsnap-cxx-dialect) $(flags) $(of-core) $(core-includes)
 $(user-objects) $(counting-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(user-includes)
+# Tables of several levels are instances of the core's templates with small nodes: these count too.
 $(test-objects) $(tool-test-objects): \
-	cxxflags = -std=gnu++23 -fno-rtti $(flags) $(test-includes) -Itools/dmsnap $(if $(filter %_test.o,$@),$(of-tests))
+	cxxflags = -std=gnu++23 -fno-rtti $(flags) $(test-includes) -Itools/dmsnap $(if $(filter %_test.o,$@),$(of-tests)) \
+	$(if $(filter %/small_table.o,$@),$(of-core))
 $(tool-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(core-includes) -Itools/dmsnap -DDMSNAP_VERSION='"$(version)"' \
 	-DDMSNAP_TESTED_KERNELS='"$(tested)"'
 $(plugin-objects): cxxflags := -std=gnu++23 -fno-rtti -fPIC -fvisibility=hidden $(flags) $(core-includes) \
