@@ -1,0 +1,42 @@
+# summary: the files of loop disks below an origin and a COW device lose their end, or these are detached: all ends
+# default: none
+# timeout: 240
+
+. /job/vm/lib-unplug.sh
+
+plug()
+{
+	DISKS=([base]=$(make_loop base "$MB") [cow]=$(make_loop cow "$MB"))
+}
+
+# A loop disk in use cannot be taken away; but its file can, as far as the disk has noticed
+pull()
+{
+	truncate -s 512K "$TMP/$1.img"
+	losetup -c "${DISKS[$1]}"
+}
+
+unplug()
+{
+	drop_disk base
+	drop_disk cow
+}
+
+is_detached()
+{
+	[ ! -e "/sys/block/${1##*/}/loop" ]
+}
+
+unplug_everywhere
+
+note "detached while in use: that lasts until the last user has gone"
+begin
+losetup -d "${DISKS[base]}" "${DISKS[cow]}"
+fio_verified "$(dm_path org)" --rw=randwrite --bs=4k --iodepth=16 --io_size=1M --size=4M
+snap_check
+dm_reload snap "$(snap_table snap P 8)"
+snap_check
+dm_remove snap witness org cow-snap base
+wait_until 20 is_detached "${DISKS[cow]}"
+wait_until 20 is_detached "${DISKS[base]}"
+sed -i '/ loop /d' "$DISKS_MADE"
