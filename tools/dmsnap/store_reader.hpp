@@ -3,7 +3,7 @@
  * StoreReader: walks a store as a loader does, with the core's codec, but does
  * not stop at errors: it passes every finding and every entry to a visitor.
  *
- * Its rules are those of the core's loader (store/persistent_store.cpp): every error
+ * Its rules are those of the core's loader (store/persistent_load.cpp): every error
  * that refuses a store is a finding here that is not a note, and vice versa.
  * The list of a store that is marked invalid is read too.
  *

@@ -5,8 +5,8 @@ and above it what it breaks and which rule that is.
     # SPDX-License-Identifier: GPL-2.0-only
     # Breaks: a commit writes its entries without a preceding flush
     # Rule: data durable before its entry
-    --- a/src/core/store/persistent_store.cpp
-    +++ b/src/core/store/persistent_store.cpp
+    --- a/src/core/store/persistent_commit.cpp
+    +++ b/src/core/store/persistent_commit.cpp
     @@ ...
 """
 
