@@ -1,27 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Copier: jobs, their windows, and reading these.  gathered_write.cpp writes them. */
 #include "copier/copier.hpp"
-
-#include <dmsnap/port/log.h>
 
 namespace dmsnap {
 
 namespace {
 
-constexpr uint32_t sectors_per_page = DMSNAP_PAGE_SIZE / 512;
 constexpr unsigned int windows_reserved = 4;
 constexpr unsigned int transfers_reserved = 16;
 constexpr unsigned int writes_reserved = 4;
 /* For each of the three pools. */
 constexpr unsigned int objects_kept = 512;
-
-/* The part of a window that a target wants. */
-Part part_of(const Window &window, const CopyTarget &target)
-{
-	Part all = window.all();
-	uint64_t target_end = target.source_offset + target.sectors;
-	return {all.begin > target.source_offset ? all.begin : target.source_offset,
-		all.end < target_end ? all.end : target_end};
-}
 
 /* Zeros the part past the end of the job's source extent. */
 void clear_rest(Window &window)
@@ -36,12 +25,6 @@ void clear_rest(Window &window)
 				 0, (sectors_per_page - into_page) * 512);
 		at += sectors_per_page - into_page;
 	}
-}
-
-size_t pages_for(uint64_t sectors)
-{
-	uint64_t pages = (sectors + sectors_per_page - 1) / sectors_per_page;
-	return pages < window_pages_max ? pages : window_pages_max;
 }
 
 /* How many of the next @sectors of the job make a window: see CopyJob::alignment. */
@@ -71,36 +54,6 @@ void Window::submit_read()
 void Window::read_ended()
 {
 	copier.read_done(*this);
-}
-
-void GatheredWrite::submit()
-{
-	dmsnap_port_io_submit(
-		device, DMSNAP_IO_WRITE, flags, sector, sectors, page_list, skipped * 512,
-		[](void *ctx, int write_error) {
-			auto *write = static_cast<GatheredWrite *>(ctx);
-			write->error = write_error;
-			(write->worker ? *write->worker : write->copier.worker_)
-				.post(write->written_task);
-		},
-		this);
-}
-
-/* Targets first: their next step need not wait for the copier. */
-void GatheredWrite::written()
-{
-	transfers.for_each([this](Transfer &transfer) {
-		Copier::part_ended(transfer.window, transfer.target, error);
-	});
-	if (worker)
-		copier.worker_.post(ended_task);
-	else
-		ended();
-}
-
-void GatheredWrite::ended()
-{
-	copier.write_done(*this);
 }
 
 Result<Owned<Copier>> Copier::create(Worker &worker)
@@ -133,12 +86,12 @@ Copier::~Copier()
 
 void Copier::start(CopyJob &job)
 {
-	job.started = 0;
-	job.since_ns = dmsnap_port_now_ns();
-	job.extent = job.sectors;
+	job.started_ = 0;
+	job.since_ns_ = dmsnap_port_now_ns();
+	job.extent_ = job.sectors;
 	job.targets.for_each([&job](CopyTarget &target) {
 		uint64_t end = target.source_offset + target.sectors;
-		job.extent = job.extent > end ? job.extent : end;
+		job.extent_ = job.extent_ > end ? job.extent_ : end;
 		target.sectors_left_.store_relaxed(target.sectors);
 		target.error_.store_relaxed(0);
 		target.read_failed = false;
@@ -220,9 +173,9 @@ bool Copier::throttled()
  */
 bool Copier::start_window(CopyJob &job)
 {
-	uint64_t left = job.extent - job.started;
+	uint64_t left = job.extent_ - job.started_;
 	constexpr uint64_t sectors_max = window_pages_max * sectors_per_page;
-	uint64_t length = cut_to_alignment(job, job.started, sectors_max, left);
+	uint64_t length = cut_to_alignment(job, job.started_, sectors_max, left);
 	size_t wanted = pages_for(length);
 	if (job.background_pages && windows_in_flight_ > 0 &&
 	    pages_.out() + wanted > job.background_pages)
@@ -246,18 +199,18 @@ bool Copier::start_window(CopyJob &job)
 		return false;
 	}
 	uint64_t room = window->page_count * sectors_per_page;
-	window->offset = job.started;
+	window->offset = job.started_;
 	window->sectors = static_cast<uint32_t>(
-		length < room ? length : cut_to_alignment(job, job.started, room, left));
+		length < room ? length : cut_to_alignment(job, job.started_, room, left));
 
 	window->since_ns = dmsnap_port_now_ns();
-	statistics_.page_wait_us.add((window->since_ns - job.since_ns) / 1000);
+	statistics_.page_wait_us.add((window->since_ns - job.since_ns_) / 1000);
 	if (windows_in_flight_++ == 0)
 		throttle_.begin(window->since_ns);
-	job.windows++;
-	job.reads++;
-	job.started += window->sectors;
-	if (job.started == job.extent)
+	job.windows_++;
+	job.reads_++;
+	job.started_ += window->sectors;
+	if (job.started_ == job.extent_)
 		job.link.unlink();
 	job.targets.for_each([window](CopyTarget &target) {
 		if (target.share && !part_of(*window, target).empty())
@@ -310,158 +263,14 @@ void Copier::read_done(Window &window)
 /* One of its windows no longer needs the source. */
 void Copier::window_read(CopyJob &job)
 {
-	if (--job.reads == 0 && job.started == job.extent && job.all_read)
+	if (--job.reads_ == 0 && job.started_ == job.extent_ && job.all_read)
 		job.all_read(job);
-}
-
-bool Copier::write_on(Window &window)
-{
-	while (CopyTarget *target = window.next_target) {
-		Part part = part_of(window, *target);
-		if (!part.empty()) {
-			if (window.apart && window.read != part) {
-				/* Do not read into pages that are being written. */
-				if (window.writes_in_flight == 1)
-					read(window, part);
-				return true;
-			}
-			if (window.read_error) {
-				target->read_failed = true;
-				leave_share(window, *target);
-				part_ended(window, *target, window.read_error);
-			} else if (!write_to(window, *target)) {
-				stalled_.push_back(window);
-				wait_for_memory();
-				return false;
-			}
-		}
-		window.next_target = window.job.targets.next(*target);
-	}
-	if (window.apart)
-		window_read(window.job);
-	if (--window.writes_in_flight == 0)
-		end_window(window);
-	return true;
-}
-
-/* Returns false if there is no memory. */
-bool Copier::write_to(Window &window, CopyTarget &target)
-{
-	Transfer *transfer = transfers_.get(window, target);
-	if (!transfer)
-		return false;
-
-	Part part = part_of(window, target);
-	uint64_t into_window = part.begin - window.offset;
-	uint64_t first_page = into_window / sectors_per_page;
-	auto skipped = static_cast<uint32_t>(into_window % sectors_per_page);
-	size_t pages = pages_for(skipped + part.sectors());
-
-	GatheredWrite *write = write_for(window.job, target,
-					 target.sector + (part.begin - target.source_offset),
-					 skipped, pages);
-	if (!write) {
-		transfers_.put(transfer);
-		return false;
-	}
-	for (size_t i = 0; i < pages; i++)
-		write->page_list[write->page_count++] = window.page_list[first_page + i];
-	write->sectors += part.sectors();
-	write->transfers.push_back(*transfer);
-	window.writes_in_flight++;
-	statistics_.written_sectors += part.sectors();
-
-	/* Only a write that ends at a page boundary can grow. */
-	bool full = write->page_count == window_pages_max ||
-		    (write->skipped + write->sectors) % sectors_per_page != 0;
-	if (full)
-		submit(*write);
-	else if (open_writes_.front() == open_writes_.back())
-		worker_.post_late(submit_task_);
-	return true;
-}
-
-/* The open write of the device if this continues it, else a new one. */
-GatheredWrite *Copier::write_for(const CopyJob &job, const CopyTarget &target, uint64_t sector,
-				 uint32_t skipped, size_t pages)
-{
-	GatheredWrite *open = open_writes_.front();
-	while (open && open->device != target.device)
-		open = open_writes_.next(*open);
-	if (open && open->end() == sector && open->flags == job.write_flags &&
-	    open->optional == job.optional && skipped == 0 &&
-	    open->page_count + pages <= window_pages_max) {
-		/*
-		 * Windows have their targets in the same order, so the next one wanted is at the
-		 * front.
-		 */
-		open->open_link.unlink();
-		open_writes_.push_back(*open);
-		return open;
-	}
-	if (open)
-		submit(*open);
-	GatheredWrite *write = writes_.get(*this, job, target, sector);
-	if (!write)
-		return nullptr;
-	write->skipped = skipped;
-	open_writes_.push_back(*write);
-	return write;
-}
-
-void Copier::submit(GatheredWrite &write)
-{
-	write.open_link.unlink();
-	if (write.worker)
-		write.worker->post(write.submit_task);
-	else
-		write.submit();
-}
-
-void Copier::submit_gathered()
-{
-	while (GatheredWrite *write = open_writes_.front())
-		submit(*write);
-}
-
-void Copier::write_done(GatheredWrite &write)
-{
-	while (Transfer *transfer = write.transfers.pop_front()) {
-		Window &window = transfer->window;
-
-		leave_share(window, transfer->target);
-		transfers_.put(transfer);
-		if (--window.writes_in_flight == 0)
-			end_window(window);
-		else if (window.next_target && window.writes_in_flight == 1 &&
-			 !window.stalled_link.linked())
-			stalled_.push_back(window);
-	}
-	writes_.put(&write);
-	go_on_writing();
-}
-
-void Copier::go_on_writing()
-{
-	while (Window *stalled = stalled_.pop_front()) {
-		if (!write_on(*stalled))
-			break;
-	}
 }
 
 void Copier::look_for_memory()
 {
 	go_on_writing();
 	pump();
-}
-
-void Copier::part_ended(const Window &window, CopyTarget &target, int error)
-{
-	if (error && !target.error())
-		target.error_.store_relaxed(error);
-	/* A full barrier: whatever sees that the last part has ended also sees the error. */
-	if (target.sectors_left_.sub(part_of(window, target).sectors()) == 0)
-		target.done(target);
 }
 
 void Copier::end_window(Window &window)
@@ -476,7 +285,7 @@ void Copier::end_window(Window &window)
 		idle_timer_.start(idle_ms);
 	}
 
-	if (--job.windows == 0 && job.started == job.extent) {
+	if (--job.windows_ == 0 && job.started_ == job.extent_) {
 		while (job.targets.pop_front()) {
 		}
 		job.done(job);

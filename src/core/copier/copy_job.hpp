@@ -109,13 +109,13 @@ public:
 private:
 	friend class Copier;
 	/* Length in sectors, including what targets want past the end of the source's extent. */
-	uint64_t extent = 0;
+	uint64_t extent_ = 0;
 	/* Sectors from the start for which a window has been started. */
-	uint64_t started = 0;
-	unsigned int windows = 0;
+	uint64_t started_ = 0;
+	unsigned int windows_ = 0;
 	/* Windows that are being read. */
-	unsigned int reads = 0;
-	uint64_t since_ns = 0;
+	unsigned int reads_ = 0;
+	uint64_t since_ns_ = 0;
 };
 
 /*

@@ -7,6 +7,8 @@
 
 #include <span>
 
+#include <dmsnap/port/memory.h>
+
 #include "base/list.hpp"
 #include "base/worker.hpp"
 #include "copier/copy_job.hpp"
@@ -17,6 +19,14 @@ class Copier;
 
 /* 256 KiB: long enough for a device to stream, short enough to overlap. */
 constexpr unsigned int window_pages_max = 64;
+constexpr uint32_t sectors_per_page = DMSNAP_PAGE_SIZE / 512;
+
+/* How many pages a window needs for @sectors. */
+constexpr size_t pages_for(uint64_t sectors)
+{
+	uint64_t pages = (sectors + sectors_per_page - 1) / sectors_per_page;
+	return pages < window_pages_max ? pages : window_pages_max;
+}
 
 /* A part of a job, in sectors from its start. */
 struct Part {
@@ -62,6 +72,15 @@ struct Window {
 	size_t page_count = 0;
 	void *page_list[window_pages_max];
 };
+
+/* The part of a window that a target wants. */
+inline Part part_of(const Window &window, const CopyTarget &target)
+{
+	Part all = window.all();
+	uint64_t target_end = target.source_offset + target.sectors;
+	return {all.begin > target.source_offset ? all.begin : target.source_offset,
+		all.end < target_end ? all.end : target_end};
+}
 
 struct Transfer {
 	Transfer(Window &of, CopyTarget &to) : window(of), target(to) {}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Copier: how the windows that were read become writes, and what follows when these end. */
+#include "copier/copier.hpp"
+
+namespace dmsnap {
+
+void GatheredWrite::submit()
+{
+	dmsnap_port_io_submit(
+		device, DMSNAP_IO_WRITE, flags, sector, sectors, page_list, skipped * 512,
+		[](void *ctx, int write_error) {
+			auto *write = static_cast<GatheredWrite *>(ctx);
+			write->error = write_error;
+			(write->worker ? *write->worker : write->copier.worker_)
+				.post(write->written_task);
+		},
+		this);
+}
+
+/* Targets first: their next step need not wait for the copier. */
+void GatheredWrite::written()
+{
+	transfers.for_each([this](Transfer &transfer) {
+		Copier::part_ended(transfer.window, transfer.target, error);
+	});
+	if (worker)
+		copier.worker_.post(ended_task);
+	else
+		ended();
+}
+
+void GatheredWrite::ended()
+{
+	copier.write_done(*this);
+}
+
+bool Copier::write_on(Window &window)
+{
+	while (CopyTarget *target = window.next_target) {
+		Part part = part_of(window, *target);
+		if (!part.empty()) {
+			if (window.apart && window.read != part) {
+				/* Do not read into pages that are being written. */
+				if (window.writes_in_flight == 1)
+					read(window, part);
+				return true;
+			}
+			if (window.read_error) {
+				target->read_failed = true;
+				leave_share(window, *target);
+				part_ended(window, *target, window.read_error);
+			} else if (!write_to(window, *target)) {
+				stalled_.push_back(window);
+				wait_for_memory();
+				return false;
+			}
+		}
+		window.next_target = window.job.targets.next(*target);
+	}
+	if (window.apart)
+		window_read(window.job);
+	if (--window.writes_in_flight == 0)
+		end_window(window);
+	return true;
+}
+
+/* Returns false if there is no memory. */
+bool Copier::write_to(Window &window, CopyTarget &target)
+{
+	Transfer *transfer = transfers_.get(window, target);
+	if (!transfer)
+		return false;
+
+	Part part = part_of(window, target);
+	uint64_t into_window = part.begin - window.offset;
+	uint64_t first_page = into_window / sectors_per_page;
+	auto skipped = static_cast<uint32_t>(into_window % sectors_per_page);
+	size_t pages = pages_for(skipped + part.sectors());
+
+	GatheredWrite *write = write_for(window.job, target,
+					 target.sector + (part.begin - target.source_offset),
+					 skipped, pages);
+	if (!write) {
+		transfers_.put(transfer);
+		return false;
+	}
+	for (size_t i = 0; i < pages; i++)
+		write->page_list[write->page_count++] = window.page_list[first_page + i];
+	write->sectors += part.sectors();
+	write->transfers.push_back(*transfer);
+	window.writes_in_flight++;
+	statistics_.written_sectors += part.sectors();
+
+	/* Only a write that ends at a page boundary can grow. */
+	bool full = write->page_count == window_pages_max ||
+		    (write->skipped + write->sectors) % sectors_per_page != 0;
+	if (full)
+		submit(*write);
+	else if (open_writes_.front() == open_writes_.back())
+		worker_.post_late(submit_task_);
+	return true;
+}
+
+/* The open write of the device if this continues it, else a new one. */
+GatheredWrite *Copier::write_for(const CopyJob &job, const CopyTarget &target, uint64_t sector,
+				 uint32_t skipped, size_t pages)
+{
+	GatheredWrite *open = open_writes_.front();
+	while (open && open->device != target.device)
+		open = open_writes_.next(*open);
+	if (open && open->end() == sector && open->flags == job.write_flags &&
+	    open->optional == job.optional && skipped == 0 &&
+	    open->page_count + pages <= window_pages_max) {
+		/*
+		 * Windows have their targets in the same order, so the next one wanted is at the
+		 * front.
+		 */
+		open->open_link.unlink();
+		open_writes_.push_back(*open);
+		return open;
+	}
+	if (open)
+		submit(*open);
+	GatheredWrite *write = writes_.get(*this, job, target, sector);
+	if (!write)
+		return nullptr;
+	write->skipped = skipped;
+	open_writes_.push_back(*write);
+	return write;
+}
+
+void Copier::submit(GatheredWrite &write)
+{
+	write.open_link.unlink();
+	if (write.worker)
+		write.worker->post(write.submit_task);
+	else
+		write.submit();
+}
+
+void Copier::submit_gathered()
+{
+	while (GatheredWrite *write = open_writes_.front())
+		submit(*write);
+}
+
+void Copier::write_done(GatheredWrite &write)
+{
+	while (Transfer *transfer = write.transfers.pop_front()) {
+		Window &window = transfer->window;
+
+		leave_share(window, transfer->target);
+		transfers_.put(transfer);
+		if (--window.writes_in_flight == 0)
+			end_window(window);
+		else if (window.next_target && window.writes_in_flight == 1 &&
+			 !window.stalled_link.linked())
+			stalled_.push_back(window);
+	}
+	writes_.put(&write);
+	go_on_writing();
+}
+
+void Copier::go_on_writing()
+{
+	while (Window *stalled = stalled_.pop_front()) {
+		if (!write_on(*stalled))
+			break;
+	}
+}
+
+void Copier::part_ended(const Window &window, CopyTarget &target, int error)
+{
+	if (error && !target.error())
+		target.error_.store_relaxed(error);
+	/* A full barrier: whatever sees that the last part has ended also sees the error. */
+	if (target.sectors_left_.sub(part_of(window, target).sectors()) == 0)
+		target.done(target);
+}
+
+} // namespace dmsnap
