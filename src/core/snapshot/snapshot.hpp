@@ -5,22 +5,7 @@
  * target, dm's side, is layered above it (target/snapshot_target.hpp).
  *
  * The origin comes first: whatever goes wrong here makes the snapshot invalid.  It never fails a
- * write to the origin, and never blocks one indefinitely.
- *
- * Health, and how it is lost:
- *
- *   good ----fail()----> failing ----mark on disk----> invalid
- *                           ^
- *   unusable ---------------+  when the origin is about to be written
- *
- *   good      as created.
- *   unusable  created over a store that cannot be loaded.  All I/O fails, nothing is
- *             lost yet, and nothing was written: see UnusableStore.
- *   failing   the snapshot fails all I/O.  An origin write that would destroy a
- *             chunk the snapshot lacks waits: after a crash the store would still
- *             say "valid" and show the new data.
- *   invalid   the mark is durable (or cannot be written: then nothing better can
- *             be done).  The origin takes no more notice of the snapshot.
+ * write to the origin, and never blocks one indefinitely.  How its health is lost is in health.hpp.
  *
  * Everything that its COW device may delay runs on the snapshot's own worker.  Submitting to the
  * device may sleep as well, and only work that needs the device may wait for that.  "Worker" in
@@ -46,6 +31,7 @@
 #include "snapshot/commit_queue.hpp"
 #include "snapshot/copy_state.hpp"
 #include "snapshot/events.hpp"
+#include "snapshot/health.hpp"
 #include "snapshot/origin_base.hpp"
 #include "snapshot/pending_run.hpp"
 #include "snapshot/snapshot_io.hpp"
@@ -282,7 +268,6 @@ public:
 	void stop();
 
 private:
-	enum class Health : uint8_t { good, unusable, failing, invalid };
 	struct Load;
 
 	Status load_persistent();
