@@ -8,7 +8,7 @@
  * a time in atomic context; the test itself is the process "outside" that turns
  * the crank.  The clock moves only when nothing is ready.
  *
- * Order of what is ready: first come, first served; or by chance from a seed,
+ * Order of what is ready: first come, first served; or at random from a seed,
  * then port calls that may sleep or take a spinlock also let others run now and
  * then, and devices do an I/O at its submission or at its completion.  The same
  * seed gives the same run.
