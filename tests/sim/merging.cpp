@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Machine: begins, ends and stops merges, and sends messages to them and to snapshots. */
+#include <algorithm>
+#include <cerrno>
+
+#include "sim/machine.hpp"
+#include "sim/sizes.hpp"
+#include "user/failure.hpp"
+#include "user/memory.hpp"
+
+namespace dmsnap::sim {
+
+using user::Memory;
+using user::Random;
+using user::TargetType;
+
+/* Those that sleep run in their own process, like dmsetup. */
+void Machine::send_message(Random &random, const SnapHandle &snap)
+{
+	const std::vector<std::vector<std::string>> messages = {
+		{"stats"},
+		{"stats", "reset"},
+		{"low_water", std::to_string(random.below(101))},
+		{"in_flight", std::to_string(random.below(8))},
+		{"copy_ahead", random.one_in(2) ? "on" : "off"},
+		{"commit_delay", std::to_string(1 + random.below(3000))},
+		{"stall", "on"},
+		{"stall", "off"},
+		{"commit"},
+		{"commit"},
+		{"commit"},
+	};
+	const auto &message = messages[random.below(messages.size() - (snap->persistent ? 0 : 5))];
+	note(message[0].c_str(), snap);
+	uint64_t asked = ++now_;
+	/* Its table stays until the answer; other changes run meanwhile only with that trouble. */
+	bool alone = !(plan_.trouble & overlaps);
+	snap->busy = snap->busy || alone;
+	snap->messages++;
+	world_.spawn("message", [this, snap, message, asked, alone] {
+		Excuse excuse(*this, snap);
+		int error = snap->mapped->message(message);
+		snap->messages--;
+		if (alone)
+			snap->busy = false;
+		if (excuse.holds())
+			return;
+		/* Its store is being handed over, or has been. */
+		bool moved = !alone && (error == -EBUSY || error == -EINVAL);
+		require(!error || moved || may_fail(*snap) || snap->invalid(),
+			"message " + message[0] + " to " + snap->name());
+		if (message[0] == "commit" && !error && !snap->invalid())
+			snap->view.flushed(asked);
+	});
+}
+
+void Machine::send_to_merge(Random &random)
+{
+	const std::vector<std::vector<std::string>> messages = {
+		{"stats"},
+		{"merge", "pause"},
+		{"merge", "resume"},
+		{"merge", "rate", "0"},
+		{"merge", "rate", std::to_string(1 + random.below(1000))},
+	};
+	const auto &message = messages[random.below(messages.size())];
+	note(message[message.size() > 1].c_str(), merging_);
+	change("message", true, nullptr, [this, message] {
+		Excuse excuse(*this, nullptr);
+		int error = origin_.message(message);
+		require(!error || excuse.holds(), "message " + message[0] + " to the merge");
+	});
+}
+
+/*
+ * As in LVM2: the origin's table becomes a merge, and takes over the store from
+ * the snapshot, unless that was removed before.  From the moment when copying may
+ * begin, the origin is what the snapshot was.
+ */
+void Machine::begin_merge(Random &random, const SnapHandle &snap)
+{
+	if (!quiesce() || snap->invalid() || snap->overflowed())
+		return;
+	note("merge", snap);
+	bool handover = plan_.seed % 2;
+	change("merge", true, snap, [this, snap, handover] {
+		Excuse excuse(*this, snap);
+		origin_.suspend();
+		snap->mapped->suspend();
+		/* The last commit may have failed, or one for a message may be in flight. */
+		snap->cow->clear_faults();
+		snap->mapped->message({"commit"});
+		bool lost = snap->invalid();
+		if (!lost && !handover) {
+			/* To read a store takes memory. */
+			Memory::instance().fail_nothing();
+			snap->mapped->remove();
+		}
+		int error = 0;
+		if (!lost && !power_lost_)
+			error = origin_.load(TargetType::merge, sectors_, snap->words(snap->chunk));
+		require(!error || excuse.holds(),
+			"loading the merge of " + snap->name() + ": " + origin_.error_text());
+		lost = lost || error;
+		if (!lost && !power_lost_) {
+			std::erase(snaps_, snap);
+			merging_ = snap;
+			history_ = snap->view;
+		}
+		error = origin_.resume();
+		require(!error || excuse.holds(), "resuming the merge of " + snap->name());
+		if (lost)
+			snap->mapped->resume();
+		else
+			snap->mapped->remove();
+	});
+	for (uint64_t n = plan_.trouble & overlaps ? random.below(4) : 0; n; n--)
+		send_message(random, snap);
+	/* Writes from now on hit the first batch. */
+	turn([this] { return !origin_busy_; });
+	for (uint64_t n = random.below(6); n && merging_; n--) {
+		write(random, nullptr);
+		turn_for(random.below(20'000));
+	}
+}
+
+bool Machine::is_merged()
+{
+	unsigned long long used, size, metadata;
+	std::string status = origin_.status();
+	return std::sscanf(status.c_str(), "%llu/%llu %llu", &used, &size, &metadata) == 3 &&
+	       used == metadata;
+}
+
+void Machine::end_merge()
+{
+	if (!is_merged())
+		return;
+	note("end of the merge of", merging_);
+	reload_origin(sectors_);
+}
+
+void Machine::finish_merge()
+{
+	/* Other snapshots may stall one after the other, for a minute each. */
+	constexpr uint64_t long_enough_ns = 1'500'000'000'000;
+	if (!quiesce() || !merging_)
+		return;
+	/* A resume continues a merge that has failed. */
+	suspend_origin();
+	if (!quiesce())
+		return;
+	origin_.message({"merge", "rate", "0"});
+	origin_.message({"merge", "resume"});
+	turn_for(long_enough_ns);
+	require(is_merged(), "a merge does not end: " + origin_.status());
+	end_merge();
+}
+
+/*
+ * The merge's origin becomes an origin again, and the rest of the store a snapshot, which
+ * shows what the merge showed; the origin shows what its disk holds.
+ */
+void Machine::stop_merge()
+{
+	if (!quiesce())
+		return;
+	note("stop the merge of", merging_);
+	SnapHandle snap = merging_;
+	change("stop", true, nullptr, [this, snap] {
+		Excuse excuse(*this, snap);
+		origin_.suspend();
+		/* The disk's contents become the origin's, so they must not change. */
+		if (!flush_disk()) {
+			origin_.resume();
+			return;
+		}
+		int error = snap->mapped->load(TargetType::snapshot, snap->sectors,
+					       snap->words(snap->chunk));
+		if (!error)
+			error = origin_.load(TargetType::origin, sectors_, "disk");
+		require(!error || excuse.holds(),
+			"loading the table after a merge: " + snap->mapped->error_text() +
+				origin_.error_text());
+		if (error && !power_lost_) {
+			snap->mapped->remove();
+			origin_.clear();
+			origin_.resume();
+			return;
+		}
+		error = snap->mapped->resume();
+		if (!power_lost_) {
+			require(!error, "taking a merge over");
+			snap->view = history_;
+			history_ = disk_history(sectors_);
+			snap->has.assign((sectors_ + snap->chunk - 1) / snap->chunk, false);
+			snap->since = now_;
+			/* The COW chunks of merged exceptions are free only after the next load. */
+			snap->small = true;
+			merging_ = nullptr;
+			snaps_.push_back(snap);
+		}
+		origin_.resume();
+	});
+	quiesce();
+}
+
+} // namespace dmsnap::sim
