@@ -10,7 +10,7 @@
 #include <malloc.h>
 #include <unistd.h>
 
-#include "progress.hpp"
+#include "cli/progress.hpp"
 #include "sim/exhaustive.hpp"
 #include "sim/scenarios.hpp"
 #include "sim/studies/study.hpp"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Machine: begins, ends and stops merges, and sends messages to them and to snapshots. */
+/* Machine: begins, ends and stops merges. */
 #include <algorithm>
-#include <cerrno>
 
 #include "sim/machine.hpp"
 #include "sim/sizes.hpp"
@@ -13,64 +12,6 @@ namespace dmsnap::sim {
 using user::Memory;
 using user::Random;
 using user::TargetType;
-
-/* Those that sleep run in their own process, like dmsetup. */
-void Machine::send_message(Random &random, const SnapHandle &snap)
-{
-	const std::vector<std::vector<std::string>> messages = {
-		{"stats"},
-		{"stats", "reset"},
-		{"low_water", std::to_string(random.below(101))},
-		{"in_flight", std::to_string(random.below(8))},
-		{"copy_ahead", random.one_in(2) ? "on" : "off"},
-		{"commit_delay", std::to_string(1 + random.below(3000))},
-		{"stall", "on"},
-		{"stall", "off"},
-		{"commit"},
-		{"commit"},
-		{"commit"},
-	};
-	const auto &message = messages[random.below(messages.size() - (snap->persistent ? 0 : 5))];
-	note(message[0].c_str(), snap);
-	uint64_t asked = ++now_;
-	/* Its table stays until the answer; other changes run meanwhile only with that trouble. */
-	bool alone = !(plan_.trouble & overlaps);
-	snap->busy = snap->busy || alone;
-	snap->messages++;
-	world_.spawn("message", [this, snap, message, asked, alone] {
-		Excuse excuse(*this, snap);
-		int error = snap->mapped->message(message);
-		snap->messages--;
-		if (alone)
-			snap->busy = false;
-		if (excuse.holds())
-			return;
-		/* Its store is being handed over, or has been. */
-		bool moved = !alone && (error == -EBUSY || error == -EINVAL);
-		require(!error || moved || may_fail(*snap) || snap->invalid(),
-			"message " + message[0] + " to " + snap->name());
-		if (message[0] == "commit" && !error && !snap->invalid())
-			snap->view.flushed(asked);
-	});
-}
-
-void Machine::send_to_merge(Random &random)
-{
-	const std::vector<std::vector<std::string>> messages = {
-		{"stats"},
-		{"merge", "pause"},
-		{"merge", "resume"},
-		{"merge", "rate", "0"},
-		{"merge", "rate", std::to_string(1 + random.below(1000))},
-	};
-	const auto &message = messages[random.below(messages.size())];
-	note(message[message.size() > 1].c_str(), merging_);
-	change("message", true, nullptr, [this, message] {
-		Excuse excuse(*this, nullptr);
-		int error = origin_.message(message);
-		require(!error || excuse.holds(), "message " + message[0] + " to the merge");
-	});
-}
 
 /*
  * As in LVM2: the origin's table becomes a merge, and takes over the store from
