@@ -99,7 +99,7 @@ void Snapshot::marked_invalid(const Status &status)
 {
 	if (!status)
 		dmsnap_port_log(DMSNAP_LOG_ERROR,
-				"the COW device does not take the mark \"invalid\": %s",
+				"cannot mark the snapshot invalid on its COW device: %s",
 				to_text(status.error()));
 	health_.store_seq_cst(Health::invalid);
 	events_.raise(DMSNAP_EVENT_INVALID);

@@ -160,7 +160,7 @@ TEST_F(BadStore, that_is_none_is_never_written_to)
 	load();
 	EXPECT_EQ(fixture.write(2048, 8), 0);
 	EXPECT_EQ(snap.cow.counters().writes, 0u);
-	EXPECT_EQ(lines("does not take the mark"), 0u);
+	EXPECT_EQ(lines("cannot mark the snapshot invalid"), 0u);
 }
 
 TEST_F(BadStore, that_cannot_be_marked_lets_origin_writes_proceed_and_logs_it)
@@ -170,7 +170,7 @@ TEST_F(BadStore, that_cannot_be_marked_lets_origin_writes_proceed_and_logs_it)
 		snap.cow.fail_range(op, 0, 8);
 		load();
 		EXPECT_EQ(fixture.write(2048, 8), 0);
-		EXPECT_EQ(lines("does not take the mark"), op == Op::read ? 1u : 2u);
+		EXPECT_EQ(lines("cannot mark the snapshot invalid"), op == Op::read ? 1u : 2u);
 		EXPECT_FALSE(marked());
 		snap.mapped.remove();
 		snap.cow.clear_faults();
