@@ -111,6 +111,16 @@ void *dmsnap_port_pool_get(struct dmsnap_pool *pool);
  */
 void dmsnap_port_pool_put(struct dmsnap_pool *pool, void *object);
 
+/**
+ * dmsnap_port_pool_may_keep() - may the core keep objects for later use instead of returning them?
+ *
+ * Not where the port looks for uses of returned objects.
+ *
+ * Context: Process context. Construction only.
+ * Return: true if it may.
+ */
+bool dmsnap_port_pool_may_keep(void);
+
 #ifdef __cplusplus
 }
 #endif

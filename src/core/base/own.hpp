@@ -129,18 +129,14 @@ public:
 	 * At least @reserve objects can always be in use at a time; up to @keep are kept.  May
 	 * sleep.
 	 */
-	static Result<Pool> create(const char *name, unsigned int reserve,
-				   [[maybe_unused]] unsigned int keep = 0)
+	static Result<Pool> create(const char *name, unsigned int reserve, unsigned int keep = 0)
 	{
 		constexpr size_t bytes = sizeof(T) < sizeof(Kept) ? sizeof(Kept) : sizeof(T);
 		Pool pool;
 		pool.pool_ = dmsnap_port_pool_create(name, bytes, reserve);
 		if (!pool.pool_)
 			return fail(Error::no_memory);
-#ifndef __SANITIZE_ADDRESS__
-		/* Let the sanitizer find uses of objects after put(). */
-		pool.kept_max_ = keep;
-#endif
+		pool.kept_max_ = dmsnap_port_pool_may_keep() ? keep : 0;
 		return pool;
 	}
 
