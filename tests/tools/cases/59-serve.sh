@@ -45,6 +45,11 @@ if command -v nbdkit > /dev/null && command -v qemu-io > /dev/null && command -v
 		check "serve: pieces from anywhere" served "$work/good" "$work/origin" pieces_are
 	fi
 	check "serve: read-only" served "$work/good" "$work/origin" refuses_writes
+	# shellcheck disable=SC2016 # for nbdkit's shell
+	check "serve: what clients write stays in nbdkit's filter" unchanged "$work/good" unchanged "$work/origin" exits 0 \
+		nbdkit -U - --filter=cow "$built/nbdkit-dmsnap-plugin.so" "store=$work/good" "origin=$work/origin" \
+		--run 'qemu-io -f raw -c "write -P 7 0 4k" -c "read -P 7 0 4k" "$uri"'
+	check "serve: and is read back" says 'read 4096/4096'
 	check "serve: as qcow2" served "$work/good" "$work/origin" qemu-img convert -q -f raw -O qcow2 "$uri" "$work/served.qcow2"
 	check "serve: which is right" qemu-img compare -q -f qcow2 -F raw "$work/served.qcow2" "$work/before"
 	check "serve: nothing else is served meanwhile" served "$work/good" "$work/origin" exits 2 "$dmsnap" serve "$work/empty" --origin "$work/quiet" --nbd "$socket"
