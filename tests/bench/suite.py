@@ -239,7 +239,7 @@ class Bench:
         for name in self.suite.programs:
             subprocess.run(("g++-12", "-std=gnu++23", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-DFMT_HEADER_ONLY",
                             f"-I{TOP}/include", f"-I{TOP}/src/core", "-o", OUTPUT / name,
-                            HERE / f"{name}.cpp", TOP / "tools/dmsnap/port.cpp",
+                            HERE / f"{name}.cpp", TOP / "tools/dmsnap/system/port.cpp",
                             *sorted((TOP / "src/core/format").glob("*.cpp"))), check=True)
 
     def run(self, after=0.0):

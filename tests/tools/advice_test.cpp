@@ -2,7 +2,7 @@
 /* What dmsnap doctor concludes from its findings. */
 #include <gtest/gtest.h>
 
-#include "installation.hpp"
+#include "live/installation.hpp"
 
 namespace dmsnap::test {
 namespace {

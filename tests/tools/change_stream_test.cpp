@@ -7,8 +7,8 @@
 
 #include <gtest/gtest.h>
 
-#include "change_stream.hpp"
-#include "failure.hpp"
+#include "stream/change_stream.hpp"
+#include "system/failure.hpp"
 
 namespace dmsnap::test {
 namespace {

@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 #include <malloc.h>
 
-#include "chunk_set.hpp"
+#include "store/chunk_set.hpp"
 #include "user/random.hpp"
 
 namespace dmsnap::test {

@@ -2,8 +2,8 @@
 /*
  * The list of an active snapshot, read as far as it is committed.
  */
-#include "committed_list.hpp"
-#include "store_reader.hpp"
+#include "store/committed_list.hpp"
+#include "store/store_reader.hpp"
 #include "support/seed.hpp"
 #include "tools/memory_source.hpp"
 #include "unit/store/store_rig.hpp"

@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "sim/machine.hpp"
-#include "store_reader.hpp"
+#include "store/store_reader.hpp"
 #include "support/seed.hpp"
 #include "tools/memory_source.hpp"
 

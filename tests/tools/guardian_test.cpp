@@ -11,9 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "failure.hpp"
 #include "group/guardian.hpp"
 #include "group/only_one.hpp"
+#include "system/failure.hpp"
 
 namespace dmsnap::tool {
 namespace {

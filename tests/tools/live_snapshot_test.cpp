@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <libdevmapper.h>
 
-#include "live_snapshot.hpp"
+#include "live/live_snapshot.hpp"
 
 namespace dmsnap::test {
 namespace {

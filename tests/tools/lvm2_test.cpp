@@ -7,8 +7,8 @@
 
 #include <gtest/gtest.h>
 
-#include "failure.hpp"
-#include "lvm2.hpp"
+#include "live/lvm2.hpp"
+#include "system/failure.hpp"
 
 namespace dmsnap::test {
 namespace {

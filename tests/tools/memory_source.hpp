@@ -5,7 +5,7 @@
 #include <cstring>
 #include <vector>
 
-#include "byte_source.hpp"
+#include "store/byte_source.hpp"
 #include "user/image.hpp"
 
 namespace dmsnap::test {

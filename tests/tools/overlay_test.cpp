@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "failure.hpp"
 #include "overlay/cow_file.hpp"
 #include "overlay/overlay.hpp"
+#include "system/failure.hpp"
 
 namespace dmsnap::tool {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "progress.hpp"
+#include "cli/progress.hpp"
 
 namespace dmsnap::test {
 namespace {

@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <vector>
 
-#include "failure.hpp"
-#include "read_pieces.hpp"
+#include "store/read_pieces.hpp"
+#include "system/failure.hpp"
 
 namespace dmsnap::test {
 namespace {

@@ -2,7 +2,7 @@
 /* The driver's answer to "stats", as numbers. */
 #include <gtest/gtest.h>
 
-#include "snapshot_stats.hpp"
+#include "live/snapshot_stats.hpp"
 
 namespace dmsnap::test {
 namespace {

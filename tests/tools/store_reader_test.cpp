@@ -5,7 +5,7 @@
  */
 #include <algorithm>
 
-#include "store_reader.hpp"
+#include "store/store_reader.hpp"
 #include "support/seed.hpp"
 #include "tools/memory_source.hpp"
 #include "unit/store/store_rig.hpp"

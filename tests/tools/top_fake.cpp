@@ -13,9 +13,9 @@
 
 #include <fmt/format.h>
 
-#include "failure.hpp"
-#include "status.hpp"
-#include "top.hpp"
+#include "live/status.hpp"
+#include "live/top.hpp"
+#include "system/failure.hpp"
 
 namespace {
 

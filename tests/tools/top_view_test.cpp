@@ -2,7 +2,7 @@
 /* The view of top: rows as lines, and their order. */
 #include <gtest/gtest.h>
 
-#include "top_view.hpp"
+#include "live/top_view.hpp"
 
 namespace dmsnap::test {
 namespace {

@@ -2,7 +2,7 @@
 /* Trends: rates and ends from simulated samples. */
 #include <gtest/gtest.h>
 
-#include "trend.hpp"
+#include "live/trend.hpp"
 
 namespace dmsnap::test {
 namespace {

@@ -8,8 +8,8 @@
 #include <fstream>
 #include <vector>
 
-#include "change_stream.hpp"
-#include "commands.hpp"
+#include "cli/commands.hpp"
+#include "stream/change_stream.hpp"
 
 namespace dmsnap::test {
 namespace {

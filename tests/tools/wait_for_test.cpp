@@ -2,7 +2,7 @@
 /* WaitFor: what the state of a device means for a waiting command. */
 #include <gtest/gtest.h>
 
-#include "wait_for.hpp"
+#include "live/wait_for.hpp"
 
 namespace dmsnap::test {
 namespace {

@@ -48,7 +48,8 @@ port-objects := $(call objects,$(call find,tests/fuzz/port,*.cpp) src/user/port_
 simulator-objects := $(call objects,$(call find,src/user,*.cpp) \
 	$(filter-out %/main.cpp %/sweep.cpp tests/sim/studies/%,$(call find,tests/sim,*.cpp)))
 # Everything except its command line, and what only that needs.
-tool-objects := $(call objects,$(filter-out %/main.cpp %/command_line.cpp %/completion.cpp %/nbdkit_plugin.cpp, \
+tool-objects := $(call objects,$(filter-out %/main.cpp %/command_line.cpp %/completion.cpp \
+		%/option_words.cpp %_commands.cpp %/nbdkit_plugin.cpp, \
 	$(call find,tools/dmsnap,*.cpp)) tests/fuzz/tool/files.cpp)
 tool-libraries := -lfmt -lkmod -lxxhash -ldevmapper -lncursesw -ltinfo -lsmartcols -lblkid -lroaring -lsystemd -lzstd
 own-objects = $(call objects,$(call find,tests/fuzz/$(1),*.cpp))
@@ -72,7 +73,7 @@ $(filter-out $(core-objects),$(all-objects)): \
 # Much of the codec is in headers; the fuzzers of the program test the program.
 $(call own-objects,codec) $(tool-objects): more-flags := $(coverage)
 # The Linux series that dmsnap doctor knows as tested, as in unit.mk
-$(out)/tools/dmsnap/installation.o: more-flags := $(coverage) \
+$(out)/tools/dmsnap/live/installation.o: more-flags := $(coverage) \
 	-DDMSNAP_TESTED_KERNELS='"$(shell tools/lib/kernels.sh series)"'
 # Arrays indexed by enumerations, which gcc accepts.
 $(simulator-objects): more-flags := -Wno-c99-designator

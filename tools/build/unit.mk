@@ -40,9 +40,11 @@ sim-objects := $(call objects,$(call find,tests/sim,*.cpp))
 tool-objects := $(call objects,$(filter-out %/nbdkit_plugin.cpp,$(call find,tools/dmsnap,*.cpp)))
 # The parts of program and core that an nbdkit plugin needs, compiled for a library.
 plugin-objects := $(patsubst %.cpp,$(out)/plugin/%.o,$(call find,src/core/format,*.cpp) \
-	$(addprefix tools/dmsnap/,serve/nbdkit_plugin.cpp serve/snapshot_view.cpp store_source.cpp \
-		store_reader.cpp chunk_set.cpp volume.cpp new_file.cpp image_lock.cpp device_name.cpp \
-		live_snapshot.cpp half_applied.cpp state_folder.cpp checksum.cpp progress.cpp port.cpp))
+	$(addprefix tools/dmsnap/,serve/nbdkit_plugin.cpp serve/snapshot_view.cpp \
+		store/store_source.cpp store/store_reader.cpp store/chunk_set.cpp store/image_lock.cpp \
+		live/live_snapshot.cpp stream/half_applied.cpp stream/checksum.cpp cli/progress.cpp \
+		system/volume.cpp system/new_file.cpp system/device_name.cpp system/state_folder.cpp \
+		system/port.cpp))
 tool-test-objects := $(call objects,$(call find,tests/tools,*_test.cpp))
 store-maker-objects := $(call objects,tests/tools/store_maker.cpp)
 top-fake-objects := $(call objects,tests/tools/top_fake.cpp)
@@ -132,7 +134,7 @@ $(out)/unit-tests: $(test-objects) $(sim-parts) $(counting-objects) $(out)/libdm
 		$(test-objects) $(sim-parts) $(counting) -lgtest_main -lgtest
 
 # Progress is shown like that of the tools.
-progress := $(call objects,tools/dmsnap/progress.cpp)
+progress := $(call objects,tools/dmsnap/cli/progress.cpp)
 
 $(out)/sim: $(sim-objects) $(progress) $(counting-objects) $(out)/libdmsnap-user.a $(out)/libdmsnap-core.a $(out)/.flags
 	@echo '  LINK    $@'
@@ -171,7 +173,7 @@ $(man-pages): $(out)/man/%: Documentation/man/%.rst tools/build/man.sed
 	@rm $@.raw
 
 # The parts that are tested without the program; main() and the port are separate here.
-tool-parts := $(filter-out $(call objects,tools/dmsnap/main.cpp tools/dmsnap/port.cpp),$(tool-objects))
+tool-parts := $(filter-out $(call objects,tools/dmsnap/cli/main.cpp tools/dmsnap/system/port.cpp),$(tool-objects))
 
 # The simulator without its main program, and without design studies.
 simulator := $(filter-out %/main.o %/sweep.o $(out)/tests/sim/studies/%,$(sim-objects))
@@ -219,8 +221,8 @@ $(precompiled).gch: tests/support/precompiled.hpp $(out)/.flags
 	@echo '  CXX     $@'
 	@$(CXX) -std=gnu++23 -fno-rtti $(flags) -O0 -x c++-header -c -o $@ $<
 
-$(out)/tools/dmsnap/command_line.o: VERSION
-$(out)/tools/dmsnap/installation.o: tools/lib/kernels.list
+$(out)/tools/dmsnap/cli/command_line.o: VERSION
+$(out)/tools/dmsnap/live/installation.o: tools/lib/kernels.list
 
 # Files that change when their text does: other flags or another compiler
 # rebuild everything; an added or removed file rebuilds the libraries.

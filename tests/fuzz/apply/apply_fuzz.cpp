@@ -9,10 +9,10 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "change_stream.hpp"
-#include "commands.hpp"
+#include "cli/commands.hpp"
 #include "fuzz/input.hpp"
 #include "fuzz/tool/files.hpp"
+#include "stream/change_stream.hpp"
 
 namespace dmsnap::fuzz {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* "dmsnap estimate" of any fio log. */
-#include "commands.hpp"
+#include "cli/commands.hpp"
 #include "fuzz/input.hpp"
 #include "fuzz/tool/files.hpp"
 

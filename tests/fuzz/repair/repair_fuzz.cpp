@@ -7,7 +7,7 @@
  */
 #include <cstring>
 
-#include "commands.hpp"
+#include "cli/commands.hpp"
 #include "format/disk_header.hpp"
 #include "format/little_endian.hpp"
 #include "fuzz/input.hpp"

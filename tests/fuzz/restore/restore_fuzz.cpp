@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* "dmsnap restore" of any text.  A store that it makes has no problems. */
-#include "commands.hpp"
+#include "cli/commands.hpp"
 #include "fuzz/input.hpp"
 #include "fuzz/tool/files.hpp"
 

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "failure.hpp"
+#include "system/failure.hpp"
 
 namespace dmsnap::fuzz {
 

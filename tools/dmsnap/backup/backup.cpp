@@ -14,10 +14,10 @@
 #include "backup/logical_volumes.hpp"
 #include "backup/packed_file.hpp"
 #include "backup/prune_snapshots.hpp"
-#include "export_stream.hpp"
-#include "file_lock.hpp"
-#include "json_output.hpp"
-#include "units.hpp"
+#include "cli/json_output.hpp"
+#include "cli/units.hpp"
+#include "stream/export_stream.hpp"
+#include "system/file_lock.hpp"
 
 namespace dmsnap::tool {
 namespace {

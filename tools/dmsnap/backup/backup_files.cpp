@@ -7,12 +7,12 @@
 
 #include <fmt/format.h>
 
-#include "apply_stream.hpp"
 #include "backup/destination.hpp"
 #include "backup/packed_file.hpp"
-#include "json_output.hpp"
-#include "units.hpp"
-#include "whole_number.hpp"
+#include "cli/json_output.hpp"
+#include "cli/units.hpp"
+#include "stream/apply_stream.hpp"
+#include "system/whole_number.hpp"
 
 namespace dmsnap::tool {
 namespace {

@@ -6,10 +6,10 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "failure.hpp"
-#include "json_output.hpp"
-#include "state_folder.hpp"
-#include "volume.hpp"
+#include "cli/json_output.hpp"
+#include "system/failure.hpp"
+#include "system/state_folder.hpp"
+#include "system/volume.hpp"
 
 namespace dmsnap::tool {
 namespace {

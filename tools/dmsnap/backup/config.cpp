@@ -18,10 +18,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "failure.hpp"
-#include "nearest_word.hpp"
-#include "units.hpp"
-#include "whole_number.hpp"
+#include "cli/nearest_word.hpp"
+#include "cli/units.hpp"
+#include "system/failure.hpp"
+#include "system/whole_number.hpp"
 
 namespace dmsnap::tool {
 namespace {

@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "failure.hpp"
+#include "system/failure.hpp"
 
 namespace dmsnap::tool {
 namespace {

@@ -10,8 +10,8 @@
 #include <string>
 
 #include "backup/config.hpp"
-#include "child.hpp"
-#include "new_file.hpp"
+#include "system/child.hpp"
+#include "system/new_file.hpp"
 
 namespace dmsnap::tool {
 

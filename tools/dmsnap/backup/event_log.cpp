@@ -10,7 +10,7 @@
 #include <syslog.h>
 #include <systemd/sd-journal.h>
 
-#include "printable.hpp"
+#include "cli/printable.hpp"
 
 namespace dmsnap::tool {
 namespace {

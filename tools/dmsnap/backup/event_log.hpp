@@ -11,7 +11,7 @@
 #include <string>
 
 #include "backup/config.hpp"
-#include "failure.hpp"
+#include "system/failure.hpp"
 
 namespace dmsnap::tool {
 

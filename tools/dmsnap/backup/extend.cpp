@@ -15,9 +15,9 @@
 #include "backup/event_log.hpp"
 #include "backup/logical_volumes.hpp"
 #include "backup/schedule.hpp"
-#include "device_mapper.hpp"
-#include "dm_events.hpp"
-#include "units.hpp"
+#include "cli/units.hpp"
+#include "live/device_mapper.hpp"
+#include "live/dm_events.hpp"
 
 namespace dmsnap::tool {
 namespace {

@@ -7,9 +7,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "child.hpp"
-#include "failure.hpp"
-#include "whole_number.hpp"
+#include "system/child.hpp"
+#include "system/failure.hpp"
+#include "system/whole_number.hpp"
 
 namespace dmsnap::tool {
 namespace {

@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include <zstd.h>
 
-#include "failure.hpp"
+#include "system/failure.hpp"
 
 namespace dmsnap::tool {
 namespace {

@@ -10,7 +10,7 @@
 #include <memory>
 #include <string>
 
-#include "checksum.hpp"
+#include "stream/checksum.hpp"
 
 namespace dmsnap::tool {
 

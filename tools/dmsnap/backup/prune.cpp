@@ -6,9 +6,9 @@
 
 #include "backup/prune_snapshots.hpp"
 #include "backup/schedule.hpp"
-#include "file_lock.hpp"
-#include "json_output.hpp"
-#include "state_folder.hpp"
+#include "cli/json_output.hpp"
+#include "system/file_lock.hpp"
+#include "system/state_folder.hpp"
 
 namespace dmsnap::tool {
 

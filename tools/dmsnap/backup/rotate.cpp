@@ -6,8 +6,8 @@
 
 #include "backup/prune_snapshots.hpp"
 #include "backup/schedule.hpp"
-#include "file_lock.hpp"
-#include "json_output.hpp"
+#include "cli/json_output.hpp"
+#include "system/file_lock.hpp"
 
 namespace dmsnap::tool {
 

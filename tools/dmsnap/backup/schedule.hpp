@@ -11,7 +11,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "failure.hpp"
+#include "system/failure.hpp"
 
 namespace dmsnap::tool {
 

@@ -2,8 +2,8 @@
 /* The words of "dmsnap create". */
 #include <CLI/CLI.hpp>
 
+#include "cli/units.hpp"
 #include "group/commands.hpp"
-#include "units.hpp"
 
 namespace dmsnap::tool {
 
@@ -34,12 +34,14 @@ void GroupCommand::add(const Add &add_command)
 		       [&options](const std::string &text) {
 			       options.limit_seconds = parse_seconds(text);
 		       },
-		       "Hold writers up no longer, and rather make no group (default 10s)")
+		       "Hold writers up for at most this time, or else make no group (default 10s)")
 		->type_name("TIME");
-	command->add_option("--before", options.before,
-			    "Run this before the volumes are suspended: a database comes to rest")
+	command->add_option(
+		       "--before", options.before,
+		       "Run this before the volumes are suspended, to quiesce a database for example")
 		->type_name("COMMAND");
-	command->add_option("--after", options.after, "Run this afterwards, whatever came of it")
+	command->add_option("--after", options.after,
+			    "Run this afterwards, also if there is no group")
 		->type_name("COMMAND");
 	command->add_flag("--json", options.json, "Print JSON");
 }

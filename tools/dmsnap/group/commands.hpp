@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "failure.hpp"
+#include "system/failure.hpp"
 
 namespace CLI {
 class App;
@@ -20,9 +20,9 @@ struct GroupOptions {
 	std::vector<std::string> volumes;
 	/* Of each snapshot: bytes, or "20%" of its origin. */
 	std::string size = "20%";
-	/* As long writers may be held up. */
+	/* How long writers may be held up. */
 	double limit_seconds = 10;
-	/* Run by a shell before the origins are suspended, and behind all. */
+	/* Run by a shell before the origins are suspended, and after everything else. */
 	std::string before, after;
 	bool json = false;
 };

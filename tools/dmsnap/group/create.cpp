@@ -20,14 +20,14 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "child.hpp"
-#include "dm_request.hpp"
+#include "cli/json_output.hpp"
 #include "group/commands.hpp"
 #include "group/guardian.hpp"
 #include "group/interruption.hpp"
 #include "group/only_one.hpp"
 #include "group/volumes.hpp"
-#include "json_output.hpp"
+#include "live/dm_request.hpp"
+#include "system/child.hpp"
 
 namespace dmsnap::tool {
 namespace {

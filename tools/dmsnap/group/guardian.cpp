@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "failure.hpp"
+#include "system/failure.hpp"
 
 namespace dmsnap::tool {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Guardian: a process of its own that undoes what holds others up, whatever becomes of the one
- * that does so: when that says that it has ended, when it is gone, and when the time is over.
+ * Guardian: a separate process that undoes what delays others, whatever happens to the process
+ * that started it: when that one reports its end, when it is killed, and when the time is over.
  */
 #pragma once
 

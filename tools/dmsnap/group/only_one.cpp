@@ -10,7 +10,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "failure.hpp"
+#include "system/failure.hpp"
 
 namespace dmsnap::tool {
 

@@ -10,10 +10,10 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "child.hpp"
-#include "failure.hpp"
-#include "lvm2.hpp"
-#include "units.hpp"
+#include "cli/units.hpp"
+#include "live/lvm2.hpp"
+#include "system/child.hpp"
+#include "system/failure.hpp"
 
 namespace dmsnap::tool {
 namespace {

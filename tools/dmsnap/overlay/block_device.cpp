@@ -13,10 +13,10 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-#include "checksum.hpp"
-#include "device_name.hpp"
-#include "failure.hpp"
-#include "volume.hpp"
+#include "stream/checksum.hpp"
+#include "system/device_name.hpp"
+#include "system/failure.hpp"
+#include "system/volume.hpp"
 
 namespace dmsnap::tool {
 namespace {

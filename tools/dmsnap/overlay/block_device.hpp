@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "live_snapshot.hpp"
+#include "live/live_snapshot.hpp"
 
 namespace dmsnap::tool {
 

@@ -12,13 +12,13 @@
 #include <unistd.h>
 
 #include "base/chunk.hpp"
-#include "new_file.hpp"
+#include "cli/units.hpp"
 #include "overlay/block_device.hpp"
 #include "overlay/commands.hpp"
 #include "overlay/cow_file.hpp"
 #include "overlay/lock.hpp"
 #include "overlay/loop_device.hpp"
-#include "units.hpp"
+#include "system/new_file.hpp"
 
 namespace dmsnap::tool {
 namespace {

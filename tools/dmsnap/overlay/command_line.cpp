@@ -2,8 +2,8 @@
 /* The words of "dmsnap overlay". */
 #include <CLI/CLI.hpp>
 
+#include "cli/units.hpp"
 #include "overlay/commands.hpp"
-#include "units.hpp"
 
 namespace dmsnap::tool {
 namespace {

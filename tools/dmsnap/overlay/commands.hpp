@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "failure.hpp"
 #include "overlay/overlay.hpp"
+#include "system/failure.hpp"
 
 namespace CLI {
 class App;

@@ -16,9 +16,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "failure.hpp"
-#include "new_file.hpp"
-#include "volume.hpp"
+#include "system/failure.hpp"
+#include "system/new_file.hpp"
+#include "system/volume.hpp"
 
 namespace dmsnap::tool {
 

@@ -7,15 +7,15 @@
 #include <fmt/format.h>
 
 #include "base/chunk.hpp"
-#include "device_mapper.hpp"
-#include "device_name.hpp"
+#include "cli/units.hpp"
+#include "live/device_mapper.hpp"
 #include "overlay/block_device.hpp"
 #include "overlay/commands.hpp"
 #include "overlay/cow_file.hpp"
 #include "overlay/lock.hpp"
 #include "overlay/loop_device.hpp"
-#include "units.hpp"
-#include "volume.hpp"
+#include "system/device_name.hpp"
+#include "system/volume.hpp"
 
 namespace dmsnap::tool {
 namespace {

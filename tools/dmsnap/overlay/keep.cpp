@@ -10,17 +10,17 @@
 #include <unistd.h>
 
 #include "base/chunk.hpp"
-#include "device_mapper.hpp"
-#include "device_name.hpp"
-#include "dm_events.hpp"
+#include "cli/printable.hpp"
+#include "cli/progress.hpp"
+#include "cli/units.hpp"
+#include "live/device_mapper.hpp"
+#include "live/dm_events.hpp"
 #include "overlay/block_device.hpp"
 #include "overlay/commands.hpp"
 #include "overlay/cow_file.hpp"
 #include "overlay/lock.hpp"
-#include "printable.hpp"
-#include "progress.hpp"
-#include "units.hpp"
-#include "volume.hpp"
+#include "system/device_name.hpp"
+#include "system/volume.hpp"
 
 namespace dmsnap::tool {
 namespace {

@@ -6,7 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "failure.hpp"
+#include "system/failure.hpp"
 
 namespace dmsnap::tool {
 namespace {

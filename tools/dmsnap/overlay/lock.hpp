@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #pragma once
 
-#include "file_lock.hpp"
+#include "system/file_lock.hpp"
 
 namespace dmsnap::tool {
 

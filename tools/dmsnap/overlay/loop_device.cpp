@@ -13,9 +13,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "device_name.hpp"
-#include "failure.hpp"
 #include "overlay/block_device.hpp"
+#include "system/device_name.hpp"
+#include "system/failure.hpp"
 
 namespace dmsnap::tool {
 namespace {

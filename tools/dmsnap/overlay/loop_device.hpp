@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <string>
 
-#include "live_snapshot.hpp"
+#include "live/live_snapshot.hpp"
 
 namespace dmsnap::tool {
 

@@ -7,8 +7,8 @@
 
 #include <fmt/format.h>
 
-#include "dm_request.hpp"
-#include "signals_blocked.hpp"
+#include "live/dm_request.hpp"
+#include "system/signals_blocked.hpp"
 
 namespace dmsnap::tool {
 std::vector<MappedDevice> mapped_devices(const std::string &uuid_prefix)

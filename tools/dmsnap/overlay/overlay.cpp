@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 #include "base/chunk.hpp"
-#include "device_mapper.hpp"
-#include "device_name.hpp"
-#include "failure.hpp"
+#include "live/device_mapper.hpp"
 #include "overlay/block_device.hpp"
 #include "overlay/cow_file.hpp"
 #include "overlay/loop_device.hpp"
+#include "system/device_name.hpp"
+#include "system/failure.hpp"
 
 namespace dmsnap::tool {
 namespace {

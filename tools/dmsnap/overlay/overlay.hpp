@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "live_snapshot.hpp"
+#include "live/live_snapshot.hpp"
 #include "overlay/label.hpp"
 #include "overlay/mapped_device.hpp"
 

@@ -4,11 +4,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/chunk.hpp"
-#include "json_output.hpp"
+#include "cli/json_output.hpp"
+#include "cli/printable.hpp"
+#include "cli/text_table.hpp"
+#include "cli/units.hpp"
 #include "overlay/commands.hpp"
-#include "printable.hpp"
-#include "text_table.hpp"
-#include "units.hpp"
 
 namespace dmsnap::tool {
 namespace {

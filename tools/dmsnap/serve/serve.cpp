@@ -10,10 +10,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "device_name.hpp"
 #include "serve/serve.hpp"
 #include "serve/snapshot_view.hpp"
-#include "volume.hpp"
+#include "system/device_name.hpp"
+#include "system/volume.hpp"
 
 namespace dmsnap::tool {
 namespace {

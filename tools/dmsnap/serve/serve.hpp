@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "commands.hpp"
+#include "cli/commands.hpp"
 
 namespace dmsnap::tool {
 

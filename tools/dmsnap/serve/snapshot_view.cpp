@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "half_applied.hpp"
+#include "stream/half_applied.hpp"
 
 namespace dmsnap::tool {
 

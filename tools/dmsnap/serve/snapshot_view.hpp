@@ -11,8 +11,8 @@
 #include <span>
 #include <vector>
 
-#include "commands.hpp"
-#include "store_source.hpp"
+#include "cli/commands.hpp"
+#include "store/store_source.hpp"
 
 namespace dmsnap::tool {
 

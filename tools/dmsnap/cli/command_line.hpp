@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The command line: parses the options, and chooses the command. */
+#pragma once
+
+#include "system/failure.hpp"
+
+namespace dmsnap::tool {
+
+ExitCode run_command_line(int argc, char **argv);
+
+} // namespace dmsnap::tool

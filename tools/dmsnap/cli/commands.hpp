@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The commands: the options of each from the command line, and the function that
+ * runs it, in a file of its name.  They print to standard output and throw a
+ * Failure when they cannot do their work.
+ */
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "system/failure.hpp"
+
+namespace dmsnap::tool {
+
+/* How to read a store. */
+struct StoreOptions {
+	std::string store;
+	/* Its origin: a path, or only a size; neither is needed. */
+	std::string origin;
+	std::optional<uint64_t> origin_bytes;
+	size_t memory_bytes = size_t{256} << 20;
+};
+
+struct CheckOptions {
+	StoreOptions store;
+	/* Findings of a kind that are listed; the others are counted. */
+	uint64_t findings_max = 1000;
+	bool json = false;
+};
+ExitCode check(const CheckOptions &options);
+
+struct DumpOptions {
+	StoreOptions store;
+	bool json = false;
+	/* The form that restore reads. */
+	bool for_restore = false;
+	/* With the data of all exceptions; only for restore. */
+	bool with_data = false;
+};
+ExitCode dump(const DumpOptions &options);
+
+struct RestoreOptions {
+	std::string target;
+	/* Empty: standard input. */
+	std::string input;
+	/* The existing contents may be lost. */
+	bool overwrite = false;
+	bool json = false;
+};
+ExitCode restore(const RestoreOptions &options);
+
+struct RepairOptions {
+	StoreOptions store;
+	/* The copy that is made and repaired; empty and not in_place: only report. */
+	std::string output;
+	bool in_place = false;
+	/* The contents of the device for the copy may be lost. */
+	bool overwrite = false;
+	/* Mark a store valid that lost data. */
+	bool force = false;
+	/* An unreadable header is replaced by one with this chunk size; 0: it is not. */
+	uint32_t chunk_sectors = 0;
+	bool json = false;
+};
+ExitCode repair(const RepairOptions &options);
+
+struct DiffOptions {
+	StoreOptions store;
+	bool json = false;
+};
+ExitCode diff(const DiffOptions &options);
+
+struct ExportOptions {
+	StoreOptions store;
+	/* No store: the origin as a whole. */
+	bool full = false;
+	/* Empty: standard output. */
+	std::string output;
+	bool json = false;
+};
+ExitCode export_changes(const ExportOptions &options);
+
+struct ApplyOptions {
+	std::string target;
+	/* Empty: standard input. */
+	std::string input;
+	/* Check the stream and the copy, and write nothing. */
+	bool dry_run = false;
+	/* A new file for the overwritten contents, as a stream; empty: none. */
+	std::string undo;
+	/* Changes a copy of the image, which replaces it at the end. */
+	bool atomic = false;
+	/* Do not check the contents of the copy. */
+	bool any_base = false;
+	bool json = false;
+};
+ExitCode apply(const ApplyOptions &options);
+
+struct EstimateOptions {
+	/* The writes to the volume: */
+	std::optional<uint64_t> volume_bytes;
+	/* "10M/s", or "2%/d" of the volume. */
+	std::string rate;
+	std::optional<double> seconds;
+	uint64_t write_bytes = 4096;
+	/* or a log of fio; */
+	std::string fio_log;
+	/* or two status lines of dmsetup, that many seconds apart. */
+	std::vector<std::string> statuses;
+
+	std::vector<uint64_t> chunk_bytes;
+	size_t memory_bytes = size_t{256} << 20;
+	bool json = false;
+};
+ExitCode estimate(const EstimateOptions &options);
+
+struct StatusOptions {
+	/* None: all. */
+	std::vector<std::string> names;
+	/* A fuller COW device gives exit code 1. */
+	std::optional<double> warn_percent;
+	/* One line and exit codes of a Nagios plugin: a fuller one is critical. */
+	std::optional<double> critical_percent;
+	/* Prometheus' text format, to this file or, if there is none, to standard output. */
+	bool prometheus = false;
+	std::string output;
+	bool json = false;
+};
+ExitCode status(const StatusOptions &options);
+
+struct TopOptions {
+	/* Empty: all, including later ones. */
+	std::vector<std::string> names;
+	double interval_seconds = 2;
+	/* End after this many views; 0: never. */
+	std::optional<uint64_t> count;
+	/* Do not take the whole terminal. */
+	bool lines = false;
+	bool json = false;
+};
+ExitCode top(const TopOptions &options);
+
+struct WaitOptions {
+	std::string name;
+	/* One of these three. */
+	bool merged = false;
+	bool invalid = false;
+	std::optional<unsigned int> fill_percent;
+
+	/* It is not an error if nothing is merged there. */
+	bool or_none = false;
+	std::optional<double> timeout_seconds;
+	bool json = false;
+};
+ExitCode wait(const WaitOptions &options);
+
+struct DoctorOptions {
+	/* The system to check. */
+	std::string root = "/";
+	/* Empty: the kernel that runs. */
+	std::string release;
+	bool json = false;
+};
+ExitCode doctor(const DoctorOptions &options);
+
+} // namespace dmsnap::tool

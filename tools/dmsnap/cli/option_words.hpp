@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Options and arguments that several commands have. */
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/commands.hpp"
+
+namespace dmsnap::tool {
+
+/* Adds a command to the command line: its name, what it does, and the function that runs it. */
+using AddCommand = std::function<CLI::App *(const char *name, const char *what,
+					    const std::function<ExitCode()> &run)>;
+
+/* For what names something: an empty text is a variable that was not set. */
+std::string not_empty(const std::string &text);
+CLI::Option *add_json(CLI::App *command, bool &json);
+CLI::Option *add_size(CLI::App *command, const char *name, const char *what,
+		      const std::function<void(uint64_t)> &take);
+void add_memory(CLI::App *command, size_t &bytes);
+/* Of a command that does without a store, the caller drops "required". */
+CLI::Option *add_store(CLI::App *command, StoreOptions &options,
+		       const char *what = "COW device, or an image of one");
+void add_origin(CLI::App *command, StoreOptions &options);
+void add_names(CLI::App *command, std::vector<std::string> &names);
+
+} // namespace dmsnap::tool

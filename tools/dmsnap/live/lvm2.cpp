@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "live/lvm2.hpp"
+
+#include <optional>
+#include <vector>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "system/child.hpp"
+#include "system/failure.hpp"
+
+namespace dmsnap::tool {
+namespace {
+
+/* In the language that is read here. */
+const std::vector<std::string> environment = {"LC_ALL=C", lvm2_path};
+
+std::optional<std::string> attributes_of(const std::string &program, const std::string &volume)
+try {
+	return output_of({program, "--noheadings", "-o", "lv_attr", volume}, environment, true);
+} catch (const Failure &) {
+	return {};
+}
+
+} // namespace
+
+std::string lvm2_program(const std::string &name)
+{
+	for (const char *folder : {"/usr/sbin/", "/sbin/"}) {
+		if (access((folder + name).c_str(), X_OK) == 0)
+			return folder + name;
+	}
+	return {};
+}
+
+bool is_to_be_merged(const std::string &volume_path, const std::string &lvs)
+{
+	/* As lvs(8) has it: an origin into which a snapshot is to be merged. */
+	constexpr char merging_origin = 'O';
+	const std::string program = lvs.empty() ? lvm2_program("lvs") : lvs;
+	std::optional<std::string> output;
+	if (!program.empty())
+		output = attributes_of(program, volume_path);
+	size_t first = output ? output->find_first_not_of(" \n") : std::string::npos;
+	if (first == std::string::npos)
+		throw Failure(
+			fmt::format("{}: whether LVM2 has a merge to do there cannot be told: "
+				    "lvs {}",
+				    volume_path, program.empty() ? "is not there" : "fails"));
+	return (*output)[first] == merging_origin;
+}
+
+} // namespace dmsnap::tool

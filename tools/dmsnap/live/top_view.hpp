@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The views of "dmsnap top": snapshots and their trends as lines of text. */
+#pragma once
+
+#include <ctime>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "live/snapshot_stats.hpp"
+#include "live/trend.hpp"
+
+namespace dmsnap::tool {
+
+enum class TopOrder { name, full };
+
+void sort_rows(std::span<TrendRow> rows, TopOrder order);
+
+/*
+ * The titles, then a line for each row.  @columns: of the terminal.  Where there are too few,
+ * columns are left out: first the curve, then the bar, and finally the state; never the
+ * name, the percentage and the time left.
+ */
+std::vector<std::string> top_lines(std::span<const TrendRow> rows, size_t columns, std::time_t now);
+
+/* All details of one.  @stats: none if its driver has no statistics. */
+std::vector<std::string> detail_lines(const TrendRow &row,
+				      const std::optional<SnapshotStats> &stats);
+
+} // namespace dmsnap::tool

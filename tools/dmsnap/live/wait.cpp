@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* dmsnap wait: until a snapshot is merged, so full, or invalid. */
+#include <algorithm>
+#include <chrono>
+#include <limits>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "cli/commands.hpp"
+#include "live/device_mapper.hpp"
+#include "live/dm_events.hpp"
+#include "live/live_json.hpp"
+#include "live/wait_for.hpp"
+
+namespace dmsnap::tool {
+namespace {
+
+/* Only this driver's module has a version; the kernel's own raises no event when a merge ends. */
+constexpr const char *driver_mark = "/sys/module/dm_snapshot/version";
+/* How often such a merge is looked at, besides. */
+constexpr double look_again_seconds = 5;
+
+class Clock {
+public:
+	double seconds() const
+	{
+		return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun_)
+			.count();
+	}
+
+private:
+	std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
+};
+
+WaitFor wanted_of(const WaitOptions &options)
+{
+	if (options.merged + options.invalid + options.fill_percent.has_value() != 1)
+		throw Failure("give one of --merged, --fill and --invalid");
+	if (options.or_none && !options.merged)
+		throw Failure("--or-none is for --merged");
+	if (options.merged)
+		return {WaitFor::What::merged};
+	if (options.invalid)
+		return {WaitFor::What::invalid};
+	if (*options.fill_percent < 1 || *options.fill_percent > 100)
+		throw Failure("--fill is from 1 to 100");
+	return {WaitFor::What::fill, *options.fill_percent};
+}
+
+/* The standard driver has no event for a level: the mark has to be set first. */
+void set_mark(DeviceMapper &machine, DeviceNumber device, const WaitOptions &options)
+{
+	if (!machine.send_message(device, fmt::format("low_water {}", *options.fill_percent)))
+		throw Failure(fmt::format("the driver of {} has no event for a fill level: it is "
+					  "not dmsnap's, or too old",
+					  options.name));
+}
+
+DeviceLook look_at(DeviceMapper &machine, DeviceNumber device)
+{
+	DeviceLook look;
+	look.snapshot = machine.snapshot(device);
+	if (!look.snapshot)
+		look.target = machine.target_of(device);
+	return look;
+}
+
+ExitCode tell(const WaitOptions &options, const char *result, const std::string &why,
+	      const DeviceLook &look, ExitCode code)
+{
+	if (options.json)
+		fmt::print("{}\n", wait_json(options.name, result, why, look.snapshot));
+	else
+		fmt::print("{} {}\n", options.name, why);
+	return code;
+}
+
+} // namespace
+
+ExitCode wait(const WaitOptions &options)
+{
+	const double never = std::numeric_limits<double>::infinity();
+	WaitFor wanted = wanted_of(options);
+	Clock clock;
+	DeviceMapper machine;
+	DmEvents events;
+	/* By its number from here on: it may get another name. */
+	DeviceNumber device = machine.find(options.name);
+	bool looks_again = options.merged && access(driver_mark, F_OK) != 0;
+	std::optional<DeviceNumber> cow;
+
+	for (bool first = true;; first = false) {
+		/* Before the look: what happens after it ends the sleep. */
+		events.arm();
+		DeviceLook look = look_at(machine, device);
+		if (first && options.merged && !look.snapshot)
+			look.is_to_be_merged = machine.is_to_be_merged(device);
+		WaitVerdict verdict = judge(wanted, look, cow);
+		if (verdict.result == WaitResult::reached)
+			return tell(options, "reached", verdict.why, look, ExitCode::fine);
+		if (verdict.result == WaitResult::nothing)
+			return tell(options, "nothing", verdict.why, look,
+				    options.or_none ? ExitCode::fine : ExitCode::nothing);
+		if (verdict.result == WaitResult::postponed)
+			return tell(options, "postponed", verdict.why, look, ExitCode::postponed);
+		if (verdict.result == WaitResult::mistaken)
+			throw Failure(fmt::format("{} {}", options.name, verdict.why));
+		if (verdict.result == WaitResult::failed)
+			return tell(options, "failed", verdict.why, look, ExitCode::findings);
+		cow = look.snapshot->cow;
+		if (first && options.fill_percent) {
+			set_mark(machine, device, options);
+			/* It may have come to the level before it had the mark. */
+			continue;
+		}
+		double left = options.timeout_seconds.value_or(never) - clock.seconds();
+		if (left <= 0)
+			return tell(options, "timeout",
+				    fmt::format("is {} still, after {:.0f} s",
+						to_text(look.snapshot->state), clock.seconds()),
+				    look, ExitCode::timed_out);
+		events.wait(looks_again ? std::min(left, look_again_seconds) : left);
+	}
+}
+
+} // namespace dmsnap::tool

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ListWriter: entries of a store, from bytes in memory to areas on the device,
+ * many at once.
+ */
+#pragma once
+
+#include <vector>
+
+#include "format/geometry.hpp"
+#include "store/finding.hpp"
+#include "system/volume.hpp"
+
+namespace dmsnap::tool {
+
+class ListWriter {
+public:
+	ListWriter(Volume &cow, const format::Geometry &geometry) : cow_(cow), geometry_(geometry)
+	{
+	}
+
+	/* The place that counts is the one given here. */
+	void write(const EntryPlace &place);
+	/* From an entry to the end of its area. */
+	void zero_rest(uint64_t area, uint32_t slot);
+	void flush();
+
+private:
+	uint64_t offset_of(uint64_t area, uint64_t slot) const
+	{
+		return geometry_.area_chunk(area).value * geometry_.chunk_size().bytes() +
+		       slot * format::exception_bytes;
+	}
+
+	Volume &cow_;
+	format::Geometry geometry_;
+	/* Where the buffer goes. */
+	uint64_t begin_ = 0;
+	std::vector<std::byte> buffer_;
+};
+
+} // namespace dmsnap::tool

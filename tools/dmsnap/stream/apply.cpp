@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dmsnap apply: applies a stream of export to a copy.
+ *
+ * With --undo, overwritten contents are durable elsewhere before (undo_file.hpp); with
+ * --atomic, the copy is replaced by another one that has the whole stream.
+ */
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "cli/commands.hpp"
+#include "cli/json_output.hpp"
+#include "stream/apply_stream.hpp"
+#include "system/input_file.hpp"
+
+namespace dmsnap::tool {
+
+ExitCode apply(const ApplyOptions &options)
+{
+	InputFile input(options.input);
+	StreamReader stream(input.get());
+	Volume target = open_target(options, stream.info());
+	std::optional<Volume> copy;
+	if (options.atomic && !options.dry_run && !target.is_new())
+		copy.emplace(Volume::clone(target));
+	Applied applied = apply_stream(stream, options, target, copy ? &*copy : nullptr);
+	if (target.is_new())
+		target.appear();
+
+	if (!options.json) {
+		fmt::print("{}{} bytes written, {} were there, {} records, all checksums right\n",
+			   options.dry_run ? "would apply: " : "", applied.written_bytes,
+			   applied.there_bytes, stream.records());
+		return ExitCode::fine;
+	}
+	JsonOutput json(stdout);
+	json.members({{"target", options.target},
+		      {"dry_run", options.dry_run},
+		      {"full", stream.info().full},
+		      {"records", stream.records()},
+		      {"written_bytes", applied.written_bytes},
+		      {"there_bytes", applied.there_bytes}});
+	json.finish();
+	return ExitCode::fine;
+}
+
+} // namespace dmsnap::tool

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "stream/apply_stream.hpp"
+
+#include <optional>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "cli/progress.hpp"
+#include "stream/contents.hpp"
+#include "stream/half_applied.hpp"
+#include "stream/undo_file.hpp"
+#include "system/device_name.hpp"
+
+namespace dmsnap::tool {
+namespace {
+
+/* A full stream that is applied again after an interruption finds its own beginning there. */
+void require_free(Volume &target)
+{
+	std::string held = contents_of(target);
+	if (!held.empty())
+		throw Failure(fmt::format("{}: holds {}, and does not begin as the stream does: "
+					  "what is there is lost only with --any-base",
+					  target.path(), held));
+}
+
+/* Writes the records; saves the old contents first, if requested. */
+class Applier {
+public:
+	/* @target: the existing one, which is written unless there is a @copy for that. */
+	Applier(const ApplyOptions &options, const StreamInfo &info, Volume &target, Volume *copy)
+	    : options_(options), info_(info), target_(copy ? *copy : target),
+	      has_name_(!target.is_new()), blank_(info.full && !has_name_),
+	      in_place_(!copy && has_name_ && !options.dry_run), mark_(target),
+	      present_(record_bytes_max)
+	{
+		if (!options.undo.empty())
+			undo_.emplace(options.undo, info);
+	}
+
+	void take(const Record &record)
+	{
+		if (blank_) {
+			take_blank(record);
+			return;
+		}
+		auto present = std::span(present_).first(record.length);
+		target_.read_all(record.offset, present);
+		mark_.saw(record);
+		Checksum found = checksum_of(present);
+		if (found == record.content) {
+			applied_.there_bytes += record.length;
+			return;
+		}
+		require_same_stream();
+		require_base(record, found);
+		applied_.written_bytes += record.length;
+		if (options_.dry_run)
+			return;
+		if (!undo_) {
+			write(record);
+			return;
+		}
+		undo_->keep(record, present);
+		waiting_.push_back({record, {record.data.begin(), record.data.end()}});
+		waiting_bytes_ += record.length;
+		if (waiting_bytes_ >= waiting_bytes_max)
+			write_waiting();
+	}
+
+	void end()
+	{
+		write_waiting();
+		if (!options_.dry_run && has_name_) {
+			target_.appear();
+			mark_.end();
+		}
+		if (undo_)
+			undo_->end();
+	}
+
+	const Applied &applied() const { return applied_; }
+	/* The copy has part of the stream, if that ends here. */
+	bool is_half() const { return is_half_; }
+
+private:
+	/* The undo file is flushed after this much. */
+	static constexpr uint64_t waiting_bytes_max = 32 << 20;
+
+	struct Waiting {
+		Record record;
+		std::vector<std::byte> data;
+	};
+
+	/* Need not be read: a full stream writes each place only once. */
+	void take_blank(const Record &record)
+	{
+		if (record.data.empty()) {
+			applied_.there_bytes += record.length;
+			return;
+		}
+		applied_.written_bytes += record.length;
+		write(record);
+	}
+
+	void require_same_stream() const
+	{
+		if (!has_name_ || options_.any_base || !mark_.is_other())
+			return;
+		throw Failure(
+			fmt::format("{}: half of another stream is on it (see {}): apply that "
+				    "once more, or what --undo kept; or go on with --any-base",
+				    options_.target, mark_.path()),
+			ExitCode::findings);
+	}
+
+	void require_base(const Record &record, const Checksum &found)
+	{
+		if (options_.any_base)
+			return;
+		if (info_.full && applied_.nothing_yet())
+			require_free(target_);
+		if (info_.full || found == record.base)
+			return;
+		throw Failure(
+			fmt::format("{}: bytes {} to {} are neither what the snapshot held nor "
+				    "what the origin holds: this is another copy, an increment "
+				    "is missing, or an apply was cut off while it wrote (then "
+				    "--any-base goes on)",
+				    options_.target, record.offset,
+				    record.offset + record.length - 1),
+			ExitCode::findings);
+	}
+
+	void write(const Record &record)
+	{
+		if (in_place_ && !is_half_) {
+			mark_.mark(record);
+			is_half_ = true;
+		}
+		if (record.data.empty())
+			target_.zero(record.offset, record.length);
+		else
+			target_.write(record.offset, record.data);
+	}
+
+	void write_waiting()
+	{
+		if (waiting_.empty())
+			return;
+		undo_->settle();
+		for (Waiting &one : waiting_) {
+			one.record.data = one.data;
+			write(one.record);
+		}
+		waiting_.clear();
+		waiting_bytes_ = 0;
+	}
+
+	const ApplyOptions &options_;
+	const StreamInfo &info_;
+	Volume &target_;
+	/* Otherwise it is new, and the caller names it. */
+	const bool has_name_;
+	/* Zeros, made for this stream. */
+	const bool blank_;
+	const bool in_place_;
+	HalfApplied mark_;
+	bool is_half_ = false;
+	std::vector<std::byte> present_;
+	std::optional<UndoFile> undo_;
+	std::vector<Waiting> waiting_;
+	uint64_t waiting_bytes_ = 0;
+	Applied applied_;
+};
+
+} // namespace
+
+Volume open_target(const ApplyOptions &options, const StreamInfo &info)
+{
+	const std::string path = path_of(options.target);
+	if (info.full && !options.dry_run && options.undo.empty() && !is_there(path))
+		return Volume::create(path, info.volume_bytes);
+
+	Volume target(path, options.dry_run ? Volume::Access::read : Volume::Access::write);
+	bool fits = target.is_block_device() ? target.bytes() >= info.volume_bytes
+					     : target.bytes() == info.volume_bytes;
+	if (!fits)
+		throw Failure(fmt::format("{}: {} bytes, but the stream is of a volume of {} bytes",
+					  options.target, target.bytes(), info.volume_bytes),
+			      ExitCode::findings);
+	return target;
+}
+
+Applied apply_stream(StreamReader &stream, const ApplyOptions &options, Volume &target,
+		     Volume *copy)
+{
+	Progress progress("applying, at most", stream.info().volume_bytes);
+	Applier applier(options, stream.info(), target, copy);
+	const Applied &applied = applier.applied();
+	Record record;
+
+	try {
+		while (stream.next(record)) {
+			applier.take(record);
+			progress.reached(applied.written_bytes + applied.there_bytes);
+		}
+	} catch (const Failure &failure) {
+		if (!applier.is_half())
+			throw;
+		throw Failure(fmt::format("{}; {} has a part of the stream now, and is marked",
+					  failure.what(), options.target),
+			      failure.code);
+	}
+	progress.end();
+	applier.end();
+	return applied;
+}
+
+} // namespace dmsnap::tool

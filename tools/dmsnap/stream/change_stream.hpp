@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The stream that export writes and apply reads; numbers are little endian.
+ *
+ *	stream := head record* end
+ *	head   := magic version flags volume_bytes chunk_sectors 0 checksum
+ *	record := kind length offset base content checksum  data{length}
+ *
+ * A record is a piece of the volume, at most record_bytes_max long.  Its two long
+ * checksums are those of the snapshot's contents there (not in a full stream) and
+ * of the volume's present contents; the short one is that of the head before
+ * it.  A record of zeros has no data.  The records of a full stream are all of the
+ * volume, in order: so no short stream makes a large file.  The end has the number of
+ * records as its offset, and the checksum of all their heads as its content.
+ */
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "format/little_endian.hpp"
+#include "stream/checksum.hpp"
+
+namespace dmsnap::tool {
+
+constexpr uint32_t record_bytes_max = 1 << 20;
+
+struct StreamInfo {
+	/* Everything, not changes: there is no base. */
+	bool full = false;
+	uint64_t volume_bytes = 0;
+	/* 0 in a full stream. */
+	uint32_t chunk_sectors = 0;
+};
+
+struct Record {
+	uint64_t offset = 0;
+	uint32_t length = 0;
+	Checksum base{};
+	Checksum content{};
+	/* Empty: all of it is zero. */
+	std::span<const std::byte> data;
+};
+
+/* The format in the stream. */
+struct StreamHead {
+	format::le64 magic;
+	format::le32 version;
+	format::le32 flags;
+	format::le64 volume_bytes;
+	format::le32 chunk_sectors;
+	format::le32 reserved;
+	format::le64 checksum;
+};
+static_assert(sizeof(StreamHead) == 40);
+
+struct RecordHead {
+	format::le32 kind;
+	format::le32 length;
+	format::le64 offset;
+	Checksum base;
+	Checksum content;
+	format::le64 checksum;
+};
+static_assert(sizeof(RecordHead) == 56);
+
+class StreamWriter {
+public:
+	StreamWriter(FILE *file, const StreamInfo &info);
+
+	/* @data: all of it, also where it is zero.  @base: checksum of the snapshot's contents. */
+	void add(uint64_t offset, std::span<const std::byte> data, const Checksum &base);
+	/* Of a full stream. */
+	void add_zeros(uint64_t offset, uint32_t length);
+	void end();
+
+	uint64_t records() const { return records_; }
+	uint64_t bytes() const { return bytes_; }
+
+private:
+	void put(std::span<const std::byte> bytes);
+	void put_head(RecordHead &head);
+	void put_record(RecordHead &head, std::span<const std::byte> data);
+
+	FILE *file_;
+	RunningChecksum heads_;
+	uint64_t records_ = 0;
+	uint64_t bytes_ = 0;
+	/* The checksum of that many zeros: the next zeros are mostly as long. */
+	uint32_t zeros_length_ = 0;
+	Checksum zeros_checksum_{};
+};
+
+/* Throws a Failure (findings) at the first sign of damage. */
+class StreamReader {
+public:
+	explicit StreamReader(FILE *file);
+
+	const StreamInfo &info() const { return info_; }
+	/* False: this was the end of a complete stream.  The data is valid until the next call. */
+	bool next(Record &record);
+	uint64_t records() const { return records_; }
+
+private:
+	void get(std::span<std::byte> bytes);
+	[[noreturn]] void damaged(const std::string &what) const;
+
+	FILE *file_;
+	StreamInfo info_;
+	RunningChecksum heads_;
+	uint64_t records_ = 0;
+	/* For a full stream: how much of the volume has arrived. */
+	uint64_t full_end_ = 0;
+	std::vector<std::byte> data_;
+};
+
+} // namespace dmsnap::tool

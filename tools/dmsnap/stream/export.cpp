@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dmsnap export: the changes of the origin since the snapshot was made, with
+ * its data, as a stream.
+ */
+#include <fmt/format.h>
+
+#include "cli/commands.hpp"
+#include "cli/json_output.hpp"
+#include "stream/export_stream.hpp"
+#include "system/output_file.hpp"
+
+namespace dmsnap::tool {
+namespace {
+
+void report_export(const ExportOptions &options, const StreamExport::Figures &figures)
+{
+	/* Standard output may be the stream's. */
+	FILE *out = options.output.empty() ? stderr : stdout;
+	if (!options.json) {
+		fmt::print(out, "exported {} bytes in {} records\n", figures.bytes,
+			   figures.records);
+		return;
+	}
+	JsonOutput json(out);
+	json.members(
+		{{"full", options.full}, {"bytes", figures.bytes}, {"records", figures.records}});
+	json.finish();
+}
+
+} // namespace
+
+ExitCode export_changes(const ExportOptions &options)
+{
+	if (options.store.origin.empty())
+		throw Failure("--origin is missing");
+	if (options.full != options.store.store.empty())
+		throw Failure("give either a store or --full");
+	StreamExport stream(options.store);
+	OutputFile output(options.output);
+	StreamExport::Figures figures = stream.write(output.get());
+	output.end();
+	report_export(options, figures);
+	return ExitCode::fine;
+}
+
+} // namespace dmsnap::tool

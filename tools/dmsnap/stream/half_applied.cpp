@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "stream/half_applied.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "cli/json_output.hpp"
+#include "system/device_name.hpp"
+#include "system/failure.hpp"
+#include "system/new_file.hpp"
+#include "system/state_folder.hpp"
+
+namespace dmsnap::tool {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string path_for(const Volume &target)
+{
+	std::error_code ignored;
+	std::string name = std::filesystem::canonical(target.path(), ignored);
+
+	/* Of a new file, which has no name yet. */
+	if (name.empty())
+		name = target.path();
+	std::optional<DeviceNumber> device = device_at(name);
+	if (!device)
+		return name + ".half-applied";
+	/* Device mapper's name stays the same when that of its node does not. */
+	std::ifstream file(fmt::format("/sys/dev/block/{}/dm/name", to_text(*device)));
+	std::string mapped;
+	if (std::getline(file, mapped))
+		name = mapped;
+	std::ranges::replace(name, '/', '!');
+	return fmt::format("{}/{}.half-applied", state_folder(), name);
+}
+
+} // namespace
+
+HalfApplied::HalfApplied(const Volume &target) : path_(path_for(target))
+{
+	std::ifstream file(path_);
+	if (!file)
+		return;
+	Json json = Json::parse(file, nullptr, false);
+	const Json *attempts = nullptr;
+	if (json.is_object() && json.contains("attempts") && json["attempts"].is_array())
+		attempts = &json["attempts"];
+	bool fine = attempts && !attempts->empty();
+	for (size_t i = 0; fine && i < attempts->size(); i++) {
+		const Json &one = (*attempts)[i];
+		fine = one.is_object() && one.contains("offset") && one.contains("length") &&
+		       one.contains("content") && one["offset"].is_number_unsigned() &&
+		       one["length"].is_number_unsigned() && one["content"].is_string();
+		if (fine)
+			attempts_.push_back({one["offset"], one["length"], one["content"]});
+	}
+	if (!fine)
+		throw Failure(fmt::format("{}: is there, but cannot be read: the copy is half "
+					  "applied, and by which stream cannot be told",
+					  path_));
+}
+
+void HalfApplied::saw(const Record &record)
+{
+	for (size_t i = 0; i < attempts_.size(); i++) {
+		const Attempt &one = attempts_[i];
+		if (one.offset != record.offset || one.length != record.length)
+			continue;
+		if (one.content == hexadecimal(record.content))
+			again_ = true;
+		else if (one.content == hexadecimal(record.base) && !undone_)
+			undone_ = i;
+	}
+}
+
+void HalfApplied::mark(const Record &record)
+{
+	/* On the way back nothing begins: what is undone stays marked until the end. */
+	if (undone_)
+		return;
+	attempts_.push_back({record.offset, record.length, hexadecimal(record.content)});
+	again_ = true;
+	write();
+}
+
+void HalfApplied::write() const
+{
+	Json list = Json::array();
+	for (const Attempt &one : attempts_)
+		list.push_back(
+			{{"offset", one.offset}, {"length", one.length}, {"content", one.content}});
+	std::string text = Json({{"schema", json_schema}, {"attempts", list}}).dump(2) + "\n";
+	write_whole(path_, text);
+}
+
+void HalfApplied::end()
+{
+	if (!is_marked() || is_other())
+		return;
+	attempts_.resize(again_ ? 0 : *undone_);
+	if (is_marked()) {
+		write();
+		return;
+	}
+	if (unlink(path_.c_str()) != 0 && errno != ENOENT)
+		throw Failure(
+			fmt::format("{}: cannot be removed: {}", path_, std::strerror(errno)));
+	sync_folder_of(path_);
+}
+
+void require_whole(const Volume &copy)
+{
+	HalfApplied mark(copy);
+	if (mark.is_marked())
+		throw Failure(fmt::format("{}: is half applied (see {}): apply that stream once "
+					  "more, or what --undo kept",
+					  copy.path(), mark.path()));
+}
+
+} // namespace dmsnap::tool

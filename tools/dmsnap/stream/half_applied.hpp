@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * HalfApplied: the mark on a copy that has only part of a stream.
+ *
+ * It is durable before the first piece is written, and removed when the whole stream is durable:
+ * so a copy without it is complete, however an apply ended.  It is a file, NAME.half-applied
+ * beside an image; of a device in /var/lib/dmsnap (or $STATE_DIRECTORY), by its path.
+ *
+ * It identifies the stream: for each attempt it has the first record that was
+ * written.  Everything before that was there already, so the same stream passes this
+ * record before it writes anything; a stream of apply --undo begins with it, the other way
+ * round.  Other streams are refused.
+ */
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "stream/change_stream.hpp"
+#include "system/volume.hpp"
+
+namespace dmsnap::tool {
+
+class HalfApplied {
+public:
+	/* What may be marked; these throw a Failure. */
+	explicit HalfApplied(const Volume &target);
+
+	bool is_marked() const { return !attempts_.empty(); }
+	const std::string &path() const { return path_; }
+
+	/* Each record, before it is written. */
+	void saw(const Record &record);
+	/* The stream is neither the one that began nor leads back to before it. */
+	bool is_other() const { return is_marked() && !again_ && !undone_; }
+	/* The record is the first to be written. */
+	void mark(const Record &record);
+	/* All of the stream is durable. */
+	void end();
+
+private:
+	struct Attempt {
+		uint64_t offset;
+		uint32_t length;
+		std::string content;
+	};
+
+	void write() const;
+
+	std::string path_;
+	std::vector<Attempt> attempts_;
+	bool again_ = false;
+	/* The attempts from this one on. */
+	std::optional<size_t> undone_;
+};
+
+/* Throws a Failure if it is marked. */
+void require_whole(const Volume &copy);
+
+} // namespace dmsnap::tool

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "system/new_file.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "system/failure.hpp"
+#include "system/signals_blocked.hpp"
+
+namespace dmsnap::tool {
+namespace {
+
+/* For the handler of signals, which may neither allocate nor wait; empty: free. */
+struct Slot {
+	char path[PATH_MAX];
+};
+std::array<Slot, 4> slots;
+
+void remove_and_end(int signal)
+{
+	for (const Slot &slot : slots) {
+		if (slot.path[0])
+			unlink(slot.path);
+	}
+	/* With the handler that the signal would have had. */
+	raise(signal);
+}
+
+/* Not a signal that is ignored, as by nohup. */
+void catch_signals()
+{
+	static bool caught = false;
+	struct sigaction action = {};
+
+	if (std::exchange(caught, true))
+		return;
+	action.sa_handler = remove_and_end;
+	action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER);
+	for (int signal : ending_signals) {
+		struct sigaction now = {};
+		if (sigaction(signal, nullptr, &now) == 0 && now.sa_handler == SIG_DFL)
+			sigaction(signal, &action, nullptr);
+	}
+}
+
+Slot *slot_of(const std::string &path)
+{
+	auto found =
+		std::ranges::find_if(slots, [&](const Slot &slot) { return path == slot.path; });
+	return found == slots.end() ? nullptr : &*found;
+}
+
+std::string folder_of(const std::string &path)
+{
+	size_t slash = path.rfind('/');
+	return slash == std::string::npos ? "./" : path.substr(0, slash + 1);
+}
+
+} // namespace
+
+void NewFile::fail(const std::string &what) const
+{
+	throw Failure(fmt::format("{}: {}: {}", path_, what, std::strerror(errno)));
+}
+
+NewFile::NewFile(std::string path, mode_t mode) : path_(std::move(path))
+{
+	struct stat about;
+
+	if (lstat(path_.c_str(), &about) == 0)
+		throw Failure(path_ + ": is there already");
+	if (errno != ENOENT)
+		fail("cannot be made");
+	make(mode & (S_IRUSR | S_IWUSR));
+}
+
+/* Not a link to it: the link stays. */
+NewFile NewFile::in_place_of(const std::string &path)
+{
+	NewFile file;
+	struct stat about;
+	std::unique_ptr<char, decltype(&std::free)> resolved(realpath(path.c_str(), nullptr),
+							     std::free);
+
+	file.path_ = resolved ? resolved.get() : path;
+	file.replaces_ = true;
+	if (!resolved || stat(file.path_.c_str(), &about) != 0)
+		file.fail("cannot be replaced");
+	file.make(S_IRUSR | S_IWUSR);
+	if (fchown(file.descriptor_, about.st_uid, about.st_gid) != 0 ||
+	    fchmod(file.descriptor_, about.st_mode & ALLPERMS) != 0)
+		file.fail("cannot be replaced by a file of the same owner");
+	return file;
+}
+
+void NewFile::make(mode_t mode)
+{
+	temporary_ = fmt::format("{}.{}.dmsnap-XXXXXX", folder_of(path_),
+				 path_.substr(path_.rfind('/') + 1));
+	if (temporary_.size() >= PATH_MAX) {
+		errno = ENAMETOOLONG;
+		fail("cannot be made");
+	}
+	catch_signals();
+	{
+		/* The handler finds the file and its name, or neither. */
+		SignalsBlocked blocked;
+		descriptor_ = mkostemp(temporary_.data(), O_CLOEXEC);
+		Slot *slot = slot_of("");
+		if (descriptor_ >= 0 && slot)
+			std::memcpy(slot->path, temporary_.c_str(), temporary_.size() + 1);
+	}
+	if (descriptor_ < 0) {
+		temporary_.clear();
+		fail("cannot be made");
+	}
+	if (fchmod(descriptor_, mode) != 0) {
+		forget();
+		fail("cannot be kept from others");
+	}
+}
+
+NewFile::NewFile(NewFile &&other) noexcept
+    : path_(std::move(other.path_)), temporary_(std::exchange(other.temporary_, {})),
+      descriptor_(std::exchange(other.descriptor_, -1)), replaces_(other.replaces_)
+{
+}
+
+NewFile::~NewFile()
+{
+	if (!temporary_.empty())
+		forget();
+}
+
+int NewFile::take_descriptor()
+{
+	return std::exchange(descriptor_, -1);
+}
+
+void NewFile::forget()
+{
+	int error = errno;
+
+	{
+		SignalsBlocked blocked;
+		unlink(temporary_.c_str());
+		if (Slot *slot = slot_of(temporary_))
+			slot->path[0] = 0;
+	}
+	temporary_.clear();
+	if (descriptor_ >= 0)
+		close(descriptor_);
+	errno = error;
+}
+
+void NewFile::give_name()
+{
+	if (replaces_) {
+		if (rename(temporary_.c_str(), path_.c_str()) != 0)
+			fail("cannot be replaced");
+		return;
+	}
+	if (renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, path_.c_str(), RENAME_NOREPLACE) == 0)
+		return;
+	/* A file system without that may have links, which replace nothing either. */
+	if (errno != EINVAL || link(temporary_.c_str(), path_.c_str()) != 0)
+		fail("cannot be given its name");
+}
+
+void NewFile::appear(int descriptor)
+{
+	if (fsync(descriptor) != 0)
+		fail("flushing failed");
+	give_name();
+	forget();
+	sync_folder_of(path_);
+}
+
+void sync_folder_of(const std::string &path)
+{
+	int folder = open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool durable = folder >= 0 && fsync(folder) == 0;
+	int error = errno;
+	if (folder >= 0)
+		close(folder);
+	if (!durable)
+		throw Failure(fmt::format("{}: is there, but its name may not be durable: {}", path,
+					  std::strerror(error)));
+}
+
+} // namespace dmsnap::tool
