@@ -70,6 +70,30 @@ void check_may_sleep(const char *what)
 		report_failure("%s may sleep, but was called from %s", what, context.no_sleep);
 }
 
+void check_may_watch(const char *what)
+{
+	Context &self = this_context();
+	const char *promise = self.no_sleep;
+	if (promise == map_may_watch)
+		self.no_sleep = nullptr;
+	check_may_sleep(what);
+	self.no_sleep = promise;
+}
+
+void check_no_lock(const char *what)
+{
+	if (!this_context().held.empty())
+		report_failure("%s with a lock held", what);
+}
+
+void check_rank(dmsnap_lock_rank rank)
+{
+	for (const HeldLocks::Held &held : this_context().held)
+		if (held.rank >= rank)
+			report_failure("lock of rank %d is taken with one of rank %d held", rank,
+				       held.rank);
+}
+
 void check_nothing_held(const Context &context, const char *who)
 {
 	if (!context.held.empty())

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Context: what a thread of the simulated world may do now.  Every process, completion and real
- * thread has one.
+ * thread has one.  The fuzzers' port (tests/fuzz/port) checks these rules with the same code.
  */
 #pragma once
 
@@ -79,6 +79,15 @@ private:
 
 /* Reports a failure unless the current context may sleep; @what is about to. */
 void check_may_sleep(const char *what);
+
+/* The same for dmsnap_port_bio_submit_watched(), which a map upcall may call although it sleeps. */
+void check_may_watch(const char *what);
+
+/* Reports a failure if the current context holds a lock. */
+void check_no_lock(const char *what);
+
+/* Reports a failure if a lock of @rank, or of one that comes after it, is held. */
+void check_rank(dmsnap_lock_rank rank);
 
 /* Reports a failure if @context still holds something; @who is at its end. */
 void check_nothing_held(const Context &context, const char *who);

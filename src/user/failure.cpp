@@ -6,8 +6,6 @@
 #include <cstdlib>
 #include <utility>
 
-#include "user/world.hpp"
-
 namespace dmsnap::user {
 namespace {
 
@@ -44,15 +42,6 @@ std::string text(const char *format, ...)
 	std::string result = vtext(format, args);
 	va_end(args);
 	return result;
-}
-
-std::string log_of_world()
-{
-	std::string log;
-	if (World *world = World::find())
-		for (const std::string &line : world->log())
-			log += "  log: " + line + "\n";
-	return log;
 }
 
 FailureHook set_failure_hook(FailureHook value)

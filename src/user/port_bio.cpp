@@ -6,20 +6,9 @@
 
 #include "user/bio.hpp"
 #include "user/context.hpp"
-#include "user/failure.hpp"
 #include "user/world.hpp"
 
 using namespace dmsnap::user;
-
-namespace {
-
-void check_no_lock(const char *what)
-{
-	if (!this_context().held.empty())
-		report_failure("%s with a lock held", what);
-}
-
-} // namespace
 
 void dmsnap_port_bio_accept(dmsnap_bio *bio, uint32_t sectors)
 {
@@ -43,12 +32,7 @@ void dmsnap_port_bio_submit(dmsnap_bio *bio)
 void dmsnap_port_bio_submit_watched(dmsnap_bio *bio, dmsnap_device *device, uint64_t sector,
 				    dmsnap_io_done done, void *ctx)
 {
-	/* The one function a map upcall may call that sleeps. */
-	const char *promise = this_context().no_sleep;
-	if (promise == map_may_watch)
-		this_context().no_sleep = nullptr;
-	check_may_sleep(__func__);
-	this_context().no_sleep = promise;
+	check_may_watch(__func__);
 	check_no_lock(__func__);
 	World::preempt();
 	bio->submit_watched(device, sector, done, ctx);

@@ -51,14 +51,6 @@ template <typename State, typename Storage> State *state_of(Storage *storage)
 	return state;
 }
 
-void check_rank(dmsnap_lock_rank rank)
-{
-	for (const HeldLocks::Held &held : this_context().held)
-		if (held.rank >= rank)
-			report_failure("lock of rank %d is taken with one of rank %d held", rank,
-				       held.rank);
-}
-
 void note_released(const void *lock)
 {
 	this_context().held.remove(lock);

@@ -379,4 +379,13 @@ void World::check_unreferred(const void *memory, size_t bytes, const char *what)
 			report_failure("%s is given back, but %s refers to it", what, reference.as);
 }
 
+std::string log_of_world()
+{
+	std::string log;
+	if (World *world = World::find())
+		for (const std::string &line : world->log())
+			log += "  log: " + line + "\n";
+	return log;
+}
+
 } // namespace dmsnap::user

@@ -132,12 +132,7 @@ void dmsnap_port_bio_submit(dmsnap_bio *bio)
 void dmsnap_port_bio_submit_watched(dmsnap_bio *bio, dmsnap_device *device, uint64_t sector,
 				    dmsnap_io_done done, void *ctx)
 {
-	/* The only sleeping function that a map upcall may call. */
-	const char *promise = context.no_sleep;
-	if (promise == map_may_watch)
-		context.no_sleep = nullptr;
-	check_may_sleep(__func__);
-	context.no_sleep = promise;
+	check_may_watch(__func__);
 	check_no_lock(__func__);
 	bio->submit_watched(device, sector, done, ctx);
 }

@@ -67,7 +67,4 @@ namespace dmsnap::fuzz {
 
 using Bio = ::dmsnap_bio;
 
-/* For NoSleepScope: a map upcall that may nevertheless call dmsnap_port_bio_submit_watched(). */
-inline constexpr char map_may_watch[] = "a map upcall";
-
 } // namespace dmsnap::fuzz

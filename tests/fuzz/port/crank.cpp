@@ -33,18 +33,18 @@ bool Crank::step()
 
 void Crank::run(const Item &item)
 {
-	Context before = std::exchange(context, Context{});
+	Context own;
+	ContextScope scope(own);
+	const bool before = std::exchange(on_worker, !item.done);
 	if (item.done) {
-		context.atomic = true;
+		own.atomic = true;
 		item.done(item.ctx, item.error);
 	} else {
-		context.worker = true;
 		item.work->state = Work::State::idle;
 		item.work->fn(item.work->ctx);
 	}
-	if (context.locks || context.rcu_depth)
-		die("a completion or work item ended with a lock held");
-	context = before;
+	check_nothing_held(own, "a completion or work item");
+	on_worker = before;
 }
 
 void Crank::run_until_idle()

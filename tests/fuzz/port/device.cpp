@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "fuzz/port/context.hpp"
 
@@ -152,13 +153,13 @@ void complete(Crank::Done done, void *ctx, int error)
 		crank.complete(done, ctx, error);
 		return;
 	}
-	Context before = context;
-	context = Context{};
-	context.atomic = true;
+	Context own;
+	ContextScope scope(own);
+	const bool before = std::exchange(on_worker, false);
+	own.atomic = true;
 	done(ctx, error);
-	if (context.locks || context.rcu_depth)
-		die("a completion ended with a lock held");
-	context = before;
+	check_nothing_held(own, "a completion");
+	on_worker = before;
 }
 
 } // namespace dmsnap::fuzz

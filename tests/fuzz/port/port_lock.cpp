@@ -39,25 +39,24 @@ template <typename Storage> void init(Storage *lock, dmsnap_lock_rank rank)
 	*reinterpret_cast<LockState *>(lock) = {LockState::valid, rank, false};
 }
 
-template <typename Storage> void take(Storage *lock)
+template <typename Storage> void take(Storage *lock, bool spin)
 {
 	LockState &state = state_of<LockState>(lock);
 	if (state.held)
 		die("lock of rank %d is taken, but its holder cannot continue", state.rank);
-	if (context.locks && context.ranks[context.locks - 1] >= state.rank)
-		die("lock of rank %d is taken with one of rank %d held", state.rank,
-		    context.ranks[context.locks - 1]);
+	check_rank(state.rank);
 	state.held = true;
-	context.ranks[context.locks++] = state.rank;
+	this_context().held.add({lock, state.rank, spin});
 }
 
 template <typename Storage> void release(Storage *lock)
 {
 	LockState &state = state_of<LockState>(lock);
-	if (context.locks == 0 || context.ranks[context.locks - 1] != state.rank)
+	dmsnap::user::HeldLocks &held = this_context().held;
+	if (held.empty() || (held.end() - 1)->lock != lock)
 		die("lock of rank %d is released, but is not the last one taken", state.rank);
 	state.held = false;
-	context.locks--;
+	held.remove(lock);
 }
 
 } // namespace
@@ -69,15 +68,15 @@ void dmsnap_port_spin_init(dmsnap_spinlock *lock, dmsnap_lock_rank rank)
 
 unsigned long dmsnap_port_spin_lock(dmsnap_spinlock *lock)
 {
-	take(lock);
-	return ++context.spinlocks;
+	take(lock, true);
+	return this_context().held.spinlocks();
 }
 
 void dmsnap_port_spin_unlock(dmsnap_spinlock *lock, unsigned long flags)
 {
-	release(lock);
-	if (flags != context.spinlocks--)
+	if (flags != this_context().held.spinlocks())
 		die("a spinlock is released with the flags of another");
+	release(lock);
 }
 
 void dmsnap_port_mutex_init(dmsnap_mutex *lock, dmsnap_lock_rank rank)
@@ -96,7 +95,7 @@ void dmsnap_port_mutex_destroy(dmsnap_mutex *lock)
 void dmsnap_port_mutex_lock(dmsnap_mutex *lock)
 {
 	check_may_sleep(__func__);
-	take(lock);
+	take(lock, false);
 }
 
 void dmsnap_port_mutex_unlock(dmsnap_mutex *lock)
@@ -119,7 +118,7 @@ void dmsnap_port_event_wait(dmsnap_event *event)
 {
 	EventState &state = state_of<EventState>(event);
 	check_may_sleep(__func__);
-	if (context.worker && !state.set)
+	if (on_worker && !state.set)
 		die("a worker waits for an event");
 	while (!state.set)
 		if (!crank.step())
@@ -134,12 +133,12 @@ int dmsnap_port_event_wait_killable(dmsnap_event *event, const char *)
 
 void dmsnap_port_rcu_read_lock()
 {
-	context.rcu_depth++;
+	this_context().rcu_depth++;
 }
 
 void dmsnap_port_rcu_read_unlock()
 {
-	if (context.rcu_depth-- == 0)
+	if (this_context().rcu_depth-- == 0)
 		die("an RCU read section ends that did not begin");
 }
 
