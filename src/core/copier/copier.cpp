@@ -174,7 +174,7 @@ bool Copier::throttled()
 bool Copier::start_window(CopyJob &job)
 {
 	uint64_t left = job.extent_ - job.started_;
-	constexpr uint64_t sectors_max = window_pages_max * sectors_per_page;
+	constexpr uint64_t sectors_max = uint64_t{window_pages_max} * sectors_per_page;
 	uint64_t length = cut_to_alignment(job, job.started_, sectors_max, left);
 	size_t wanted = pages_for(length);
 	if (job.background_pages && windows_in_flight_ > 0 &&
