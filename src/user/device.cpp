@@ -88,10 +88,10 @@ void Device::submit(DeviceIo io)
 	}
 	if (!has_tag())
 		world_.wait(this, "a wait for a device's tag", [this] { return has_tag(); });
-	begin(std::move(flight));
+	begin(flight);
 }
 
-void Device::begin(std::shared_ptr<Flight> flight)
+void Device::begin(const std::shared_ptr<Flight> &flight)
 {
 	const DeviceIo &asked = flight->io;
 	trace("submit", asked, 0);
@@ -115,9 +115,9 @@ void Device::begin(std::shared_ptr<Flight> flight)
 	}
 	flight->refused = !can_take(*flight);
 	if (hold_mask_ & bit(asked.op))
-		held_.push_back(std::move(flight));
+		held_.push_back(flight);
 	else
-		issue(std::move(flight));
+		issue(flight);
 }
 
 void Device::count(const DeviceIo &io)
@@ -154,9 +154,14 @@ int Device::fault_for(const DeviceIo &io, Op op)
 	for (Fault &fault : faults_) {
 		if (fault.op != op)
 			continue;
-		bool hit = fault.by_range ? io.sector < fault.sector + fault.sectors &&
-						    fault.sector < io.sector + io.sectors
-					  : fault.nth > 0 && --fault.nth == 0;
+		bool hit = false;
+		if (fault.by_range) {
+			hit = io.sector < fault.sector + fault.sectors &&
+			      fault.sector < io.sector + io.sectors;
+		} else if (fault.nth > 0) {
+			fault.nth--;
+			hit = fault.nth == 0;
+		}
 		if (hit && !error)
 			error = fault.error;
 	}
@@ -192,15 +197,15 @@ uint64_t Device::jitter() const
 	return options_.jitter_ns ? world_.random().below(options_.jitter_ns) : 0;
 }
 
-void Device::issue(std::shared_ptr<Flight> flight)
+void Device::issue(const std::shared_ptr<Flight> &flight)
 {
 	if (flight->io.op == Op::flush || flight->io.flags & DMSNAP_IO_PREFLUSH)
-		flush_phase(std::move(flight));
+		flush_phase(flight);
 	else
-		medium_phase(std::move(flight));
+		medium_phase(flight);
 }
 
-void Device::flush_phase(std::shared_ptr<Flight> flight)
+void Device::flush_phase(const std::shared_ptr<Flight> &flight)
 {
 	world_.complete_at(world_.now_ns() + options_.flush_ns + jitter(),
 			   [this, flight] { flushed(flight); });
@@ -233,7 +238,7 @@ void Device::flushed(const std::shared_ptr<Flight> &flight)
 		medium_phase(flight);
 }
 
-void Device::medium_phase(std::shared_ptr<Flight> flight)
+void Device::medium_phase(const std::shared_ptr<Flight> &flight)
 {
 	uint64_t begun_ns = world_.now_ns();
 	if (!flight->refused && !flight->unsupported && !lost_power(*flight)) {
@@ -295,7 +300,7 @@ void Device::end(Flight &flight, int error)
 	if (!without_tag_.empty()) {
 		auto next = std::move(without_tag_.front());
 		without_tag_.pop_front();
-		begin(std::move(next));
+		begin(next);
 	} else if (options_.tags) {
 		world_.wake(this);
 	}
@@ -332,7 +337,7 @@ void Device::release()
 {
 	hold_mask_ = 0;
 	for (auto &flight : std::exchange(held_, {}))
-		issue(std::move(flight));
+		issue(flight);
 }
 
 void Device::reset_log()

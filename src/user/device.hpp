@@ -257,12 +257,12 @@ private:
 	void trace(const char *what, const DeviceIo &io, int error) const;
 	int fault_for(const DeviceIo &io, Op op);
 	bool has_tag() const { return !options_.tags || in_service_ < options_.tags; }
-	void begin(std::shared_ptr<Flight> flight);
+	void begin(const std::shared_ptr<Flight> &flight);
 	bool can_take(const Flight &flight) const;
-	void issue(std::shared_ptr<Flight> flight);
-	void flush_phase(std::shared_ptr<Flight> flight);
+	void issue(const std::shared_ptr<Flight> &flight);
+	void flush_phase(const std::shared_ptr<Flight> &flight);
 	void flushed(const std::shared_ptr<Flight> &flight);
-	void medium_phase(std::shared_ptr<Flight> flight);
+	void medium_phase(const std::shared_ptr<Flight> &flight);
 	void medium_done(const std::shared_ptr<Flight> &flight);
 	void arrive(const std::shared_ptr<Flight> &flight);
 	void transfer(const std::shared_ptr<Flight> &flight);

@@ -48,6 +48,7 @@ int Mapped::load(TargetType type, uint64_t sectors, const std::string &words, bo
 	for (std::string word; stream >> word;)
 		list.push_back(word);
 	std::vector<char *> argv;
+	argv.reserve(list.size());
 	for (std::string &word : list)
 		argv.push_back(word.data());
 
@@ -227,6 +228,7 @@ int Mapped::message(const std::vector<std::string> &words, std::string *answer)
 {
 	std::vector<std::string> copy = words;
 	std::vector<char *> argv;
+	argv.reserve(copy.size());
 	for (std::string &word : copy)
 		argv.push_back(word.data());
 	Reader reader(active_.get());

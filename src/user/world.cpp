@@ -103,11 +103,11 @@ bool World::step()
 		chosen += static_cast<ptrdiff_t>(random_.below(ready_.size()));
 	Ready item = std::move(*chosen);
 	ready_.erase(chosen);
-	run(std::move(item));
+	run(item);
 	return true;
 }
 
-void World::run(Ready item)
+void World::run(const Ready &item)
 {
 	if (item.process) {
 		enter(item.process);
@@ -313,6 +313,7 @@ Device *World::find_device(std::string_view path)
 std::vector<Image> World::crash_images(CrashPolicy policy) const
 {
 	std::vector<Image> images;
+	images.reserve(devices_.size());
 	for (const auto &device : devices_)
 		images.push_back(device->crash_image(own_policy(policy, *device)));
 	return images;

@@ -178,7 +178,7 @@ private:
 	};
 
 	void collect_due();
-	void run(Ready item);
+	void run(const Ready &item);
 	void run_queue(WorkQueue *queue);
 	Process *start_process(std::string name, std::function<void()> body);
 	void enter(Process *process);
