@@ -21,6 +21,20 @@ stat_of()
 	dmsetup message "$1" 0 stats | awk -v what="$2" '$1 == what { print $2 }'
 }
 
+# handled: sectors of discards of the origin, passed down or left alone
+handled()
+{
+	echo $(($(stat_of s1 origin_discarded_sectors) + $(stat_of s1 origin_discards_left_sectors)))
+}
+
+# limits NAME: of its discards
+limits()
+{
+	local dev
+	dev=/sys/block/dm-$(dmsetup info -c --noheadings -o minor "$1")
+	cat "$dev/queue/discard_granularity" "$dev/discard_alignment" "$dev/queue/discard_max_bytes" | xargs
+}
+
 frozen=()
 # freeze NAME CHUNK: a snapshot, and what it shows
 freeze()
@@ -51,7 +65,8 @@ org=$(mount_at "$(dm_path org)")
 
 note "without a snapshot all free space is discarded"
 expect_ok fstrim -v "$org"
-[ "$(< "/sys/block/dm-$(dmsetup info -c --noheadings -o minor org)/queue/discard_max_bytes")" -gt 0 ]
+expect_match "$(limits org)" "[1-9][0-9]* [0-9]+ [1-9][0-9]*"
+expect_eq "$(limits org)" "$(limits base)" "the limits are not those of the device below"
 
 note "with one, a file that it shows stays, one that it has copies of goes"
 make_files "$org" 1
@@ -68,6 +83,18 @@ expect_eq "$(allocated s1)" "$before" "COW space was spent on a discard"
 [ "$(stat_of s1 origin_discards_left_sectors)" -gt 0 ] || fail "nothing was left alone"
 check_frozen "after fstrim"
 
+note "with one, the file system discards as it deletes"
+mount -o remount,discard "$org"
+make_files "$org" 8
+before=$(handled)
+rm "$org"/file-* "$org/big"
+sync
+[ "$(handled)" -gt "$before" ] || fail "the file system has discarded nothing"
+check_frozen "after deletes"
+make_files "$org" 9
+check_frozen "after writes"
+mount -o remount,nodiscard "$org"
+
 note "with four, of all chunk sizes, the file system discards as it deletes"
 make_files "$org" 3
 freeze s2 16
@@ -77,8 +104,10 @@ freeze s4 128
 mount -o remount,discard "$org"
 make_files "$org" 5
 for round in 6 7; do
+	before=$(handled)
 	rm "$org"/file-* "$org/big"
 	sync
+	[ "$(handled)" -gt "$before" ] || fail "the file system has discarded nothing"
 	make_files "$org" "$round"
 	sync
 	expect_ok fstrim -v "$org"
