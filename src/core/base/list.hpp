@@ -26,6 +26,7 @@ public:
 	/* Removes the object from its list. */
 	void unlink()
 	{
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): both are set while linked */
 		prev_->next_ = next_;
 		next_->prev_ = prev_;
 		next_ = nullptr;
