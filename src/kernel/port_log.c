@@ -16,25 +16,27 @@ static struct dm_target *to_ti(const struct dmsnap_target *target)
 	return (struct dm_target *)target;
 }
 
+/* %pE: what a user wrote, in a table or a message, adds no line and no escape sequence. */
 void dmsnap_port_log(enum dmsnap_log_level level, const char *format, ...)
 {
-	struct va_format text = {.fmt = format};
+	char line[DMSNAP_LOG_BYTES];
 	va_list args;
+	int length;
 
 	va_start(args, format);
-	text.va = &args;
+	length = vscnprintf(line, sizeof(line), format, args);
+	va_end(args);
 	switch (level) {
 	case DMSNAP_LOG_ERROR:
-		DMERR("%pV", &text);
+		DMERR("%*pE", length, line);
 		break;
 	case DMSNAP_LOG_WARNING:
-		DMWARN("%pV", &text);
+		DMWARN("%*pE", length, line);
 		break;
 	case DMSNAP_LOG_INFO:
-		DMINFO("%pV", &text);
+		DMINFO("%*pE", length, line);
 		break;
 	}
-	va_end(args);
 }
 
 size_t dmsnap_port_format(char *buffer, size_t bytes, const char *format, ...)

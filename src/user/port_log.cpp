@@ -7,6 +7,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 #include "user/context.hpp"
 #include "user/failure.hpp"
@@ -15,16 +16,41 @@
 
 using namespace dmsnap::user;
 
+namespace {
+
+/* As the kernel's %pE; its isprint() has Latin-1. */
+std::string escaped(std::string_view text)
+{
+	constexpr std::string_view special = "\n\r\t\v\f\a\x1b", names = "nrtvfae";
+	std::string shown;
+	for (char c : text) {
+		auto byte = static_cast<unsigned char>(c);
+		size_t at = special.find(c);
+		if ((byte >= 0x20 && byte < 0x7f) || byte >= 0xa0) {
+			shown += c;
+		} else if (at != std::string_view::npos) {
+			shown += {'\\', names[at]};
+		} else {
+			char octal[5];
+			std::snprintf(octal, sizeof(octal), "\\%03o", byte);
+			shown += octal;
+		}
+	}
+	return shown;
+}
+
+} // namespace
+
 void dmsnap_port_log(enum dmsnap_log_level level, const char *format, ...)
 {
 	constexpr const char *names[] = {"error", "warning", "info"};
-	char line[512];
+	char line[DMSNAP_LOG_BYTES];
 	va_list args;
 	va_start(args, format);
 	std::vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
 	if (World *world = World::find())
-		world->add_log(std::string(names[level]) + ": " + line);
+		world->add_log(std::string(names[level]) + ": " + escaped(line));
 }
 
 void dmsnap_port_target_event(dmsnap_target *target, dmsnap_target_event event)

@@ -19,11 +19,17 @@ enum dmsnap_log_level {
 	DMSNAP_LOG_INFO,
 };
 
+/** With the NUL; what is longer is cut. */
+#define DMSNAP_LOG_BYTES 320
+
 /**
  * dmsnap_port_log() - one line to the kernel log, as "device-mapper: snapshots: ...".
  * @level: how bad it is
  * @format: as for printf(); only basic C types (%llu, %u, %s, %d)
  * @...: the arguments of @format
+ *
+ * Characters that cannot be printed are escaped as the kernel's %pE does it, so the arguments
+ * may be words of a user.
  *
  * Context: Any.
  */

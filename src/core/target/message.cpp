@@ -39,13 +39,13 @@ int SnapshotTarget::message(unsigned int argc, const char *const *argv, std::spa
 {
 	auto message = parse_message(argc, argv);
 	if (!message) {
-		dmsnap_port_log(DMSNAP_LOG_ERROR, "message %s: %s", argc ? argv[0] : "",
+		dmsnap_port_log(DMSNAP_LOG_ERROR, "message %.100s: %s", argc ? argv[0] : "",
 				message.error());
 		return to_errno(Error::message_unknown);
 	}
 	Status status = handle_message(*message, answer);
 	if (!status)
-		dmsnap_port_log(DMSNAP_LOG_ERROR, "message %s: %s", argv[0],
+		dmsnap_port_log(DMSNAP_LOG_ERROR, "message %.100s: %s", argv[0],
 				to_text(status.error()));
 	return status ? 0 : to_errno(status.error());
 }

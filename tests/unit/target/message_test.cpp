@@ -26,6 +26,29 @@ TEST(SnapshotMessage, that_is_none_is_refused)
 	EXPECT_TRUE(fixture.right(snap));
 }
 
+TEST(SnapshotMessage, cannot_write_lines_of_its_own_into_the_log)
+{
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	const size_t lines = fixture.world.log().size();
+	EXPECT_EQ(snap.mapped.message({"x\ndevice-mapper: a lie\r\t\x1b[31m\x01\x9b\"\\ \xc3\xa9"}),
+		  -EINVAL);
+	ASSERT_EQ(fixture.world.log().size(), lines + 1);
+	/* As the kernel's %pE has it. */
+	EXPECT_TRUE(fixture.world.log_holds(
+		"message x\\ndevice-mapper: a lie\\r\\t\\e[31m\\001\\233\"\\ \xc3\xa9: "))
+		<< fixture.world.log().back();
+}
+
+TEST(SnapshotMessage, of_any_length_is_refused_with_the_reason)
+{
+	SnapshotFixture fixture;
+	auto &snap = fixture.add("P 8");
+	EXPECT_EQ(snap.mapped.message({std::string(5000, 'x')}), -EINVAL);
+	EXPECT_TRUE(fixture.world.log_holds("xxx: there is no such message"))
+		<< fixture.world.log().back();
+}
+
 TEST(SnapshotMessage, commit_makes_unflushed_writes_durable)
 {
 	SnapshotFixture fixture;
