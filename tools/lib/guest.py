@@ -318,8 +318,10 @@ class Guest:
             command += ["-device", "virtio-serial-pci,id=logs,ioeventfd=off",
                         "-chardev", f"file,id=log,path={spec.log}",
                         "-device", "virtserialport,bus=logs.0,chardev=log,name=dmsnap.log"]
-        for tag, path, mode in (("job", self.job, ",readonly=on"), ("results", self.results, "")):
-            command += ["-fsdev", f"local,id={tag},path={path},security_model=none,multidevs=remap{mode}",
+        # mapped-xattr: what the guest writes are files of ours without set-uid bits, owners and
+        # devices of its choice, although QEMU may run as root
+        for tag, path, model in (("job", self.job, "passthrough,readonly=on"), ("results", self.results, "mapped-xattr")):
+            command += ["-fsdev", f"local,id={tag},path={path},security_model={model},multidevs=remap",
                         "-device", f"virtio-9p-pci,fsdev={tag},mount_tag={tag}"]
         for number, disk in enumerate(spec.disks):
             if not os.path.exists(disk.path):
