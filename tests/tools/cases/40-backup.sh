@@ -147,3 +147,34 @@ cp --sparse=never "$work/origin" "$work/dense-copy"
 "$dmsnap" export --full --origin "$work/before" > "$work/stream-before" 2> "$work/err"
 check "apply --atomic: zeros over data" exits 0 "$dmsnap" apply --atomic --any-base "$work/dense-copy" --input "$work/stream-before"
 check "apply --atomic: are zeros" cmp "$work/dense-copy" "$work/before"
+
+# --- an export that was interrupted ---------------------------------------------------
+
+size=$(stat -c %s "$work/stream")
+resume() { "$dmsnap" export "$work/good" --origin "$work/origin" --resume "$work/part" "$@"; }
+# In the head, a record's head, a record's data, before the end, in the end, behind it
+for bytes in 0 1 39 40 41 96 97 20000 $((size - 57)) $((size - 56)) $((size - 1)) "$size"; do
+	head -c "$bytes" "$work/stream" > "$work/part"
+	check "export --resume: after $bytes bytes" exits 0 resume
+	check "export --resume: is as one that was not interrupted" cmp "$work/part" "$work/stream"
+done
+check "export --resume: says what it has" says "^exported [0-9]+ bytes in [0-9]+ records"
+check "export --resume: as JSON" exits 0 resume --json
+check "export --resume: which it is" is_json
+cp "$work/stream" "$work/part" && put "$work/part" 20000 "$(printf '%02x' $((0x$(od -An -tx1 -j 20000 -N 1 "$work/part" | tr -d " ") ^ 1)))"
+check "export --resume: not of another stream" unchanged "$work/part" exits 1 resume
+check "export --resume: it says where" complains '^dmsnap: .*/part: is not the beginning of this stream: byte 20000 differs'
+cp "$work/stream" "$work/part" && echo >> "$work/part"
+check "export --resume: not of a longer one" unchanged "$work/part" exits 1 resume
+check "export --resume: and says so" complains 'is not the beginning of this stream, which has'
+head -c 20000 "$work/stream" > "$work/part"
+check "export --resume: not from another origin" unchanged "$work/part" exits 1 "$dmsnap" export "$work/good" --origin "$work/before" --resume "$work/part"
+check "export --resume: not all of the volume" unchanged "$work/part" exits 1 "$dmsnap" export --full --origin "$work/origin" --resume "$work/part"
+check "export --resume: nothing there" exits 2 "$dmsnap" export "$work/good" --origin "$work/origin" --resume "$work/none"
+check "export --resume: not a file" exits 2 "$dmsnap" export "$work/good" --origin "$work/origin" --resume /dev/null
+check "export --resume: or a new file" exits 2 resume --output "$work/none"
+check "export --resume: one at a time" exits 2 flock "$work/part" "$dmsnap" export "$work/good" --origin "$work/origin" --resume "$work/part"
+"$dmsnap" export --full --origin "$work/origin" > "$work/whole" 2> /dev/null
+head -c 3000000 "$work/whole" > "$work/part"
+check "export --resume: of all of the volume" exits 0 "$dmsnap" export --full --origin "$work/origin" --resume "$work/part"
+check "export --resume: is as one that was not interrupted" cmp "$work/part" "$work/whole"

@@ -42,10 +42,15 @@ void ChangeCommands::add_export(const AddCommand &add)
 		->check(not_empty)
 		->type_name("ORIGIN");
 	command->add_flag("--full", options.full, "Export all of the origin; there is no store");
-	command->add_option("--output", options.output,
-			    "Write to this new file instead of standard output")
+	auto *output = command->add_option("--output", options.output,
+					   "Write to this new file instead of standard output")
+			       ->check(not_empty)
+			       ->type_name("FILE");
+	command->add_option("--resume", options.resume,
+			    "Complete this file, which has the beginning of the stream")
 		->check(not_empty)
-		->type_name("FILE");
+		->type_name("FILE")
+		->excludes(output);
 	add_json(command, options.json);
 }
 

@@ -79,6 +79,8 @@ struct ExportOptions {
 	bool full = false;
 	/* Empty: standard output. */
 	std::string output;
+	/* A file with the beginning of the stream, which is completed instead; empty: none. */
+	std::string resume;
 	bool json = false;
 };
 ExitCode export_changes(const ExportOptions &options);

@@ -8,6 +8,7 @@
 #include "cli/commands.hpp"
 #include "cli/json_output.hpp"
 #include "stream/export_stream.hpp"
+#include "system/continued_file.hpp"
 #include "system/output_file.hpp"
 
 namespace dmsnap::tool {
@@ -16,7 +17,7 @@ namespace {
 void report_export(const ExportOptions &options, const StreamExport::Figures &figures)
 {
 	/* Standard output may be the stream's. */
-	FILE *out = options.output.empty() ? stderr : stdout;
+	FILE *out = options.output.empty() && options.resume.empty() ? stderr : stdout;
 	if (!options.json) {
 		fmt::print(out, "exported {} bytes in {} records\n", figures.bytes,
 			   figures.records);
@@ -28,6 +29,28 @@ void report_export(const ExportOptions &options, const StreamExport::Figures &fi
 	json.finish();
 }
 
+StreamExport::Figures write_new(StreamExport &stream, const std::string &path)
+{
+	OutputFile output(path);
+	StreamExport::Figures figures = stream.write(output.get());
+	output.end();
+	return figures;
+}
+
+StreamExport::Figures complete(StreamExport &stream, const std::string &path)
+{
+	ContinuedFile file(path);
+	StreamExport::Figures figures;
+	try {
+		figures = stream.write(file.get());
+	} catch (const Failure &) {
+		file.why();
+		throw;
+	}
+	file.end();
+	return figures;
+}
+
 } // namespace
 
 ExitCode export_changes(const ExportOptions &options)
@@ -37,10 +60,8 @@ ExitCode export_changes(const ExportOptions &options)
 	if (options.full != options.store.store.empty())
 		throw Failure("give either a store or --full");
 	StreamExport stream(options.store);
-	OutputFile output(options.output);
-	StreamExport::Figures figures = stream.write(output.get());
-	output.end();
-	report_export(options, figures);
+	report_export(options, options.resume.empty() ? write_new(stream, options.output)
+						      : complete(stream, options.resume));
 	return ExitCode::fine;
 }
 
