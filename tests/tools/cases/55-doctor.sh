@@ -152,6 +152,11 @@ check "doctor: is written out" says 'dmsnap-\\x1b\[2J'
 printf '\xb0\x07\xf4\x57\x00\x02\x00\x01\x20\x00\x00\x08' > "$modules/modules.dep.bin"
 check "doctor: an index without an end" exits 2 timeout 20 "$dmsnap" doctor --root "$system" --kernel "$release"
 check "doctor: and it says so" complains 'libkmod cannot read'
+rm "$modules/modules.dep.bin" && mkfifo "$modules/modules.dep.bin"
+check "doctor: a FIFO for the index, and a caller that wants no alarms" exits 2 timeout 20 \
+	env --ignore-signal=ALRM --block-signal=ALRM "$dmsnap" doctor --root "$system" --kernel "$release"
+check "doctor: and it says so" complains 'libkmod cannot read'
+rm "$modules/modules.dep.bin" && touch "$modules/modules.dep.bin"
 
 # Links along the path that lead out of the tree, to files of this system
 outside=$work/outside

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -110,6 +111,12 @@ std::optional<ModuleFile> from_bytes(const std::string &bytes)
 	constexpr rlimit no_dump = {0, 0};
 
 	setrlimit(RLIMIT_CORE, &no_dump);
+	/* The caller of this program may ignore or block it. */
+	sigset_t alarms;
+	sigemptyset(&alarms);
+	sigaddset(&alarms, SIGALRM);
+	std::signal(SIGALRM, SIG_DFL);
+	sigprocmask(SIG_UNBLOCK, &alarms, nullptr);
 	alarm(seconds_max);
 	try {
 		std::string bytes = to_bytes(look_in(modules, name));
