@@ -7,8 +7,14 @@
 
 export LVM_FOLDER=$work/lvm
 config=$work/data.conf
-# with_lvm COMMAND...: with the tool's view of LVM2, and its own state
-with_lvm() { PATH=$top/tests/tools/lvm2:$PATH STATE_DIRECTORY=$work/state "$@"; }
+# with_lvm COMMAND...: with the substitute in LVM2's place, and its own state
+with_lvm() { in_place_of_sbin "$top/tests/tools/lvm2" "$@"; }
+# in_place_of_sbin FOLDER COMMAND...: the command sees the folder as /usr/sbin
+in_place_of_sbin()
+{
+	# shellcheck disable=SC2016 # for the inner shell
+	STATE_DIRECTORY=$work/state unshare --mount sh -c 'mount --bind "$0" /usr/sbin && exec "$@"' "$@"
+}
 schedule() { with_lvm "$dmsnap" "$1" data --config "$config" "${@:2}"; }
 # row NAME TAGS [ATTRIBUTES [ORIGIN]]: another volume
 row()
@@ -133,7 +139,7 @@ check "rotate: \"after\" comes after that too" [ -e "$hooks" ]
 hooked "after = touch $hooks"
 echo 'lvcreate 5' > "$LVM_FOLDER/fail"
 check "rotate: without room" exits 2 schedule rotate
-check "rotate: says what failed" complains 'no snapshot of vg/data: lvcreate: exit code 5'
+check "rotate: says what failed" complains 'no snapshot of vg/data: /usr/sbin/lvcreate: exit code 5'
 check "rotate: \"after\" comes then, too" [ -e "$hooks" ]
 hooked 'after = kill -9 $$'
 check "rotate: \"after\" fails" exits 2 schedule rotate
@@ -183,7 +189,7 @@ writable() { configure "${good[@]}" && chmod "$1" "$config" && exits 2 schedule 
 check "config: that the group may write" writable 660
 check "config: that all may write" writable 602
 rm -f "$config" && mkfifo -m 600 "$config"
-check "config: a FIFO" exits 2 timeout 10 env PATH="$top/tests/tools/lvm2:$PATH" "$dmsnap" rotate data --config "$config"
+check "config: a FIFO" exits 2 timeout 10 "$dmsnap" rotate data --config "$config"
 rm -f "$config"
 check "config: none" exits 2 schedule rotate
 check "config: and it says which" complains 'data\.conf: cannot be read: No such file'
@@ -193,8 +199,16 @@ for name in ../data .data 'a b' ''; do
 	check "not a name: \"$name\"" exits 2 "$dmsnap" rotate "$name"
 done
 configure "${good[@]}"
-check "no LVM2" exits 2 env PATH=/nonexistent STATE_DIRECTORY="$work/state" "$dmsnap" rotate data --config "$config"
-check "no LVM2: is reported" complains 'lvs: cannot be run: No such file'
+mkdir "$work/no-lvm2" "$work/planted"
+check "no LVM2" exits 2 in_place_of_sbin "$work/no-lvm2" "$dmsnap" rotate data --config "$config"
+check "no LVM2: is reported" complains '^dmsnap: lvs is not there: is LVM2 installed?'
+for program in lvs lvcreate lvremove; do
+	printf '#!/bin/sh\ntouch %s/planted/was-run\nexit 1\n' "$work" > "$work/planted/$program"
+	chmod +x "$work/planted/$program"
+done
+with_planted() { PATH=$work/planted:$PATH with_lvm "$@"; }
+check "LVM2's programs are not those of the caller's PATH" exits 0 with_planted "$dmsnap" rotate data --config "$config"
+check "those of PATH were not run" [ ! -e "$work/planted/was-run" ]
 check "extend: needs a mark" exits 2 schedule extend
 check "extend: and says so" complains 'low-water and extend-by are not given'
 
@@ -226,16 +240,19 @@ with_journal()
 		exit $code' - "$work/journal" "$@"
 }
 if unshare -m true 2> /dev/null; then
+	# For the inner shell
+	export -f in_place_of_sbin
+	export work
 	new_lvm
 	row data.20240201T000000Z dmsnap,dmsnap:data
-	check "the journal gets the messages" exits 0 with_lvm with_journal "$dmsnap" rotate data --config "$config"
+	check "the journal gets the messages" exits 0 with_journal in_place_of_sbin "$top/tests/tools/lvm2" "$dmsnap" rotate data --config "$config"
 	check "journal: of the schedule" grep -qx 'DMSNAP_NAME=data' "$work/journal"
 	check "journal: what came" grep -qE '^DMSNAP_OBJECT=vg/data\.2[0-9]{7}T[0-9]{6}Z$' "$work/journal"
 	echo 'lvs 5' > "$LVM_FOLDER/fail"
-	check "the journal gets failures" exits 2 with_lvm with_journal "$dmsnap" prune data --config "$config"
+	check "the journal gets failures" exits 2 with_journal in_place_of_sbin "$top/tests/tools/lvm2" "$dmsnap" prune data --config "$config"
 	check "journal: with its priority" grep -qx 'PRIORITY=3' "$work/journal"
 	check "journal: as that" grep -qx 'DMSNAP_ACTION=failed' "$work/journal"
-	check "journal: and what it was" grep -qx 'MESSAGE=lvs: exit code 5' "$work/journal"
+	check "journal: and what it was" grep -qx 'MESSAGE=/usr/sbin/lvs: exit code 5' "$work/journal"
 	rm "$LVM_FOLDER/fail"
 else
 	echo "1 skipped"

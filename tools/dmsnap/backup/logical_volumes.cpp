@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "live/lvm2.hpp"
 #include "system/child.hpp"
 #include "system/failure.hpp"
 #include "system/whole_number.hpp"
@@ -26,11 +27,6 @@ std::string tag_of(const Config &config, Purpose purpose)
 std::string prefix_of(const Config &config, Purpose purpose)
 {
 	return config.name + (purpose == Purpose::backup ? ".backup." : ".");
-}
-
-std::string run_lvm(const std::vector<std::string> &words)
-{
-	return output_of(words, environment_with({"LC_ALL=C", "LVM_SUPPRESS_FD_WARNINGS=1"}));
 }
 
 /* "-L 1073741824b", "-l 20%ORIGIN" */
@@ -105,8 +101,8 @@ std::vector<OwnSnapshot> own_snapshots(const Config &config, Purpose purpose)
 	std::vector<OwnSnapshot> found;
 	bool has_origin = false;
 	Json report = Json::parse(
-		run_lvm({"lvs", "--reportformat", "json", "--units", "b", "--nosuffix", "-o",
-			 "lv_name,lv_uuid,lv_path,lv_size,lv_attr,lv_tags,origin", config.vg}),
+		lvm2_output({"lvs", "--reportformat", "json", "--units", "b", "--nosuffix", "-o",
+			     "lv_name,lv_uuid,lv_path,lv_size,lv_attr,lv_tags,origin", config.vg}),
 		nullptr, false);
 	if (!report.is_object() || !report.contains("report") || !report["report"].is_array() ||
 	    report["report"].size() != 1 || !report["report"][0].contains("lv"))
@@ -138,7 +134,7 @@ std::string make_snapshot(const Config &config, Purpose purpose, int64_t time)
 	words.push_back(config.volume());
 	try {
 		if (trouble.empty())
-			run_lvm(words);
+			lvm2_output(words);
 	} catch (const Failure &failure) {
 		trouble = fmt::format("no snapshot of {}: {}", config.volume(), failure.what());
 	}
@@ -152,10 +148,10 @@ std::string make_snapshot(const Config &config, Purpose purpose, int64_t time)
 
 void remove_snapshot(const Config &config, Purpose purpose, const OwnSnapshot &snapshot)
 {
-	run_lvm({"lvremove", "-q", "-y", "--select",
-		 fmt::format("lv_uuid=\"{}\" && lv_tags=\"{}\"", snapshot.uuid,
-			     tag_of(config, purpose)),
-		 snapshot.volume});
+	lvm2_output({"lvremove", "-q", "-y", "--select",
+		     fmt::format("lv_uuid=\"{}\" && lv_tags=\"{}\"", snapshot.uuid,
+				 tag_of(config, purpose)),
+		     snapshot.volume});
 }
 
 void extend_snapshot(const Config &config, const OwnSnapshot &snapshot)
@@ -164,7 +160,7 @@ void extend_snapshot(const Config &config, const OwnSnapshot &snapshot)
 	for (const std::string &word : size_words(config.extend_by.value(), "+"))
 		words.push_back(word);
 	words.push_back(snapshot.volume);
-	run_lvm(words);
+	lvm2_output(words);
 }
 
 } // namespace dmsnap::tool

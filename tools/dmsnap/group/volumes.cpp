@@ -20,11 +20,6 @@ namespace {
 
 constexpr const char *tag_prefix = "dmsnap.group.";
 
-std::vector<std::string> environment()
-{
-	return environment_with({"LC_ALL=C", "LVM_SUPPRESS_FD_WARNINGS=1", lvm2_path});
-}
-
 /*
  * What it says is told only if it fails: LVM2 complains of each volume that it finds suspended
  * ("Attempted to decrement suspended device counter below zero"), and goes on.  A signal to all
@@ -38,7 +33,7 @@ void run(const std::vector<std::string> &words)
 		"said=$(command -- \"$@\" 2>&1) || { code=$?; printf '%s\\n' \"$said\" >&2; exit $code; }",
 		"sh"};
 	all.insert(all.end(), words.begin(), words.end());
-	Child child(all, environment(), Child::Pipe::none);
+	Child child(all, lvm2_environment(), Child::Pipe::none);
 	std::string trouble = child.end();
 	if (!trouble.empty())
 		throw Failure(fmt::format("{}: {}", words[0], trouble));
@@ -47,13 +42,11 @@ void run(const std::vector<std::string> &words)
 std::vector<LogicalVolume> list(const std::vector<std::string> &which)
 {
 	std::vector<std::string> words = {
-		lvm2_program("lvs"), "--reportformat", "json", "-o",
+		"lvs", "--reportformat", "json", "-o",
 		"vg_name,lv_name,lv_tags,origin,lv_active,lv_suspended,lv_device_open,"
 		"lv_kernel_major,lv_kernel_minor"};
-	if (words[0].empty())
-		throw Failure("lvs is not there: is LVM2 installed?");
 	words.insert(words.end(), which.begin(), which.end());
-	std::string text = output_of(words, environment());
+	std::string text = lvm2_output(words);
 	std::vector<LogicalVolume> volumes;
 	try {
 		auto document = nlohmann::json::parse(text);

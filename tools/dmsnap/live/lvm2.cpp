@@ -2,7 +2,6 @@
 #include "live/lvm2.hpp"
 
 #include <optional>
-#include <vector>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -13,19 +12,15 @@
 namespace dmsnap::tool {
 namespace {
 
-/* In the language that is read here. */
-const std::vector<std::string> environment = {"LC_ALL=C", lvm2_path};
-
 std::optional<std::string> attributes_of(const std::string &program, const std::string &volume)
 try {
-	return output_of({program, "--noheadings", "-o", "lv_attr", volume}, environment, true);
+	return output_of({program, "--noheadings", "-o", "lv_attr", volume}, lvm2_environment(),
+			 true);
 } catch (const Failure &) {
 	return {};
 }
 
-} // namespace
-
-std::string lvm2_program(const std::string &name)
+std::string find_program(const std::string &name)
 {
 	for (const char *folder : {"/usr/sbin/", "/sbin/"}) {
 		if (access((folder + name).c_str(), X_OK) == 0)
@@ -34,11 +29,33 @@ std::string lvm2_program(const std::string &name)
 	return {};
 }
 
+} // namespace
+
+std::string lvm2_program(const std::string &name)
+{
+	std::string program = find_program(name);
+	if (program.empty())
+		throw Failure(name + " is not there: is LVM2 installed?");
+	return program;
+}
+
+std::vector<std::string> lvm2_environment()
+{
+	return environment_with(
+		{"LC_ALL=C", "LVM_SUPPRESS_FD_WARNINGS=1", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"});
+}
+
+std::string lvm2_output(std::vector<std::string> words)
+{
+	words.at(0) = lvm2_program(words.at(0));
+	return output_of(words, lvm2_environment());
+}
+
 bool is_to_be_merged(const std::string &volume_path, const std::string &lvs)
 {
 	/* As lvs(8) has it: an origin into which a snapshot is to be merged. */
 	constexpr char merging_origin = 'O';
-	const std::string program = lvs.empty() ? lvm2_program("lvs") : lvs;
+	const std::string program = lvs.empty() ? find_program("lvs") : lvs;
 	std::optional<std::string> output;
 	if (!program.empty())
 		output = attributes_of(program, volume_path);

@@ -3,13 +3,19 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace dmsnap::tool {
 
-/* Not programs of another folder; and cron's PATH, for example, has no /usr/sbin. */
-constexpr const char *lvm2_path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
-/* "/usr/sbin/lvs"; empty: it is not there. */
+/*
+ * LVM2's programs are those of the system, whatever PATH is: cron's, for example, has no
+ * /usr/sbin.  These throw a Failure.
+ */
 std::string lvm2_program(const std::string &name);
+/* The caller's, but for PATH, and with messages in the language that is read here. */
+std::vector<std::string> lvm2_environment();
+/* What the program that the first word names prints. */
+std::string lvm2_output(std::vector<std::string> words);
 
 /*
  * Is a snapshot being merged into the volume, or pending because it was in use, for the
