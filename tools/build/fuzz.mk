@@ -34,8 +34,9 @@ runs-apply := 400
 runs-restore := 8000
 runs-repair := 800
 runs-fio_log := 8000
+runs-doctor := 300
 
-tool-fuzzers := apply restore repair fio_log
+tool-fuzzers := apply restore repair fio_log doctor
 
 fuzzers := $(patsubst runs-%,%,$(sort $(filter runs-%,$(.VARIABLES))))
 chosen := $(if $(F),$(F),$(fuzzers))
