@@ -63,8 +63,71 @@ check "apply --atomic: takes the mark away" [ ! -e "$work/copy.half-applied" ]
 cp "$work/half" "$work/copy" && cp "$work/half-mark" "$work/copy.half-applied"
 check "apply --any-base: another stream" exits 0 "$dmsnap" apply --any-base "$work/copy" --input "$work/stream-full"
 check "apply --any-base: takes the mark away" [ ! -e "$work/copy.half-applied" ]
+python3 - "$work/half-mark" "$work/copy.half-applied" <<-'END'
+	import json, sys
+	mark = json.load(open(sys.argv[1]))
+	for one in mark["attempts"]:
+	    one.pop("base", None)
+	    one.pop("found", None)
+	json.dump(mark, open(sys.argv[2], "w"))
+END
+cp "$work/half" "$work/copy"
+check "apply: a mark of an older dmsnap fits no stream" unchanged "$work/copy" exits 1 "$dmsnap" apply "$work/copy" --input "$work/stream"
+check "apply: --any-base goes on" exits 0 "$dmsnap" apply --any-base "$work/copy" --input "$work/stream"
+check "apply: and takes the mark away" [ ! -e "$work/copy.half-applied" ]
 printf '{"attempts": [{"offset": -1}]}' > "$work/copy.half-applied"
 check "apply: a mark that cannot be read" exits 2 "$dmsnap" apply "$work/copy" --input "$work/stream"
+
+# store_of FILE OLD CHUNK...: a store that holds these chunks of OLD
+store_of()
+{
+	local store=$1 old=$2 at=0 chunk
+	shift 2
+	truncate -s 2M "$store"
+	put "$store" 0 536e4170010000000100000008000000
+	for chunk; do
+		put "$store" $((4096 + 16 * at)) "$(entry "$chunk" $((2 + at)))"
+		dd if="$old" of="$store" bs=4096 skip="$chunk" seek=$((2 + at)) count=1 conv=notrunc status=none
+		at=$((at + 1))
+	done
+}
+# rewritten OLD NEW CHUNK...: NEW is OLD with new contents in these chunks
+rewritten()
+{
+	local old=$1 new=$2 chunk
+	shift 2
+	cp "$old" "$new"
+	for chunk; do
+		dd if=/dev/urandom of="$new" bs=4096 seek="$chunk" count=1 conv=notrunc status=none
+	done
+}
+# The next increment changes the chunk that the interrupted one wrote first; or writes it once
+# more with the same contents.
+head -c 8M /dev/urandom > "$work/day1"
+rewritten "$work/day1" "$work/day2" 0 1500
+rewritten "$work/day2" "$work/day3" 0
+rewritten "$work/day2" "$work/day3-same" 700
+store_of "$work/store1" "$work/day1" 0 1500
+store_of "$work/store2" "$work/day2" 0
+store_of "$work/store2-same" "$work/day2" 0 700
+"$dmsnap" export "$work/store1" --origin "$work/day2" > "$work/stream1" 2> "$work/err"
+head -c $((40 + 56 + 4096 + 20)) "$work/stream1" > "$work/cut"
+for next in '' -same; do
+	"$dmsnap" export "$work/store2$next" --origin "$work/day3$next" > "$work/stream2" 2> "$work/err"
+	rm -f "$work/copy.half-applied"
+	cp "$work/day1" "$work/copy"
+	check "apply: the first record of an increment$next" exits 1 "$dmsnap" apply "$work/copy" --input "$work/cut"
+	cp "$work/copy" "$work/half" && cp "$work/copy.half-applied" "$work/half-mark"
+	check "apply: not the next one onto that$next" unchanged "$work/copy" exits 1 "$dmsnap" apply "$work/copy" --input "$work/stream2"
+	check "apply: and says so$next" complains 'half of another stream'
+	check "apply: it is still marked$next" [ -e "$work/copy.half-applied" ]
+	cp "$work/half" "$work/copy" && cp "$work/half-mark" "$work/copy.half-applied"
+	check "apply: the same once more$next" exits 0 "$dmsnap" apply "$work/copy" --input "$work/stream1"
+	check "apply: then the next one$next" exits 0 "$dmsnap" apply "$work/copy" --input "$work/stream2"
+	check "apply: gives its volume$next" cmp "$work/copy" "$work/day3$next"
+	check "apply: which is whole$next" [ ! -e "$work/copy.half-applied" ]
+done
+rm -f "$work"/day? "$work"/day3-same "$work"/store? "$work"/store2-same
 
 # Interrupted twice, and undone twice; large enough for writes each time
 for file in large large-new; do
@@ -77,6 +140,9 @@ check "apply: a stream that ends too early" exits 1 "$dmsnap" apply --any-base "
 check "apply: it says that the copy is marked" complains 'has a part of the stream now, and is marked'
 head -c 80M "$work/large-stream" > "$work/cut"
 check "apply: a longer part" exits 1 "$dmsnap" apply --any-base "$work/large-copy" --input "$work/cut" --undo "$work/large-undo-2"
+check "apply: not back by the first part before the second" unchanged "$work/large-copy" exits 1 "$dmsnap" apply "$work/large-copy" --input "$work/large-undo"
+check "apply: and says why" complains 'a later part .* apply what --undo kept of that one first'
+check "apply: it is marked as before" [ -e "$work/large-copy.half-applied" ]
 check "apply: back by the second part" exits 0 "$dmsnap" apply "$work/large-copy" --input "$work/large-undo-2"
 check "apply: it is marked still" [ -e "$work/large-copy.half-applied" ]
 check "apply: back by the first part" exits 0 "$dmsnap" apply "$work/large-copy" --input "$work/large-undo"

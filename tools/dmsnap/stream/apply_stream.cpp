@@ -59,11 +59,11 @@ public:
 		if (options_.dry_run)
 			return;
 		if (!undo_) {
-			write(record);
+			write(record, found);
 			return;
 		}
 		undo_->keep(record, present);
-		waiting_.push_back({record, {record.data.begin(), record.data.end()}});
+		waiting_.push_back({record, found, {record.data.begin(), record.data.end()}});
 		waiting_bytes_ += record.length;
 		if (waiting_bytes_ >= waiting_bytes_max)
 			write_waiting();
@@ -90,6 +90,7 @@ private:
 
 	struct Waiting {
 		Record record;
+		Checksum found;
 		std::vector<std::byte> data;
 	};
 
@@ -101,13 +102,19 @@ private:
 			return;
 		}
 		applied_.written_bytes += record.length;
-		write(record);
+		put(record);
 	}
 
 	void require_same_stream() const
 	{
 		if (!has_name_ || options_.any_base || !mark_.is_other())
 			return;
+		if (mark_.is_too_early())
+			throw Failure(fmt::format("{}: a later part was applied after what this "
+						  "undoes (see {}): apply what --undo kept of that "
+						  "one first; or go on with --any-base",
+						  options_.target, mark_.path()),
+				      ExitCode::findings);
 		throw Failure(
 			fmt::format("{}: half of another stream is on it (see {}): apply that "
 				    "once more, or what --undo kept; or go on with --any-base",
@@ -133,12 +140,17 @@ private:
 			ExitCode::findings);
 	}
 
-	void write(const Record &record)
+	void write(const Record &record, const Checksum &found)
 	{
 		if (in_place_ && !is_half_) {
-			mark_.mark(record);
+			mark_.mark(record, found);
 			is_half_ = true;
 		}
+		put(record);
+	}
+
+	void put(const Record &record)
+	{
 		if (record.data.empty())
 			target_.zero(record.offset, record.length);
 		else
@@ -152,7 +164,7 @@ private:
 		undo_->settle();
 		for (Waiting &one : waiting_) {
 			one.record.data = one.data;
-			write(one.record);
+			write(one.record, one.found);
 		}
 		waiting_.clear();
 		waiting_bytes_ = 0;

@@ -42,6 +42,13 @@ std::string path_for(const Volume &target)
 	return fmt::format("{}/{}.half-applied", state_folder(), name);
 }
 
+/* Empty if there is none. */
+std::string text_in(const Json &object, const char *name)
+{
+	auto found = object.find(name);
+	return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
 } // namespace
 
 HalfApplied::HalfApplied(const Volume &target) : path_(path_for(target))
@@ -60,7 +67,8 @@ HalfApplied::HalfApplied(const Volume &target) : path_(path_for(target))
 		       one.contains("content") && one["offset"].is_number_unsigned() &&
 		       one["length"].is_number_unsigned() && one["content"].is_string();
 		if (fine)
-			attempts_.push_back({one["offset"], one["length"], one["content"]});
+			attempts_.push_back({one["offset"], one["length"], one["content"],
+					     text_in(one, "base"), text_in(one, "found")});
 	}
 	if (!fine)
 		throw Failure(fmt::format("{}: is there, but cannot be read: the copy is half "
@@ -70,23 +78,30 @@ HalfApplied::HalfApplied(const Volume &target) : path_(path_for(target))
 
 void HalfApplied::saw(const Record &record)
 {
-	for (size_t i = 0; i < attempts_.size(); i++) {
-		const Attempt &one = attempts_[i];
+	const std::string base = hexadecimal(record.base);
+	const std::string content = hexadecimal(record.content);
+
+	for (const Attempt &one : attempts_) {
 		if (one.offset != record.offset || one.length != record.length)
 			continue;
-		if (one.content == hexadecimal(record.content))
+		if (one.content == content && one.base == base)
 			again_ = true;
-		else if (one.content == hexadecimal(record.base) && !undone_)
-			undone_ = i;
+		else if (one.content != base || one.found != content)
+			continue;
+		else if (&one == &attempts_.back())
+			undoes_last_ = true;
+		else
+			undoes_earlier_ = true;
 	}
 }
 
-void HalfApplied::mark(const Record &record)
+void HalfApplied::mark(const Record &record, const Checksum &found)
 {
 	/* On the way back nothing begins: what is undone stays marked until the end. */
-	if (undone_)
+	if (undoes_last_)
 		return;
-	attempts_.push_back({record.offset, record.length, hexadecimal(record.content)});
+	attempts_.push_back({record.offset, record.length, hexadecimal(record.content),
+			     hexadecimal(record.base), hexadecimal(found)});
 	again_ = true;
 	write();
 }
@@ -95,8 +110,11 @@ void HalfApplied::write() const
 {
 	Json list = Json::array();
 	for (const Attempt &one : attempts_)
-		list.push_back(
-			{{"offset", one.offset}, {"length", one.length}, {"content", one.content}});
+		list.push_back({{"offset", one.offset},
+				{"length", one.length},
+				{"content", one.content},
+				{"base", one.base},
+				{"found", one.found}});
 	std::string text = Json({{"schema", json_schema}, {"attempts", list}}).dump(2) + "\n";
 	write_whole(path_, text);
 }
@@ -105,7 +123,10 @@ void HalfApplied::end()
 {
 	if (!is_marked() || is_other())
 		return;
-	attempts_.resize(again_ ? 0 : *undone_);
+	if (again_)
+		attempts_.clear();
+	else
+		attempts_.pop_back();
 	if (is_marked()) {
 		write();
 		return;

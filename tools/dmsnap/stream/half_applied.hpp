@@ -7,13 +7,13 @@
  * beside an image; of a device in /var/lib/dmsnap (or $STATE_DIRECTORY), by its path.
  *
  * It identifies the stream: for each attempt it has the first record that was
- * written.  Everything before that was there already, so the same stream passes this
- * record before it writes anything; a stream of apply --undo begins with it, the other way
- * round.  Other streams are refused.
+ * written, and what that overwrote.  Everything before that was there already, so the same stream
+ * passes this record before it writes anything; a stream of apply --undo begins with it, the other
+ * way round, and undoes the last attempt only.  Other streams are refused: the next increment may
+ * lead from what this record wrote, or write the same once more, but does not lead back.
  */
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,9 +33,11 @@ public:
 	/* Each record, before it is written. */
 	void saw(const Record &record);
 	/* The stream is neither the one that began nor leads back to before it. */
-	bool is_other() const { return is_marked() && !again_ && !undone_; }
-	/* The record is the first to be written. */
-	void mark(const Record &record);
+	bool is_other() const { return is_marked() && !again_ && !undoes_last_; }
+	/* It leads back, but from an attempt before the last one. */
+	bool is_too_early() const { return undoes_earlier_; }
+	/* The record is the first to be written, over what has the checksum @found. */
+	void mark(const Record &record, const Checksum &found);
 	/* All of the stream is durable. */
 	void end();
 
@@ -44,6 +46,9 @@ private:
 		uint64_t offset;
 		uint32_t length;
 		std::string content;
+		/* Empty in the mark of an older dmsnap: no stream is known to be the one. */
+		std::string base;
+		std::string found;
 	};
 
 	void write() const;
@@ -51,8 +56,8 @@ private:
 	std::string path_;
 	std::vector<Attempt> attempts_;
 	bool again_ = false;
-	/* The attempts from this one on. */
-	std::optional<size_t> undone_;
+	bool undoes_last_ = false;
+	bool undoes_earlier_ = false;
 };
 
 /* Throws a Failure if it is marked. */
