@@ -84,6 +84,9 @@ by_hand()
 check "backup: comes back by hand" by_hand
 "$maker" volume "$work/restored" 8004 98
 check "backup: not over something else" unchanged "$work/restored" exits 2 schedule backup --restore "$work/restored"
+cp "$work/volume-1" "$work/restored"
+dd if=/dev/urandom of="$work/restored" bs=1M seek=1 count=2 conv=notrunc status=none
+check "backup: not over another volume that begins as the backup does" unchanged "$work/restored" exits 2 schedule backup --restore "$work/restored"
 check "backup: unless told to" exits 0 schedule backup --restore "$work/restored" --overwrite
 check "backup: then it is there" cmp "$work/restored" "$work/volume-3"
 check "backup: list" exits 0 schedule backup --list

@@ -39,6 +39,19 @@ check "apply: a full stream is not put over something else" unchanged "$work/hel
 check "apply: and says over what" complains 'held-other: holds ext4.*--any-base'
 check "apply: unless told to" exits 0 "$dmsnap" apply "$work/held-other" --any-base --input "$work/full"
 check "apply: which gives the volume" cmp "$work/held-other" "$work/origin"
+# Two volumes whose first MiB is the same
+head -c 8M /dev/urandom > "$work/held-vm1"
+cp "$work/held-vm1" "$work/held-vm2"
+dd if=/dev/urandom of="$work/held-vm2" bs=1M seek=1 count=7 conv=notrunc status=none
+"$dmsnap" export --full --origin "$work/held-vm1" > "$work/full-vm1" 2> "$work/err"
+check "apply: not over another volume that begins as the stream does" unchanged "$work/held-vm2" exits 2 "$dmsnap" apply "$work/held-vm2" --input "$work/full-vm1"
+check "apply: and says what to do" complains 'held-vm2: holds .*--any-base'
+check "apply: nor is it taken for half a copy" [ ! -e "$work/held-vm2.half-applied" ]
+head -c 3M "$work/full-vm1" > "$work/cut"
+check "apply: over it when told to, but cut off" exits 1 "$dmsnap" apply "$work/held-vm2" --any-base --input "$work/cut"
+check "apply: the same once more needs no option" exits 0 "$dmsnap" apply "$work/held-vm2" --input "$work/full-vm1"
+check "apply: and gives the volume" cmp "$work/held-vm2" "$work/held-vm1"
+rm -f "$work"/held-vm? "$work/full-vm1"
 check "apply: a copy of it is no other thing" exits 0 "$dmsnap" apply "$work/held-other" --input "$work/full"
 
 # --- new files ---------------------------------------------------------------

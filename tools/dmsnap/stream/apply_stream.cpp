@@ -15,12 +15,11 @@
 namespace dmsnap::tool {
 namespace {
 
-/* A full stream that is applied again after an interruption finds its own beginning there. */
 void require_free(Volume &target)
 {
 	std::string held = contents_of(target);
 	if (!held.empty())
-		throw Failure(fmt::format("{}: holds {}, and does not begin as the stream does: "
+		throw Failure(fmt::format("{}: holds {}, and not all of what the stream holds: "
 					  "what is there is lost only with --any-base",
 					  target.path(), held));
 }
@@ -126,7 +125,7 @@ private:
 	{
 		if (options_.any_base)
 			return;
-		if (info_.full && applied_.nothing_yet())
+		if (info_.full && applied_.written_bytes == 0 && !mark_.is_again())
 			require_free(target_);
 		if (info_.full || found == record.base)
 			return;

@@ -19,8 +19,6 @@ namespace dmsnap::tool {
 struct Applied {
 	uint64_t written_bytes = 0;
 	uint64_t there_bytes = 0;
-
-	bool nothing_yet() const { return written_bytes + there_bytes == 0; }
 };
 
 /* The target; a new image file, if there is none and the stream is a full one. */

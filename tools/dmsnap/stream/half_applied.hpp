@@ -34,6 +34,8 @@ public:
 	void saw(const Record &record);
 	/* The stream is neither the one that began nor leads back to before it. */
 	bool is_other() const { return is_marked() && !again_ && !undoes_last_; }
+	/* It is the one that began. */
+	bool is_again() const { return again_; }
 	/* It leads back, but from an attempt before the last one. */
 	bool is_too_early() const { return undoes_earlier_; }
 	/* The record is the first to be written, over what has the checksum @found. */
