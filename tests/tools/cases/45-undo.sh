@@ -77,6 +77,24 @@ check "apply: --any-base goes on" exits 0 "$dmsnap" apply --any-base "$work/copy
 check "apply: and takes the mark away" [ ! -e "$work/copy.half-applied" ]
 printf '{"attempts": [{"offset": -1}]}' > "$work/copy.half-applied"
 check "apply: a mark that cannot be read" exits 2 "$dmsnap" apply "$work/copy" --input "$work/stream"
+cp "$work/half-mark" "$work/elsewhere-mark"
+for kind in loop link none fifo folder; do
+	rm -rf "$work/copy.half-applied"
+	case $kind in
+	loop) ln -s copy.half-applied "$work/copy.half-applied" ;;
+	link) ln -s elsewhere-mark "$work/copy.half-applied" ;;
+	none) ln -s nowhere "$work/copy.half-applied" ;;
+	fifo) mkfifo "$work/copy.half-applied" ;;
+	folder) mkdir "$work/copy.half-applied" ;;
+	esac
+	cp "$work/before" "$work/copy"
+	check "apply: a mark that is a $kind" unchanged "$work/copy" exits 2 timeout 10 "$dmsnap" apply "$work/copy" --input "$work/stream"
+	check "apply: names it, $kind" complains 'copy\.half-applied: .*cannot be told'
+	check "export: a mark that is a $kind" exits 2 timeout 10 "$dmsnap" export --full --origin "$work/copy" --output "$work/none"
+	check "export: names it, $kind" complains 'copy\.half-applied: .*cannot be told'
+done
+check "apply: writes through no link" [ ! -e "$work/nowhere" ]
+rm -rf "$work/copy.half-applied"
 
 # store_of FILE OLD CHUNK...: a store that holds these chunks of OLD
 store_of()

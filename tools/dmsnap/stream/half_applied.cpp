@@ -6,9 +6,12 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/json_output.hpp"
@@ -42,6 +45,40 @@ std::string path_for(const Volume &target)
 	return fmt::format("{}/{}.half-applied", state_folder(), name);
 }
 
+[[noreturn]] void fail_to_tell(const std::string &path, const std::string &why)
+{
+	throw Failure(
+		fmt::format("{}: {}: whether the copy is half applied cannot be told", path, why));
+}
+
+/* Only what is not there is no mark: the copy is not taken for whole if it cannot be read. */
+std::optional<std::string> text_at(const std::string &path)
+{
+	/* A FIFO would wait for its other end. */
+	int file = open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (file < 0 && errno == ENOENT)
+		return {};
+	if (file < 0)
+		fail_to_tell(path, std::strerror(errno));
+
+	std::string text;
+	char part[4096];
+	ssize_t got = 0;
+	int error = 0;
+	struct stat about;
+	bool is_file = fstat(file, &about) == 0 && S_ISREG(about.st_mode);
+	while (is_file && (got = read(file, part, sizeof(part))) > 0)
+		text.append(part, static_cast<size_t>(got));
+	if (got < 0)
+		error = errno;
+	close(file);
+	if (!is_file)
+		fail_to_tell(path, "is not a file");
+	if (error)
+		fail_to_tell(path, std::strerror(error));
+	return text;
+}
+
 /* Empty if there is none. */
 std::string text_in(const Json &object, const char *name)
 {
@@ -53,10 +90,10 @@ std::string text_in(const Json &object, const char *name)
 
 HalfApplied::HalfApplied(const Volume &target) : path_(path_for(target))
 {
-	std::ifstream file(path_);
-	if (!file)
+	std::optional<std::string> text = text_at(path_);
+	if (!text)
 		return;
-	Json json = Json::parse(file, nullptr, false);
+	Json json = Json::parse(*text, nullptr, false);
 	const Json *attempts = nullptr;
 	if (json.is_object() && json.contains("attempts") && json["attempts"].is_array())
 		attempts = &json["attempts"];
