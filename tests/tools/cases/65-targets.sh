@@ -124,6 +124,13 @@ if [ "$(id -u)" = 0 ] && loop=$(losetup --show -f "$work/held-lvm" 2> /dev/null)
 	loop=$(losetup --show -f "$work/held-end")
 	check "repair: over one, when told to" exits 0 "$dmsnap" repair "$work/hostile" --output "$loop" --overwrite
 	check "repair: and it is fine" exits 0 "$dmsnap" check "$loop"
+	check "repair: a device gets what a file gets" cmp "$loop" "$work/new-repaired"
+	# An interrupted one is not a store
+	if command -v strace > /dev/null; then
+		header_last='zero flush ((zero|write) )+flush header flush '
+		check "repair: a kept header is written when all else is durable" written_in_order "$header_last" "$loop" "$dmsnap" repair "$work/hostile" --output "$loop" --overwrite
+		check "repair: so is a new one" written_in_order "$header_last" "$loop" "$dmsnap" repair "$work/invalid" --force --output "$loop" --overwrite
+	fi
 	losetup -d "$loop"
 	loop=
 else

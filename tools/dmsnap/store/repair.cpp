@@ -8,7 +8,8 @@
  * An entry moves only towards the beginning, and its old place is overwritten
  * later than its new one.  Killed in between, the program leaves a store that
  * has entries twice and can be repaired again.  (After a loss of power that is true
- * only for a copy, whose original is still there.)  The header comes last.
+ * only for a copy, whose original is still there.)  The header comes last; a copy has none
+ * until all else of it is durable, so an interrupted one is not a store.
  */
 #include <algorithm>
 #include <optional>
@@ -185,45 +186,56 @@ private:
 	uint64_t next_ = 0;
 };
 
-void write_repaired(Volume &cow, const ReadOptions &read_options, const StoreReport &report,
-		    const Plan &plan)
+/* @to: the store itself, or all of it but the header. */
+void write_repaired(StoreSource &source, Volume &to, const StoreReport &report, const Plan &plan)
 {
+	const bool is_copy = &to != &source.cow;
+
 	if (plan.rewrite_list) {
-		ListRewriter rewriter(cow, report.geometry, plan.kept);
-		StoreReader reader(cow, read_options);
+		ListRewriter rewriter(to, report.geometry, plan.kept);
+		StoreReader reader(source.cow, source.read_options);
 		reader.read(rewriter);
 		rewriter.end();
-		cow.sync();
 	}
-	if (plan.rewrite_header) {
+	to.sync();
+	if (is_copy || plan.rewrite_header) {
 		std::byte sector[sector_bytes];
-		format::encode({.valid = plan.valid, .chunk_sectors = plan.chunk_sectors}, sector);
-		cow.write(0, sector);
-		cow.sync();
+		if (plan.rewrite_header)
+			format::encode({.valid = plan.valid, .chunk_sectors = plan.chunk_sectors},
+				       sector);
+		else
+			source.cow.read_all(0, sector);
+		to.write(0, sector);
+		to.sync();
 	}
 
-	ReadOptions as_it_is = read_options;
+	ReadOptions as_it_is = source.read_options;
 	as_it_is.chunk_sectors = 0;
-	StoreReader reader(cow, as_it_is);
+	StoreReader reader(to, as_it_is);
 	IgnoreAll nothing;
 	const StoreReport &now = reader.read(nothing);
 	/* The mark is a finding, and may be wanted. */
 	if (!now.has_list || now.findings != (plan.valid ? 0 : 1) || !now.ended)
-		throw Failure(cow.path() +
+		throw Failure(to.path() +
 				      ": still has findings after the repair; see \"dmsnap check\"",
 			      ExitCode::findings);
 }
 
-void copy(Volume &from, Volume &to)
+/* All but the header: zeros are in its place. */
+void copy_rest(Volume &from, Volume &to)
 {
 	if (to.bytes() < from.bytes())
 		throw Failure(fmt::format("{}: {} bytes, but the store has {}", to.path(),
 					  to.bytes(), from.bytes()));
+	to.zero(0, sector_bytes);
+	to.sync();
 	Progress progress("copying", from.bytes());
 	std::vector<std::byte> piece;
 	for (uint64_t offset = 0; offset < from.bytes(); offset += piece.size()) {
 		piece.resize(std::min<uint64_t>(from.bytes() - offset, 1 << 20));
 		from.read_all(offset, piece);
+		if (offset == 0)
+			std::fill_n(piece.begin(), sector_bytes, std::byte{0});
 		if (to.is_block_device() || !all_zero(piece))
 			to.write(offset, piece);
 		progress.reached(offset);
@@ -311,11 +323,11 @@ ExitCode repair(const RepairOptions &options)
 	std::fflush(stdout);
 
 	if (write && options.in_place) {
-		write_repaired(source.cow, source.read_options, report, plan);
+		write_repaired(source, source.cow, report, plan);
 	} else if (write) {
 		Volume output = open_output(options, source.cow);
-		copy(source.cow, output);
-		write_repaired(output, source.read_options, report, plan);
+		copy_rest(source.cow, output);
+		write_repaired(source, output, report, plan);
 		output.appear();
 	}
 	if (json) {
