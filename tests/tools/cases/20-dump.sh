@@ -55,6 +55,10 @@ check "dump | restore: with dead entries and other bytes" restored dead --with-d
 
 "$dmsnap" dump --for-restore "$work/good" > "$work/dump"
 check "restore: metadata over other metadata" same_metadata
+# A loss of power leaves no old header before new areas, and no new one before old areas
+if command -v strace > /dev/null; then
+	check "restore: no header while areas are written" written_in_order 'zero flush write flush header flush ' "$work/again" "$dmsnap" restore --overwrite "$work/again" --input "$work/dump"
+fi
 cp "$work/good" "$work/again"
 check "restore: not over a store" exits 2 "$dmsnap" restore "$work/again" --input "$work/dump"
 check "restore: and says why" complains 'holds DM_snapshot_cow, which is lost only with --overwrite'

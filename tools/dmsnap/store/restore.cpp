@@ -166,6 +166,8 @@ private:
 		if (!options_.overwrite)
 			require_nothing_on(*target_);
 		target_->zero(0, std::min(geometry_.chunk_size().bytes(), bytes));
+		/* Or a loss of power could leave the old header before new areas. */
+		target_->sync();
 	}
 
 	void take_bytes(uint64_t offset, std::string_view hex)
