@@ -148,6 +148,26 @@ check "rotate: the snapshot is there" has_volume 'data\..*'
 hooked "before = echo out; echo '{}'"
 check "rotate: hooks print to standard error" exits 0 schedule rotate --json
 check "rotate: not into JSON" is_json
+# A signal that comes to all processes while "before" has something at rest
+mkdir -p "$work/signalled"
+ln -sf "$top/tests/tools/lvm2/"{lvs,lvremove} "$work/signalled"
+cat > "$work/signalled/lvcreate" <<-END
+	#!/bin/sh
+	kill -TERM \$PPID \$\$
+	exec "$top/tests/tools/lvm2/lvcreate" "\$@"
+END
+chmod +x "$work/signalled/lvcreate"
+signalled() { in_place_of_sbin "$work/signalled" "$dmsnap" "$1" data --config "$config"; }
+hooked "before = touch $work/frozen" "after = rm $work/frozen"
+check "rotate: a signal during lvcreate" exits 2 signalled rotate
+check "rotate: is said" complains 'interrupted by a signal'
+check "rotate: \"after\" comes then, too" [ ! -e "$work/frozen" ]
+check "rotate: lvcreate is not interrupted" has_volume 'data\..*'
+check "rotate: the next one" exits 0 schedule rotate
+hooked "before = touch $work/frozen; kill -TERM \$PPID" "after = rm $work/frozen"
+check "rotate: a signal during \"before\"" exits 2 schedule rotate
+check "rotate: \"after\" comes then, too" [ ! -e "$work/frozen" ]
+check "rotate: no snapshot then" lacks_volume 'data\..*'
 both_at_once()
 {
 	hooked "before = echo begin >> $hooks; sleep 0.3; echo end >> $hooks"

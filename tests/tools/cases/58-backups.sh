@@ -184,6 +184,11 @@ for line in 'before = kill -9 $PPID' 'after = kill -9 $PPID' 'after = kill -INT 
 	check "backup: an increment, ended by $line" goes_on
 	check "backup: is one" [ "$(ls "$vault" | grep -c increment)" = 1 ]
 done
+destination="backup-directory = $vault"
+new_backup "$destination" "before = touch $work/frozen" "after = rm $work/frozen"
+check "backup: a signal during lvcreate" exits 2 signalled backup
+check "backup: \"after\" comes then, too" [ ! -e "$work/frozen" ]
+check "backup: then it continues" goes_on
 keep="cat > $vault/\$DMSNAP_FILE"
 give="restore-command = cat $vault/\$DMSNAP_FILE"
 for line in 'head -c 1000 > /dev/null; kill -9 $PPID' "$keep; kill -9 \$PPID" "$keep; exit 3" 'head -c 1000 > /dev/null; exit 3' true 'cat > /dev/full'; do

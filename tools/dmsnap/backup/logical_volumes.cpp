@@ -10,6 +10,7 @@
 #include "live/lvm2.hpp"
 #include "system/child.hpp"
 #include "system/failure.hpp"
+#include "system/interruption.hpp"
 #include "system/whole_number.hpp"
 
 namespace dmsnap::tool {
@@ -124,6 +125,8 @@ std::string make_snapshot(const Config &config, Purpose purpose, int64_t time)
 	std::vector<std::string> words = {
 		"lvcreate", "-q",	"-y",	    "-s",	"-n",
 		lv,	    "--addtag", common_tag, "--addtag", tag_of(config, purpose)};
+	/* Until "after" has undone what "before" does. */
+	Interruption interruption;
 	std::string trouble = run_hook(config.before, "before", config, lv);
 
 	for (const std::string &word : size_words(config.size, ""))
@@ -133,14 +136,16 @@ std::string make_snapshot(const Config &config, Purpose purpose, int64_t time)
 		words.insert(words.end(), {"-p", "r"});
 	words.push_back(config.volume());
 	try {
-		if (trouble.empty())
-			lvm2_output(words);
+		if (trouble.empty() && !interruption.is_there())
+			lvm2_change(words, Lvm2Says::always);
 	} catch (const Failure &failure) {
 		trouble = fmt::format("no snapshot of {}: {}", config.volume(), failure.what());
 	}
 	std::string later = run_hook(config.after, "after", config, lv);
 	if (trouble.empty())
 		trouble = later;
+	if (trouble.empty() && interruption.is_there())
+		trouble = "interrupted by a signal";
 	if (!trouble.empty())
 		throw Failure(trouble);
 	return lv;

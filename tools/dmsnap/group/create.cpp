@@ -23,11 +23,11 @@
 #include "cli/json_output.hpp"
 #include "group/commands.hpp"
 #include "group/guardian.hpp"
-#include "group/interruption.hpp"
 #include "group/only_one.hpp"
 #include "group/volumes.hpp"
 #include "live/dm_request.hpp"
 #include "system/child.hpp"
+#include "system/interruption.hpp"
 
 namespace dmsnap::tool {
 namespace {

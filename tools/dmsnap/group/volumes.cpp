@@ -12,7 +12,6 @@
 
 #include "cli/units.hpp"
 #include "live/lvm2.hpp"
-#include "system/child.hpp"
 #include "system/failure.hpp"
 
 namespace dmsnap::tool {
@@ -21,22 +20,12 @@ namespace {
 constexpr const char *tag_prefix = "dmsnap.group.";
 
 /*
- * What it says is told only if it fails: LVM2 complains of each volume that it finds suspended
- * ("Attempted to decrement suspended device counter below zero"), and goes on.  A signal to all
- * processes, as from the terminal, must not end it half way: this program decides.
+ * LVM2 complains of each volume that it finds suspended ("Attempted to decrement suspended device
+ * counter below zero"), and goes on.
  */
 void run(const std::vector<std::string> &words)
 {
-	std::vector<std::string> all = {
-		"/bin/sh", "-c",
-		"trap '' HUP INT TERM QUIT; "
-		"said=$(command -- \"$@\" 2>&1) || { code=$?; printf '%s\\n' \"$said\" >&2; exit $code; }",
-		"sh"};
-	all.insert(all.end(), words.begin(), words.end());
-	Child child(all, lvm2_environment(), Child::Pipe::none);
-	std::string trouble = child.end();
-	if (!trouble.empty())
-		throw Failure(fmt::format("{}: {}", words[0], trouble));
+	lvm2_change(words, Lvm2Says::if_it_fails);
 }
 
 std::vector<LogicalVolume> list(const std::vector<std::string> &which)

@@ -12,6 +12,13 @@
 namespace dmsnap::tool {
 namespace {
 
+/* The caller's, but for PATH, and with messages in the language that is read here. */
+std::vector<std::string> lvm2_environment()
+{
+	return environment_with(
+		{"LC_ALL=C", "LVM_SUPPRESS_FD_WARNINGS=1", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"});
+}
+
 std::optional<std::string> attributes_of(const std::string &program, const std::string &volume)
 try {
 	return output_of({program, "--noheadings", "-o", "lv_attr", volume}, lvm2_environment(),
@@ -39,16 +46,26 @@ std::string lvm2_program(const std::string &name)
 	return program;
 }
 
-std::vector<std::string> lvm2_environment()
-{
-	return environment_with(
-		{"LC_ALL=C", "LVM_SUPPRESS_FD_WARNINGS=1", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"});
-}
-
 std::string lvm2_output(std::vector<std::string> words)
 {
 	words.at(0) = lvm2_program(words.at(0));
 	return output_of(words, lvm2_environment());
+}
+
+void lvm2_change(std::vector<std::string> words, Lvm2Says says)
+{
+	const char *run = says == Lvm2Says::always
+				  ? "exec \"$@\""
+				  : "said=$(\"$@\" 2>&1) || "
+				    "{ code=$?; printf '%s\\n' \"$said\" >&2; exit $code; }";
+	std::vector<std::string> all = {"/bin/sh", "-c",
+					std::string("trap '' HUP INT TERM QUIT; ") + run, "sh"};
+
+	words.at(0) = lvm2_program(words.at(0));
+	all.insert(all.end(), words.begin(), words.end());
+	std::string trouble = Child(all, lvm2_environment(), Child::Pipe::none).end();
+	if (!trouble.empty())
+		throw Failure(fmt::format("{}: {}", words[0], trouble));
 }
 
 bool is_to_be_merged(const std::string &volume_path, const std::string &lvs)

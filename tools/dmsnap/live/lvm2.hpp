@@ -12,10 +12,16 @@ namespace dmsnap::tool {
  * /usr/sbin.  These throw a Failure.
  */
 std::string lvm2_program(const std::string &name);
-/* The caller's, but for PATH, and with messages in the language that is read here. */
-std::vector<std::string> lvm2_environment();
 /* What the program that the first word names prints. */
 std::string lvm2_output(std::vector<std::string> words);
+
+enum class Lvm2Says { always, if_it_fails };
+
+/*
+ * Runs that program to its end: a signal to all processes, as from the terminal or from systemd,
+ * does not end it half way.  What it says goes to standard error.
+ */
+void lvm2_change(std::vector<std::string> words, Lvm2Says says);
 
 /*
  * Is a snapshot being merged into the volume, or pending because it was in use, for the

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "group/interruption.hpp"
+#include "system/interruption.hpp"
 
 namespace dmsnap::tool {
 namespace {
@@ -21,7 +21,7 @@ Interruption::Interruption()
 	for (size_t i = 0; i < signals.size(); i++) {
 		sigaction(signals[i], nullptr, &before_[i]);
 		/* Not one that is ignored, as by nohup. */
-		if (before_[i].sa_handler == SIG_DFL)
+		if (before_[i].sa_handler != SIG_IGN)
 			sigaction(signals[i], &action, nullptr);
 	}
 }
