@@ -13,6 +13,7 @@
 
 #include "group/guardian.hpp"
 #include "group/only_one.hpp"
+#include "system/child.hpp"
 #include "system/failure.hpp"
 
 namespace dmsnap::tool {
@@ -153,6 +154,24 @@ TEST_F(GuardianTest, a_stop_in_between_is_no_end)
 	EXPECT_FALSE(guardian.is_over());
 	EXPECT_EQ(times_resumed(), 0u);
 	EXPECT_TRUE(guardian.finish());
+}
+
+/* The program may be started so; then nobody can wait for a child. */
+TEST_F(GuardianTest, that_cannot_be_waited_for_has_not_kept_the_moment)
+{
+	auto before = std::signal(SIGCHLD, SIG_IGN);
+	Guardian guardian(at_once, resume());
+	ASSERT_TRUE(is_resumed_soon());
+	EXPECT_FALSE(guardian.finish());
+	std::signal(SIGCHLD, before);
+}
+
+TEST(Child, that_cannot_be_waited_for_has_not_succeeded)
+{
+	auto before = std::signal(SIGCHLD, SIG_IGN);
+	Child child({"/bin/sh", "-c", "exit 3"}, environment_with({}), Child::Pipe::none);
+	EXPECT_NE(child.end(), "");
+	std::signal(SIGCHLD, before);
 }
 
 TEST(OnlyOne, is_one_and_remembers_what_is_suspended)

@@ -141,6 +141,10 @@ echo 'lvcreate 5' > "$LVM_FOLDER/fail"
 check "rotate: without room" exits 2 schedule rotate
 check "rotate: says what failed" complains 'no snapshot of vg/data: /usr/sbin/lvcreate: exit code 5'
 check "rotate: \"after\" comes then, too" [ -e "$hooks" ]
+# In front of a command: it is started by a program that ignores SIGCHLD
+without_children=(python3 -c 'import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])')
+check "rotate: without room, and SIGCHLD is ignored" exits 2 with_lvm "${without_children[@]}" "$dmsnap" rotate data --config "$config"
+check "rotate: says what failed" complains 'no snapshot of vg/data: /usr/sbin/lvcreate: exit code 5'
 hooked 'after = kill -9 $$'
 check "rotate: \"after\" fails" exits 2 schedule rotate
 check "rotate: which is reported" complains 'the command "after": ended by signal 9'

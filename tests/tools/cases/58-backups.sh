@@ -209,6 +209,8 @@ configure 'volume = vg/data' 'size = 1G' 'backup-command = exit 3'
 check "backup: a command that fails" exits 2 backup
 check "backup: is said to" complains 'command exit 3: exit code 3'
 check "backup: no snapshot is left of it" one_snapshot
+check "backup: a command that fails, and SIGCHLD is ignored" exits 2 with_lvm "${without_children[@]}" "$dmsnap" backup data --config "$config"
+check "backup: is said to" complains 'command exit 3: exit code 3'
 configure 'volume = vg/data' 'size = 1G' "backup-command = $keep"
 check "backup: no way back" exits 2 schedule backup --restore "$work/none"
 check "backup: reports it" complains 'restore-command, .*, is not given'

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <clocale>
+#include <csignal>
 #include <cstring>
 #include <exception>
 #include <string_view>
@@ -42,6 +43,8 @@ int main(int argc, char **argv)
 
 	/* Names need not be ASCII, and are as wide as the terminal shows them. */
 	std::setlocale(LC_CTYPE, "");
+	/* How a child ended could not be told where the caller ignores it. */
+	std::signal(SIGCHLD, SIG_DFL);
 
 	try {
 		code = run_command_line(argc, argv);

@@ -108,14 +108,16 @@ bool Guardian::is_over() const
 bool Guardian::finish()
 {
 	int status = 0;
+	pid_t ended;
 
 	if (process_ < 0)
 		return false;
 	close(work_);
-	while (waitpid(process_, &status, 0) < 0 && errno == EINTR)
+	while ((ended = waitpid(process_, &status, 0)) < 0 && errno == EINTR)
 		;
 	process_ = -1;
-	was_killed_ = !WIFEXITED(status);
+	/* Where nobody can tell, it may have been. */
+	was_killed_ = ended < 0 || !WIFEXITED(status);
 	if (was_killed_)
 		resume_();
 	return !was_killed_ && WEXITSTATUS(status) == in_time;

@@ -104,11 +104,14 @@ void Child::close_pipe()
 std::string Child::end()
 {
 	int status = 0;
+	pid_t ended;
 
 	close_pipe();
-	while (waitpid(process_, &status, 0) < 0 && errno == EINTR)
+	while ((ended = waitpid(process_, &status, 0)) < 0 && errno == EINTR)
 		;
 	process_ = -1;
+	if (ended < 0)
+		return fmt::format("cannot be waited for: {}", std::strerror(errno));
 	if (WIFSIGNALED(status))
 		return fmt::format("ended by signal {}", WTERMSIG(status));
 	if (WEXITSTATUS(status) != 0)
