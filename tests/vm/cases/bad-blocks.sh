@@ -82,8 +82,8 @@ note "the COW device turns bad where the next copies go to, under load"
 snap_take snap P 8
 writer_start user "$(dm_path org)" --rw=randwrite --bs=4k --iodepth=8 --rate_iops=400
 wait_until 30 has_allocated snap 200
-dmsetup load cow-snap --table "$(cow_of snap 1200 800)"
 dmsetup suspend --noflush cow-snap
+dmsetup load cow-snap --table "$(cow_of snap "$(allocated snap)" 800)"
 dmsetup resume cow-snap
 wait_until 30 is_status snap Invalid
 writers_move
