@@ -545,18 +545,24 @@ TEST(Handover, and_a_removal_of_its_source_come_one_after_the_other)
 /* A snapshot is removed while its COW device does not answer, and the process is killed. */
 class KilledRemovalTest : public HandoverTest {
 protected:
-	void remove_and_kill()
+	/* Returns when it waits. */
+	void begin_removal()
 	{
-		bool ended = false;
+		removed_ = false;
 		fixture_.world.spawn("removal", [&] {
 			source_.mapped.remove();
-			ended = true;
+			removed_ = true;
 		});
 		fixture_.world.run_for(3'000'000'000);
-		EXPECT_FALSE(ended);
+		EXPECT_FALSE(removed_);
+	}
+
+	void remove_and_kill()
+	{
+		begin_removal();
 		fixture_.world.kill("removal");
 		fixture_.world.settle();
-		EXPECT_TRUE(ended);
+		EXPECT_TRUE(removed_);
 	}
 
 	/* The device's result when it answers again. */
@@ -575,6 +581,8 @@ protected:
 			  "COW device is in use until I/O of a removed snapshot ends");
 		return error;
 	}
+
+	bool removed_ = false;
 };
 
 TEST_F(KilledRemovalTest, ends_although_unflushed_writes_cannot_be_recorded)
@@ -599,22 +607,14 @@ TEST_F(KilledRemovalTest, waits_where_memory_is_short)
 	for (uint64_t missing : {0, 1, 2}) {
 		ASSERT_EQ(fixture_.write(source_, 64 * missing, 64), 0);
 		source_.cow.hold_all();
-		bool ended = false;
-		fixture_.world.spawn("removal", [&] {
-			source_.mapped.remove();
-			ended = true;
-		});
-		fixture_.world.run_for(1'000'000'000);
+		begin_removal();
 		user::Memory::instance().fail_construct_at(missing);
 		fixture_.world.kill("removal");
 		fixture_.world.settle();
 		user::Memory::instance().fail_nothing();
-		EXPECT_FALSE(ended) << missing;
-		source_.cow.release();
-		fixture_.world.settle();
-		EXPECT_TRUE(ended);
-		ASSERT_EQ(source_.mapped.create(TargetType::snapshot, 4096, source_.words), 0);
-		EXPECT_TRUE(fixture_.right(source_));
+		EXPECT_FALSE(removed_) << missing;
+		answer();
+		EXPECT_TRUE(removed_);
 	}
 }
 
@@ -793,7 +793,6 @@ TEST(KilledRemoval, takes_its_wait_for_a_commit_out_of_the_queue)
 	});
 }
 
-/* A third table over the COW device, when the first one has given its store away. */
 /* The snapshot becomes invalid while the removal gives up its wait. */
 TEST(KilledRemoval, tells_dm_of_no_event_after_its_end)
 {
@@ -816,6 +815,7 @@ TEST(KilledRemoval, tells_dm_of_no_event_after_its_end)
 	});
 }
 
+/* A third table over the COW device, when the first one has given its store away. */
 TEST_F(HandoverTest, a_third_owner_reads_the_store_itself)
 {
 	ASSERT_EQ(fixture_.write(source_, 0, 20), 0);
