@@ -31,8 +31,6 @@ public:
 	/* Everything was written: makes it durable. */
 	void end();
 
-	uint64_t bytes_before() const { return bytes_before_; }
-
 private:
 	static ssize_t take(void *self, const char *data, size_t bytes);
 	bool compare(const char *data, size_t bytes);
