@@ -203,13 +203,3 @@ void dmsnap_port_pool_put(dmsnap_pool *pool, void *object)
 	std::memset(object, no_content, pool->bytes);
 	std::free(object);
 }
-
-/* The address sanitizer finds uses of objects after they were returned. */
-bool dmsnap_port_pool_may_keep()
-{
-#ifdef __SANITIZE_ADDRESS__
-	return false;
-#else
-	return true;
-#endif
-}

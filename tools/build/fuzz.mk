@@ -46,7 +46,7 @@ find = $(sort $(shell find $(1) -name '$(2)' 2>/dev/null))
 objects = $(patsubst %.cpp,$(out)/%.o,$(1))
 core-objects := $(call objects,$(call find,src/core,*.cpp))
 port-objects := $(call objects,$(call find,tests/fuzz/port,*.cpp) \
-	$(addprefix src/user/,context.cpp failure.cpp port_target.cpp))
+	$(addprefix src/user/,context.cpp failure.cpp port_pool.cpp port_target.cpp))
 simulator-objects := $(call objects,$(call find,src/user,*.cpp) \
 	$(filter-out %/main.cpp %/sweep.cpp tests/sim/studies/%,$(call find,tests/sim,*.cpp)))
 # Everything except its command line, and what only that needs.

@@ -198,13 +198,3 @@ void dmsnap_port_pool_put(dmsnap_pool *pool, void *object)
 	memory.bytes_out -= pool->bytes;
 	objects.give_back(object);
 }
-
-/* The address sanitizer finds uses of objects after they were returned. */
-bool dmsnap_port_pool_may_keep()
-{
-#ifdef __SANITIZE_ADDRESS__
-	return false;
-#else
-	return true;
-#endif
-}
