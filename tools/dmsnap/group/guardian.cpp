@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "system/child.hpp"
 #include "system/failure.hpp"
 
 namespace dmsnap::tool {
@@ -107,20 +108,16 @@ bool Guardian::is_over() const
 
 bool Guardian::finish()
 {
-	int status = 0;
-	pid_t ended;
-
 	if (process_ < 0)
 		return false;
 	close(work_);
-	while ((ended = waitpid(process_, &status, 0)) < 0 && errno == EINTR)
-		;
+	const std::optional<int> status = status_of_ended(process_);
 	process_ = -1;
 	/* Where nobody can tell, it may have been. */
-	was_killed_ = ended < 0 || !WIFEXITED(status);
+	was_killed_ = !status || !WIFEXITED(*status);
 	if (was_killed_)
 		resume_();
-	return !was_killed_ && WEXITSTATUS(status) == in_time;
+	return !was_killed_ && WEXITSTATUS(*status) == in_time;
 }
 
 } // namespace dmsnap::tool

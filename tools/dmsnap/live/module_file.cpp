@@ -13,9 +13,9 @@
 #include <fmt/format.h>
 #include <libkmod.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "system/child.hpp"
 #include "system/failure.hpp"
 
 namespace dmsnap::tool {
@@ -147,10 +147,7 @@ std::optional<ModuleFile> find_module(const std::string &modules, const char *na
 	while ((got = read(ends[0], piece, sizeof(piece))) > 0 || (got < 0 && errno == EINTR))
 		bytes.append(piece, got > 0 ? static_cast<size_t>(got) : 0);
 	close(ends[0]);
-	int status = 1;
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	if (status != 0)
+	if (status_of_ended(child) != 0)
 		throw Failure(fmt::format("{}: libkmod cannot read what depmod made there. "
 					  "Run: depmod",
 					  modules));

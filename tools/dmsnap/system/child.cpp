@@ -101,17 +101,24 @@ void Child::close_pipe()
 		close(std::exchange(descriptor_, -1));
 }
 
-std::string Child::end()
+std::optional<int> status_of_ended(pid_t process)
 {
 	int status = 0;
 	pid_t ended;
 
-	close_pipe();
-	while ((ended = waitpid(process_, &status, 0)) < 0 && errno == EINTR)
+	while ((ended = waitpid(process, &status, 0)) < 0 && errno == EINTR)
 		;
+	return ended < 0 ? std::nullopt : std::optional(status);
+}
+
+std::string Child::end()
+{
+	close_pipe();
+	std::optional<int> ended = status_of_ended(process_);
 	process_ = -1;
-	if (ended < 0)
+	if (!ended)
 		return fmt::format("cannot be waited for: {}", std::strerror(errno));
+	const int status = *ended;
 	if (WIFSIGNALED(status))
 		return fmt::format("ended by signal {}", WTERMSIG(status));
 	if (WEXITSTATUS(status) != 0)

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,9 @@ namespace dmsnap::tool {
 
 /* This process' environment, with these "NAME=value" replaced or added. */
 std::vector<std::string> environment_with(const std::vector<std::string> &more);
+
+/* Waits for a process of ours.  How it ended, as waitpid() tells it; empty: errno says why not. */
+std::optional<int> status_of_ended(pid_t process);
 
 class Child {
 public:
