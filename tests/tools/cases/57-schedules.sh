@@ -167,6 +167,8 @@ check "rotate: a signal during lvcreate" exits 2 signalled rotate
 check "rotate: is said" complains 'interrupted by a signal'
 check "rotate: \"after\" comes then, too" [ ! -e "$work/frozen" ]
 check "rotate: lvcreate is not interrupted" has_volume 'data\..*'
+# A snapshot is named by its second
+while has_volume "data\\.$(date -u +%Y%m%dT%H%M%SZ)"; do sleep 0.1; done
 check "rotate: the next one" exits 0 schedule rotate
 hooked "before = touch $work/frozen; kill -TERM \$PPID" "after = rm $work/frozen"
 check "rotate: a signal during \"before\"" exits 2 schedule rotate
