@@ -40,19 +40,15 @@ void Window::submit_read()
 	uint64_t into_window = read.begin - offset;
 	uint64_t end = read.end < job.sectors ? read.end : job.sectors;
 
-	dmsnap_port_io_submit(
-		job.source, DMSNAP_IO_READ, 0, job.sector + read.begin, end - read.begin,
-		page_list + into_window / sectors_per_page, into_window % sectors_per_page * 512,
-		[](void *ctx, int error) {
-			auto *window = static_cast<Window *>(ctx);
-			window->read_error = error;
-			window->copier.worker_.post(window->read_task);
-		},
-		this);
+	dmsnap_port_io_submit(job.source, DMSNAP_IO_READ, 0, job.sector + read.begin,
+			      end - read.begin, page_list + into_window / sectors_per_page,
+			      into_window % sectors_per_page * 512, read_task.ended,
+			      read_task.on(copier.worker_));
 }
 
-void Window::read_ended()
+void Window::read_ended(int error)
 {
+	read_error = error;
 	copier.read_done(*this);
 }
 
@@ -230,8 +226,7 @@ void Copier::read(Window &window, Part part)
 
 	window.read = part;
 	if (part.begin >= end) {
-		window.read_error = 0;
-		worker_.post(window.read_task);
+		window.read_task.post(worker_, 0);
 		return;
 	}
 	statistics_.read_sectors += end - part.begin;

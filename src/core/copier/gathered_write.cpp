@@ -6,21 +6,15 @@ namespace dmsnap {
 
 void GatheredWrite::submit()
 {
-	dmsnap_port_io_submit(
-		device, DMSNAP_IO_WRITE, flags, sector, sectors, page_list, skipped * 512,
-		[](void *ctx, int write_error) {
-			auto *write = static_cast<GatheredWrite *>(ctx);
-			write->error = write_error;
-			(write->worker ? *write->worker : write->copier.worker_)
-				.post(write->written_task);
-		},
-		this);
+	dmsnap_port_io_submit(device, DMSNAP_IO_WRITE, flags, sector, sectors, page_list,
+			      skipped * 512, written_task.ended,
+			      written_task.on(worker ? *worker : copier.worker_));
 }
 
 /* Targets first: their next step need not wait for the copier. */
-void GatheredWrite::written()
+void GatheredWrite::written(int error)
 {
-	transfers.for_each([this](Transfer &transfer) {
+	transfers.for_each([error](Transfer &transfer) {
 		Copier::part_ended(transfer.window, transfer.target, error);
 	});
 	if (worker)

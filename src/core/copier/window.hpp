@@ -9,8 +9,8 @@
 
 #include <dmsnap/port/memory.h>
 
+#include "base/continuation.hpp"
 #include "base/list.hpp"
-#include "base/worker.hpp"
 #include "copier/copy_job.hpp"
 
 namespace dmsnap {
@@ -54,8 +54,8 @@ struct Window {
 	/* Submits the read.  The job's source_worker. */
 	void submit_read();
 	MethodTask<Window, &Window::submit_read> submit_task{*this};
-	void read_ended();
-	MethodTask<Window, &Window::read_ended> read_task{*this};
+	void read_ended(int error);
+	Continuation<Window, &Window::read_ended> read_task{*this};
 	/* The part last read, and the result. */
 	Part read = {};
 	int read_error = 0;
@@ -113,11 +113,10 @@ struct GatheredWrite {
 	void submit();
 	MethodTask<GatheredWrite, &GatheredWrite::submit> submit_task{*this};
 	/* Tells its targets.  The same worker. */
-	void written();
-	MethodTask<GatheredWrite, &GatheredWrite::written> written_task{*this};
+	void written(int error);
+	Continuation<GatheredWrite, &GatheredWrite::written> written_task{*this};
 	void ended();
 	MethodTask<GatheredWrite, &GatheredWrite::ended> ended_task{*this};
-	int error = 0;
 
 	/* In the copier's list of writes that may still grow. */
 	ListHook open_link;

@@ -174,19 +174,13 @@ void Merger::settle()
 void Merger::flush()
 {
 	phase_ = Phase::flushing;
-	dmsnap_port_io_submit(
-		origin_device(), DMSNAP_IO_FLUSH, DMSNAP_IO_SYNC, 0, 0, nullptr, 0,
-		[](void *ctx, int error) {
-			auto *merger = static_cast<Merger *>(ctx);
-			merger->flush_error_ = error;
-			merger->origin().worker().post(merger->flushed_task_);
-		},
-		this);
+	dmsnap_port_io_submit(origin_device(), DMSNAP_IO_FLUSH, DMSNAP_IO_SYNC, 0, 0, nullptr, 0,
+			      flushed_task_.ended, flushed_task_.on(origin().worker()));
 }
 
-void Merger::flushed()
+void Merger::flushed(int error)
 {
-	if (flush_error_) {
+	if (error) {
 		give_up(flush_error);
 		return;
 	}

@@ -61,6 +61,7 @@
 #include <dmsnap/core.h>
 
 #include "base/atomic.hpp"
+#include "base/continuation.hpp"
 #include "base/own.hpp"
 #include "base/worker.hpp"
 #include "io/io.hpp"
@@ -188,7 +189,7 @@ private:
 	void copy(bool only_again);
 	void settle();
 	void flush();
-	void flushed();
+	void flushed(int error);
 	void retire();
 	void put_back();
 	void put_back_ended(const Status &status);
@@ -249,7 +250,6 @@ private:
 	bool awaited_ = false;
 	const char *copy_error_ = nullptr;
 	uint32_t erased_ = 0;
-	int flush_error_ = 0;
 
 	struct Tail : ListTail {
 		explicit Tail(Merger &of)
@@ -271,7 +271,7 @@ private:
 	MethodTask<Merger, &Merger::tail_ended> tail_task_{*this};
 	MethodTask<Merger, &Merger::next_batch> next_task_{*this};
 	MethodTask<Merger, &Merger::writers_gone> writers_task_{*this};
-	MethodTask<Merger, &Merger::flushed> flushed_task_{*this};
+	Continuation<Merger, &Merger::flushed> flushed_task_{*this};
 	MethodTask<Merger, &Merger::retire> retire_task_{*this};
 	MethodTask<Merger, &Merger::look> look_task_{*this};
 	MethodTask<Merger, &Merger::put_back> put_back_task_{*this};

@@ -16,14 +16,14 @@ constexpr unsigned int answers_max = 256;
 
 void OriginDiscard::start()
 {
-	origin_.worker().post(step_task_);
+	step_task_.post(origin_.worker(), 0);
 }
 
-void OriginDiscard::step()
+void OriginDiscard::step(int error)
 {
 	uint64_t end = at_;
 
-	for (unsigned int n = 0; !io_.error && at_ < io_.end() && n < answers_max; n++) {
+	for (unsigned int n = 0; !error && at_ < io_.end() && n < answers_max; n++) {
 		const uint64_t limit = smaller(io_.end(), at_ + piece_sectors);
 		if (end >= limit)
 			break;
@@ -41,10 +41,10 @@ void OriginDiscard::step()
 		end_ = end;
 		origin_.discards().passed += end_ - at_;
 		origin_.discard_worker().post(submit_task_);
-	} else if (io_.error || at_ >= io_.end()) {
-		dmsnap_port_bio_end(io_.bio, io_.error);
+	} else if (error || at_ >= io_.end()) {
+		dmsnap_port_bio_end(io_.bio, error);
 	} else {
-		origin_.worker().post(step_task_);
+		step_task_.post(origin_.worker(), 0);
 	}
 }
 
@@ -52,14 +52,8 @@ void OriginDiscard::submit()
 {
 	const uint64_t begin = std::exchange(at_, end_);
 
-	dmsnap_port_io_submit(
-		device_, DMSNAP_IO_DISCARD, 0, begin, end_ - begin, nullptr, 0,
-		[](void *ctx, int error) {
-			auto *discard = static_cast<OriginDiscard *>(ctx);
-			discard->io_.error = error;
-			discard->origin_.worker().post(discard->step_task_);
-		},
-		this);
+	dmsnap_port_io_submit(device_, DMSNAP_IO_DISCARD, 0, begin, end_ - begin, nullptr, 0,
+			      step_task_.ended, step_task_.on(origin_.worker()));
 }
 
 } // namespace dmsnap

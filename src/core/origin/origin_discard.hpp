@@ -23,7 +23,7 @@
  */
 #pragma once
 
-#include "base/worker.hpp"
+#include "base/continuation.hpp"
 #include "origin/origin.hpp"
 
 namespace dmsnap {
@@ -41,8 +41,11 @@ public:
 	void start();
 
 private:
-	/* Starts the next piece, or ends the bio.  The origin's worker. */
-	void step();
+	/*
+	 * Starts the next piece, or ends the bio.  @error: of the piece before.  The origin's
+	 * worker.
+	 */
+	void step(int error);
 	/* The worker for discards. */
 	void submit();
 
@@ -53,7 +56,7 @@ private:
 	uint64_t at_;
 	/* End of the piece to discard. */
 	uint64_t end_ = 0;
-	MethodTask<OriginDiscard, &OriginDiscard::step> step_task_{*this};
+	Continuation<OriginDiscard, &OriginDiscard::step> step_task_{*this};
 	MethodTask<OriginDiscard, &OriginDiscard::submit> submit_task_{*this};
 };
 

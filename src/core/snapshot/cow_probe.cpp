@@ -25,22 +25,16 @@ void CowProbe::submit()
 	const uint64_t sectors = smaller(uint64_t{dmsnap_port_device_block_sectors(cow)},
 					 uint64_t{DMSNAP_PAGE_SIZE / sector_bytes});
 
-	dmsnap_port_io_submit(
-		cow, DMSNAP_IO_READ, DMSNAP_IO_META, 0, sectors, &page_, 0,
-		[](void *ctx, int error) {
-			auto *probe = static_cast<CowProbe *>(ctx);
-			probe->error_ = error;
-			probe->snapshot_.worker().post(probe->end_task_);
-		},
-		this);
+	dmsnap_port_io_submit(cow, DMSNAP_IO_READ, DMSNAP_IO_META, 0, sectors, &page_, 0,
+			      end_task_.ended, end_task_.on(snapshot_.worker()));
 }
 
-void CowProbe::end()
+void CowProbe::end(int error)
 {
 	SpinGuard guard(snapshot_.origin().lock());
 
 	dmsnap_port_page_free(std::exchange(page_, nullptr));
-	if (error_)
+	if (error)
 		snapshot_.fail_locked(Snapshot::Failure::io);
 	/* Last: the snapshot may go now. */
 	snapshot_.drop();

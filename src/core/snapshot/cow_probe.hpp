@@ -13,6 +13,7 @@
  */
 #pragma once
 
+#include "base/continuation.hpp"
 #include "base/worker.hpp"
 
 namespace dmsnap {
@@ -29,14 +30,13 @@ public:
 private:
 	/* Worker. */
 	void submit();
-	void end();
+	void end(int error);
 
 	Snapshot &snapshot_;
 	/* nullptr: no read is under way. */
 	void *page_ = nullptr;
-	int error_ = 0;
 	MethodTask<CowProbe, &CowProbe::submit> submit_task_{*this};
-	MethodTask<CowProbe, &CowProbe::end> end_task_{*this};
+	Continuation<CowProbe, &CowProbe::end> end_task_{*this};
 };
 
 } // namespace dmsnap

@@ -11,11 +11,11 @@ DiscardWalk::DiscardWalk(Snapshot &of, dmsnap_bio *bio, const dmsnap_bio_desc &d
 {
 }
 
-void DiscardWalk::step()
+void DiscardWalk::step(int error)
 {
 	ChunkSize chunk_size = snapshot.chunk_size();
 
-	while (!io.error && at < io.end()) {
+	while (!error && at < io.end()) {
 		OldChunk chunk{chunk_size.chunk_of(at)};
 		uint64_t chunks = chunk_size.chunk_of(io.end() - 1) - chunk.value + 1;
 		Mapping mapping = snapshot.look_up(chunk, chunks);
@@ -34,19 +34,14 @@ void DiscardWalk::step()
 			sectors = chunk_size.first_sector(smaller(whole, mapping.count));
 		}
 		at += sectors;
-		dmsnap_port_io_submit(
-			snapshot.cow_device(), partial ? DMSNAP_IO_DISCARD : DMSNAP_IO_ZERO, 0,
-			chunk_size.first_sector(mapping.new_begin.value) + offset, sectors, nullptr,
-			0,
-			[](void *ctx, int error) {
-				auto *walk = static_cast<DiscardWalk *>(ctx);
-				walk->io.error = error;
-				walk->snapshot.worker().post(walk->step_task);
-			},
-			this);
+		dmsnap_port_io_submit(snapshot.cow_device(),
+				      partial ? DMSNAP_IO_DISCARD : DMSNAP_IO_ZERO, 0,
+				      chunk_size.first_sector(mapping.new_begin.value) + offset,
+				      sectors, nullptr, 0, step_task.ended,
+				      step_task.on(snapshot.worker()));
 		return;
 	}
-	dmsnap_port_bio_end(io.bio, io.error);
+	dmsnap_port_bio_end(io.bio, error);
 }
 
 } // namespace dmsnap

@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "base/worker.hpp"
+#include "base/continuation.hpp"
 #include "io/io.hpp"
 
 namespace dmsnap {
@@ -19,14 +19,14 @@ class Snapshot;
 struct DiscardWalk {
 	DiscardWalk(Snapshot &of, dmsnap_bio *bio, const dmsnap_bio_desc &desc);
 
-	/* Submits the next I/O, or ends the bio.  Worker. */
-	void step();
+	/* Submits the next I/O, or ends the bio.  @error: of the I/O before.  Worker. */
+	void step(int error);
 
 	Io io;
 	Snapshot &snapshot;
 	/* Sectors below this are done. */
 	uint64_t at;
-	MethodTask<DiscardWalk, &DiscardWalk::step> step_task{*this};
+	Continuation<DiscardWalk, &DiscardWalk::step> step_task{*this};
 };
 
 } // namespace dmsnap

@@ -335,7 +335,7 @@ dmsnap_map Snapshot::map_discard(dmsnap_bio *bio, const dmsnap_bio_desc &desc, v
 		dmsnap_port_bio_remap(bio, origin_device_, desc.sector);
 		return DMSNAP_MAP_REMAPPED;
 	}
-	worker_->post(walk.step_task);
+	walk.step_task.post(*worker_, 0);
 	return DMSNAP_MAP_HELD;
 }
 

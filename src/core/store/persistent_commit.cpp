@@ -79,21 +79,15 @@ void PersistentStore::write_blocks(uint32_t slots)
 	uint32_t last = (slot_ + slots - 1) / slots_per_block_;
 
 	slots_in_flight_ = slots;
-	dmsnap_port_io_submit(
-		cow_, DMSNAP_IO_WRITE, durable_metadata,
-		area_sector(area_.load_relaxed()) + uint64_t{first} * block_sectors,
-		uint64_t{last - first + 1} * block_sectors, buffer_, 0,
-		[](void *ctx, int error) {
-			auto *store = static_cast<PersistentStore *>(ctx);
-			store->write_error_ = error;
-			store->worker_->post(store->write_task_);
-		},
-		this);
+	dmsnap_port_io_submit(cow_, DMSNAP_IO_WRITE, durable_metadata,
+			      area_sector(area_.load_relaxed()) + uint64_t{first} * block_sectors,
+			      uint64_t{last - first + 1} * block_sectors, buffer_, 0,
+			      write_task_.ended, write_task_.on(*worker_));
 }
 
-void PersistentStore::write_ended()
+void PersistentStore::write_ended(int error)
 {
-	if (write_error_) {
+	if (error) {
 		end_batch(fail(Error::write_failed));
 		return;
 	}
@@ -135,26 +129,20 @@ void PersistentStore::zero_ahead()
 	}
 	next_area_ = Zeroed::in_flight;
 	zeroed_area_ = next;
-	dmsnap_port_io_submit(
-		cow_, DMSNAP_IO_ZERO, DMSNAP_IO_META, area_sector(next),
-		geometry_.chunk_size().sectors(), nullptr, 0,
-		[](void *ctx, int error) {
-			auto *store = static_cast<PersistentStore *>(ctx);
-			store->zero_error_ = error;
-			store->worker_->post(store->zero_task_);
-		},
-		this);
+	dmsnap_port_io_submit(cow_, DMSNAP_IO_ZERO, DMSNAP_IO_META, area_sector(next),
+			      geometry_.chunk_size().sectors(), nullptr, 0, zero_task_.ended,
+			      zero_task_.on(*worker_));
 }
 
 /* If zeroing ahead failed, it is tried again when the area is needed. */
-void PersistentStore::zero_ended()
+void PersistentStore::zero_ended(int error)
 {
 	/* A merge may have moved the end of the list back to an earlier area. */
 	bool is_next = zeroed_area_ == area_.load_relaxed() + 1;
-	next_area_ = zero_error_ || !is_next ? Zeroed::no : Zeroed::yes;
+	next_area_ = error || !is_next ? Zeroed::no : Zeroed::yes;
 	if (waits_for_zeros_) {
 		waits_for_zeros_ = false;
-		if (zero_error_)
+		if (error)
 			end_batch(fail(Error::write_failed));
 		else
 			step();
@@ -170,26 +158,22 @@ void PersistentStore::wipe_stale()
 	uint32_t block_sectors = block_bytes_ / sector_bytes;
 	uint32_t block = slot_ / slots_per_block_;
 	uint64_t sector = area_sector(area_.load_relaxed()) + uint64_t{block} * block_sectors;
-	auto ended = [](void *ctx, int error) {
-		auto *store = static_cast<PersistentStore *>(ctx);
-		store->wipe_error_ = error;
-		store->worker_->post(store->wipe_task_);
-	};
+	void *ctx = wipe_task_.on(*worker_);
 
 	if (stale_in_block_) {
 		dmsnap_port_io_submit(cow_, DMSNAP_IO_WRITE, DMSNAP_IO_META, sector, block_sectors,
-				      buffer_, 0, ended, this);
+				      buffer_, 0, wipe_task_.ended, ctx);
 		return;
 	}
 	uint32_t end_block = (stale_end_ + slots_per_block_ - 1) / slots_per_block_;
 	dmsnap_port_io_submit(cow_, DMSNAP_IO_ZERO, DMSNAP_IO_META, sector + block_sectors,
-			      uint64_t{end_block - block - 1} * block_sectors, nullptr, 0, ended,
-			      this);
+			      uint64_t{end_block - block - 1} * block_sectors, nullptr, 0,
+			      wipe_task_.ended, ctx);
 }
 
-void PersistentStore::wipe_ended()
+void PersistentStore::wipe_ended(int error)
 {
-	if (wipe_error_) {
+	if (error) {
 		end_batch(fail(Error::write_failed));
 		return;
 	}

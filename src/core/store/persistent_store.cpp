@@ -116,23 +116,17 @@ void PersistentStore::mark_invalid(InvalidMark &mark)
 	mark_ = &mark;
 	format::encode({.valid = false, .chunk_sectors = geometry_.chunk_size().sectors()},
 		       bytes_of(header_page_, block_bytes_));
-	dmsnap_port_io_submit(
-		cow_, DMSNAP_IO_WRITE, durable_metadata, 0, block_bytes_ / sector_bytes,
-		&header_page_, 0,
-		[](void *ctx, int error) {
-			auto *store = static_cast<PersistentStore *>(ctx);
-			store->mark_error_ = error;
-			store->worker_->post(store->mark_task_);
-		},
-		this);
+	dmsnap_port_io_submit(cow_, DMSNAP_IO_WRITE, durable_metadata, 0,
+			      block_bytes_ / sector_bytes, &header_page_, 0, mark_task_.ended,
+			      mark_task_.on(*worker_));
 }
 
-void PersistentStore::mark_ended()
+void PersistentStore::mark_ended(int error)
 {
 	InvalidMark *mark = mark_;
 
 	mark_ = nullptr;
-	mark->status = status_of_write(mark_error_);
+	mark->status = status_of_write(error);
 	mark->done(*mark);
 }
 

@@ -34,6 +34,7 @@
 #include <dmsnap/port/memory.h>
 
 #include "base/atomic.hpp"
+#include "base/continuation.hpp"
 #include "base/own.hpp"
 #include "base/worker.hpp"
 #include "format/chunk_size.hpp"
@@ -169,10 +170,10 @@ private:
 	void write_tail(ListTail &tail, void *const *pages);
 
 	void tail_ended();
-	void write_ended();
-	void wipe_ended();
-	void zero_ended();
-	void mark_ended();
+	void write_ended(int error);
+	void wipe_ended(int error);
+	void zero_ended(int error);
+	void mark_ended(int error);
 
 	dmsnap_device *cow_;
 	format::Geometry geometry_;
@@ -238,14 +239,10 @@ private:
 	} question_{*this};
 	void ask_for_quiet();
 
-	int write_error_ = 0;
-	int wipe_error_ = 0;
-	int zero_error_ = 0;
-	int mark_error_ = 0;
-	MethodTask<PersistentStore, &PersistentStore::write_ended> write_task_{*this};
-	MethodTask<PersistentStore, &PersistentStore::wipe_ended> wipe_task_{*this};
-	MethodTask<PersistentStore, &PersistentStore::zero_ended> zero_task_{*this};
-	MethodTask<PersistentStore, &PersistentStore::mark_ended> mark_task_{*this};
+	Continuation<PersistentStore, &PersistentStore::write_ended> write_task_{*this};
+	Continuation<PersistentStore, &PersistentStore::wipe_ended> wipe_task_{*this};
+	Continuation<PersistentStore, &PersistentStore::zero_ended> zero_task_{*this};
+	Continuation<PersistentStore, &PersistentStore::mark_ended> mark_task_{*this};
 	MethodTask<PersistentStore, &PersistentStore::tail_ended> tail_task_{*this};
 };
 

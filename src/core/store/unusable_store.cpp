@@ -49,21 +49,15 @@ void UnusableStore::mark_invalid(InvalidMark &mark)
 
 void UnusableStore::submit(dmsnap_io_op op, unsigned int flags)
 {
-	dmsnap_port_io_submit(
-		cow_, op, flags, 0, dmsnap_port_device_block_sectors(cow_), &page_, 0,
-		[](void *ctx, int error) {
-			auto *store = static_cast<UnusableStore *>(ctx);
-			store->error_ = error;
-			store->worker_->post(store->task_);
-		},
-		this);
+	dmsnap_port_io_submit(cow_, op, flags, 0, dmsnap_port_device_block_sectors(cow_), &page_, 0,
+			      task_.ended, task_.on(*worker_));
 }
 
-void UnusableStore::io_ended()
+void UnusableStore::io_ended(int error)
 {
-	if (writing_ || error_) {
+	if (writing_ || error) {
 		Error failure = writing_ ? Error::write_failed : Error::read_failed;
-		end(error_ ? Status(fail(failure)) : Status());
+		end(error ? Status(fail(failure)) : Status());
 		return;
 	}
 	std::span<std::byte, format::header_bytes> bytes(static_cast<std::byte *>(page_),

@@ -24,6 +24,7 @@
 #include <dmsnap/port/device.h>
 #include <dmsnap/port/memory.h>
 
+#include "base/continuation.hpp"
 #include "base/own.hpp"
 #include "base/worker.hpp"
 #include "store/exception_store.hpp"
@@ -60,7 +61,7 @@ public:
 
 private:
 	void submit(dmsnap_io_op op, unsigned int flags);
-	void io_ended();
+	void io_ended(int error);
 	void end(Status status);
 
 	dmsnap_device *cow_;
@@ -69,8 +70,7 @@ private:
 	void *page_ = nullptr;
 	InvalidMark *mark_ = nullptr;
 	bool writing_ = false;
-	int error_ = 0;
-	MethodTask<UnusableStore, &UnusableStore::io_ended> task_{*this};
+	Continuation<UnusableStore, &UnusableStore::io_ended> task_{*this};
 };
 
 } // namespace dmsnap
