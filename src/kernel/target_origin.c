@@ -66,19 +66,7 @@ static void origin_postsuspend(struct dm_target *ti)
 static void origin_status(struct dm_target *ti, status_type_t type, unsigned int status_flags,
 			  char *result, unsigned int maxlen)
 {
-	enum dmsnap_status status = DMSNAP_STATUS_INFO;
-
-	switch (type) {
-	case STATUSTYPE_INFO:
-		break;
-	case STATUSTYPE_TABLE:
-		status = DMSNAP_STATUS_TABLE;
-		break;
-	case STATUSTYPE_IMA:
-		status = DMSNAP_STATUS_IMA;
-		break;
-	}
-	dmsnap_core_origin_status(ti->private, status, result, maxlen);
+	dmsnap_core_origin_status(ti->private, dmsnap_status_of(type), result, maxlen);
 }
 
 static int origin_iterate_devices(struct dm_target *ti, iterate_devices_callout_fn fn, void *data)

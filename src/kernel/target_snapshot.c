@@ -62,12 +62,17 @@ static int snapshot_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	return 0;
 }
 
-static void snapshot_dtr(struct dm_target *ti)
+static void without_io(const struct dm_target *ti, void (*call)(struct dmsnap_snapshot *))
 {
 	unsigned int noio = memalloc_noio_save();
 
-	dmsnap_core_snapshot_destroy(ti->private);
+	call(ti->private);
 	memalloc_noio_restore(noio);
+}
+
+static void snapshot_dtr(struct dm_target *ti)
+{
+	without_io(ti, dmsnap_core_snapshot_destroy);
 }
 
 static int snapshot_map(struct dm_target *ti, struct bio *bio)
@@ -90,18 +95,12 @@ static int snapshot_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *
 
 static void snapshot_presuspend(struct dm_target *ti)
 {
-	unsigned int noio = memalloc_noio_save();
-
-	dmsnap_core_snapshot_presuspend(ti->private);
-	memalloc_noio_restore(noio);
+	without_io(ti, dmsnap_core_snapshot_presuspend);
 }
 
 static void snapshot_presuspend_undo(struct dm_target *ti)
 {
-	unsigned int noio = memalloc_noio_save();
-
-	dmsnap_core_snapshot_presuspend_undo(ti->private);
-	memalloc_noio_restore(noio);
+	without_io(ti, dmsnap_core_snapshot_presuspend_undo);
 }
 
 static int snapshot_preresume(struct dm_target *ti)
@@ -115,36 +114,18 @@ static int snapshot_preresume(struct dm_target *ti)
 
 static void snapshot_resume(struct dm_target *ti)
 {
-	unsigned int noio = memalloc_noio_save();
-
-	dmsnap_core_snapshot_resume(ti->private);
-	memalloc_noio_restore(noio);
+	without_io(ti, dmsnap_core_snapshot_resume);
 }
 
 static void snapshot_postsuspend(struct dm_target *ti)
 {
-	unsigned int noio = memalloc_noio_save();
-
-	dmsnap_core_snapshot_postsuspend(ti->private);
-	memalloc_noio_restore(noio);
+	without_io(ti, dmsnap_core_snapshot_postsuspend);
 }
 
 static void snapshot_status(struct dm_target *ti, status_type_t type, unsigned int status_flags,
 			    char *result, unsigned int maxlen)
 {
-	enum dmsnap_status status = DMSNAP_STATUS_INFO;
-
-	switch (type) {
-	case STATUSTYPE_INFO:
-		break;
-	case STATUSTYPE_TABLE:
-		status = DMSNAP_STATUS_TABLE;
-		break;
-	case STATUSTYPE_IMA:
-		status = DMSNAP_STATUS_IMA;
-		break;
-	}
-	dmsnap_core_snapshot_status(ti->private, status, ti->type->name,
+	dmsnap_core_snapshot_status(ti->private, dmsnap_status_of(type), ti->type->name,
 				    is_merge(ti) ? MERGE_VERSION : SNAPSHOT_VERSION, result,
 				    maxlen);
 }
@@ -186,40 +167,23 @@ static void snapshot_io_hints(struct dm_target *ti, struct queue_limits *limits)
 	limits->max_hw_discard_sectors = sectors;
 }
 
+/* The two targets differ in their names and versions; is_merge() tells them apart. */
+#define SNAPSHOT_OPERATIONS                                                                        \
+	.module = THIS_MODULE, .ctr = snapshot_ctr, .dtr = snapshot_dtr, .map = snapshot_map,      \
+	.end_io = snapshot_end_io, .presuspend = snapshot_presuspend,                              \
+	.presuspend_undo = snapshot_presuspend_undo, .preresume = snapshot_preresume,              \
+	.resume = snapshot_resume, .postsuspend = snapshot_postsuspend, .status = snapshot_status, \
+	.message = snapshot_message, .iterate_devices = snapshot_iterate_devices,                  \
+	.io_hints = snapshot_io_hints
+
 struct target_type dmsnap_snapshot_target = {
 	.name = "snapshot",
 	.version = {SNAPSHOT_MAJOR, SNAPSHOT_MINOR, SNAPSHOT_PATCH},
-	.module = THIS_MODULE,
-	.ctr = snapshot_ctr,
-	.dtr = snapshot_dtr,
-	.map = snapshot_map,
-	.end_io = snapshot_end_io,
-	.presuspend = snapshot_presuspend,
-	.presuspend_undo = snapshot_presuspend_undo,
-	.preresume = snapshot_preresume,
-	.resume = snapshot_resume,
-	.postsuspend = snapshot_postsuspend,
-	.status = snapshot_status,
-	.message = snapshot_message,
-	.iterate_devices = snapshot_iterate_devices,
-	.io_hints = snapshot_io_hints,
+	SNAPSHOT_OPERATIONS,
 };
 
 struct target_type dmsnap_merge_target = {
 	.name = "snapshot-merge",
 	.version = {MERGE_MAJOR, MERGE_MINOR, MERGE_PATCH},
-	.module = THIS_MODULE,
-	.ctr = snapshot_ctr,
-	.dtr = snapshot_dtr,
-	.map = snapshot_map,
-	.end_io = snapshot_end_io,
-	.presuspend = snapshot_presuspend,
-	.presuspend_undo = snapshot_presuspend_undo,
-	.preresume = snapshot_preresume,
-	.resume = snapshot_resume,
-	.postsuspend = snapshot_postsuspend,
-	.status = snapshot_status,
-	.message = snapshot_message,
-	.iterate_devices = snapshot_iterate_devices,
-	.io_hints = snapshot_io_hints,
+	SNAPSHOT_OPERATIONS,
 };
