@@ -60,8 +60,8 @@ StoreReport read(const Device &device, Seen &seen, const ReadOptions &options = 
 	return reader.read(seen);
 }
 
-struct Bench {
-	Bench(uint64_t chunks, uint32_t chunk_sectors)
+struct StoreFixture {
+	StoreFixture(uint64_t chunks, uint32_t chunk_sectors)
 	    : layout{chunk_sectors},
 	      device(world.add_device({.name = "store", .sectors = chunks * chunk_sectors}))
 	{
@@ -176,16 +176,16 @@ TEST(StoreReader, agrees_with_the_loader_on_bytes_of_chance)
 
 TEST(StoreReader, finds_everything_at_once_and_says_where)
 {
-	Bench bench(700, 8);
-	put_header(bench.device, 8);
-	put_entry(bench.device, bench.layout, 0, {0, 2});
-	put_entry(bench.device, bench.layout, 1, {1, 700});
-	put_entry(bench.device, bench.layout, 2, {2, 258});
-	put_entry(bench.device, bench.layout, 3, {3, 2});
-	put_entry(bench.device, bench.layout, 4, {0, 5});
-	put_entry(bench.device, bench.layout, 5, {100, 6});
+	StoreFixture fixture(700, 8);
+	put_header(fixture.device, 8);
+	put_entry(fixture.device, fixture.layout, 0, {0, 2});
+	put_entry(fixture.device, fixture.layout, 1, {1, 700});
+	put_entry(fixture.device, fixture.layout, 2, {2, 258});
+	put_entry(fixture.device, fixture.layout, 3, {3, 2});
+	put_entry(fixture.device, fixture.layout, 4, {0, 5});
+	put_entry(fixture.device, fixture.layout, 5, {100, 6});
 	Seen seen;
-	StoreReport report = read(bench.device, seen, with_origin(100 * 4096));
+	StoreReport report = read(fixture.device, seen, with_origin(100 * 4096));
 	ASSERT_EQ(seen.findings.size(), 5u);
 	constexpr const char *names[] = {"new_chunk_out_of_range", "new_chunk_is_metadata",
 					 "new_chunk_duplicate", "old_chunk_duplicate",
@@ -204,12 +204,12 @@ TEST(StoreReader, finds_everything_at_once_and_says_where)
 
 TEST(StoreReader, notes_dead_entries_and_an_unusual_mark)
 {
-	Bench bench(700, 8);
-	bench.device.poke(0, header_sector(0x70416e53, 7, 1, 8));
-	put_entry(bench.device, bench.layout, 0, {0, 2});
-	put_entry(bench.device, bench.layout, 2, {1, 3});
+	StoreFixture fixture(700, 8);
+	fixture.device.poke(0, header_sector(0x70416e53, 7, 1, 8));
+	put_entry(fixture.device, fixture.layout, 0, {0, 2});
+	put_entry(fixture.device, fixture.layout, 2, {1, 3});
 	Seen seen;
-	StoreReport report = read(bench.device, seen);
+	StoreReport report = read(fixture.device, seen);
 	EXPECT_EQ(report.findings, 0u);
 	EXPECT_EQ(report.notes, 2u);
 	EXPECT_EQ(report.entries, 1u);
@@ -220,12 +220,12 @@ TEST(StoreReader, notes_dead_entries_and_an_unusual_mark)
 
 TEST(StoreReader, stops_at_an_area_that_cannot_be_read_and_says_so)
 {
-	Bench bench(700, 8);
-	put_header(bench.device, 8);
+	StoreFixture fixture(700, 8);
+	put_header(fixture.device, 8);
 	for (uint64_t n = 0; n < 300; n++)
-		put_entry(bench.device, bench.layout, n, {n, 2 + n + n / 256});
-	MemorySource source(bench.device.content(), bench.device.sectors());
-	source.bad_begin = bench.layout.area_sector(1);
+		put_entry(fixture.device, fixture.layout, n, {n, 2 + n + n / 256});
+	MemorySource source(fixture.device.content(), fixture.device.sectors());
+	source.bad_begin = fixture.layout.area_sector(1);
 	source.bad_end = source.bad_begin + 1;
 	StoreReader reader(source, {});
 	Seen seen;
@@ -240,14 +240,14 @@ TEST(StoreReader, stops_at_an_area_that_cannot_be_read_and_says_so)
 TEST(StoreReader, of_chunks_all_over_stays_in_its_memory)
 {
 	constexpr uint64_t entries = 3000;
-	Bench bench(4 * entries, 8);
-	put_header(bench.device, 8);
+	StoreFixture fixture(4 * entries, 8);
+	put_header(fixture.device, 8);
 	for (uint64_t n = 0; n < entries; n++)
-		put_entry(bench.device, bench.layout, n, {n << 30, 2 + n + n / 256});
+		put_entry(fixture.device, fixture.layout, n, {n << 30, 2 + n + n / 256});
 	Seen seen;
 	ReadOptions options;
 	options.memory_bytes = 256 << 10;
-	StoreReport report = read(bench.device, seen, options);
+	StoreReport report = read(fixture.device, seen, options);
 	EXPECT_TRUE(report.short_of_memory);
 	EXPECT_NE(report.not_looked_at, "");
 	EXPECT_EQ(report.entries, entries);

@@ -12,14 +12,14 @@ namespace {
 constexpr unsigned int counters = 64;
 
 /* Tasks that count, post themselves again, and detect concurrency. */
-class Bench {
+class CountingTasks {
 public:
 	static constexpr unsigned int rounds = 4;
 
-	Bench(const dmsnap_case &run, Worker &worker) : run_(run), worker_(worker)
+	CountingTasks(const dmsnap_case &run, Worker &worker) : run_(run), worker_(worker)
 	{
 		for (Counter &counter : counters_)
-			counter.bench = this;
+			counter.tasks = this;
 	}
 
 	void post_all()
@@ -39,9 +39,9 @@ public:
 
 private:
 	struct Counter {
-		void count() { bench->count(*this); }
+		void count() { tasks->count(*this); }
 
-		Bench *bench = nullptr;
+		CountingTasks *tasks = nullptr;
 		unsigned int runs = 0;
 		MethodTask<Counter, &Counter::count> task{*this};
 	};
@@ -70,7 +70,7 @@ private:
 	bool inside_ = false;
 	uint64_t counted_ = 0;
 	Event ended_;
-	MethodTask<Bench, &Bench::end> end_task_{*this};
+	MethodTask<CountingTasks, &CountingTasks::end> end_task_{*this};
 };
 
 } // namespace
@@ -84,13 +84,13 @@ void dmsnap_case_worker_runs_all_and_one_at_a_time(const dmsnap_case &run)
 	auto worker = Worker::create("kunit");
 	if (!CHECK(run, worker))
 		return;
-	auto bench = make_owned<Bench>(run, **worker);
-	if (!CHECK(run, bench))
+	auto tasks = make_owned<CountingTasks>(run, **worker);
+	if (!CHECK(run, tasks))
 		return;
-	(*bench)->post_all();
-	(*bench)->wait();
-	(*bench)->stop();
-	CHECK_EQ(run, (*bench)->counted(), Bench::rounds * counters);
+	(*tasks)->post_all();
+	(*tasks)->wait();
+	(*tasks)->stop();
+	CHECK_EQ(run, (*tasks)->counted(), CountingTasks::rounds * counters);
 }
 
 void dmsnap_case_timer_posts_its_task(const dmsnap_case &run)
@@ -98,19 +98,19 @@ void dmsnap_case_timer_posts_its_task(const dmsnap_case &run)
 	auto worker = Worker::create("kunit");
 	if (!CHECK(run, worker))
 		return;
-	auto bench = make_owned<Bench>(run, **worker);
-	if (!CHECK(run, bench))
+	auto tasks = make_owned<CountingTasks>(run, **worker);
+	if (!CHECK(run, tasks))
 		return;
-	auto timer = make_owned<Timer>(**worker, (*bench)->end_task());
+	auto timer = make_owned<Timer>(**worker, (*tasks)->end_task());
 	if (!CHECK(run, timer))
 		return;
 	(*timer)->start(1000000);
 	(*timer)->cancel();
 	const uint64_t begin = dmsnap_port_now_ns();
 	(*timer)->start(20);
-	(*bench)->wait();
+	(*tasks)->wait();
 	/* Up to two ticks early, at 100 a second. */
 	CHECK(run, dmsnap_port_now_ns() - begin >= 1'000'000);
 	(*timer)->cancel();
-	(*bench)->stop();
+	(*tasks)->stop();
 }

@@ -148,7 +148,7 @@ static void read_for_a_while(void *ctx)
 	dmsnap_port_rcu_read_unlock();
 }
 
-static void let_go(void *ctx)
+static void release(void *ctx)
 {
 	struct reader *reader = ctx;
 
@@ -159,7 +159,7 @@ static void let_go(void *ctx)
 static void synchronize_waits_for_readers(struct kunit *test)
 {
 	struct reader *reader = kunit_kzalloc(test, sizeof(*reader), GFP_KERNEL);
-	struct dmsnap_test_thread reading, letting_go;
+	struct dmsnap_test_thread reading, releasing;
 
 	if (IS_ENABLED(CONFIG_UML))
 		kunit_skip(test, "nothing interrupts the reader there");
@@ -167,10 +167,10 @@ static void synchronize_waits_for_readers(struct kunit *test)
 	dmsnap_port_event_init(&reader->entered);
 	dmsnap_test_thread_start(test, &reading, read_for_a_while, reader);
 	dmsnap_port_event_wait(&reader->entered);
-	dmsnap_test_thread_start(test, &letting_go, let_go, reader);
+	dmsnap_test_thread_start(test, &releasing, release, reader);
 	dmsnap_port_rcu_synchronize();
 	KUNIT_EXPECT_TRUE(test, READ_ONCE(reader->left));
-	dmsnap_test_thread_join(&letting_go);
+	dmsnap_test_thread_join(&releasing);
 	dmsnap_test_thread_join(&reading);
 }
 

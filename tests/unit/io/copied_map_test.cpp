@@ -216,7 +216,7 @@ TEST_F(CopiedMapTest, another_generation_believes_nothing_of_the_last_ones)
 	}
 	put(0, 8);
 	EXPECT_TRUE(holds(0, 8));
-	/* Who asked before it does not say it of the new one. */
+	/* What was looked up in the old generation is not entered in the new one. */
 	map_.put(8, 16, old + 1);
 	EXPECT_FALSE(holds(8, 16));
 	EXPECT_TRUE(holds(0, 8));
