@@ -126,3 +126,19 @@ done
 org_load
 check_frozen "opened again"
 check_files "$(mount_at "$(dm_path org)" ro)" last
+umount "$org"
+
+note "an origin that is loaded with the parameter off offers none"
+echo N > /sys/module/dm_snapshot/parameters/origin_discards
+expect_ok fstrim "$(mount_at "$(dm_path org)")"
+umount "$org"
+dm_remove org
+org_load
+expect_fail fstrim "$(mount_at "$(dm_path org)")"
+expect_match "$OUTPUT" ".*discard operation is not supported.*"
+expect_match "$(limits org)" "[0-9]+ [0-9]+ 0"
+umount "$org"
+dm_remove org
+echo Y > /sys/module/dm_snapshot/parameters/origin_discards
+org_load
+expect_ok fstrim "$(mount_at "$(dm_path org)")"
