@@ -127,6 +127,14 @@ full()
 	overlay create "$A" --size 2M --dir "$folder"
 	overlay status "$A" --dir "$folder"
 	dd if=/dev/urandom of="$TMP/data" bs=1M count=4 status=none
+
+	note "it warns of it before"
+	dd if="$TMP/data" of="$(over "$A")" bs=64k count=27 oflag=direct status=none
+	exits 1 overlay status "$A" --dir "$folder"
+	says "^$(over "$A") +active +8[0-9.]+ %"
+	complains 'is 8[0-9.]+ % full: make it larger with "dmsnap overlay extend", or its changes will be lost'
+	if [ "$1" = ours ]; then exits 0 wait "overlay-${A##*/}" --fill 80 --timeout 20s; fi
+
 	dd if="$TMP/data" of="$(over "$A")" bs=64k oflag=direct status=none 2> /dev/null &
 	if [ "$1" = ours ]; then
 		wait_until 20 sh -c "dmsetup message ${1:+overlay-${A##*/}} 0 stats | grep -q '^stalled 1'"
