@@ -44,6 +44,9 @@ counter()
 	dd if="$1" bs=1M iflag=direct status=none | tr -s '\0 ' '\n' | tail -n 1
 }
 
+# written_past N: for wait_until
+written_past() { [ "$(counter /dev/vg/b)" -gt "$1" ]; }
+
 # put N: behind what is there
 put()
 {
@@ -221,6 +224,23 @@ undone()
 }
 
 resumed() { wait_until 10 sh -c 'dmsetup info -c --noheadings -o suspended vg-b | grep -q Active'; }
+
+note "LVM2 hangs: after the 10 s of the default the writer goes on all the same"
+fake_lvcreate <<-END
+	#!/bin/bash
+	touch $TMP/waits
+	sleep 1000 || exit 5
+END
+rm -f "$TMP/waits"
+"$dmsnap" create --group hangs vg/a vg/b --size 4M 2> "$TMP/slow.err" &
+SLOW=$!
+wait_until 60 test -e "$TMP/waits"
+wait_until 30 sh -c 'dmsetup info -c --noheadings -o suspended vg-a vg-b | xargs | grep -qx "Active Active"'
+last=$(counter /dev/vg/b)
+wait_until 60 written_past "$last"
+pgrep -f "sleep 1000" > /dev/null || fail "LVM2 does not hang"
+end_slow
+undone 'it took longer than 10 s'
 
 note "a signal: all is undone, and told"
 begin_slow interrupted
