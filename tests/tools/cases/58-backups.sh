@@ -244,6 +244,30 @@ if [ "$(id -u)" = 0 ]; then
 	check "backup: with room it continues" goes_on
 fi
 
+# Killed while the file has its temporary name: lvs is asked then whether the snapshot is still valid
+mkdir "$work/killing-lvm"
+cp -P "$top"/tests/tools/lvm2/* "$work/killing-lvm"
+rm "$work/killing-lvm/lvs"
+cat > "$work/killing-lvm/lvs" <<-END
+	#!/bin/sh
+	if [ -n "\$(find "$vault" -name '.data.*.dmsnap-??????' -type f)" ]; then kill -9 \$PPID; fi
+	exec "$top/tests/tools/lvm2/lvs" "\$@"
+END
+chmod +x "$work/killing-lvm/lvs"
+leftovers() { find "$vault" -name '.data.*' -printf '%f\n' | sort; }
+destination="backup-directory = $vault"
+new_backup "$destination"
+in_place_of_sbin "$work/killing-lvm" "$dmsnap" backup data --config "$config" > /dev/null 2>&1 || true
+part=$(leftovers)
+check "backup: killed while it writes, leaves a part" [ "$(wc -l <<< "$part" | tr -d ' ')$(grep -c '^\.data\.000001\..*\.dmsnap-' <<< "$part")" = 11 ]
+# As the part would be called, but for a letter; a folder and a link; a part of another backup
+mkdir "$vault/${part%-??????}-folder"
+ln -s nowhere "$vault/${part%-??????}-abclnk"
+touch "$vault/${part}7" "$vault/${part%?}" "$vault/${part/data.000001/data.000007}"
+others_there=$(leftovers | grep -vxF -e "$part")
+check "backup: the next one after that" goes_on
+check "backup: removes the part, and nothing else" [ "$(leftovers)" = "$others_there" ]
+
 # --- through ssh ----------------------------------------------------------------------
 
 # The substitute does what the other machine would: a shell runs the command

@@ -152,6 +152,7 @@ void remove_file(const Config &config, const std::string &file)
 		if (unlink(path.c_str()) != 0 && errno != ENOENT)
 			throw Failure(fmt::format("{}: cannot be removed: {}", path,
 						  std::strerror(errno)));
+		remove_parts_of(path);
 	} else if (!config.backup_ssh.empty()) {
 		run_remote(config, fmt::format("rm -f {} {}", quoted(file), temporary(file)), file);
 	}

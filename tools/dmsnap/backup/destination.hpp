@@ -58,7 +58,10 @@ private:
 	std::optional<Child> child_;
 };
 
-/* Removes it; data that a command received stays. */
+/*
+ * Removes it, and what an upload that was killed left of it; data that a command received stays.
+ * The caller has the lock of the backups.
+ */
 void remove_file(const Config &config, const std::string &file);
 
 } // namespace dmsnap::tool

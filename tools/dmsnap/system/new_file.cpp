@@ -9,7 +9,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include <fcntl.h>
@@ -69,6 +71,14 @@ std::string folder_of(const std::string &path)
 	return slash == std::string::npos ? "./" : path.substr(0, slash + 1);
 }
 
+/* mkostemp() fills in the letters at its end. */
+constexpr std::string_view letters = "XXXXXX";
+
+std::string temporary_name(const std::string &path)
+{
+	return fmt::format(".{}.dmsnap-{}", path.substr(path.rfind('/') + 1), letters);
+}
+
 } // namespace
 
 void NewFile::fail(const std::string &what) const
@@ -108,8 +118,7 @@ NewFile NewFile::in_place_of(const std::string &path)
 
 void NewFile::make(mode_t mode)
 {
-	temporary_ = fmt::format("{}.{}.dmsnap-XXXXXX", folder_of(path_),
-				 path_.substr(path_.rfind('/') + 1));
+	temporary_ = folder_of(path_) + temporary_name(path_);
 	if (temporary_.size() >= PATH_MAX) {
 		errno = ENAMETOOLONG;
 		fail("cannot be made");
@@ -187,6 +196,27 @@ void NewFile::appear(int descriptor)
 	give_name();
 	forget();
 	sync_folder_of(path_);
+}
+
+void remove_parts_of(const std::string &path)
+{
+	const std::string wanted = temporary_name(path);
+	const std::string beginning = wanted.substr(0, wanted.size() - letters.size());
+	std::error_code error, gone;
+	std::filesystem::directory_iterator entry(folder_of(path), error), end;
+
+	for (; !error && entry != end; entry.increment(error)) {
+		const std::string name = entry->path().filename();
+		if (name.size() != wanted.size() || !name.starts_with(beginning) ||
+		    entry->symlink_status(gone).type() != std::filesystem::file_type::regular)
+			continue;
+		if (unlink(entry->path().c_str()) != 0 && errno != ENOENT)
+			throw Failure(fmt::format("{}: cannot be removed: {}",
+						  entry->path().string(), std::strerror(errno)));
+	}
+	if (error && error != std::errc::no_such_file_or_directory)
+		throw Failure(
+			fmt::format("{}: cannot be read: {}", folder_of(path), error.message()));
 }
 
 void sync_folder_of(const std::string &path)

@@ -48,6 +48,12 @@ private:
 	bool replaces_ = false;
 };
 
+/*
+ * What SIGKILL or a crash left of a NewFile of that path; no other process may be writing one.
+ * Throws a Failure.
+ */
+void remove_parts_of(const std::string &path);
+
 /* A name that was given in the file's folder is durable; throws a Failure. */
 void sync_folder_of(const std::string &path);
 
