@@ -223,3 +223,36 @@ for words in '--undo x --atomic' '--undo x --dry-run'; do
 	# shellcheck disable=SC2086 # several words
 	check "apply: not $words" exits 2 "$dmsnap" apply $words "$work/copy" --input "$work/stream"
 done
+
+# After a restart, sda may be another device: the mark has the name that udev gives the copy
+# with_devices COPY OTHER COMMAND...: the two devices have these names
+with_devices()
+{
+	# shellcheck disable=SC2016 # for the other shell
+	STATE_DIRECTORY=$work/mark-state unshare --mount bash -c '
+		mount -t tmpfs none "$0" && mkdir -p "$0/disk/by-id" &&
+			cp -a /dev/null "$0" && cp -a "$1" "$0/$3" && cp -a "$2" "$0/$4" &&
+			ln -s "../../$3" "$0/disk/by-id/scsi-copy" && ln -s "../../$4" "$0/disk/by-id/scsi-other" &&
+			if [ -e "$0.contents" ]; then ln -s "../../$3" "$0/disk/by-id/lvm-pv-uuid-1"; fi &&
+			mount --bind "$0" /dev && exec "${@:5}"' "$work/dev" "$loop" "$other" "$@"
+}
+fresh
+cp "$work/before" "$work/other"
+mkdir "$work/dev" "$work/mark-state"
+if [ "$(id -u)" = 0 ] && loop=$(losetup --show -f "$work/copy" 2> /dev/null); then
+	other=$(losetup --show -f "$work/other")
+	check "apply: half of a stream to a device" exits 1 with_devices sda sdb "$dmsnap" apply sda --input "$work/cut"
+	check "apply: it is marked" exits 2 with_devices sda sdb "$dmsnap" export --full --origin sda --output "$work/none"
+	check "apply: says so" complains 'sda: is half applied'
+	check "apply: it is under another name, too" exits 2 with_devices sdb sda "$dmsnap" export --full --origin sdb --output "$work/none"
+	check "apply: says so with that" complains 'sdb: is half applied'
+	check "apply: the one that has its name is not" exits 0 with_devices sdb sda "$dmsnap" export --full --origin sda --output "$work/none"
+	check "apply: the same once more" exits 0 with_devices sdb sda "$dmsnap" apply sdb --input "$work/stream"
+	check "apply: it is whole" [ -z "$(ls -A "$work/mark-state")" ]
+	losetup -d "$other"
+	losetup -d "$loop"
+else
+	echo "1 skipped"
+fi
+loop=
+rm -f "$work/none"

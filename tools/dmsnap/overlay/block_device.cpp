@@ -71,17 +71,6 @@ std::string kernel_name(DeviceNumber device)
 	return name;
 }
 
-std::string lasting_path(DeviceNumber device, const std::string &path)
-{
-	std::vector<std::string> links;
-	std::error_code error;
-	for (const fs::directory_entry &link : fs::directory_iterator("/dev/disk/by-id", error)) {
-		if (device_at(link.path()) == device)
-			links.push_back(link.path());
-	}
-	return links.empty() ? fs::absolute(path).string() : *std::ranges::min_element(links);
-}
-
 std::vector<DeviceNumber> holders_of(DeviceNumber device)
 {
 	std::vector<DeviceNumber> holders;

@@ -14,8 +14,6 @@ namespace dmsnap::tool {
 bool is_connected(DeviceNumber device);
 /* "sdb", "dm-3" */
 std::string kernel_name(DeviceNumber device);
-/* A name that it has after a restart too, if udev knows one; else @path. */
-std::string lasting_path(DeviceNumber device, const std::string &path);
 /* Those that are built on it. */
 std::vector<DeviceNumber> holders_of(DeviceNumber device);
 

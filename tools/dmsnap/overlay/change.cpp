@@ -18,6 +18,7 @@
 #include "overlay/cow_file.hpp"
 #include "overlay/lock.hpp"
 #include "overlay/loop_device.hpp"
+#include "system/device_name.hpp"
 #include "system/new_file.hpp"
 
 namespace dmsnap::tool {

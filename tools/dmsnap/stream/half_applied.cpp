@@ -36,11 +36,10 @@ std::string path_for(const Volume &target)
 	std::optional<DeviceNumber> device = device_at(name);
 	if (!device)
 		return name + ".half-applied";
-	/* Device mapper's name stays the same when that of its node does not. */
+	/* After a restart the kernel's name may be that of another device. */
 	std::ifstream file(fmt::format("/sys/dev/block/{}/dm/name", to_text(*device)));
 	std::string mapped;
-	if (std::getline(file, mapped))
-		name = mapped;
+	name = std::getline(file, mapped) ? mapped : lasting_path(*device, name);
 	std::ranges::replace(name, '/', '!');
 	return fmt::format("{}/{}.half-applied", state_folder(), name);
 }

@@ -4,7 +4,7 @@
  *
  * It is durable before the first piece is written, and removed when the whole stream is durable:
  * so a copy without it is complete, however an apply ended.  It is a file, NAME.half-applied
- * beside an image; of a device in /var/lib/dmsnap (or $STATE_DIRECTORY), by its path.
+ * beside an image; of a device in /var/lib/dmsnap (or $STATE_DIRECTORY), by a name that lasts.
  *
  * It identifies the stream: for each attempt it has the first record that was
  * written, and what that overwrote.  Everything before that was there already, so the same stream

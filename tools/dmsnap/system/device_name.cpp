@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "system/device_name.hpp"
 
+#include <algorithm>
+#include <filesystem>
+#include <vector>
+
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -9,12 +13,25 @@
 
 namespace dmsnap::tool {
 
+namespace fs = std::filesystem;
+
 std::optional<DeviceNumber> device_at(const std::string &path)
 {
 	struct stat about;
 	if (stat(path.c_str(), &about) != 0 || !S_ISBLK(about.st_mode))
 		return {};
 	return DeviceNumber{major(about.st_rdev), minor(about.st_rdev)};
+}
+
+std::string lasting_path(DeviceNumber device, const std::string &path)
+{
+	std::vector<std::string> links;
+	std::error_code error;
+	for (const fs::directory_entry &link : fs::directory_iterator("/dev/disk/by-id", error)) {
+		if (device_at(link.path()) == device)
+			links.push_back(link.path());
+	}
+	return links.empty() ? fs::absolute(path).string() : *std::ranges::min_element(links);
 }
 
 std::string path_of(const std::string &name)

@@ -22,6 +22,9 @@ namespace dmsnap::tool {
 /* The block device of that path; none: there is none, or it is something else. */
 std::optional<DeviceNumber> device_at(const std::string &path);
 
+/* A name that it has after a restart too, if udev knows one; else @path. */
+std::string lasting_path(DeviceNumber device, const std::string &path);
+
 /* The path of the device or image; throws a Failure for a missing volume. */
 std::string path_of(const std::string &name);
 
