@@ -246,6 +246,11 @@ if [ "$(id -u)" = 0 ] && loop=$(losetup --show -f "$work/copy" 2> /dev/null); th
 	check "apply: says so" complains 'sda: is half applied'
 	check "apply: it is under another name, too" exits 2 with_devices sdb sda "$dmsnap" export --full --origin sdb --output "$work/none"
 	check "apply: says so with that" complains 'sdb: is half applied'
+	# The stream may bring what udev makes a link of
+	touch "$work/dev.contents"
+	check "apply: it holds a physical volume by now" exits 2 with_devices sdb sda "$dmsnap" export --full --origin sdb --output "$work/none"
+	check "apply: it is half applied still" complains 'sdb: is half applied'
+	rm "$work/dev.contents"
 	check "apply: the one that has its name is not" exits 0 with_devices sdb sda "$dmsnap" export --full --origin sda --output "$work/none"
 	check "apply: the same once more" exits 0 with_devices sdb sda "$dmsnap" apply sdb --input "$work/stream"
 	check "apply: it is whole" [ -z "$(ls -A "$work/mark-state")" ]
