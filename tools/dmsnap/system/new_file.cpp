@@ -97,7 +97,6 @@ NewFile::NewFile(std::string path, mode_t mode) : path_(std::move(path))
 	make(mode & (S_IRUSR | S_IWUSR));
 }
 
-/* Not a link to it: the link stays. */
 NewFile NewFile::in_place_of(const std::string &path)
 {
 	NewFile file;
@@ -113,6 +112,16 @@ NewFile NewFile::in_place_of(const std::string &path)
 	if (fchown(file.descriptor_, about.st_uid, about.st_gid) != 0 ||
 	    fchmod(file.descriptor_, about.st_mode & ALLPERMS) != 0)
 		file.fail("cannot be replaced by a file of the same owner");
+	return file;
+}
+
+NewFile NewFile::with_name(const std::string &path)
+{
+	NewFile file;
+
+	file.path_ = path;
+	file.replaces_ = true;
+	file.make(S_IRUSR | S_IWUSR);
 	return file;
 }
 

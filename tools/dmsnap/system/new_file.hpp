@@ -23,8 +23,10 @@ public:
 	 * if there is something of that name, or it cannot be made.
 	 */
 	explicit NewFile(std::string path, mode_t mode = 0600);
-	/* Replaces the existing file, with its permissions and owner. */
+	/* Replaces the existing file, with its permissions and owner; a link to it stays. */
 	static NewFile in_place_of(const std::string &path);
+	/* Takes the place of the file or the link of that name, if there is one. */
+	static NewFile with_name(const std::string &path);
 	~NewFile();
 	NewFile(NewFile &&other) noexcept;
 	NewFile &operator=(NewFile &&) = delete;

@@ -11,7 +11,6 @@
 
 #include "system/failure.hpp"
 #include "system/new_file.hpp"
-#include "system/volume.hpp"
 
 namespace dmsnap::tool {
 
@@ -32,7 +31,7 @@ void make_folder_of(const std::string &path)
 void write_whole(const std::string &path, std::string_view text)
 {
 	make_folder_of(path);
-	NewFile file = is_there(path) ? NewFile::in_place_of(path) : NewFile(path);
+	NewFile file = NewFile::with_name(path);
 	int descriptor = file.take_descriptor();
 	bool written = write(descriptor, text.data(), text.size()) ==
 		       static_cast<ssize_t>(text.size());
