@@ -167,10 +167,64 @@ check "apply: back by the first part" exits 0 "$dmsnap" apply "$work/large-copy"
 check "apply: it is what it was" cmp "$work/large-copy" "$work/large"
 check "apply: and not marked" [ ! -e "$work/large-copy.half-applied" ]
 rm -f "$work"/large*
+# What it would have written next waits for more of the stream
 killed --undo "$work/undo"
-# Without an end
-"$dmsnap" apply "$work/copy" --input "$work/undo" > "$work/out" 2> "$work/err" || true
-check "apply --undo: killed, there is a way back" cmp "$work/copy" "$work/before"
+check "apply --undo: killed before it writes, changes nothing" cmp "$work/copy" "$work/before"
+check "apply --undo: nor is that half a copy" [ ! -e "$work/copy.half-applied" ]
+# Killed after some writes, of 32 MiB each: the file has no end
+for file in large large-new; do
+	head -c 90M /dev/urandom > "$work/$file"
+done
+"$dmsnap" export --full --origin "$work/large-new" > "$work/large-stream" 2> "$work/err"
+killed_large()
+{
+	cp "$work/large" "$work/large-copy"
+	rm -f "$work/large-undo" "$work/large-copy.half-applied"
+	mkfifo "$work/feed"
+	"$dmsnap" apply --any-base "$work/large-copy" --input "$work/feed" --undo "$work/large-undo" > "$work/out" 2> "$work/err" &
+	local program=$! code=0
+	exec {feed}> "$work/feed"
+	# All of this but what is in the FIFO was taken
+	head -c 80M "$work/large-stream" >&"$feed"
+	kill -KILL "$program"
+	wait "$program" 2> /dev/null || code=$?
+	exec {feed}>&-
+	rm "$work/feed"
+	[ "$code" = 137 ]
+}
+check "apply --undo: killed while it writes" killed_large
+check "apply --undo: it has written" [ -n "$(cmp "$work/large-copy" "$work/large")" ]
+cp "$work/large-copy" "$work/large-half" && cp "$work/large-copy.half-applied" "$work/half-mark"
+kept=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["attempts"][-1]["kept"])' "$work/half-mark")
+check "apply --undo: the mark has how many records are needed" [ "$kept" -ge 32 ]
+# A record has a MiB here
+needed=$((40 + kept * (56 + (1 << 20))))
+check "apply --undo: which are there" [ "$(stat -c %s "$work/large-undo")" -ge "$needed" ]
+cp "$work/large-undo" "$work/large-undo-all"
+for size in $((needed - 1)) $((needed / 2)); do
+	head -c "$size" "$work/large-undo-all" > "$work/large-undo"
+	cp "$work/large-half" "$work/large-copy" && cp "$work/half-mark" "$work/large-copy.half-applied"
+	check "apply: too little of the way back" exits 1 "$dmsnap" apply "$work/large-copy" --input "$work/large-undo"
+	check "apply: leaves the mark" [ -e "$work/large-copy.half-applied" ]
+	check "apply: then all of it" exits 0 "$dmsnap" apply "$work/large-copy" --input "$work/large-undo-all"
+	check "apply: gives what was there" cmp "$work/large-copy" "$work/large"
+	check "apply: and takes the mark away" [ ! -e "$work/large-copy.half-applied" ]
+done
+# As a crash leaves it: what is not durable may be anything
+{
+	head -c "$needed" "$work/large-undo-all"
+	head -c 100000 /dev/zero
+} > "$work/large-undo"
+cp "$work/large-half" "$work/large-copy" && cp "$work/half-mark" "$work/large-copy.half-applied"
+check "apply: the way back, with something else in the end's place" exits 0 "$dmsnap" apply "$work/large-copy" --input "$work/large-undo"
+check "apply: says that there is no end" says 'without an end: but all that was overwritten is back'
+check "apply: gives what was there" cmp "$work/large-copy" "$work/large"
+check "apply: and takes the mark away" [ ! -e "$work/large-copy.half-applied" ]
+put "$work/large-undo" $((40 + 56 + 1000)) a55aa5a5
+cp "$work/large-half" "$work/large-copy" && cp "$work/half-mark" "$work/large-copy.half-applied"
+check "apply: not a way back that is damaged" unchanged "$work/large-copy" exits 1 "$dmsnap" apply "$work/large-copy" --input "$work/large-undo"
+check "apply: it is still marked" [ -e "$work/large-copy.half-applied" ]
+rm -f "$work"/large*
 killed --atomic
 check "apply --atomic: killed, the copy is what it was" cmp "$work/copy" "$work/before"
 rm -f "$work"/.copy.dmsnap-*
@@ -193,10 +247,10 @@ if command -v strace > /dev/null; then
 			unlink mark
 			fsync folder
 			pwrite64 copy
+			fdatasync undo
 			fdatasync copy
 			unlink mark
 			fsync folder
-			fdatasync undo
 		END
 		)" ] || { cat "$work/order"; return 1; }
 	}

@@ -29,9 +29,12 @@ ExitCode apply(const ApplyOptions &options)
 		target.appear();
 
 	if (!options.json) {
-		fmt::print("{}{} bytes written, {} were there, {} records, all checksums right\n",
+		fmt::print("{}{} bytes written, {} were there, {} records, {}\n",
 			   options.dry_run ? "would apply: " : "", applied.written_bytes,
-			   applied.there_bytes, stream.records());
+			   applied.there_bytes, stream.records(),
+			   applied.lacks_end
+				   ? "without an end: but all that was overwritten is back"
+				   : "all checksums right");
 		return ExitCode::fine;
 	}
 	JsonOutput json(stdout);
@@ -39,6 +42,7 @@ ExitCode apply(const ApplyOptions &options)
 		      {"dry_run", options.dry_run},
 		      {"full", stream.info().full},
 		      {"records", stream.records()},
+		      {"lacks_end", applied.lacks_end},
 		      {"written_bytes", applied.written_bytes},
 		      {"there_bytes", applied.there_bytes}});
 	json.finish();

@@ -71,17 +71,20 @@ public:
 	void end()
 	{
 		write_waiting();
+		/* Without a mark, only a stream that has an end leads back. */
+		if (undo_)
+			undo_->end();
 		if (!options_.dry_run && has_name_) {
 			target_.appear();
 			mark_.end();
 		}
-		if (undo_)
-			undo_->end();
 	}
 
 	const Applied &applied() const { return applied_; }
 	/* The copy has part of the stream, if that ends here. */
 	bool is_half() const { return is_half_; }
+	/* All that was to be undone is as it was, or will be after end(). */
+	bool is_undone() const { return mark_.is_undone(); }
 
 private:
 	/* The undo file is flushed after this much. */
@@ -141,8 +144,8 @@ private:
 
 	void write(const Record &record, const Checksum &found)
 	{
-		if (in_place_ && !is_half_) {
-			mark_.mark(record, found);
+		if (in_place_) {
+			mark_.mark(record, found, undo_ ? undo_->records() : 0);
 			is_half_ = true;
 		}
 		put(record);
@@ -211,9 +214,20 @@ Applied apply_stream(StreamReader &stream, const ApplyOptions &options, Volume &
 	Applier applier(options, stream.info(), target, copy);
 	const Applied &applied = applier.applied();
 	Record record;
+	bool lacks_end = false;
+	auto next = [&] {
+		try {
+			return stream.next(record);
+		} catch (const Failure &) {
+			lacks_end = applier.is_undone();
+			if (!lacks_end)
+				throw;
+			return false;
+		}
+	};
 
 	try {
-		while (stream.next(record)) {
+		while (next()) {
 			applier.take(record);
 			progress.reached(applied.written_bytes + applied.there_bytes);
 		}
@@ -226,7 +240,7 @@ Applied apply_stream(StreamReader &stream, const ApplyOptions &options, Volume &
 	}
 	progress.end();
 	applier.end();
-	return applied;
+	return {applied.written_bytes, applied.there_bytes, lacks_end};
 }
 
 } // namespace dmsnap::tool

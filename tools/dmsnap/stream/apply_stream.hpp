@@ -19,6 +19,8 @@ namespace dmsnap::tool {
 struct Applied {
 	uint64_t written_bytes = 0;
 	uint64_t there_bytes = 0;
+	/* The stream was that of --undo without an end, and led back nevertheless. */
+	bool lacks_end = false;
 };
 
 /* The target; a new image file, if there is none and the stream is a full one. */

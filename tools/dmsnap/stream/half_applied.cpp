@@ -78,6 +78,13 @@ std::optional<std::string> text_at(const std::string &path)
 	return text;
 }
 
+/* 0 if there is none. */
+uint64_t number_in(const Json &object, const char *name)
+{
+	auto found = object.find(name);
+	return found != object.end() && found->is_number_unsigned() ? found->get<uint64_t>() : 0;
+}
+
 /* Empty if there is none. */
 std::string text_in(const Json &object, const char *name)
 {
@@ -104,7 +111,8 @@ HalfApplied::HalfApplied(const Volume &target) : path_(path_for(target))
 		       one["length"].is_number_unsigned() && one["content"].is_string();
 		if (fine)
 			attempts_.push_back({one["offset"], one["length"], one["content"],
-					     text_in(one, "base"), text_in(one, "found")});
+					     text_in(one, "base"), text_in(one, "found"),
+					     number_in(one, "kept")});
 	}
 	if (!fine)
 		throw Failure(fmt::format("{}: is there, but cannot be read: the copy is half "
@@ -117,6 +125,7 @@ void HalfApplied::saw(const Record &record)
 	const std::string base = hexadecimal(record.base);
 	const std::string content = hexadecimal(record.content);
 
+	seen_++;
 	for (const Attempt &one : attempts_) {
 		if (one.offset != record.offset || one.length != record.length)
 			continue;
@@ -131,15 +140,24 @@ void HalfApplied::saw(const Record &record)
 	}
 }
 
-void HalfApplied::mark(const Record &record, const Checksum &found)
+void HalfApplied::mark(const Record &record, const Checksum &found, uint64_t kept)
 {
 	/* On the way back nothing begins: what is undone stays marked until the end. */
-	if (undoes_last_)
+	if (undoes_last_ || (has_begun_ && attempts_.back().kept == kept))
 		return;
-	attempts_.push_back({record.offset, record.length, hexadecimal(record.content),
-			     hexadecimal(record.base), hexadecimal(found)});
+	if (!has_begun_)
+		attempts_.push_back({record.offset, record.length, hexadecimal(record.content),
+				     hexadecimal(record.base), hexadecimal(found)});
+	attempts_.back().kept = kept;
+	has_begun_ = true;
 	again_ = true;
 	write();
+}
+
+bool HalfApplied::is_undone() const
+{
+	return undoes_last_ && !again_ && attempts_.back().kept != 0 &&
+	       seen_ >= attempts_.back().kept;
 }
 
 void HalfApplied::write() const
@@ -150,7 +168,8 @@ void HalfApplied::write() const
 				{"length", one.length},
 				{"content", one.content},
 				{"base", one.base},
-				{"found", one.found}});
+				{"found", one.found},
+				{"kept", one.kept}});
 	std::string text = Json({{"schema", json_schema}, {"attempts", list}}).dump(2) + "\n";
 	write_whole(path_, text);
 }

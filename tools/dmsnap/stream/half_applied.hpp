@@ -9,7 +9,8 @@
  * It identifies the stream: for each attempt it has the first record that was
  * written, and what that overwrote.  Everything before that was there already, so the same stream
  * passes this record before it writes anything; a stream of apply --undo begins with it, the other
- * way round, and undoes the last attempt only.  Other streams are refused: the next increment may
+ * way round, and undoes the last attempt only.  The mark has the number of its records that cover
+ * all that was overwritten: later ones, and its end, may be missing.  Other streams are refused: the next increment may
  * lead from what this record wrote, or write the same once more, but does not lead back.
  */
 #pragma once
@@ -38,8 +39,13 @@ public:
 	bool is_again() const { return again_; }
 	/* It leads back, but from an attempt before the last one. */
 	bool is_too_early() const { return undoes_earlier_; }
-	/* The record is the first to be written, over what has the checksum @found. */
-	void mark(const Record &record, const Checksum &found);
+	/*
+	 * Before the record is written, over what has the checksum @found.  @kept: as many records of
+	 * the stream of --undo are durable, and nothing else has been overwritten.
+	 */
+	void mark(const Record &record, const Checksum &found, uint64_t kept = 0);
+	/* What led back so far has all that the last attempt overwrote, even if its end is missing. */
+	bool is_undone() const;
 	/* All of the stream is durable. */
 	void end();
 
@@ -51,12 +57,16 @@ private:
 		/* Empty in the mark of an older dmsnap: no stream is known to be the one. */
 		std::string base;
 		std::string found;
+		/* 0: of the way back, nothing is known. */
+		uint64_t kept = 0;
 	};
 
 	void write() const;
 
 	std::string path_;
 	std::vector<Attempt> attempts_;
+	uint64_t seen_ = 0;
+	bool has_begun_ = false;
 	bool again_ = false;
 	bool undoes_last_ = false;
 	bool undoes_earlier_ = false;

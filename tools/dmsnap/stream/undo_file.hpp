@@ -5,7 +5,7 @@
  * settle() comes before the overwrite: so however the program ends, everything that was
  * overwritten is in the file, perhaps with more.  The file has its name from the beginning,
  * and gets the end of a stream also when apply fails.  After a signal or a crash it has none:
- * apply puts all of it back, and then says that the end is missing.
+ * then the mark of the copy says how many records are needed (half_applied.hpp).
  */
 #pragma once
 
@@ -32,6 +32,7 @@ public:
 	/* Makes everything kept durable. */
 	void settle();
 	void end();
+	uint64_t records() const { return stream_.records(); }
 
 private:
 	static FILE *make(const std::string &path);
