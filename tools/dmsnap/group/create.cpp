@@ -163,11 +163,8 @@ try {
 		DmRequest(DM_DEVICE_CLEAR, device).try_run();
 	}
 	DmRequest request(DM_DEVICE_RESUME, device);
-	/* Without udev, which may wait for what is suspended; it has nothing to do here. */
-	int sync = dm_udev_get_sync_support();
-	dm_udev_set_sync_support(0);
-	request.try_run();
-	dm_udev_set_sync_support(sync);
+	/* udev may wait for what is suspended; it has nothing to do here. */
+	request.try_run_without_udev();
 	return true;
 } catch (const std::exception &) {
 	/* The others, at least. */

@@ -89,6 +89,15 @@ void DmRequest::run_with_udev(const std::string &what, uint16_t udev_flags)
 		throw Failure(fmt::format("{}: {}", what, why));
 }
 
+bool DmRequest::try_run_without_udev()
+{
+	int sync = dm_udev_get_sync_support();
+	dm_udev_set_sync_support(0);
+	bool done = try_run();
+	dm_udev_set_sync_support(sync);
+	return done;
+}
+
 dm_info DmRequest::info() const
 {
 	dm_info info = {};

@@ -24,6 +24,8 @@ public:
 	/* False: there is no such device.  Throws a Failure for anything else. */
 	bool run();
 	bool try_run() { return dm_task_run(task_.get()); }
+	/* A resume that udev is not told of, and that needs no semaphore. */
+	bool try_run_without_udev();
 	/* For requests that create or remove a node in /dev: waits for udev, throws a Failure. */
 	void run_with_udev(const std::string &what, uint16_t udev_flags = 0);
 

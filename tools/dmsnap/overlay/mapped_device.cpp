@@ -92,7 +92,13 @@ void exchange_table(const std::string &name)
 {
 	SignalsBlocked blocked;
 	suspend_mapped(name);
-	resume_mapped(name);
+	try {
+		resume_mapped(name);
+	} catch (const Failure &) {
+		/* There was no semaphore for udev, or the kernel refused the new table. */
+		DmRequest(DM_DEVICE_RESUME, name).try_run_without_udev();
+		throw;
+	}
 }
 
 void remove_mapped(const std::string &name)

@@ -39,7 +39,10 @@ void create_mapped(const std::string &name, const std::string &uuid);
 void load_mapped(const std::string &name, const TableLine &line);
 void suspend_mapped(const std::string &name);
 void resume_mapped(const std::string &name);
-/* The loaded table takes the place of the other one; a signal does not leave it suspended. */
+/*
+ * The loaded table takes the place of the other one.  Neither a signal nor a failure leaves the
+ * device suspended; after a failure it has either table.
+ */
 void exchange_table(const std::string &name);
 void remove_mapped(const std::string &name);
 
