@@ -20,11 +20,14 @@ TEST(UndoFileTest, leads_back_from_a_stream_that_writes_a_place_twice)
 {
 	char name[] = "/tmp/dmsnap-test-XXXXXX";
 	const std::string folder = mkdtemp(name);
-	const std::string before(65536, 'a');
+	constexpr uint64_t piece = 1 << 20;
+	const std::string before(40 * piece, 'a');
 	std::ofstream(folder + "/copy") << before;
 	FILE *file = std::fopen((folder + "/stream").c_str(), "w");
 	StreamWriter stream(file, {.volume_bytes = before.size(), .chunk_sectors = 8});
-	stream.add(4096, std::vector<std::byte>(8192, std::byte{1}), {});
+	/* Most of it is written before the second time */
+	for (uint64_t offset = 0; offset < 36 * piece; offset += piece)
+		stream.add(offset, std::vector<std::byte>(piece, std::byte{1}), {});
 	stream.add(8192, std::vector<std::byte>(8192, std::byte{2}), {});
 	stream.end();
 	std::fclose(file);
@@ -35,10 +38,12 @@ TEST(UndoFileTest, leads_back_from_a_stream_that_writes_a_place_twice)
 	options.undo = folder + "/undo";
 	options.any_base = true;
 	EXPECT_THROW(apply(options), Failure);
+	EXPECT_TRUE(std::filesystem::exists(folder + "/copy.half-applied"));
 	ApplyOptions back;
 	back.target = folder + "/copy";
 	back.input = folder + "/undo";
 	EXPECT_EQ(apply(back), ExitCode::fine);
+	EXPECT_FALSE(std::filesystem::exists(folder + "/copy.half-applied"));
 	std::ifstream copy(folder + "/copy");
 	EXPECT_EQ(std::string(std::istreambuf_iterator<char>(copy), {}), before);
 	std::filesystem::remove_all(folder);

@@ -16,12 +16,23 @@ check "apply --undo: the way back" exits 0 "$dmsnap" apply "$work/copy" --input 
 check "apply --undo: leads to what was there" cmp "$work/copy" "$work/before"
 check "apply --undo: not over a file" exits 2 "$dmsnap" apply "$work/copy" --input "$work/stream" --undo "$work/undo"
 check "apply --undo: and changes nothing then" cmp "$work/copy" "$work/before"
-for size in 60 20000 $((length / 2)) $((length - 1)); do
+check "apply --undo: of what is there already" exits 0 "$dmsnap" apply "$work/origin" --input "$work/stream" --undo "$work/undo-nothing"
+check "apply --undo: leaves no file" [ ! -e "$work/undo-nothing" ]
+fresh
+head -c 60 "$work/stream" > "$work/cut"
+check "apply --undo: of a stream that ends before its first record" exits 1 "$dmsnap" apply "$work/copy" --input "$work/cut" --undo "$work/undo-nothing"
+check "apply --undo: leaves none either" [ ! -e "$work/undo-nothing" ]
+check "apply --undo: on a full disk" exits 2 prlimit --fsize=20000 env --ignore-signal=XFSZ "$dmsnap" apply "$work/copy" --input "$work/stream" --undo "$work/undo-nothing"
+check "apply --undo: says so" complains 'writing .*failed: File too large'
+check "apply --undo: leaves none then" [ ! -e "$work/undo-nothing" ]
+check "apply --undo: changes nothing" cmp "$work/copy" "$work/before"
+# Less than what is written at once
+for size in 20000 $((length / 2)) $((length - 1)); do
 	fresh
 	head -c "$size" "$work/stream" > "$work/cut"
 	check "apply --undo: of a stream of $size bytes" exits 1 "$dmsnap" apply "$work/copy" --input "$work/cut" --undo "$work/undo"
-	check "apply --undo: the way back" exits 0 "$dmsnap" apply "$work/copy" --input "$work/undo"
-	check "apply --undo: leads to what was there" cmp "$work/copy" "$work/before"
+	check "apply --undo: changes nothing" cmp "$work/copy" "$work/before"
+	check "apply --undo: so leaves no file" [ ! -e "$work/undo" ]
 done
 
 # killed OPTION...: apply receives half of the stream, writes it, and is killed

@@ -65,11 +65,19 @@ void UndoFile::settle()
 {
 	if (std::fflush(file_) != 0 || fdatasync(fileno(file_)) != 0)
 		throw Failure(fmt::format("{}: writing failed: {}", path_, std::strerror(errno)));
+	is_needed_ = stream_.records() != 0;
 }
 
 void UndoFile::end()
 {
 	is_ended_ = true;
+	if (!is_needed_) {
+		if (unlink(path_.c_str()) != 0)
+			throw Failure(fmt::format("{}: nothing is in it, and it cannot be removed: "
+						  "{}",
+						  path_, std::strerror(errno)));
+		return;
+	}
 	stream_.end();
 	settle();
 }

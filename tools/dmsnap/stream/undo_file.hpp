@@ -31,6 +31,7 @@ public:
 	void keep(const Record &record, std::span<const std::byte> present);
 	/* Makes everything kept durable. */
 	void settle();
+	/* Removes the file if nothing was overwritten: the way back would be empty. */
 	void end();
 	uint64_t records() const { return stream_.records(); }
 
@@ -41,6 +42,8 @@ private:
 	FILE *file_;
 	StreamWriter stream_;
 	bool is_ended_ = false;
+	/* Something may have been overwritten. */
+	bool is_needed_ = false;
 	/* Sectors that were kept. */
 	ChunkBudget budget_{size_t{256} << 20};
 	ChunkSet kept_{budget_};
