@@ -89,7 +89,7 @@ check "apply: and takes the mark away" [ ! -e "$work/copy.half-applied" ]
 printf '{"attempts": [{"offset": -1}]}' > "$work/copy.half-applied"
 check "apply: a mark that cannot be read" exits 2 "$dmsnap" apply "$work/copy" --input "$work/stream"
 cp "$work/half-mark" "$work/elsewhere-mark"
-for kind in loop link none fifo folder; do
+for kind in loop link none fifo folder huge; do
 	rm -rf "$work/copy.half-applied"
 	case $kind in
 	loop) ln -s copy.half-applied "$work/copy.half-applied" ;;
@@ -97,6 +97,7 @@ for kind in loop link none fifo folder; do
 	none) ln -s nowhere "$work/copy.half-applied" ;;
 	fifo) mkfifo "$work/copy.half-applied" ;;
 	folder) mkdir "$work/copy.half-applied" ;;
+	huge) truncate -s 1T "$work/copy.half-applied" ;;
 	esac
 	cp "$work/before" "$work/copy"
 	check "apply: a mark that is a $kind" unchanged "$work/copy" exits 2 timeout 10 "$dmsnap" apply "$work/copy" --input "$work/stream"

@@ -216,6 +216,8 @@ check "config: that the group may write" writable 660
 check "config: that all may write" writable 602
 rm -f "$config" && mkfifo -m 600 "$config"
 check "config: a FIFO" exits 2 timeout 10 "$dmsnap" rotate data --config "$config"
+check "config: one that cannot be read" exits 2 "$dmsnap" rotate data --config /proc/self/mem
+check "config: and it says why" complains '/proc/self/mem: cannot be read: Input/output error'
 rm -f "$config"
 check "config: none" exits 2 schedule rotate
 check "config: and it says which" complains 'data\.conf: cannot be read: No such file'

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "backup/backup_state.hpp"
 
-#include <fstream>
+#include <optional>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "cli/json_output.hpp"
 #include "system/failure.hpp"
+#include "system/regular_file.hpp"
 #include "system/state_folder.hpp"
-#include "system/volume.hpp"
 
 namespace dmsnap::tool {
 namespace {
@@ -59,13 +59,11 @@ std::string backup_lock_path(const Config &config)
 BackupState BackupState::load(const Config &config)
 {
 	const std::string path = path_of(config);
-	if (!is_there(path))
-		return {};
-	std::ifstream file(path);
+	std::optional<RegularFile> file = read_regular_file(path, Link::follow);
 	if (!file)
-		throw Failure(path + ": cannot be read");
+		return {};
 	try {
-		return read_state(Json::parse(file));
+		return read_state(Json::parse(file->text));
 	} catch (const std::exception &error) {
 		throw Failure(
 			fmt::format("{}: is not what dmsnap backup writes ({}). Without it the "

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -13,7 +12,6 @@
 #include <set>
 #include <sstream>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,6 +19,7 @@
 #include "cli/nearest_word.hpp"
 #include "cli/units.hpp"
 #include "system/failure.hpp"
+#include "system/regular_file.hpp"
 #include "system/whole_number.hpp"
 
 namespace dmsnap::tool {
@@ -49,25 +48,15 @@ std::string trimmed(const std::string &text)
 /* Its text, if only root can write it: root runs the commands in it. */
 std::string read_safely(const std::string &path)
 {
-	struct stat about;
-	std::string text;
-	char piece[4096];
-	ssize_t got;
-	int file = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	std::optional<RegularFile> file = read_regular_file(path, Link::follow);
 
-	if (file < 0)
-		throw Failure(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
-	bool regular = fstat(file, &about) == 0 && S_ISREG(about.st_mode);
-	while (regular && (got = read(file, piece, sizeof(piece))) > 0)
-		text.append(piece, static_cast<size_t>(got));
-	close(file);
-	if (!regular)
-		throw Failure(path + ": is no regular file");
-	if ((about.st_uid != 0 && about.st_uid != geteuid()) ||
-	    (about.st_mode & (S_IWGRP | S_IWOTH)))
+	if (!file)
+		throw Failure(fmt::format("{}: cannot be read: {}", path, std::strerror(ENOENT)));
+	if ((file->about.st_uid != 0 && file->about.st_uid != geteuid()) ||
+	    (file->about.st_mode & (S_IWGRP | S_IWOTH)))
 		throw Failure(path + ": others may write to it, and it has commands to be run; "
 				     "chown root, chmod go-w");
-	return text;
+	return file->text;
 }
 
 unsigned int number(const std::string &text, unsigned int least, unsigned int most)

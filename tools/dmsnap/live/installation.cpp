@@ -17,6 +17,7 @@
 
 #include "live/module_file.hpp"
 #include "system/failure.hpp"
+#include "system/regular_file.hpp"
 
 namespace dmsnap::tool {
 namespace {
@@ -63,24 +64,13 @@ public:
 		return fs::exists(at(path), error);
 	}
 
-	/* Empty if it cannot be read; no more than any of these files has. */
+	/* Empty if it cannot be read. */
 	std::string text(const fs::path &path) const
-	{
-		constexpr size_t bytes_max = 1 << 20;
-		/* The tree may contain a FIFO there. */
-		int descriptor = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-		struct stat about = {};
-		std::string text;
-		if (descriptor >= 0 && fstat(descriptor, &about) == 0 && S_ISREG(about.st_mode)) {
-			char piece[4096];
-			ssize_t got;
-			while (text.size() < bytes_max &&
-			       (got = read(descriptor, piece, sizeof(piece))) > 0)
-				text.append(piece, static_cast<size_t>(got));
-		}
-		if (descriptor >= 0)
-			close(descriptor);
-		return text;
+	try {
+		std::optional<RegularFile> file = read_regular_file(path, Link::follow);
+		return file ? file->text : "";
+	} catch (const Failure &) {
+		return {};
 	}
 
 	std::string word(std::string_view path) const

@@ -7,17 +7,17 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <utility>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/json_output.hpp"
 #include "system/device_name.hpp"
 #include "system/failure.hpp"
 #include "system/new_file.hpp"
+#include "system/regular_file.hpp"
 #include "system/state_folder.hpp"
 
 namespace dmsnap::tool {
@@ -44,38 +44,16 @@ std::string path_for(const Volume &target)
 	return fmt::format("{}/{}.half-applied", state_folder(), name);
 }
 
-[[noreturn]] void fail_to_tell(const std::string &path, const std::string &why)
-{
-	throw Failure(
-		fmt::format("{}: {}: whether the copy is half applied cannot be told", path, why));
-}
-
 /* Only what is not there is no mark: the copy is not taken for whole if it cannot be read. */
 std::optional<std::string> text_at(const std::string &path)
-{
-	/* A FIFO would wait for its other end. */
-	int file = open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (file < 0 && errno == ENOENT)
+try {
+	std::optional<RegularFile> file = read_regular_file(path, Link::refuse);
+	if (!file)
 		return {};
-	if (file < 0)
-		fail_to_tell(path, std::strerror(errno));
-
-	std::string text;
-	char part[4096];
-	ssize_t got = 0;
-	int error = 0;
-	struct stat about;
-	bool is_file = fstat(file, &about) == 0 && S_ISREG(about.st_mode);
-	while (is_file && (got = read(file, part, sizeof(part))) > 0)
-		text.append(part, static_cast<size_t>(got));
-	if (got < 0)
-		error = errno;
-	close(file);
-	if (!is_file)
-		fail_to_tell(path, "is not a file");
-	if (error)
-		fail_to_tell(path, std::strerror(error));
-	return text;
+	return std::move(file->text);
+} catch (const Failure &failure) {
+	throw Failure(
+		fmt::format("{}: whether the copy is half applied cannot be told", failure.what()));
 }
 
 /* 0 if there is none. */
