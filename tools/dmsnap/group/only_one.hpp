@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "live/live_snapshot.hpp"
+#include "system/file_lock.hpp"
 
 namespace dmsnap::tool {
 
@@ -25,9 +26,6 @@ class OnlyOne {
 public:
 	/* Throws a Failure while another process has the lock. */
 	explicit OnlyOne(const std::string &path);
-	~OnlyOne();
-	OnlyOne(const OnlyOne &) = delete;
-	OnlyOne &operator=(const OnlyOne &) = delete;
 
 	/* What another one has suspended. */
 	std::vector<HeldDevice> suspended() const;
@@ -36,7 +34,7 @@ public:
 	void clear() noexcept;
 
 private:
-	int descriptor_;
+	FileLock lock_;
 };
 
 } // namespace dmsnap::tool

@@ -19,6 +19,9 @@ public:
 	FileLock(const FileLock &) = delete;
 	FileLock &operator=(const FileLock &) = delete;
 
+	/* Of the file, for what its holder writes to it. */
+	int descriptor() const { return file_; }
+
 private:
 	int file_;
 };
