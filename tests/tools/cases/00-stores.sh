@@ -42,6 +42,13 @@ END
 cp "$work/good" "$work/invalid"
 put "$work/invalid" 4 00000000
 
+# Dead entries behind its end, and other bytes behind its header
+cp "$work/good" "$work/dead"
+"$dmsnap" dump --json "$work/good" > "$work/good.json"
+end=$(python3 -c 'import json, sys; end = json.load(sys.stdin)["end"]; print((1 + 257 * end["area"]) * 4096 + 16 * end["entry"])' < "$work/good.json")
+put "$work/dead" $((end + 32)) "$(entry 5 0)$(entry 7 7)"
+put "$work/dead" 100 aabbcc
+
 # Something else, an unknown version, an invalid chunk size
 cp "$work/good" "$work/foreign"
 put "$work/foreign" 0 deadbeef
@@ -51,3 +58,6 @@ cp "$work/good" "$work/size"
 put "$work/size" 12 03000000
 
 refused=(truncated hostile endless invalid foreign version size nothing)
+
+# The snapshot's differences
+"$dmsnap" export "$work/good" --origin "$work/origin" 2> /dev/null > "$work/stream"

@@ -42,23 +42,8 @@ check "top: an output that is closed" exits 2 bash -c "'$fake' > /dev/full"
 
 # --- on a terminal ---------------------------------------------------------
 
-# Our own server, without anyone's settings
-terminal() { tmux -L "dmsnap-$$" -f /dev/null "$@"; }
-seen() { terminal capture-pane -p > "$work/pane"; }
-# shows REGEX: within some seconds, a line of the terminal
-shows()
-{
-	local try
-	for ((try = 0; try < 100; try++)); do
-		seen && grep -qE -- "$1" "$work/pane" && return
-		sleep 0.1
-	done
-	sed 's/^/  | /' "$work/pane"
-	return 1
-}
-hides() { seen && ! grep -qE -- "$1" "$work/pane"; }
-# types KEY REGEX: shows this after it
-types() { terminal send-keys "$1" && shows "$2"; }
+# shellcheck source=tests/tools/lib/terminal.sh
+. "$top/tests/tools/lib/terminal.sh"
 first_is() { shows '.' && [ "$(sed -n 3p "$work/pane" | cut -d ' ' -f 1)" = "$1" ]; }
 bar_length() { seen && sed -nE 's,^vg/fills .*(\[[#.]*\]).*,\1,p' "$work/pane" | wc -c; }
 resized()

@@ -2,8 +2,11 @@
 #
 # shellcheck shell=bash disable=SC2010,SC2012,SC2016,SC2154 # sourced by ../run; names are plain, other shells expand
 #
-# Backups of a volume, with the substitute for LVM2 of 57-schedules.sh.  The volume changes
+# Backups of a volume, with a substitute for LVM2.  The volume changes
 # like one with a snapshot: the snapshot's file becomes its store.
+
+# shellcheck source=tests/tools/lib/lvm.sh
+. "$top/tests/tools/lib/lvm.sh"
 
 vault=$work/vault
 base_of() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["base"])' "$work/state/data.json"; }

@@ -5,6 +5,9 @@
 # What all commands share: help, manual, completion, and that they do not
 # touch devices in use.
 
+# shellcheck source=tests/tools/lib/terminal.sh
+. "$top/tests/tools/lib/terminal.sh"
+
 commands=(check dump restore repair diff export apply estimate status top wait doctor completion)
 
 check "--help" exits 0 "$dmsnap" --help
