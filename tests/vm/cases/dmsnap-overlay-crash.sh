@@ -1,6 +1,6 @@
 # summary: dmsnap overlay: what killed commands, failed resets, restarts and losses of power leave
 # kernels: 6.1 6.12
-# default: 6.1
+# default: none
 # guest: full
 # tools: dmsnap
 # disks: 24M 24M 24M 64M

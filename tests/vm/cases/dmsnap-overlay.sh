@@ -187,7 +187,9 @@ bad_words()
 
 modprobe loop
 begin_overlays
-for driver in in-tree ours; do
+drivers=(in-tree ours)
+[ "$FULL" = yes ] || drivers=(ours)
+for driver in "${drivers[@]}"; do
 	note "--- $driver"
 	load_module "$driver"
 	lab_image

@@ -31,7 +31,9 @@ write_on()
 	done
 }
 
-for driver in in-tree ours; do
+drivers=(in-tree ours)
+[ "$FULL" = yes ] || drivers=(ours)
+for driver in "${drivers[@]}"; do
 	note "--- $driver"
 	load_module "$driver"
 	rm -f "$TMP/stop"
