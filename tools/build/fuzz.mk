@@ -51,9 +51,9 @@ simulator-objects := $(call objects,$(call find,src/user,*.cpp) \
 	$(filter-out %/main.cpp %/sweep.cpp tests/sim/studies/%,$(call find,tests/sim,*.cpp)))
 # Everything except its command line, and what only that needs.
 tool-objects := $(call objects,$(filter-out %/main.cpp %/command_line.cpp %/completion.cpp \
-		%/option_words.cpp %_commands.cpp %/nbdkit_plugin.cpp, \
-	$(call find,tools/dmsnap,*.cpp)) tests/fuzz/tool/files.cpp)
-tool-libraries := -lfmt -lkmod -lxxhash -ldevmapper -lncursesw -ltinfo -lsmartcols -lblkid -lroaring -lsystemd -lzstd
+		%/option_words.cpp %_commands.cpp %/nbdkit_plugin.cpp %/live/module_file.cpp, \
+	$(call find,tools/dmsnap,*.cpp)) $(call find,tests/fuzz/tool,*.cpp))
+tool-libraries := -lfmt -lxxhash -ldevmapper -lncursesw -ltinfo -lsmartcols -lblkid -lroaring -lsystemd -lzstd
 own-objects = $(call objects,$(call find,tests/fuzz/$(1),*.cpp))
 objects-of = $(own-objects) \
 	$(if $(filter sim,$(1)),$(simulator-objects),$(if $(filter $(tool-fuzzers),$(1)),$(tool-objects),$(port-objects)))

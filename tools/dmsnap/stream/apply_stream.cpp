@@ -31,8 +31,7 @@ public:
 	Applier(const ApplyOptions &options, const StreamInfo &info, Volume &target, Volume *copy)
 	    : options_(options), info_(info), target_(copy ? *copy : target),
 	      has_name_(!target.is_new()), blank_(info.full && !has_name_),
-	      in_place_(!copy && has_name_ && !options.dry_run), mark_(target),
-	      present_(record_bytes_max)
+	      in_place_(!copy && has_name_ && !options.dry_run), mark_(target)
 	{
 		if (!options.undo.empty())
 			undo_.emplace(options.undo, info);
@@ -44,7 +43,7 @@ public:
 			take_blank(record);
 			return;
 		}
-		auto present = std::span(present_).first(record.length);
+		auto present = first_of(present_, record.length);
 		target_.read_all(record.offset, present);
 		mark_.saw(record);
 		Checksum found = checksum_of(present);

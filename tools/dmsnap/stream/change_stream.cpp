@@ -133,7 +133,6 @@ StreamReader::StreamReader(FILE *file) : file_(file)
 		.volume_bytes = head.volume_bytes.get(),
 		.chunk_sectors = head.chunk_sectors.get(),
 	};
-	data_.resize(record_bytes_max);
 }
 
 void StreamReader::damaged(const std::string &what) const
@@ -180,7 +179,7 @@ bool StreamReader::next(Record &record)
 	heads_.add(std::as_bytes(std::span(&head, 1)));
 	records_++;
 	if (kind == kind_data) {
-		auto data = std::span(data_).first(length);
+		auto data = first_of(data_, length);
 		get(data);
 		if (checksum_of(data) != record.content)
 			damaged("the checksum of the data is wrong");

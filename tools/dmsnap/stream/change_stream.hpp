@@ -28,6 +28,14 @@ namespace dmsnap::tool {
 
 constexpr uint32_t record_bytes_max = 1 << 20;
 
+/* The first @length bytes of a buffer that grows as needed: most records are short. */
+inline std::span<std::byte> first_of(std::vector<std::byte> &buffer, size_t length)
+{
+	if (buffer.size() < length)
+		buffer.resize(length);
+	return std::span(buffer).first(length);
+}
+
 struct StreamInfo {
 	/* Everything, not changes: there is no base. */
 	bool full = false;
