@@ -4,28 +4,17 @@
  *
  *	input: options | things: path, kind, and what the kind needs
  *
- * libkmod reads the indexes of modules in a process of its own, which it may crash or hang.
+ * What libkmod finds is the content of a file: see fuzz/tool/find_module.cpp.
  */
 #include <array>
 #include <filesystem>
 #include <string_view>
 
 #include <sys/stat.h>
-#include <sys/time.h>
-#include <unistd.h>
 
 #include "cli/commands.hpp"
 #include "fuzz/input.hpp"
 #include "fuzz/tool/files.hpp"
-
-/* In place of libc's: that process may take 20 ms of a processor instead of its seconds. */
-extern "C" unsigned int alarm(unsigned int) noexcept
-{
-	constexpr itimerval work = {{}, {0, 20000}}, wait = {{}, {1, 0}};
-	setitimer(ITIMER_PROF, &work, nullptr);
-	setitimer(ITIMER_REAL, &wait, nullptr);
-	return 0;
-}
 
 namespace dmsnap::fuzz {
 namespace {
@@ -38,10 +27,6 @@ using namespace tool;
 /* All that doctor looks at, and folders above that. */
 constexpr auto paths = std::to_array<std::string_view>({
 	MODULES "modules.dep.bin",
-	MODULES "modules.alias.bin",
-	MODULES "modules.symbols.bin",
-	MODULES "modules.builtin.bin",
-	MODULES "modules.builtin.alias.bin",
 	MODULES "modules.dep",
 	MODULES "kernel/drivers/md/dm-snapshot.ko",
 	MODULES "updates/dkms/dm-snapshot.ko",
@@ -89,17 +74,9 @@ std::string text_of(std::span<const uint8_t> bytes)
 	return {bytes.begin(), bytes.end()};
 }
 
-/* As depmod begins an index. */
-std::vector<uint8_t> index_of(std::span<const uint8_t> bytes)
-{
-	std::vector<uint8_t> index = {0xb0, 0x07, 0xf4, 0x57, 0, 2, 0, 1};
-	index.insert(index.end(), bytes.begin(), bytes.end());
-	return index;
-}
-
 void add_thing(const fs::path &root, Input &input)
 {
-	enum Kind { file, index, large_file, fifo, folder, link, link_to_path, kinds };
+	enum Kind { file, large_file, fifo, folder, link, link_to_path, kinds };
 
 	const fs::path relative = paths[input.byte() % paths.size()];
 	const fs::path path = root / (relative.has_filename() ? relative : relative.parent_path());
@@ -112,9 +89,6 @@ void add_thing(const fs::path &root, Input &input)
 	switch (kind) {
 	case file:
 		write_file(name, contents);
-		break;
-	case index:
-		write_file(name, index_of(contents));
 		break;
 	case large_file:
 		write_file(name, contents);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "fuzz/tool/files.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -54,8 +55,12 @@ std::string write_file(const std::string &name, std::span<const uint8_t> bytes)
 
 std::vector<uint8_t> read_file(const std::string &path)
 {
-	std::ifstream file(path, std::ios::binary);
-	return {std::istreambuf_iterator<char>(file), {}};
+	std::ifstream file(path, std::ios::binary | std::ios::ate);
+	std::vector<uint8_t> bytes(static_cast<size_t>(std::max<std::streamoff>(file.tellg(), 0)));
+	file.seekg(0);
+	file.read(reinterpret_cast<char *>(bytes.data()),
+		  static_cast<std::streamsize>(bytes.size()));
+	return bytes;
 }
 
 void remove_files()
