@@ -24,7 +24,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <random>
 #include <string>
@@ -38,113 +37,12 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "log.hpp"
+#include "stamps.hpp"
+
 namespace {
 
-constexpr uint32_t sector_size = 512;
 constexpr uint32_t max_sectors = 256;
-constexpr uint64_t bad_stamp = ~uint64_t{0};
-
-[[noreturn]] void die(const char *what)
-{
-	std::perror(what);
-	std::exit(1);
-}
-
-/* --- sectors --- */
-
-struct Half {
-	uint64_t stamp;
-	uint64_t sector;
-};
-constexpr size_t halves = sector_size / sizeof(Half);
-
-void stamp_sectors(void *data, uint64_t sector, uint32_t count, uint64_t stamp)
-{
-	auto *half = static_cast<Half *>(data);
-	for (uint32_t i = 0; i < count; i++)
-		half = std::fill_n(half, halves, Half{stamp, sector + i});
-}
-
-/* Zeros, or the FILLING of volatile_disk.py. */
-bool discarded(const Half *half)
-{
-	const auto *byte = reinterpret_cast<const uint8_t *>(half);
-	return (*byte == 0 || *byte == 0xd5) &&
-	       std::all_of(byte, byte + sector_size, [&](uint8_t one) { return one == *byte; });
-}
-
-uint64_t stamp_of(const Half *half, uint64_t sector)
-{
-	if (discarded(half))
-		return 0;
-	for (size_t i = 0; i < halves; i++)
-		if (half[i].stamp != half[0].stamp || half[i].sector != sector)
-			return bad_stamp;
-	return half[0].stamp;
-}
-
-/* --- the log --- */
-
-class Log {
-public:
-	explicit Log(const char *path) : fd_(open(path, O_WRONLY))
-	{
-		if (fd_ < 0)
-			die(path);
-	}
-
-	template <typename... Args> void add(const char *format, Args... args)
-	{
-		char text[128];
-		text_.append(text, std::snprintf(text, sizeof(text), format, args...));
-	}
-
-	/* The log has left the guest when this returns. */
-	void write_out()
-	{
-		for (size_t done = 0; done < text_.size();) {
-			ssize_t n = write(fd_, text_.data() + done, text_.size() - done);
-			if (n <= 0)
-				die("the log");
-			done += n;
-		}
-		text_.clear();
-	}
-
-private:
-	int fd_;
-	std::string text_;
-};
-
-/* Stamps of consecutive sectors, equal ones together. */
-class Runs {
-public:
-	explicit Runs(Log &log) : log_(log) {}
-
-	void add(uint64_t stamp)
-	{
-		if (count_ != 0 && stamp != stamp_)
-			end();
-		stamp_ = stamp;
-		count_++;
-	}
-
-	void end()
-	{
-		if (stamp_ == bad_stamp)
-			log_.add(" bad");
-		else
-			log_.add(" %llx", static_cast<unsigned long long>(stamp_));
-		if (count_ > 1)
-			log_.add("*%x", count_);
-		count_ = 0;
-	}
-
-private:
-	Log &log_;
-	uint64_t stamp_ = 0;
-	uint32_t count_ = 0;
-};
 
 /* --- devices --- */
 
