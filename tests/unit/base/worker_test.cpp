@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "base/worker.hpp"
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "base/continuation.hpp"
 #include "support/seed.hpp"
+#include "unit/base/worker_rig.hpp"
 #include "user/memory.hpp"
 #include "user/world.hpp"
 
@@ -17,28 +16,6 @@ namespace dmsnap::test {
 namespace {
 
 using user::World;
-
-constexpr uint64_t ns_per_ms = 1'000'000;
-
-/* A task that runs a lambda. */
-struct Job : Task {
-	explicit Job(std::function<void()> f)
-	    : Task([](Task &task) { static_cast<Job &>(task).body(); }), body(std::move(f))
-	{
-	}
-	std::function<void()> body;
-};
-
-struct WorkerRig {
-	explicit WorkerRig(user::WorldOptions options = {})
-	    : world(options), worker(std::move(*Worker::create("test")))
-	{
-	}
-
-	World world;
-	Owned<Worker> worker;
-	std::string trace;
-};
 
 TEST(Worker, tasks_run_in_the_order_in_which_they_were_posted)
 {
@@ -329,100 +306,6 @@ TEST(Worker, has_no_queue_left_when_memory_is_short)
 		EXPECT_EQ(worker.error(), Error::no_memory);
 	}
 	EXPECT_TRUE(Worker::create("test"));
-}
-
-TEST(Timer, posts_its_task_when_its_time_has_come)
-{
-	WorkerRig rig;
-	uint64_t begin = rig.world.now_ns();
-	std::vector<uint64_t> times;
-	Job job([&] { times.push_back((rig.world.now_ns() - begin) / ns_per_ms); });
-	Timer timer(*rig.worker, job);
-	timer.start(30);
-	rig.world.run_until_idle();
-	EXPECT_EQ(times, std::vector<uint64_t>{30});
-	timer.start(5);
-	rig.world.run_until_idle();
-	EXPECT_EQ(times, (std::vector<uint64_t>{30, 35}));
-	timer.cancel();
-}
-
-TEST(Timer, posts_its_task_at_the_earliest_time_it_was_started_for)
-{
-	WorkerRig rig;
-	uint64_t begin = rig.world.now_ns();
-	std::vector<uint64_t> times;
-	Job job([&] { times.push_back((rig.world.now_ns() - begin) / ns_per_ms); });
-	Timer timer(*rig.worker, job);
-	timer.start(500);
-	timer.start(30);
-	timer.start(100);
-	rig.world.run_until_idle();
-	EXPECT_EQ(times, std::vector<uint64_t>{30});
-	/* Nothing is left of what had ended before it fired. */
-	EXPECT_EQ(rig.world.now_ns() - begin, 30 * ns_per_ms);
-	timer.cancel();
-}
-
-TEST(Timer, may_be_started_again_from_its_task)
-{
-	WorkerRig rig;
-	int ticks = 0;
-	Timer *self = nullptr;
-	Job job([&] {
-		if (++ticks < 5)
-			self->start(10);
-	});
-	Timer timer(*rig.worker, job);
-	self = &timer;
-	uint64_t begin = rig.world.now_ns();
-	timer.start(10);
-	rig.world.run_until_idle();
-	EXPECT_EQ(ticks, 5);
-	EXPECT_EQ(rig.world.now_ns() - begin, 50 * ns_per_ms);
-	timer.cancel();
-}
-
-TEST(Timer, posts_nothing_after_it_was_cancelled)
-{
-	WorkerRig rig;
-	Job job([&] { rig.trace += 't'; });
-	Timer timer(*rig.worker, job);
-	timer.cancel();
-	timer.start(10);
-	rig.world.run_for(9 * ns_per_ms);
-	timer.cancel();
-	rig.world.run_until_idle();
-	EXPECT_EQ(rig.trace, "");
-	timer.start(10);
-	rig.world.run_until_idle();
-	EXPECT_EQ(rig.trace, "t");
-	timer.cancel();
-}
-
-struct Reader {
-	explicit Reader(Worker &on) : worker(on) {}
-
-	void ended(int error)
-	{
-		errors.push_back(error);
-		if (errors.size() < 3)
-			continuation.post(worker, -5);
-	}
-
-	Worker &worker;
-	std::vector<int> errors;
-	Continuation<Reader, &Reader::ended> continuation{*this};
-};
-
-TEST(Continuation, takes_the_result_of_an_io_to_the_worker)
-{
-	WorkerRig rig;
-	Reader reader(*rig.worker);
-	reader.continuation.ended(reader.continuation.on(*rig.worker), 0);
-	EXPECT_TRUE(reader.errors.empty());
-	rig.world.run_until_idle();
-	EXPECT_EQ(reader.errors, (std::vector{0, -5, -5}));
 }
 
 } // namespace
