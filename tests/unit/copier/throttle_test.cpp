@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Throttle alone; with copies in flight: CopierThrottle in copier_test.cpp.
+ * Throttle alone; with copies in flight: copier_throttle_test.cpp.
  */
 #include "copier/throttle.hpp"
 
