@@ -2,7 +2,9 @@
 /* ExceptionTable against a std::map. */
 #pragma once
 
+#include <cstdlib>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -51,6 +53,28 @@ void expect_unmapped(const BasicExceptionTable<Sizes> &table, uint64_t chunk, ui
 	EXPECT_FALSE(mapping.mapped) << "chunk " << chunk;
 	EXPECT_EQ(mapping.count, count) << "chunk " << chunk;
 }
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr uint64_t usual_steps = 20'000;
+#else
+constexpr uint64_t usual_steps = 200'000;
+#endif
+
+/* Inserts for each pattern of a model test; the others are scaled alike. */
+inline uint64_t steps()
+{
+	const char *given = std::getenv("DMSNAP_TEST_STEPS");
+	return given ? std::strtoull(given, nullptr, 0) : usual_steps;
+}
+
+/* COW chunks in the order in which an allocator returns them. */
+class NewChunks {
+public:
+	uint64_t take(uint64_t count) { return std::exchange(next_, next_ + count); }
+
+private:
+	uint64_t next_ = 3;
+};
 
 struct Entry {
 	OldChunk old_chunk;
