@@ -7,10 +7,8 @@
 #include <algorithm>
 #include <functional>
 
-#include "store/persistent_store.hpp"
 #include "support/seed.hpp"
-#include "unit/store/store_rig.hpp"
-#include "user/mapped.hpp"
+#include "unit/store/hostile_store.hpp"
 #include "user/memory.hpp"
 #include "user/random.hpp"
 
@@ -20,11 +18,6 @@ namespace {
 using user::Device;
 using user::Op;
 using user::Random;
-
-constexpr uint32_t chunk = 8;
-constexpr uint64_t chunks = 700;
-constexpr Layout layout{chunk};
-constexpr uint32_t snap_magic = 0x70416e53;
 
 struct Hostile {
 	const char *name;
@@ -36,34 +29,6 @@ struct Hostile {
 void PrintTo(const Hostile &hostile, std::ostream *out)
 {
 	*out << hostile.name;
-}
-
-/* Three good exceptions, then this one, then a good one. */
-std::function<void(Device &)> fourth(Entry entry)
-{
-	return [entry](Device &device) {
-		put_header(device, chunk);
-		for (uint64_t n = 0; n < 3; n++)
-			put_entry(device, layout, n, {n, n + 2});
-		put_entry(device, layout, 3, entry);
-		put_entry(device, layout, 4, {50, 60});
-	};
-}
-
-std::function<void(Device &)> header(uint32_t magic, uint32_t version, uint32_t chunk_sectors)
-{
-	return [=](Device &device) {
-		device.poke(0, header_sector(magic, 1, version, chunk_sectors));
-	};
-}
-
-/* Both areas that the device has are full; it ends before the third. */
-void put_endless(Device &device)
-{
-	put_header(device, chunk);
-	for (uint64_t n = 0; n < 512; n++)
-		put_entry(device, layout, n, {n, n < 256 ? n + 2 : n + 3});
-	device.resize(layout.area_chunk(2) * chunk);
 }
 
 /* A chunk size in the header that overrides another one is not refused. */
@@ -322,102 +287,6 @@ TEST(HostileStore, of_random_bytes_is_refused_or_makes_sense)
 		if (content->store)
 			content->store->quiesce();
 	});
-}
-
-/* The origin's chunks are the snapshot's to check. */
-struct Snapshots {
-	Snapshots()
-	    : origin(world.add_device({.name = "disk", .sectors = 1024})),
-	      cow(world.add_device({.name = "cow", .sectors = chunks * chunk}))
-	{
-		world.refuse_bad_store = true;
-	}
-
-	int load() { return snapshot.load(user::TargetType::snapshot, 1024, "disk cow P 8"); }
-	/* Except for the line after each that points to the tools. */
-	std::vector<std::string> complaints() const
-	{
-		std::vector<std::string> lines;
-		for (const std::string &line : world.log())
-			if (!line.starts_with("info") && line.find("'dmsnap check'") == line.npos)
-				lines.push_back(line);
-		return lines;
-	}
-
-	user::World world;
-	user::Core core;
-	Device &origin;
-	Device &cow;
-	user::Mapped snapshot{"snapshot"};
-};
-
-TEST(HostileStore, with_a_chunk_after_the_origin_makes_no_snapshot)
-{
-	Snapshots test;
-	fourth({128, 30})(test.cow);
-	EXPECT_EQ(test.load(), -22);
-	EXPECT_EQ(test.snapshot.error_text(), "Failed to read snapshot metadata");
-	EXPECT_EQ(test.complaints(),
-		  std::vector<std::string>{
-			  "error: snapshot store refused: origin chunk outside the "
-			  "origin (area 0, entry 3: origin chunk 128 in COW chunk "
-			  "30)"});
-}
-
-TEST(HostileStore, with_an_origin_chunk_of_the_largest_number_makes_no_snapshot)
-{
-	for (uint64_t old_chunk :
-	     {uint64_t{UINT64_MAX}, uint64_t{1} << 63, uint64_t{0xff} << 56 | 3}) {
-		Snapshots test;
-		fourth({old_chunk, 30})(test.cow);
-		EXPECT_EQ(test.load(), -22);
-		EXPECT_EQ(test.complaints().size(), 1u);
-		EXPECT_TRUE(test.world.log_holds("origin chunk outside the origin"));
-	}
-}
-
-TEST(HostileStore, with_one_origin_chunk_twice_makes_no_snapshot)
-{
-	Snapshots test;
-	fourth({1, 30})(test.cow);
-	EXPECT_EQ(test.load(), -22);
-	EXPECT_EQ(test.complaints(),
-		  std::vector<std::string>{"error: snapshot store refused: origin chunk recorded "
-					   "twice (origin chunk 1 in COW chunk 30)"});
-}
-
-TEST(HostileStore, with_the_last_chunk_of_the_origin_makes_a_snapshot)
-{
-	Snapshots test;
-	fourth({127, 30})(test.cow);
-	EXPECT_EQ(test.load(), 0) << test.snapshot.error_text();
-	EXPECT_TRUE(test.complaints().empty());
-	ASSERT_EQ(test.snapshot.resume(), 0);
-	test.cow.poke(30 * chunk, garbage(8));
-	EXPECT_EQ(test.snapshot.read(127 * 8, 8), garbage(8));
-}
-
-TEST(HostileStore, reports_every_kind_of_refusal_to_the_table_load)
-{
-	struct Kind {
-		std::function<void(Device &)> damage;
-		int error;
-	};
-	const Kind kinds[] = {
-		{header(0x12345678, 1, chunk), -6},
-		{header(snap_magic, 2, chunk), -22},
-		{header(snap_magic, 1, 3), -22},
-		{put_endless, -22},
-		{[](Device &device) { device.fail_nth(Op::read, 1); }, -5},
-		{[](Device &device) { device.fail_nth(Op::write, 1); }, -5},
-	};
-	for (const Kind &kind : kinds) {
-		Snapshots test;
-		kind.damage(test.cow);
-		EXPECT_EQ(test.load(), kind.error);
-		EXPECT_EQ(test.snapshot.error_text(), "Failed to read snapshot metadata");
-		EXPECT_EQ(test.complaints().size(), 1u);
-	}
 }
 
 } // namespace
