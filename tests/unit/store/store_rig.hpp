@@ -150,6 +150,20 @@ inline testing::AssertionResult all_zero(std::span<const uint8_t> data)
 	return testing::AssertionSuccess();
 }
 
+constexpr unsigned int durable = DMSNAP_IO_PREFLUSH | DMSNAP_IO_FUA;
+
+/* Is @io a durable write of these sectors? */
+inline testing::AssertionResult is_commit(const user::IoRecord &io, uint64_t sector,
+					  uint64_t sectors)
+{
+	if (io.op != user::Op::write || (io.flags & durable) != durable)
+		return testing::AssertionFailure() << to_text(io.op) << " with flags " << io.flags;
+	if (io.sector != sector || io.sectors != sectors)
+		return testing::AssertionFailure() << io.sectors << " sectors at " << io.sector
+						   << " instead of " << sectors << " at " << sector;
+	return testing::AssertionSuccess();
+}
+
 struct Collector final : PersistentStore::LoadVisitor {
 	Status chunk_size_known(ChunkSize size) override
 	{
