@@ -33,6 +33,7 @@ import typing
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(TOP / "tools/lib"))
 import guest as guests  # noqa: E402  pylint: disable=wrong-import-position
+import guest_run  # noqa: E402  pylint: disable=wrong-import-position
 from terminal import Durations, Terminal, clock  # noqa: E402  pylint: disable=wrong-import-position
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -108,7 +109,7 @@ def prepared_guest(place, spec, files, command):
     for path in files:
         shutil.copy(path, place / "job")
     (place / "job/main").write_text(f"{command}\n")
-    return guests.Guest(spec, place / "job", place / "results", place / "console.log")
+    return guest_run.Guest(spec, place / "job", place / "results", place / "console.log")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,7 +128,7 @@ class CannotRun(Exception):
     """Something could not be measured, or is implausible; the text says why."""
 
 
-class Follower(guests.Watcher):
+class Follower(guest_run.Watcher):
     """Extracts the figures from the script's output."""
 
     def __init__(self, results, wait, expected):

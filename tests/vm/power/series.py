@@ -20,6 +20,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parent.parent.parent / "tools/lib"))
 import guest as guests  # noqa: E402  pylint: disable=wrong-import-position
+import guest_run  # noqa: E402  pylint: disable=wrong-import-position
 from history import History  # noqa: E402  pylint: disable=wrong-import-position
 from volatile_disk import SECTOR, VolatileDisk  # noqa: E402  pylint: disable=wrong-import-position
 
@@ -75,7 +76,7 @@ class Cut:
                 f" {self.discards:3} discards, kept/lost/torn {self.disks}")
 
 
-class PowerCut(guests.Watcher):
+class PowerCut(guest_run.Watcher):
     """Cuts the power at a moment chosen beforehand."""
 
     def __init__(self, moment, seconds):
@@ -148,7 +149,7 @@ class Series:
         spec = guests.Spec(kernel=self.kernel, module="ours", load=False, log=str(log), mem=512, smp=self.smp,
                            disks=[guests.Disk(disk.address, nbd=True) for disk in self.disks.values()])
         watcher = PowerCut(None if last else moment, seconds)
-        guest = guests.Guest(spec, job, place / "results", place / "console.log")
+        guest = guest_run.Guest(spec, job, place / "results", place / "console.log")
         outcome = guest.run(watcher, timeout=TIME_LIMIT)
         watcher.cancel()
         cut = self.follow(log.read_text() if log.exists() else "")

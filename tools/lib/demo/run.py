@@ -20,6 +20,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent.parent
 sys.path.insert(0, str(HERE.parent))
 import guest as guests  # noqa: E402  pylint: disable=wrong-import-position
+import guest_run  # noqa: E402  pylint: disable=wrong-import-position
 from terminal import Bar, Durations, Terminal  # noqa: E402  pylint: disable=wrong-import-position
 
 EXIT_HELD, EXIT_BROKEN, EXIT_NO_SETUP = 0, 1, 2
@@ -48,7 +49,7 @@ def read_steps():
     return steps
 
 
-class Narrator(guests.Watcher):
+class Narrator(guest_run.Watcher):
     """Follows a boot, and shows its steps."""
 
     def __init__(self, demo):
@@ -204,7 +205,7 @@ class Demo:
             shutil.copytree(HERE, job / "demo")
             (job / "main").write_text(f"exec bash /job/demo/guest.sh {' '.join(steps)}\n")
             spec = guests.Spec(kernel=kernel, kind="full", module="ours", load=False, disks=self.disks)
-            guest = guests.Guest(spec, job, self.results, self.console)
+            guest = guest_run.Guest(spec, job, self.results, self.console)
             with self.terminal.wait("starting", self.durations.get(name, BOOT_SECONDS)) as wait:
                 outcome = guest.run(narrator, STEPS_LIMIT)
         if outcome.ok:
@@ -239,7 +240,7 @@ class Demo:
                                       "PS1='demo:\\w# ' exec bash --norc -i\n")
             spec = guests.Spec(kernel=self.options.kernel, kind="full", module="ours", load=False, mode="shell",
                                disks=self.disks)
-            guests.Guest(spec, job, self.results, self.console).shell()
+            guest_run.Guest(spec, job, self.results, self.console).shell()
 
     def run(self):
         self.build()
