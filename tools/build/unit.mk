@@ -221,7 +221,7 @@ $(precompiled).gch: tests/support/precompiled.hpp $(out)/.flags
 	@echo '  CXX     $@'
 	@$(CXX) -std=gnu++23 -fno-rtti $(flags) -O0 -x c++-header -c -o $@ $<
 
-$(out)/tools/dmsnap/cli/command_line.o: VERSION
+$(out)/tools/dmsnap/cli/command_line.o $(out)/plugin/tools/dmsnap/serve/nbdkit_plugin.o: VERSION
 $(out)/tools/dmsnap/live/installation.o: tools/lib/kernels.list
 
 # Files that change when their text does: other flags or another compiler
