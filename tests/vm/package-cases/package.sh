@@ -11,9 +11,10 @@
 . /job/vm/lib-lvm.sh
 
 export DEBIAN_FRONTEND=noninteractive
-# Without the revision of the package
+# The driver's: without the revision of the package, which calls 1.0.0-rc1 1.0.0~rc1
 version=$(dpkg-query -W -f '${Version}' dmsnap-dkms)
 version=${version%-*}
+version=${version/\~/-}
 
 # loads WHO COMMAND...: afterwards that module is loaded
 loads()
