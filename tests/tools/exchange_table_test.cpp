@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The exchange of a table, with functions in the place of libdevmapper's that fail when told to. */
+/* The exchange of a table, with functions in place of those of libdevmapper that fail when told to. */
 #include <cstdint>
 #include <string>
 #include <vector>
