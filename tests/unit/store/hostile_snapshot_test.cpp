@@ -4,6 +4,7 @@
  */
 #include <functional>
 
+#include "support/complaints.hpp"
 #include "unit/store/hostile_store.hpp"
 #include "user/mapped.hpp"
 
@@ -23,15 +24,6 @@ struct Snapshots {
 	}
 
 	int load() { return snapshot.load(user::TargetType::snapshot, 1024, "disk cow P 8"); }
-	/* Except for the line after each that points to the tools. */
-	std::vector<std::string> complaints() const
-	{
-		std::vector<std::string> lines;
-		for (const std::string &line : world.log())
-			if (!line.starts_with("info") && line.find("'dmsnap check'") == line.npos)
-				lines.push_back(line);
-		return lines;
-	}
 
 	user::World world;
 	user::Core core;
@@ -46,7 +38,7 @@ TEST(HostileStore, with_a_chunk_after_the_origin_makes_no_snapshot)
 	fourth({128, 30})(test.cow);
 	EXPECT_EQ(test.load(), -22);
 	EXPECT_EQ(test.snapshot.error_text(), "Failed to read snapshot metadata");
-	EXPECT_EQ(test.complaints(),
+	EXPECT_EQ(complaints(test.world),
 		  std::vector<std::string>{
 			  "error: snapshot store refused: origin chunk outside the "
 			  "origin (area 0, entry 3: origin chunk 128 in COW chunk "
@@ -60,7 +52,7 @@ TEST(HostileStore, with_an_origin_chunk_of_the_largest_number_makes_no_snapshot)
 		Snapshots test;
 		fourth({old_chunk, 30})(test.cow);
 		EXPECT_EQ(test.load(), -22);
-		EXPECT_EQ(test.complaints().size(), 1u);
+		EXPECT_EQ(complaints(test.world).size(), 1u);
 		EXPECT_TRUE(test.world.log_holds("origin chunk outside the origin"));
 	}
 }
@@ -70,7 +62,7 @@ TEST(HostileStore, with_one_origin_chunk_twice_makes_no_snapshot)
 	Snapshots test;
 	fourth({1, 30})(test.cow);
 	EXPECT_EQ(test.load(), -22);
-	EXPECT_EQ(test.complaints(),
+	EXPECT_EQ(complaints(test.world),
 		  std::vector<std::string>{"error: snapshot store refused: origin chunk recorded "
 					   "twice (origin chunk 1 in COW chunk 30)"});
 }
@@ -80,7 +72,7 @@ TEST(HostileStore, with_the_last_chunk_of_the_origin_makes_a_snapshot)
 	Snapshots test;
 	fourth({127, 30})(test.cow);
 	EXPECT_EQ(test.load(), 0) << test.snapshot.error_text();
-	EXPECT_TRUE(test.complaints().empty());
+	EXPECT_TRUE(complaints(test.world).empty());
 	ASSERT_EQ(test.snapshot.resume(), 0);
 	test.cow.poke(30 * chunk, garbage(8));
 	EXPECT_EQ(test.snapshot.read(127 * 8, 8), garbage(8));
@@ -105,7 +97,7 @@ TEST(HostileStore, reports_every_kind_of_refusal_to_the_table_load)
 		kind.damage(test.cow);
 		EXPECT_EQ(test.load(), kind.error);
 		EXPECT_EQ(test.snapshot.error_text(), "Failed to read snapshot metadata");
-		EXPECT_EQ(test.complaints().size(), 1u);
+		EXPECT_EQ(complaints(test.world).size(), 1u);
 	}
 }
 

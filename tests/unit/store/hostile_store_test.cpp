@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "support/complaints.hpp"
 #include "support/seed.hpp"
 #include "unit/store/hostile_store.hpp"
 #include "user/memory.hpp"
@@ -34,7 +35,7 @@ void PrintTo(const Hostile &hostile, std::ostream *out)
 /* A chunk size in the header that overrides another one is not refused. */
 std::vector<std::string> refusals(const StoreRig &rig)
 {
-	std::vector<std::string> lines = rig.complaints();
+	std::vector<std::string> lines = complaints(rig.world);
 	std::erase_if(lines, [](const std::string &line) {
 		return line.find("overrides table chunk size") != std::string::npos;
 	});
@@ -145,7 +146,7 @@ TEST(HostileStore, of_a_chunk_size_that_is_not_of_whole_blocks_is_refused)
 	auto content = rig.try_open(8);
 	ASSERT_FALSE(content);
 	EXPECT_EQ(content.error(), Error::chunk_size_not_of_blocks);
-	EXPECT_EQ(rig.complaints(),
+	EXPECT_EQ(complaints(rig.world),
 		  std::vector<std::string>{"error: invalid on-disk chunk size 4: Chunk size is not "
 					   "a multiple of device blocksize."});
 }
@@ -157,7 +158,7 @@ TEST(HostileStore, marked_valid_with_any_number_is_a_store)
 	auto content = rig.try_open(0);
 	ASSERT_TRUE(content);
 	EXPECT_TRUE(content->valid);
-	EXPECT_TRUE(rig.complaints().empty());
+	EXPECT_TRUE(complaints(rig.world).empty());
 }
 
 TEST(HostileStore, marked_invalid_may_hold_anything)
@@ -194,7 +195,7 @@ TEST(HostileStore, that_cannot_be_read_is_refused_whichever_read_it_is)
 			continue;
 		}
 		EXPECT_EQ(content.error(), Error::read_failed);
-		auto lines = rig.complaints();
+		auto lines = complaints(rig.world);
 		ASSERT_EQ(lines.size(), 1u) << "read " << n;
 		EXPECT_NE(lines[0].find("reading"), std::string::npos) << lines[0];
 		EXPECT_EQ(user::Memory::instance().outstanding(), outstanding) << "read " << n;
@@ -209,7 +210,7 @@ TEST(HostileStore, of_which_an_area_cannot_be_read_names_the_area)
 	auto content = rig.try_open(0);
 	ASSERT_FALSE(content);
 	EXPECT_EQ(content.error(), Error::read_failed);
-	ASSERT_EQ(rig.complaints().size(), 1u);
+	ASSERT_EQ(complaints(rig.world).size(), 1u);
 	EXPECT_TRUE(rig.world.log_holds("reading area 1 failed"));
 }
 
@@ -222,7 +223,7 @@ TEST(HostileStore, that_the_visitor_refuses_is_refused_with_the_place)
 	auto content = PersistentStore::open(rig.cow, {}, 0, *rig.worker, picky);
 	ASSERT_FALSE(content);
 	EXPECT_EQ(content.error(), Error::old_chunk_duplicate);
-	EXPECT_EQ(rig.complaints(),
+	EXPECT_EQ(complaints(rig.world),
 		  std::vector<std::string>{
 			  "error: snapshot store refused: origin chunk recorded "
 			  "twice (area 0, entry 2: origin chunk 2 in COW chunk 4)"});

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "store/persistent_store.hpp"
+#include "support/complaints.hpp"
 #include "unit/store/store_rig.hpp"
 #include "user/memory.hpp"
 
@@ -41,7 +42,7 @@ TEST_P(ChunkSizes, a_new_store_is_a_header_and_one_area_of_zeros)
 	rig.open(chunk);
 	EXPECT_EQ(rig.loaded.chunk_sectors, chunk);
 	EXPECT_TRUE(rig.loaded.entries.empty());
-	EXPECT_TRUE(rig.complaints().empty());
+	EXPECT_TRUE(complaints(rig.world).empty());
 
 	/* The durable contents, not only the visible ones. */
 	std::vector<uint8_t> found = rig.device.durable().read(0, 2 * chunk);
@@ -150,13 +151,13 @@ TEST(PersistentStore, the_chunk_size_of_the_header_overrides_the_one_asked_for_w
 	rig.open(16);
 	rig.open(32);
 	EXPECT_EQ(rig.loaded.chunk_sectors, 16u);
-	EXPECT_EQ(rig.complaints(),
+	EXPECT_EQ(complaints(rig.world),
 		  std::vector<std::string>{"warning: chunk size 16 in device metadata overrides "
 					   "table chunk size of 32."});
 	rig.open(16);
 	rig.open(0);
 	EXPECT_EQ(rig.loaded.chunk_sectors, 16u);
-	EXPECT_EQ(rig.complaints().size(), 1u);
+	EXPECT_EQ(complaints(rig.world).size(), 1u);
 }
 
 TEST(PersistentStore, the_invalid_mark_is_durable_when_it_is_told_of)
@@ -296,7 +297,7 @@ TEST(PersistentStore, a_new_store_that_cannot_be_written_is_refused_with_a_line_
 		auto content = rig.try_open(8);
 		ASSERT_FALSE(content);
 		EXPECT_EQ(content.error(), Error::write_failed);
-		ASSERT_EQ(rig.complaints().size(), 1u);
+		ASSERT_EQ(complaints(rig.world).size(), 1u);
 		EXPECT_TRUE(rig.world.log_holds("writing failed")) << to_text(op);
 		EXPECT_TRUE(all_zero(rig.device.durable().read(0, 1))) << to_text(op);
 	}

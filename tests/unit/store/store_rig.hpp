@@ -353,16 +353,6 @@ public:
 		return commit(runs);
 	}
 
-	/* Lines of the log with an error or a warning. */
-	std::vector<std::string> complaints() const
-	{
-		std::vector<std::string> lines;
-		for (const std::string &line : world.log())
-			if (!line.starts_with("info"))
-				lines.push_back(line);
-		return lines;
-	}
-
 	user::World world;
 	user::Device &device;
 	user::Target target;
