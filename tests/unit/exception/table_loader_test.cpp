@@ -19,7 +19,7 @@ namespace {
 
 using user::Memory;
 using user::Random;
-using Entries = std::vector<Entry>;
+using Entries = std::vector<TableEntry>;
 
 /* Enough for three levels of the table. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -53,7 +53,7 @@ void shuffle(Random &random, Entries &entries)
 uint64_t limit_of(const Entries &entries)
 {
 	uint64_t limit = 0;
-	for (const Entry &entry : entries)
+	for (const TableEntry &entry : entries)
 		limit = std::max(limit, entry.old_chunk.value + 1);
 	return limit;
 }
@@ -185,13 +185,13 @@ TEST(TableLoader, chunk_that_comes_twice_is_found)
 			shuffle(random, entries);
 		/* Anywhere: in the same batch or another, in a run or not. */
 		const size_t first = random.below(entries.size());
-		const Entry again{entries[first].old_chunk, {4'000'000'000}};
+		const TableEntry again{entries[first].old_chunk, {4'000'000'000}};
 		const size_t at = first + 1 + random.below(entries.size() - first);
 		entries.insert(entries.begin() + static_cast<ptrdiff_t>(at), again);
 
 		auto table = make_table(narrow);
 		TableLoader loader(*table, random.one_in(4) ? UINT64_MAX : limit_of(entries));
-		for (const Entry &entry : entries)
+		for (const TableEntry &entry : entries)
 			ASSERT_TRUE(loader.add(entry.old_chunk, entry.new_chunk));
 		auto status = loader.finish();
 		ASSERT_FALSE(status);
@@ -228,7 +228,7 @@ TEST(TableLoader, any_request_for_memory_may_fail)
 			auto table = make_table(narrow);
 			TableLoader loader(*table, narrow);
 			Memory::instance().fail_construct_at(n);
-			for (const Entry &entry : entries) {
+			for (const TableEntry &entry : entries) {
 				loaded = loader.add(entry.old_chunk, entry.new_chunk).has_value();
 				if (!loaded)
 					break;

@@ -76,7 +76,7 @@ private:
 	uint64_t next_ = 3;
 };
 
-struct Entry {
+struct TableEntry {
 	OldChunk old_chunk;
 	NewChunk new_chunk;
 };
@@ -100,7 +100,7 @@ public:
 	}
 
 	/* Fills the empty table with exceptions in any order, no chunk twice. */
-	void load(const std::vector<Entry> &entries, uint64_t old_limit)
+	void load(const std::vector<TableEntry> &entries, uint64_t old_limit)
 	{
 		BasicTableLoader<Sizes> loader(*table_, old_limit);
 		for (const auto &entry : entries) {

@@ -10,7 +10,6 @@ writes survive that are not durable (volatile_disk.py).
 import dataclasses
 import pathlib
 import random
-import re
 import shutil
 import struct
 import sys
