@@ -45,14 +45,15 @@ modules-all: check-includes
 ##                       does more. SAN=1: 5,000, under the sanitizers
 ## make tools            build the program dmsnap, for snapshots and stores: build/unit/dmsnap
 ## make man              its manual pages: build/unit/man
-## make tools-test       build it and run its tests; SAN=1: under the sanitizers
+## make tools-test       build it and run its tests; SAN=1: under the sanitizers; FULL=1: also
+##                       those that take minutes
 .PHONY: unit unit-build sim-build tools man tools-test-build tools-test
 unit unit-build sim-build tools man tools-test-build: check-includes
 	+@mkdir -p '$(BUILD)' && flock '$(BUILD)/.unit$(addprefix -,$(SAN)).lock' \
 		$(MAKE) -f tools/build/unit.mk BUILD='$(BUILD)' $@
 
 tools-test:
-	+@SAN='$(SAN)' tests/tools/run
+	+@SAN='$(SAN)' FULL='$(FULL)' tests/tools/run
 
 ## make install          install the module for the running kernel (or KVER), the program
 ##                       dmsnap, its manual pages and shell completion; install-module and

@@ -5,10 +5,13 @@
  *
  *	store-maker volume ORIGIN SECTORS SEED
  *	store-maker snapshot ORIGIN COW CHUNK_SECTORS WRITES SEED
+ *	store-maker scattered COW CHUNK_SECTORS EXCEPTIONS CHUNKS SEED
  *
  * The first makes a volume with random contents; every eighth sector is zero.  The
  * second makes a snapshot of it, on the image COW of zeros, and writes to the
- * volume WRITES times, then deactivates both.
+ * volume WRITES times, then deactivates both.  The third makes a large store, in a file that is
+ * sparse but for its metadata: of a volume of that many CHUNKS, evenly scattered ones, in no order,
+ * of which no two are adjacent.
  */
 #include <cstdint>
 #include <cstdio>
@@ -19,12 +22,16 @@
 #include <string>
 #include <vector>
 
+#include "format/disk_exception.hpp"
+#include "format/disk_header.hpp"
+#include "format/geometry.hpp"
 #include "user/mapped.hpp"
 #include "user/random.hpp"
 #include "user/world.hpp"
 
 namespace {
 
+using namespace dmsnap;
 using namespace dmsnap::user;
 
 constexpr uint64_t sector_bytes = 512;
@@ -107,6 +114,44 @@ void make_snapshot(char **words)
 	save(words[1], cow.peek(0, cow.sectors()));
 }
 
+void make_scattered(char **words)
+{
+	const format::Geometry geometry{ChunkSize(static_cast<uint32_t>(number(words[1])))};
+	const uint64_t exceptions = number(words[2]), step = number(words[3]) / exceptions;
+	const uint64_t chunk_bytes = geometry.chunk_size().bytes();
+	/* A prime number: times this, modulo another number, gives each place once. */
+	constexpr uint64_t stride = 7919;
+	Random random(number(words[4]));
+	std::ofstream file(words[0], std::ios::binary);
+	std::vector<std::byte> chunk(chunk_bytes);
+
+	auto write = [&](NewChunk to) {
+		file.seekp(static_cast<std::streamoff>(to.value * chunk_bytes));
+		file.write(reinterpret_cast<const char *>(chunk.data()),
+			   static_cast<std::streamsize>(chunk.size()));
+	};
+	if (step < 2 || exceptions % stride == 0)
+		give_up("so many chunks cannot be scattered");
+	format::encode({.valid = true, .chunk_sectors = geometry.chunk_size().sectors()}, chunk);
+	write(format::header_chunk);
+	uint64_t written = 0;
+	/* The list ends in the last area. */
+	for (uint64_t area = 0; area <= geometry.area_of_exception(exceptions); area++) {
+		format::MutableAreaView entries(chunk);
+		entries.wipe(0);
+		for (size_t slot = 0; slot < entries.slots() && written < exceptions; slot++) {
+			uint64_t place = written++ * stride % exceptions;
+			entries.write(slot, {{place * step + random.below(step - 1)},
+					     geometry.area_chunk(area) + (1 + slot)});
+		}
+		write(geometry.area_chunk(area));
+	}
+	file.close();
+	std::filesystem::resize_file(words[0], geometry.chunks_for(exceptions) * chunk_bytes);
+	if (!file)
+		give_up("an image cannot be written");
+}
+
 } // namespace
 
 int main(int argc, char **argv)
@@ -120,5 +165,10 @@ int main(int argc, char **argv)
 		make_snapshot(argv + 2);
 		return 0;
 	}
-	give_up("volume ORIGIN SECTORS SEED | snapshot ORIGIN COW CHUNK_SECTORS WRITES SEED");
+	if (argc == 7 && std::string(argv[1]) == "scattered") {
+		make_scattered(argv + 2);
+		return 0;
+	}
+	give_up("volume ORIGIN SECTORS SEED | snapshot ORIGIN COW CHUNK_SECTORS WRITES SEED | "
+		"scattered COW CHUNK_SECTORS EXCEPTIONS CHUNKS SEED");
 }
