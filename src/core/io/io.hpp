@@ -26,6 +26,14 @@ enum class WriteOutcome : uint8_t {
 	held,
 };
 
+/* Which look at a write this is. */
+enum class Attempt : bool {
+	/* It was held before, or has no bio: it is not cut. */
+	retry,
+	/* dm is mapping the bio, which may be cut.  It must not overtake those that are held. */
+	first,
+};
+
 struct Io {
 	Io(dmsnap_bio *of, const dmsnap_bio_desc &desc, HeldWrites &home)
 	    : bio(of), writes(home), sector(desc.sector), sectors(desc.sectors), fua(desc.fua)

@@ -68,7 +68,7 @@ dmsnap_map Merger::map_write(Io &io)
 		io.cut(chunk_size().first_sector(chunk_size().chunk_of(io.sector) + mapping.count));
 		return write_to_origin(io);
 	}
-	switch (place_write(io, true)) {
+	switch (place_write(io, Attempt::first)) {
 	case Place::origin:
 		return write_to_origin(io);
 	case Place::cow:
@@ -89,12 +89,11 @@ dmsnap_map Merger::write_to_origin(Io &io)
  * Handles a write of chunks that the snapshot has, or had at the last lookup.  The write is
  * counted before the lookup: see writers_gone().
  *
- * @may_cut: dm is mapping the bio, so it is cut where its destination changes.  Without @may_cut
- * there is no batch.
+ * The first @attempt cuts the bio where its destination changes.  At a later one there is no batch.
  */
-Merger::Place Merger::place_write(Io &io, bool may_cut)
+Merger::Place Merger::place_write(Io &io, Attempt attempt)
 {
-	if (may_cut)
+	if (attempt == Attempt::first)
 		io.cut(Regions::limit(io.sector));
 	const uint64_t sector = io.sector;
 	const Regions::Token token = snapshot_.regions().enter(sector, io.end());
@@ -114,7 +113,7 @@ Merger::Place Merger::place_write(Io &io, bool may_cut)
 			uint64_t in_target = target->run.old_end() - chunk;
 			count = count < in_target ? count : in_target;
 		}
-		if (may_cut)
+		if (attempt == Attempt::first)
 			io.cut(chunk_size().first_sector(chunk.value + count));
 
 		if (target && blocked_) {
@@ -142,7 +141,7 @@ Merger::Place Merger::place_write(Io &io, bool may_cut)
 
 void Merger::retry(Io &io)
 {
-	switch (place_write(io, false)) {
+	switch (place_write(io, Attempt::retry)) {
 	case Place::origin:
 		dmsnap_port_bio_remap(io.bio, origin_device(), io.sector);
 		origin().claim(io);

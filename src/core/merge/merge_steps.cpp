@@ -104,7 +104,7 @@ void Merger::writers_gone()
 {
 	copy_error_ = nullptr;
 	if (phase_ != Phase::claiming)
-		copy(true);
+		copy(Copies::again);
 	else if (told_to_stop())
 		break_off();
 	else
@@ -114,16 +114,16 @@ void Merger::writers_gone()
 void Merger::claimed()
 {
 	phase_ = Phase::copying;
-	copy(false);
+	copy(Copies::all);
 }
 
-void Merger::copy(bool only_again)
+void Merger::copy(Copies which)
 {
 	awaited_ = (phase_ == Phase::settling && last_round_) || told_to_stop();
 	/* An extra count, so that no job is the last before all have been started. */
 	jobs_left_ = 1;
 	for (MergeJob &job : batch_.jobs()) {
-		if (only_again && !job.again)
+		if (which == Copies::again && !job.again)
 			continue;
 		jobs_left_++;
 		job.start();

@@ -82,7 +82,7 @@ void Merger::start()
 		dmsnap_port_log(DMSNAP_LOG_ERROR, "Snapshot is invalid: can't merge");
 		return;
 	}
-	begin_run(true);
+	begin_run(stop_);
 }
 
 void Merger::pause()
@@ -96,7 +96,7 @@ void Merger::pause()
 
 void Merger::go_on()
 {
-	begin_run(false);
+	begin_run(paused_);
 }
 
 void Merger::set_rate(uint32_t kib)
@@ -105,12 +105,11 @@ void Merger::set_rate(uint32_t kib)
 	origin().worker().post(look_task_);
 }
 
-/* @resumed: the device was resumed; otherwise a message continues the merge. */
-void Merger::begin_run(bool resumed)
+void Merger::begin_run(bool &obstacle)
 {
 	{
 		SpinGuard guard(origin().lock());
-		(resumed ? stop_ : paused_) = false;
+		obstacle = false;
 		if (stop_ || paused_ || running_ || !snapshot_.healthy())
 			return;
 		running_ = true;

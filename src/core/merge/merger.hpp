@@ -173,7 +173,8 @@ private:
 	};
 
 	/* The background. */
-	void begin_run(bool resumed);
+	/* @obstacle: stop_ or paused_, which it clears. */
+	void begin_run(bool &obstacle);
 	void next_batch();
 	bool ahead_of_rate();
 	bool told_to_stop();
@@ -186,7 +187,8 @@ private:
 	bool take_entries();
 	void go_live();
 	void writers_gone();
-	void copy(bool only_again);
+	enum class Copies : bool { all, again };
+	void copy(Copies which);
 	void settle();
 	void flush();
 	void flushed(int error);
@@ -208,7 +210,7 @@ private:
 	dmsnap_map map_write(Io &io);
 	dmsnap_map write_to_origin(Io &io);
 	enum class Place : uint8_t { origin, cow, nowhere };
-	Place place_write(Io &io, bool may_cut);
+	Place place_write(Io &io, Attempt attempt);
 	void send_to_cow();
 
 	Snapshot &snapshot_;

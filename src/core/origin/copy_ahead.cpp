@@ -86,7 +86,8 @@ uint64_t Origin::ahead_room(uint64_t begin)
 {
 	/* Held writes and the copier's other work come first. */
 	if (suspending() || any_holder() || dmsnap_port_copy_throttle() < 100 ||
-	    busy_snapshot(begin, true) || !copier_->has_spare(ahead_begun_ + piece_sectors))
+	    busy_snapshot(begin, Attempt::first) ||
+	    !copier_->has_spare(ahead_begun_ + piece_sectors))
 		return 0;
 	uint64_t room = piece_sectors;
 	snapshots_.for_each([&](const Snapshot &snapshot) {

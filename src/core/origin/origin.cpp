@@ -57,14 +57,15 @@ dmsnap_map Origin::write(Io &io)
 		}
 	}
 	io.held_ns = dmsnap_port_now_ns();
-	return examine(io, true) == WriteOutcome::proceeds ? DMSNAP_MAP_REMAPPED : DMSNAP_MAP_HELD;
+	return examine(io, Attempt::first) == WriteOutcome::proceeds ? DMSNAP_MAP_REMAPPED
+								     : DMSNAP_MAP_HELD;
 }
 
 /*
- * @may_cut: dm is mapping the bio, so the part in another state can be left to another bio.
+ * On the first @attempt, the part in another state can be left to another bio.
  * Later the bio must be handled as a whole.
  */
-WriteOutcome Origin::examine(Io &io, bool may_cut)
+WriteOutcome Origin::examine(Io &io, Attempt attempt)
 {
 	RcuGuard rcu;
 	SpinGuard guard(lock_);
@@ -76,7 +77,7 @@ WriteOutcome Origin::examine(Io &io, bool may_cut)
 		case CopyState::Kind::safe:
 			copied_map_.put(at, here.until, generation);
 			follow_stream(at, here.until);
-			if (may_cut) {
+			if (attempt == Attempt::first) {
 				io.cut(here.until);
 				return WriteOutcome::proceeds;
 			}
@@ -93,7 +94,7 @@ WriteOutcome Origin::examine(Io &io, bool may_cut)
 			here.snapshot->stall().wait(io);
 			return WriteOutcome::taken;
 		case CopyState::Kind::missing:
-			return copy_out(io, at, here, may_cut);
+			return copy_out(io, at, here, attempt);
 		}
 	}
 	return WriteOutcome::proceeds;
@@ -174,24 +175,24 @@ uint64_t Origin::copy_extent(uint64_t begin, uint64_t end, const Survey &first)
 }
 
 /* A snapshot that lacks @begin, and whose limit of copies in flight is reached; or nullptr. */
-Snapshot *Origin::busy_snapshot(uint64_t begin, bool newcomer)
+Snapshot *Origin::busy_snapshot(uint64_t begin, Attempt attempt)
 {
 	Snapshot *busy = nullptr;
 	snapshots_.for_each([&](Snapshot &snapshot) {
-		if (snapshot.watches(begin) && snapshot.lacks(begin) && snapshot.busy(newcomer))
+		if (snapshot.watches(begin) && snapshot.lacks(begin) && snapshot.busy(attempt))
 			busy = &snapshot;
 	});
 	return busy;
 }
 
-WriteOutcome Origin::copy_out(Io &io, uint64_t begin, const Survey &here, bool may_cut)
+WriteOutcome Origin::copy_out(Io &io, uint64_t begin, const Survey &here, Attempt attempt)
 {
 	/* First come, first served. */
-	if (may_cut && any_held()) {
+	if (attempt == Attempt::first && any_held()) {
 		hold(writes_, io);
 		return WriteOutcome::held;
 	}
-	if (Snapshot *busy = busy_snapshot(begin, may_cut)) {
+	if (Snapshot *busy = busy_snapshot(begin, attempt)) {
 		busy->wait_for_copies(io);
 		return WriteOutcome::taken;
 	}
@@ -218,13 +219,13 @@ WriteOutcome Origin::copy_out(Io &io, uint64_t begin, const Survey &here, bool m
 		return WriteOutcome::taken;
 	}
 	made->end_sector = end;
-	if (may_cut)
+	if (attempt == Attempt::first)
 		io.cut(end);
 	wait_for(*made->runs.back(), io);
 	/* Post only once: other bios may join the copy-out until it begins. */
 	if (!std::exchange(made->begun, true))
 		worker_->post(made->start_task);
-	if (may_cut)
+	if (attempt == Attempt::first)
 		look_for_stream(io, *made);
 	return WriteOutcome::taken;
 }
@@ -261,7 +262,7 @@ void Origin::idle()
 
 WriteOutcome Origin::retry(Io &io)
 {
-	WriteOutcome outcome = examine(io, false);
+	WriteOutcome outcome = examine(io, Attempt::retry);
 	if (outcome == WriteOutcome::proceeds) {
 		if (io.held_ns)
 			held_us_.add_us_since(io.held_ns);

@@ -111,14 +111,14 @@ public:
 private:
 	struct Survey;
 
-	WriteOutcome examine(Io &io, bool may_cut);
+	WriteOutcome examine(Io &io, Attempt attempt);
 	Survey survey(uint64_t sector, uint64_t end);
-	WriteOutcome copy_out(Io &io, uint64_t begin, const Survey &survey, bool may_cut);
+	WriteOutcome copy_out(Io &io, uint64_t begin, const Survey &survey, Attempt attempt);
 	uint64_t copy_extent(uint64_t begin, uint64_t end, const Survey &first);
 	CopyOut *copy_out_for(uint64_t begin);
 	/* Begins copies for all snapshots that lack something of the range. */
 	void begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end);
-	Snapshot *busy_snapshot(uint64_t begin, bool newcomer);
+	Snapshot *busy_snapshot(uint64_t begin, Attempt attempt);
 	WriteOutcome retry(Io &io);
 	void idle();
 

@@ -57,9 +57,9 @@ void CommitQueue::start()
 	begun_ns_ = dmsnap_port_now_ns();
 	if (!snapshot_.healthy()) {
 		batch_.status = fail(Error::write_failed);
-		end(false);
+		end(CowFlush::none);
 	} else if (batch_.entries.empty()) {
-		end(false);
+		end(CowFlush::none);
 	} else {
 		snapshot_.store().commit(batch_);
 	}
@@ -67,11 +67,12 @@ void CommitQueue::start()
 
 void CommitQueue::batch_ended(CommitBatch &batch)
 {
-	static_cast<Batch &>(batch).queue.end(true);
+	static_cast<Batch &>(batch).queue.end(CowFlush::done);
 }
 
-void CommitQueue::end(bool flushed)
+void CommitQueue::end(CowFlush flush)
 {
+	const bool flushed = flush == CowFlush::done;
 	Status status = batch_.status;
 
 	if (!status)

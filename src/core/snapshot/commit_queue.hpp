@@ -66,7 +66,9 @@ private:
 
 	void start();
 	static void batch_ended(CommitBatch &batch);
-	void end(bool flushed);
+	/* Was the COW device flushed for the batch? */
+	enum class CowFlush : bool { none, done };
+	void end(CowFlush flush);
 
 	Snapshot &snapshot_;
 	SpinLock &lock_;

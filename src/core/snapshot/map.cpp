@@ -126,23 +126,23 @@ dmsnap_map Snapshot::map_write(SnapshotIo &io)
 		return DMSNAP_MAP_KILL;
 	if (remap_if_mapped(io))
 		return DMSNAP_MAP_REMAPPED;
-	return carry_out(io, judge_write(io, true), true);
+	return carry_out(io, judge_write(io, Attempt::first), Attempt::first);
 }
 
 WriteOutcome Snapshot::retry(Io &held)
 {
 	auto &io = static_cast<SnapshotIo &>(held);
-	Verdict verdict = judge_write(io, false);
-	carry_out(io, verdict, false);
+	Verdict verdict = judge_write(io, Attempt::retry);
+	carry_out(io, verdict, Attempt::retry);
 	return verdict.kind == Verdict::Kind::held_on_list ? WriteOutcome::held
 							   : WriteOutcome::taken;
 }
 
 /*
- * @may_cut: dm is mapping the bio.  A bio that has to wait is cut so that it will map to one
- * extent: the chunks of one pending run, which will be contiguous, or one chunk.
+ * On the first @attempt a bio that has to wait is cut so that it will map to one extent: the
+ * chunks of one pending run, which will be contiguous, or one chunk.
  */
-Snapshot::Verdict Snapshot::judge_write(SnapshotIo &io, bool may_cut)
+Snapshot::Verdict Snapshot::judge_write(SnapshotIo &io, Attempt attempt)
 {
 	SpinGuard guard(origin_.lock());
 	using Kind = Verdict::Kind;
@@ -153,7 +153,7 @@ Snapshot::Verdict Snapshot::judge_write(SnapshotIo &io, bool may_cut)
 	OldChunk chunk{chunk_size_.chunk_of(io.sector)};
 	auto [run, free] = pending_around(chunk);
 	if (run && !run->visible) {
-		if (may_cut)
+		if (attempt == Attempt::first)
 			io.cut(chunk_size_.first_sector(run->old_end().value));
 		/* Wait for this run alone: others of its operation may wait for another device. */
 		run->waiters.push_back(io);
@@ -161,18 +161,18 @@ Snapshot::Verdict Snapshot::judge_write(SnapshotIo &io, bool may_cut)
 	}
 	Mapping mapping = look_up(io);
 	if (mapping.mapped) {
-		if (may_cut)
+		if (attempt == Attempt::first)
 			io.cut(chunk_size_.first_sector(chunk.value + mapping.count));
 		remap_to_cow(io, mapping.new_begin);
 		return {io.fua && commits_->undurable() ? Kind::go_and_commit : Kind::go,
 			mapping.new_begin};
 	}
-	return begin_write(io, chunk, mapping.count < free ? mapping.count : free, may_cut);
+	return begin_write(io, chunk, mapping.count < free ? mapping.count : free, attempt);
 }
 
 /* At least @count chunks from @chunk on are neither mapped nor pending.  lock. */
 Snapshot::Verdict Snapshot::begin_write(SnapshotIo &io, OldChunk chunk, uint64_t count,
-					bool may_cut)
+					Attempt attempt)
 {
 	using Kind = Verdict::Kind;
 	uint64_t whole_chunks = io.sectors >> chunk_size_.shift();
@@ -180,23 +180,23 @@ Snapshot::Verdict Snapshot::begin_write(SnapshotIo &io, OldChunk chunk, uint64_t
 	uint64_t wanted = partial ? 1 : whole_chunks < count ? whole_chunks : count;
 
 	auto wait_for_room = [&]() -> Verdict {
-		if (may_cut)
+		if (attempt == Attempt::first)
 			io.cut(chunk_size_.first_sector(chunk.value + 1));
 		origin_.hold(*writes_, io);
 		return {Kind::held_on_list};
 	};
 	auto wait_for_device = [&]() -> Verdict {
-		if (may_cut)
+		if (attempt == Attempt::first)
 			io.cut(chunk_size_.first_sector(chunk.value + 1));
 		stall_->wait(io);
 		return {Kind::held};
 	};
 	if (stall_->active())
 		return wait_for_device();
-	if (may_cut && (origin_.any_held() || writes_->any_held()))
+	if (attempt == Attempt::first && (origin_.any_held() || writes_->any_held()))
 		return wait_for_room();
-	if (partial && busy(may_cut)) {
-		if (may_cut)
+	if (partial && busy(attempt)) {
+		if (attempt == Attempt::first)
 			io.cut(chunk_size_.first_sector(chunk.value + 1));
 		wait_for_copies(io);
 		return {Kind::held};
@@ -224,7 +224,7 @@ Snapshot::Verdict Snapshot::begin_write(SnapshotIo &io, OldChunk chunk, uint64_t
 		overflow();
 		return {Kind::fail};
 	}
-	if (may_cut)
+	if (attempt == Attempt::first)
 		io.cut(chunk_size_.first_sector(chunk.value + taken->count));
 	run->run.new_begin = taken->begin;
 	run->run.count = taken->count;
@@ -237,11 +237,11 @@ Snapshot::Verdict Snapshot::begin_write(SnapshotIo &io, OldChunk chunk, uint64_t
 	return {Kind::start, taken->begin, write};
 }
 
-dmsnap_map Snapshot::carry_out(SnapshotIo &io, const Verdict &verdict, bool in_map)
+dmsnap_map Snapshot::carry_out(SnapshotIo &io, const Verdict &verdict, Attempt attempt)
 {
 	switch (verdict.kind) {
 	case Verdict::Kind::go:
-		if (in_map)
+		if (attempt == Attempt::first)
 			return DMSNAP_MAP_REMAPPED;
 		dmsnap_port_bio_submit(io.bio);
 		break;
@@ -263,7 +263,7 @@ dmsnap_map Snapshot::carry_out(SnapshotIo &io, const Verdict &verdict, bool in_m
 	case Verdict::Kind::held_on_list:
 		break;
 	case Verdict::Kind::fail:
-		if (in_map)
+		if (attempt == Attempt::first)
 			return DMSNAP_MAP_KILL;
 		dmsnap_port_bio_end(io.bio, io_error);
 		break;

@@ -118,8 +118,9 @@ void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 		uint64_t count = chunk_size_.chunk_of(last_sector) - chunk.value + 1;
 		if (copy_out.ahead) {
 			/* This snapshot may have less room than the others. */
-			count = busy(true) ? 0
-					   : smaller(count, ahead_room() >> chunk_size_.shift());
+			count = busy(Attempt::first)
+					? 0
+					: smaller(count, ahead_room() >> chunk_size_.shift());
 			if (count == 0)
 				return;
 		}

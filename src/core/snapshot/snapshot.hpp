@@ -93,12 +93,12 @@ public:
 	/* The same for callers that are not about to write.  lock. */
 	CopyState look_up_copy_state(uint64_t sector, uint64_t end) const;
 	/*
-	 * Is the limit of copies in flight exceeded, or would a new bio overtake bios that wait
+	 * Is the limit of copies in flight exceeded, or would a first attempt overtake bios that wait
 	 * for it?  lock.
 	 */
-	bool busy(bool newcomer) const
+	bool busy(Attempt attempt) const
 	{
-		return over_threshold() || (newcomer && !copy_waiters_.empty());
+		return over_threshold() || (attempt == Attempt::first && !copy_waiters_.empty());
 	}
 	/* Has @io examined again when fewer copies are in flight.  lock. */
 	void wait_for_copies(Io &io) { copy_waiters_.push_back(io); }
@@ -282,9 +282,9 @@ private:
 	/* Returns false also if a commit must follow. */
 	bool remap_if_mapped(Io &io);
 	struct Verdict;
-	Verdict judge_write(SnapshotIo &io, bool may_cut);
-	Verdict begin_write(SnapshotIo &io, OldChunk chunk, uint64_t count, bool may_cut);
-	dmsnap_map carry_out(SnapshotIo &io, const Verdict &verdict, bool in_map);
+	Verdict judge_write(SnapshotIo &io, Attempt attempt);
+	Verdict begin_write(SnapshotIo &io, OldChunk chunk, uint64_t count, Attempt attempt);
+	dmsnap_map carry_out(SnapshotIo &io, const Verdict &verdict, Attempt attempt);
 	WriteOutcome retry(Io &held);
 	void sent_durable(SnapshotIo &io, int error);
 	void overflow();
