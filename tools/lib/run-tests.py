@@ -121,6 +121,8 @@ PARTS = (
          full=make("tools-test", "FULL=1"), full_guess=300),
     Part("mutants-fit", "the seeded defects apply to the sources", ("tools/mutants", "--check"), 10,
          full=("tools/mutants",), full_guess=300),
+    Part("mutants-generated", "defects made from the sources are caught, others each time", ("tools/mutants", "--generate", "100"),
+         3000, "full"),
     Part("differences", "differences.rst is up to date", ("tests/vm/differential", "--check"), 1, shows=Shows.CODE),
     Part("tables", "performance.rst has the measured figures", ("tests/bench/tables.py", "--check"), 1, shows=Shows.CODE),
     Part("report", "the benchmark report is small, readable anywhere, and matches the figures", ("tests/bench/report-selftest",), 3),
