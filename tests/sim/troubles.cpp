@@ -108,18 +108,19 @@ void Machine::look_around()
 	if (!any_hangs() || merging_ || origin_busy_)
 		return;
 	note("--- devices keep hanging");
-	bool answered = false;
-	world_.spawn("status", [&answered, snaps = snaps_] {
+	/* If the power fails, it is answered after this function. */
+	auto answered = std::make_shared<bool>(false);
+	world_.spawn("status", [answered, snaps = snaps_] {
 		for (const SnapHandle &snap : snaps) {
 			snap->mapped->status();
 			snap->mapped->table();
 		}
-		answered = true;
+		*answered = true;
 	});
 	turn_for(long_enough_ns);
 	poll();
 	if (!power_fails_now()) {
-		require(answered, "status and table wait for a device that hangs");
+		require(*answered, "status and table wait for a device that hangs");
 		require(!neighbour_ || neighbour_->all_done(),
 			"the neighbour waits for a device that it does not need");
 		bool origin_waits = false;
@@ -142,8 +143,6 @@ void Machine::look_around()
 				"a message to " + snap->name() +
 					" waits for a device that it does not need");
 	}
-	/* It refers to local variables. */
-	turn([&answered] { return answered; });
 }
 
 void Machine::note_copied(const Asked &asked)
