@@ -24,7 +24,7 @@ interchange()
 		snap_take "$name" P "${CHUNKS[$name]}" 20
 		model_make "$name"
 	done
-	# Their device has no origin target: only their own writes count
+	# Their device has no origin target, so only their own writes matter
 	dm_create quiet "0 $SIZE linear $(make_ram ram-quiet 8) 0"
 	make_alone edge 4
 	make_alone full 1
@@ -59,7 +59,7 @@ write_all()
 {
 	local name turn=$1 offset=$(($1 * 2))
 	note "turn $turn: $(loaded_module) writes"
-	# Another part of the origin in each turn, and some of the one before again
+	# A different part of the origin in each turn, overlapping the previous one
 	fio_run "$(dm_path org)" --rw=randwrite --bs=4k --iodepth=32 --offset="${offset}M" --size=2040k \
 		--io_size=1M --randseed="$turn"
 	fio_run "$(dm_path org)" --rw=write --bs=128k --iodepth=4 --offset="$((turn + 1))M" --size=1M --randseed="$turn"

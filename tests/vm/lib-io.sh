@@ -182,7 +182,7 @@ writer_start()
 	shift 2
 	(
 		trap - ERR EXIT
-		# Only the log says why, because the case may be busy
+		# The reason is only in the log, because the case may be busy
 		for ((round = 1; ; round++)); do
 			if ! _fio "$files.out" "$device" "$@" --randseed="$((RANDOM * 32768 + RANDOM))" \
 				--verify=crc32c --verify_fatal=1 --do_verify=1; then

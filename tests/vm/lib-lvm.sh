@@ -38,9 +38,9 @@ lvm_make()
 			disks+=("/dev/${serial##*/}")
 		fi
 	done
-	# Leftovers of another case of this boot are not on this volume
+	# This volume holds nothing of earlier cases in this boot
 	rm -f "$RESULTS"/*.sums
-	# Or a later boot's udev activates it before the module is the right one
+	# Otherwise udev would activate it in a later boot before the right module is loaded
 	vgcreate -q --setautoactivation n vg "${disks[@]}"
 	lvcreate -q -y -n origin -L "${mb}M" "${LVM_LAYOUT[@]}" vg
 	mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 -N 256 -J size=4 /dev/vg/origin

@@ -21,7 +21,7 @@ lvm2_test()
 	tar -C lvm2-testsuite -xf /job/vm/lvm2-suite.tar
 	cd lvm2-testsuite || return
 	export PATH=$PWD/lib:$PATH LVM_TEST_FLAVOUR=ndev-vanilla LVM_TEST_DIR=$TMP/work
-	# Where it may keep its own devices' nodes
+	# Where it may create its own device nodes
 	mount -t tmpfs -o size=1200m tmpfs "$TMP/work"
 	setsid --wait bash -noprofile -norc "shell/$1.sh" > "$TMP/out" 2>&1 || rc=$?
 	pkill -x dmeventd || true

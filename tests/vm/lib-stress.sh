@@ -25,7 +25,7 @@ stress_io()
 	/job/vm/stress-io "$command" "$TMP/state" "$@"
 }
 
-# The devices as stress-io wants them
+# The devices in the form that stress-io expects
 _stress_devices()
 {
 	local slot

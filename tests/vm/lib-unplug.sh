@@ -57,7 +57,7 @@ finish()
 	unplug
 }
 
-# The origin is written at random until that fails, or is to end
+# Writes to the origin at random places until a write fails or the test ends
 _write_on()
 {
 	rm -f "$TMP/writes-end"
@@ -82,7 +82,7 @@ _writer_ends()
 	wait_until "$LIMIT" _ended "$WRITER"
 }
 
-# The origin and the other snapshot go on as if nothing had been
+# The origin and the other snapshot are unaffected
 _check_goes_on()
 {
 	_writer_ends
@@ -142,7 +142,7 @@ _at_merge()
 	pull "$1"
 	wait_until "$LIMIT" is_status org "Merge failed|Invalid"
 	_writer_ends
-	# What was not merged is gone with either of the disks
+	# Losing either disk loses what was not merged
 	! bounded dd if="$(dm_path org)" of=/dev/null bs=64k iflag=direct status=none || fail "all of the origin can be read"
 	finish
 }
@@ -182,7 +182,7 @@ _at_stall()
 		_check_goes_on snap
 		finish snap
 	else
-		# What waits for room goes on when the snapshot that has none goes
+		# Writes that wait for room proceed once the full snapshot has gone
 		bounded dmsetup remove snap || fail "cannot remove snap: $(< "$TMP/bounded")"
 		_check_origin_fails witness
 		finish

@@ -27,7 +27,7 @@ for mb in 3 40; do
 	dm_create cow-snap "0 $(sectors "$loop") linear $loop 0"
 	dmsetup create snap --notable
 	dm_load snap "$(snap_table snap P 16)"
-	# Frozen, the file system would take no write to the COW file
+	# A frozen file system would block writes to the COW file
 	dmsetup suspend --nolockfs org
 	dmsetup resume snap
 	dmsetup resume org

@@ -99,7 +99,7 @@ write_some
 expect_eq "$(header_word 1)" 0 "the mark"
 wait_until 20 events_above snap "$events"
 dm_remove snap
-# Long enough again, and it must not come back
+# The device is long enough again, but the snapshot must stay invalid
 dm_reload cow-snap "$table"
 dm_create snap "$(snap_table snap P 16)"
 expect_eq "$(status_of snap)" Invalid

@@ -83,7 +83,7 @@ faults_end failslab
 good a b c
 drop_three
 
-# One after the other, each in a part of the origin that has not been written
+# In turn, each in a part of the origin that has not been written yet
 for percent in 2 50; do
 	note "COW devices fail $percent % of their bios, and memory runs out"
 	take_three

@@ -34,7 +34,7 @@ snap_take day0 P 8
 copy_is day0
 
 note "three days"
-# Until the end; what it writes is in none of the copies as a whole
+# Runs until the end; no copy contains all of what it writes
 writer_start user "$(dm_path org)" --rw=randwrite --bs=4k --iodepth=8 --size=4m --io_size=256k --randrepeat=0
 chunk_sizes=(8 8 32 4)
 for day in 1 2 3; do

@@ -54,7 +54,7 @@ put()
 }
 
 # to a, then to b, always in turn.  Both stay open: each close would be an event for udev, and
-# LVM2 would wait for them all.
+# LVM2 would wait for all of them.
 write_on()
 {
 	local n=0
@@ -107,7 +107,7 @@ run_load()
 		exits 0 create --group "g$i" vg/a vg/b vg/fs --size 4M --limit 600s
 		expect_eq "$(xargs < "$TMP/out")" "vg/a-g$i vg/b-g$i vg/fs-g$i"
 		same_moment "g$i"
-		# No journal has to be replayed: the file system was frozen
+		# The file system was frozen, so there is no journal to replay
 		dumpe2fs -h "/dev/vg/fs-g$i" 2> /dev/null | grep '^Filesystem features' > "$TMP/features"
 		if grep -q needs_recovery "$TMP/features"; then fail "the file system was not frozen"; fi
 		mount_at "/dev/vg/fs-g$i" ro > /dev/null
@@ -277,9 +277,9 @@ killed_in_between()
 	resumed
 	end_slow
 	expect_match "$(lvs --noheadings -o lv_tags vg/a-killed | xargs)" ".*dmsnap.unfinished.*"
-	# A tag of somebody else does not make all one group
+	# A tag that is not dmsnap's does not join snapshots into a group
 	lvchange -q --addtag ours vg/a-g3 vg/a-killed
-	# Nor are they the tags of a snapshot alone
+	# A volume with dmsnap's tags that is not a snapshot is left alone
 	lvcreate -q -y -n plain -L 4M --addtag dmsnap.group.killed --addtag dmsnap.unfinished vg
 	exec 9< /dev/vg/a-killed
 	exits 2 create --group after vg/a vg/b --size 4M

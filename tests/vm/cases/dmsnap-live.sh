@@ -39,7 +39,7 @@ wait_ends()
 	expect_match "$(cat "$TMP/wait")" "$2"
 }
 
-# It has not run in between
+# It did not run in the meantime
 sleeps_on()
 {
 	local before
@@ -64,7 +64,7 @@ terminal_shows()
 	grep -qE -- "$1" "$TMP/pane"
 }
 
-# A chunk after the other, that the snapshot has not yet
+# Chunk by chunk, where the snapshot has no copy yet
 fills_on_terminal()
 {
 	[ "$FILLED" -lt 2048 ] || fail "no rate is shown: $(cat "$TMP/pane")"
@@ -185,7 +185,7 @@ exits 1 status
 org_reload
 dm_remove cow-snap org base
 
-# LVM2 replaces the table when all is merged
+# LVM2 replaces the table when the merge is complete
 lvm_merge()
 {
 	lvm_take "$1" -c 4k -L 40M

@@ -67,7 +67,7 @@ failed_reset()
 	change "$A" o
 	overlay create "$A" --size 4M --dir "$folder"
 	change "$(over "$A")" 1
-	# As an extend does that is killed then
+	# As an extend that is killed at this point leaves it
 	label "$name" '"cow_bytes": 4194304' '"cow_bytes": 8388608'
 	overlay extend "$name" --size 8M --dir "$folder"
 	chattr +i "$folder/overlay-$name.cow"
@@ -203,7 +203,7 @@ first_boot()
 	sum_of "$A" > "$RESULTS/before"
 	dd if=/dev/urandom of="$(over "$B")" bs=64k count=200 oflag=direct conv=fsync status=none
 	sum_of "$(over "$B")" > "$RESULTS/merged"
-	# Held up, it is not over when the power fails
+	# The merge is slowed down, so that it is still running when the power fails
 	"$dmsnap" overlay keep "$B" --yes --dir "$folder" > /dev/null 2>&1 &
 	wait_until 20 dmsetup message "overlay-${B##*/}" 0 merge rate 2048
 	power_cut

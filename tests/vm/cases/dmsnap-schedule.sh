@@ -30,7 +30,7 @@ first=$(ours data)
 expect_eq "$(lv_field "$first" lv_tags)" "dmsnap,dmsnap:data"
 expect_eq "$(lv_field "$first" lv_size)" "8.00m"
 sleep 1.1
-# Somebody's own, one of them by a name that might be dmsnap's
+# Snapshots that dmsnap did not make, one with a name that it could have used
 lvcreate -q -s -n data.20200101T000000Z -L 4M vg/origin
 mount_at "/dev/vg/$first" ro > /dev/null
 with_config 0 rotate
@@ -41,7 +41,7 @@ with_config 0 rotate
 says "removed vg/$first: its time is over"
 expect_eq "$(ours data | wc -l)" 2
 lvs vg/data.20200101T000000Z > /dev/null || fail "a snapshot was removed that was not dmsnap's"
-# LVM2 selects by UUID and tag: none of another tag goes
+# LVM2 selects by UUID and tag: snapshots with other tags are not removed
 kept=$(ours data | tail -n 1)
 lvchange -q --deltag dmsnap:data "vg/$kept"
 lvremove -q -y --select "lv_uuid=\"$(lv_field "$kept" lv_uuid)\" && lv_tags=\"dmsnap:data\"" "vg/$kept" || true
@@ -53,11 +53,11 @@ note "extend: sleeps until the event, and nothing is lost"
 "$dmsnap" extend data --config "$TMP/data.conf" > "$TMP/extended" 2>&1 &
 extender=$!
 wait_until 30 grep -q "^watches vg/$kept, up to 60 % of 8.0 MiB$" "$TMP/extended"
-# Far more than there is room for
+# Far more than fits
 dd if=/dev/urandom of=/mnt/origin/big bs=256k count=80 oflag=direct status=none
 wait_until 60 is_extended "$kept"
 expect_eq "$(lv_field "$kept" lv_attr)" swi-a-s---
-# One that comes later is looked after as well; the one before goes by schedule
+# A later snapshot is watched as well; the schedule removes the earlier one
 sleep 1.1
 with_config 0 rotate
 later=$(ours data | tail -n 1)

@@ -35,7 +35,7 @@ for name in a b; do
 done
 snap_check
 dm_reload a "$(snap_table a P 8)"
-# Some kernels do not freeze again what is frozen
+# Some kernels do not freeze a frozen file system again
 dm_load org "0 $SIZE snapshot-origin $(dm_path base)"
 bounded dmsetup suspend org
 dmsetup suspend --nolockfs org
@@ -73,7 +73,7 @@ fsfreeze -f "$snap" &
 freezer=$!
 bounded dmsetup remove a
 bounded dmsetup status a
-# The origin does not care
+# The origin is not affected
 fio_verified "$org/huge" --rw=randwrite --bs=4k --iodepth=16 --size=1M --overwrite=1
 dmsetup resume a
 wait "$freezer"

@@ -20,7 +20,7 @@ poke()
 {
 	# shellcheck disable=SC2059 # it is a format
 	printf "$2" > "$TMP/bytes"
-	# Whole sectors: what they have else stays
+	# Whole sectors; the rest of their contents stays
 	dd if="$ram" of="$TMP/sector" bs=512 skip=$(($1 / 512)) count=1 iflag=direct status=none
 	dd if="$TMP/bytes" of="$TMP/sector" bs=1 seek=$(($1 % 512)) conv=notrunc status=none
 	dd if="$TMP/sector" of="$ram" bs=512 seek=$(($1 / 512)) count=1 oflag=direct status=none
@@ -84,7 +84,7 @@ snap_reads()
 	dd if="$(dm_path snap)" of=/dev/null bs=1M iflag=direct status=none
 }
 
-# What becomes of one otherwise: cow-unusable.sh
+# cow-unusable.sh tests what happens without this parameter
 echo 1 > /sys/module/dm_snapshot/parameters/refuse_bad_store
 magic=0x70416e53
 origin_make 4
@@ -116,7 +116,7 @@ refused "a chunk right behind the COW device" \
 store 5 -1
 refused "the last of all chunks" \
 	"snapshot store refused: COW chunk outside the COW device $at 0: origin chunk 5 in COW chunk 18446744073709551615\)"
-# The in-tree driver takes the top byte for a length, and stops the kernel
+# The in-tree driver takes the top byte for a length and crashes the kernel
 store 101 $((0xff << 56 | 3)) 100 2
 refused "the top byte of a chunk set" \
 	"snapshot store refused: COW chunk outside the COW device $at 0: origin chunk 101 in COW chunk 18374686479671623683\)"
@@ -137,7 +137,7 @@ store 5 2 6 258
 refused "data in an area to come" \
 	"snapshot store refused: COW chunk is the header or metadata $at 1: origin chunk 6 in COW chunk 258\)"
 
-# It ends the list; what comes after it does not count
+# It ends the list; entries after it are ignored
 store 5 2 6 0 5 -1
 taken "COW chunk 0"
 store 1023 $((chunks - 1))

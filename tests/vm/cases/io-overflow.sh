@@ -21,7 +21,7 @@ for chunk in 8 128; do
 		expect_fail dd if="$(dm_path snap)" of=/dev/null bs=4k count=1 iflag=direct
 		expect_fail dd if=/dev/zero of="$(dm_path snap)" bs=4k count=1 oflag=direct
 		snap_check witness
-		# The mark lasts
+		# The mark is durable
 		dm_remove snap
 		dm_create snap "$(snap_table snap "$type" "$chunk")"
 		if [ "$type" != N ]; then
@@ -55,10 +55,10 @@ for type in P PO N; do
 	snap_take snap "$type" 16
 	model_make snap
 	dd if=/dev/urandom of="$TMP/new" bs=1M count=4 status=none
-	# Until it is refused; dd says how far it has come
+	# Until a write fails; dd prints how much it wrote
 	expect_fail dd if="$TMP/new" of="$(dm_path snap)" bs=8k oflag=direct
 	blocks=$(sed -n 's/^\([0-9]*\)+0 records out$/\1/p' <<< "$OUTPUT")
-	# The header, an area and what is kept for the next one are no room for data
+	# The header, an area and the reserve for the next area hold no data
 	((blocks >= 380 && blocks <= 384)) || fail "$type took $blocks blocks of 8 KiB"
 	if [ "$type" != PO ]; then
 		wait_until 10 is_status snap Invalid

@@ -47,7 +47,7 @@ done
 writers_move
 snap_check still
 writers_stop
-# Those writers had their own data; what they did not touch is as it was
+# Each writer used its own data; the rest is unchanged
 for name in a b c d; do
 	expect_eq "$(sum_of "$(dm_path "$name")" "" 6)" "$(sum_of "$(dm_path "model-$name")" "" 6)" \
 		"snapshot $name, behind what was written"

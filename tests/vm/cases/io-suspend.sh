@@ -34,13 +34,13 @@ for ((step = 0; step < steps; step++)); do
 		dmsetup resume "$name"
 		;;
 	2)
-		# Meanwhile the origin's writers wait only for the origin
+		# In the meantime writers to the origin wait only for the origin
 		dm_load "$name" "$(snap_table "$name" "${type[$name]}" "${chunk[$name]}")"
 		dmsetup suspend "$name"
 		dmsetup resume "$name"
 		;;
 	3)
-		# As LVM2: both suspended
+		# As in LVM2, both are suspended
 		dm_load "$name" "$(snap_table "$name" "${type[$name]}" "${chunk[$name]}")"
 		dm_load org "0 $SIZE snapshot-origin $(dm_path base)"
 		dmsetup suspend org

@@ -35,7 +35,7 @@ for _ in 1 2; do
 		direct if="$(dm_path snap)" of="$TMP/read" skip=$((chunk > 99 ? chunk - 99 : 99)) iflag=direct
 		[ -z "$(tr -d '\0' < "$TMP/read")" ] || fail "chunk $((chunk - 99)) is not zero"
 	done
-	# After a reload it is the same
+	# A reload gives the same result
 	dm_remove snap
 	dm_create snap "0 $PB15 snapshot $(dm_path void) $cow P 8"
 	expect_eq "$(status_of snap)" "$status"
@@ -44,7 +44,7 @@ dm_remove snap org void
 drop_disk cow
 
 note "chunks of 1 GiB"
-# Header, area, two chunks of data, and 1 MB: of each the first 8 MB are memory
+# Header, area, two chunks of data, and 1 MB; the first 8 MB of each are in memory
 dm_create big-base "0 $((4 << 21)) zero"
 ram=$(make_ram big 40)
 table="" at=0

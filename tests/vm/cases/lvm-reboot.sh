@@ -18,7 +18,7 @@ if [ "$STAGE" -eq 1 ]; then
 	lvm_files /mnt/s64 2
 	lvm_check s4 s512
 	sync "$RESULTS"/*
-	# Both file systems are mounted, all devices are active
+	# With both file systems mounted and all devices active
 	power_cut
 fi
 

@@ -58,7 +58,7 @@ prepare()
 	dmsetup suspend snap
 	dmsetup resume snap
 	model_check snap
-	# Of the areas the one that comes next is counted too
+	# The next area is counted as well
 	expect_eq "$(allocated snap)" "$(((840 + 5) * CHUNK))"
 	events=$(events_of org)
 	clear_log
@@ -126,7 +126,7 @@ merge_begin snap P "$CHUNK"
 fails_with "Read error: shutting down merge\."
 content_check 0 512
 content_check 1024 4096
-# The chunks that cannot be read are errors, and no others are
+# Only the unreadable chunks give errors
 dd if="$(dm_path org)" of="$TMP/middle" bs=4k skip=128 count=128 iflag=direct conv=noerror,sync status=none 2> /dev/null || true
 dd if="$(dm_path model-snap)" of="$TMP/want" bs=4k skip=128 count=128 iflag=direct status=none
 { cmp -l "$TMP/middle" "$TMP/want" || true; } > "$TMP/differ"
@@ -163,7 +163,7 @@ for way in resume reload; do
 	dm_reload cow-snap "$(whole "$COW")"
 	content_check 0 "$ORIGIN_KB"
 	if [ "$way" = resume ]; then
-		# The list is written first, the merge still waits for its resume
+		# The list is written first; the merge still waits to be resumed
 		writable 0 3072
 		expect_eq "$(status_of org)" "Merge failed"
 	fi
@@ -172,7 +172,7 @@ done
 
 note "writes of the origin fail"
 prepare
-# All I/O fails: nothing reads the origin there, and flushes have to succeed
+# All I/O to this part fails: nothing reads the origin here, and flushes must succeed
 dm_reload base "$(pieced "$LOOP" "$((128 * CHUNK))" "$((128 * CHUNK))" error)"
 merge_begin snap P "$CHUNK"
 fails_with "Write error: shutting down merge\."
@@ -185,7 +185,7 @@ goes_on reload
 note "flushes of the origin fail"
 prepare
 total=$(allocated snap)
-# Slow enough to get a fault while it runs
+# Slow enough for a fault to occur while it runs
 dm_reload base "0 $SIZE delay $LOOP 0 0 $LOOP 0 400"
 merge_begin snap P "$CHUNK"
 begun()

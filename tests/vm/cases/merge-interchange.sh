@@ -31,7 +31,7 @@ half_merge()
 	dm_reload base "$(base_table "${DELAY[$(loaded_module)]}")"
 	all=$(merge_progress snap)
 	merge_begin snap P "$1"
-	# Ours ends the batch it is at, the first of three or the second
+	# Our driver completes the current batch, the first or second of three
 	[ "$(loaded_module)" = ours ] || wait_until 30 below "$((all * 9 / 10))"
 	dmsetup suspend org
 	LEFT=$(merge_progress org)
@@ -71,7 +71,7 @@ for chunk in "${chunks[@]}"; do
 		dm_create snap "$(snap_table snap P "$chunk")"
 		org_load
 		expect_eq "$(sum_of "$(dm_path snap)")" "$want" "the snapshot, half merged"
-		# The list grows again, over what has been cut off it
+		# The list grows again, over the entries that were cut off
 		fio_run "$(dm_path org)" --rw=randwrite --bs=64k --iodepth=8 --io_size=6M --randseed=3
 		expect_eq "$(sum_of "$(dm_path snap)")" "$want" "the snapshot, of which more is copied"
 		dm_remove snap
@@ -79,7 +79,7 @@ for chunk in "${chunks[@]}"; do
 		expect_eq "$(sum_of "$(dm_path snap)")" "$want" "the snapshot, loaded again"
 		[ "$(merge_progress snap)" -gt "$LEFT" ] || fail "the list has not grown"
 
-		# And to and fro
+		# Back and forth
 		half_merge "$chunk"
 		load_module "$first"
 		dm_create org "$(merge_table snap P "$chunk")"

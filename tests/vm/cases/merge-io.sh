@@ -28,7 +28,7 @@ done
 note "with writers"
 snap_take snap P 8
 fio_run "$(dm_path org)" --rw=randwrite --bs=4k --iodepth=32 --randseed=5
-# What the writers leave alone, from 12 MB on
+# The part from 12 MB on, which no writer touches
 want=$(sum_of "$(dm_path snap)" "" 12)
 merge_begin snap P 8
 writer_start random "$(dm_path org)" --rw=randwrite --bs=4k --iodepth=32 --size=4M

@@ -7,7 +7,7 @@
 
 . /job/vm/lib-lvm.sh
 
-# The merge shows on the origin what the snapshot has shown
+# After the merge the origin has the snapshot's contents
 becomes_origin()
 {
 	mv "$RESULTS/$1.sums" "$RESULTS/origin.sums"
@@ -152,7 +152,7 @@ if [ "$STAGE" -eq 1 ]; then
 	power_cut
 fi
 
-# Still slow; the end is not reported until a command waits for it
+# Still slow; LVM2 reports the end only when a command waits for it
 pv_speed 4000
 vgchange -q --poll n -ay vg
 expect_eq "$(loaded_module)" ours

@@ -100,14 +100,14 @@ dm_reload base "0 $SIZE delay $ram 0 0 $ram 0 300"
 dm_create merging "${table/snapshot/snapshot-merge}"
 dmsetup message merging 0 merge rate 64
 dmsetup message merging 0 merge pause
-# What was under way ends; a suspend waits for that
+# I/O in flight completes; a suspend waits for it
 dmsetup suspend merging
 dmsetup resume merging
 dm_reload base "0 $SIZE linear $ram 0"
 left=$(status_of merging)
 expect_match "$left" "[0-9]+/[0-9]+ [0-9]+"
 [ "${left%%/*}" -gt "${left##* }" ] || fail "nothing was left to hold up: $left"
-# At its rate it would be through in this time, and without one at once
+# With this rate it would be complete in that time, without one at once
 sleep 2
 expect_eq "$(status_of merging)" "$left" "while it pauses"
 expect_eq "$(sum_of "$(dm_path merging)")" "$sum"

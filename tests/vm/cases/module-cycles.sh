@@ -9,7 +9,7 @@
 
 . /job/vm/lib-io.sh
 
-# Filled, or the RAM disks grow
+# Filled first, because RAM disks grow as they are written
 base=$(make_ram ram-base 4)
 cow=$(make_ram ram-cow 6)
 fill "$base" 1
@@ -22,7 +22,7 @@ SIZE=8192
 dd if=/dev/urandom of="$TMP/data" bs=64k count=4 status=none
 dd if=/dev/zero of="$(dm_path cow-b)" bs=4k count=1 oflag=direct status=none
 
-# All at once: four processes for each of 50 cycles take their time
+# In one call: four processes for each of 50 cycles would take long
 mapfile -t tables < <(
 	snap_table a P 8
 	snap_table b PO 16
@@ -32,7 +32,7 @@ tables+=("0 $SIZE snapshot-origin $(dm_path base)")
 devices="a,,,rw,${tables[0]};b,,,rw,${tables[1]};c,,,rw,${tables[2]};org,,,rw,${tables[3]}"
 bad=$(snap_table a P 7)
 
-# A new store, that of the cycle before (sooner or later invalid), and one in memory
+# A new store, the previous cycle's (invalid sooner or later), and a transient one
 use()
 {
 	dd if=/dev/zero of=/dev/mapper/cow-a bs=4k count=1 oflag=direct status=none
@@ -121,7 +121,7 @@ allocated_by()
 	cat /sys/kernel/debug/slab/kmalloc-*/alloc_traces | grep -E "^ *[0-9]+ $1" || true
 }
 
-# Without age and process
+# Without age and process ID
 allocated_by_module()
 {
 	allocated_by ".*\[dm_snapshot\]" | awk '{ print $1, $2 }' | sort
@@ -132,7 +132,7 @@ readonly ROUNDS=3
 TURN=0
 unload_module
 cycles 4
-# Chance growth does not repeat twice
+# Random growth does not occur three times in a row
 for attempt in 1 2 3; do
 	slabs > "$TMP/slabs.0"
 	traces > "$TMP/traces"

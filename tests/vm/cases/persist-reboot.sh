@@ -80,7 +80,7 @@ case $STAGE in
 	writer_start mixed "$(dm_path org)" --rw=randwrite --bsrange=512-128k --iodepth=8 --offset=3M --size=3M --io_size=2M
 	write_snapshots 1
 	write_down
-	# Nobody asks for this to last
+	# Nothing asks for these writes to be durable
 	for name in v w; do
 		dd if="$(dm_path "$name")" of="$RESULTS/old-$name" bs=256k skip=20 count=1 iflag=direct status=none
 		dd if=/dev/urandom of="$RESULTS/new-$name" bs=256k count=1 status=none
@@ -107,7 +107,7 @@ case $STAGE in
 	write_snapshots 2
 	write_down
 	check
-	# An orderly end, but the disks are never flushed
+	# An orderly shutdown, except that the disks are never flushed
 	dm_remove org "${names[@]}"
 	power_cut
 	;;

@@ -56,7 +56,7 @@ for use in idle busy; do
 				writers_stop "$name"
 			fi
 			check "$name"
-			# Later it is right only if the origin is not written without it
+			# Its contents are valid later only if the origin is not written while it is gone
 			if [ "$name" != org ] && { [ "$use" = idle ] || [[ " ${left[*]} " != *" org "* ]]; }; then
 				whole[$name]=$(sum_of "$(dm_path "$name")")
 			fi

@@ -22,7 +22,7 @@ expect_match "$(dmsetup status snap)" "0 $size snapshot [0-9]{4,}/32768 [0-9]+"
 expect_fail dm_create bad "0 $size snapshot $origin $cow X 8"
 expect_log "snapshot: Couldn't create exception store"
 
-# Another seed means other places, the same one the same
+# Another seed gives other places, the same seed the same ones
 . /job/vm/lib-io.sh
 random=("$(dm_path org)" --rw=randwrite --bs=4k --offset=8M --io_size=64k)
 fio_run "${random[@]}" --randseed=1

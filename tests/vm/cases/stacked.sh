@@ -6,7 +6,7 @@
 . /job/vm/lib-io.sh
 . /job/vm/lib-merge.sh
 
-# What is above the snapshot `lower`, itself the origin of another
+# The devices on top of the snapshot `lower`, which is itself an origin
 lower_load()
 {
 	dm_create lower "$(snap_table lower P 8)"

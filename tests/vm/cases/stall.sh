@@ -64,7 +64,7 @@ expect_eq "$(dmsetup table snap)" "$table"
 before=$(events_of snap)
 write_on
 wait_until 20 events_above snap "$before"
-# The origin can be suspended: the writer gets what is held back for that
+# The origin can be suspended: the writer uses the reserve that is kept for this
 timeout 20 dmsetup suspend org
 dm_reload cow-snap "$(cow_of 8)"
 dmsetup resume org

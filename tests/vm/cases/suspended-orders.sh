@@ -66,7 +66,7 @@ are_gone()
 	done
 }
 
-# The I/O of a removal that was killed is over
+# The I/O of the killed removal has ended
 nobody_has_it()
 {
 	[ "$(dmsetup info -c --noheadings -o open cow-snap)" = 0 ]
@@ -88,7 +88,7 @@ for left in "cow-snap" "base" "snap" "cow-snap base" "org snap"; do
 		dd if=/dev/urandom of="$(dm_path org)" bs=64k count=4 oflag=direct status=none
 		dd if=/dev/urandom of="$(dm_path snap)" bs=4k count=8 oflag=direct conv=fsync status=none
 		kept=$(flushed_part)
-		# Not flushed, so a removal has to commit it
+		# Unflushed, so the removal has to commit it
 		dd if=/dev/urandom of="$(dm_path snap)" bs=4k count=8 seek=512 oflag=direct status=none
 		for name in $left; do
 			dmsetup suspend --noflush "$name"

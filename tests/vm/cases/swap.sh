@@ -6,7 +6,7 @@
 
 . /job/vm/lib-io.sh
 
-# What is in a tmpfs is swapped out
+# The contents of a tmpfs are swapped out
 readonly MB=240 HALF=$((224 * 2048))
 
 # swap_on DEVICE: fills memory, and reads all of it again

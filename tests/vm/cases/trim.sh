@@ -43,7 +43,7 @@ freeze()
 	frozen+=("$1 $(sum_of "$(dm_path "$1")")")
 }
 
-# Each shows to the byte what it showed first
+# Each still shows its first contents, byte for byte
 check_frozen()
 {
 	local name sum

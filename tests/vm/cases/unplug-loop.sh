@@ -9,7 +9,7 @@ plug()
 	DISKS=([base]=$(make_loop base "$MB") [cow]=$(make_loop cow "$MB"))
 }
 
-# A loop disk in use cannot be taken away; but its file can, as far as the disk has noticed
+# A loop disk in use cannot be removed, but its file can be truncated
 pull()
 {
 	truncate -s 512K "$TMP/$1.img"

@@ -25,7 +25,7 @@ plug()
 			trim = true
 		END
 		nbd-server -C "$TMP/$which.conf"
-		# What is in flight is given up after 2 s
+		# I/O in flight fails after 2 s
 		wait_until 20 nbd-client -N disk 127.0.0.1 "$((10809 + number))" "/dev/nbd$number" -b 512 -t 2
 		DISKS["$which"]=/dev/nbd$number
 		number=$((number + 1))
