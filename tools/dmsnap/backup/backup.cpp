@@ -83,7 +83,7 @@ private:
 	{
 		if (state_.unfinished.empty())
 			return;
-		/* At another place there is no telling whether it can still be reached. */
+		/* In another destination the file may no longer be reachable. */
 		if (state_.unfinished_at == destination_text(config_)) {
 			for (const std::string &file : state_.unfinished)
 				remove_file(config_, file);
@@ -129,7 +129,7 @@ private:
 		return base;
 	}
 
-	/* Or why there is none. */
+	/* Or the reason why there is none. */
 	std::optional<OwnSnapshot> usable_base()
 	{
 		if (state_.destination != destination_text(config_)) {
@@ -207,7 +207,7 @@ private:
 	void commit(const OwnSnapshot &snapshot)
 	{
 		state_.unfinished.clear();
-		/* Files at another place stay there: their removal was not requested. */
+		/* Files in another destination stay: their removal was not requested. */
 		if (state_.destination != destination_text(config_))
 			state_.files.clear();
 		state_.destination = destination_text(config_);

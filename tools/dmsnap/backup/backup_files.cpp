@@ -57,7 +57,7 @@ void require_any(const BackupState &state, const Config &config)
 		throw Failure(fmt::format("no backup of {} is known here", config.name));
 }
 
-/* Index of the chosen one in state.files. */
+/* Index of the chosen file in state.files. */
 size_t find_at(const BackupState &state, const std::string &at)
 {
 	std::optional<uint64_t> number = whole_number(at);

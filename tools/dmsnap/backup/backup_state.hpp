@@ -38,7 +38,7 @@ struct BackupFile {
 };
 
 struct BackupState {
-	/* Empty, if there is none; throws a Failure if it cannot be read. */
+	/* Empty if there is no file; throws a Failure if it cannot be read. */
 	static BackupState load(const Config &config);
 	void save(const Config &config) const;
 
@@ -48,7 +48,7 @@ struct BackupState {
 	uint64_t number = 0;
 	/* The snapshot that the last file shows; its LVM2 UUID. */
 	std::string base, base_uuid;
-	/* The oldest first; a full one, its increments, and so on. */
+	/* Oldest first: a full backup, its increments, the next full one, and so on. */
 	std::vector<BackupFile> files;
 	/* Files to remove. */
 	std::vector<std::string> unfinished;

@@ -26,7 +26,7 @@ namespace {
 
 constexpr const char *folder = "/etc/dmsnap";
 constexpr const char *suffix = ".conf";
-/* With the suffix of a snapshot's name, LVM2 has no room for more. */
+/* The limit of LVM2's names, less the suffix of a snapshot's name. */
 constexpr size_t name_length_max = 64;
 
 bool is_name(const std::string &text)

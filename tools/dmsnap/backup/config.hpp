@@ -14,7 +14,7 @@
 
 namespace dmsnap::tool {
 
-/* A size in bytes, or a part of the origin's. */
+/* A size in bytes, or a percentage of the origin's size. */
 struct Amount {
 	uint64_t bytes = 0;
 	unsigned int percent = 0;
@@ -51,7 +51,7 @@ struct Config {
  */
 Config read_config(const std::string &name, const std::string &path);
 
-/* Those that have a file in /etc/dmsnap. */
+/* The names that have a file in /etc/dmsnap. */
 std::vector<std::string> config_names();
 
 } // namespace dmsnap::tool

@@ -22,7 +22,7 @@ std::string quoted(const std::string &text)
 	return result + "'";
 }
 
-/* A command there, in the folder of the backups. */
+/* Runs a command on the remote machine, in the folder of the backups. */
 std::vector<std::string> remote(const Config &config, const std::string &command)
 {
 	size_t colon = config.backup_ssh.find(':');

@@ -15,7 +15,7 @@
 namespace dmsnap::tool {
 namespace {
 
-/* The journal reads this stream, so that a line there would be the second one. */
+/* The journal reads this stream too, and would get the line twice. */
 bool is_journal(FILE *file)
 {
 	const char *stream = std::getenv("JOURNAL_STREAM");

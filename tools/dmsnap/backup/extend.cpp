@@ -80,7 +80,7 @@ private:
 	const Config &config_;
 	const EventLog &log_;
 	DeviceMapper machine_;
-	/* By device too: one that was deactivated has forgotten its mark. */
+	/* By device as well: a snapshot that was deactivated has lost its mark. */
 	std::set<std::pair<std::string, DeviceNumber>> marked_;
 	/* Its size when it was last extended. */
 	std::map<std::string, uint64_t> tried_;

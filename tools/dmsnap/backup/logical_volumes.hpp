@@ -33,7 +33,7 @@ struct OwnSnapshot {
 	bool is_invalid = false;
 };
 
-/* By age, the oldest first; those that are merged are left out.  All of these throw. */
+/* Oldest first, without those that are being merged.  All of these functions throw. */
 std::vector<OwnSnapshot> own_snapshots(const Config &config, Purpose purpose);
 
 /*
@@ -45,7 +45,7 @@ std::string snapshot_name(const Config &config, Purpose purpose, int64_t time);
 
 /* LVM2 itself refuses one that is open, and finds it by its UUID and tag. */
 void remove_snapshot(const Config &config, Purpose purpose, const OwnSnapshot &snapshot);
-/* By extend_by of @config. */
+/* Extends it by extend_by of @config. */
 void extend_snapshot(const Config &config, const OwnSnapshot &snapshot);
 
 } // namespace dmsnap::tool

@@ -44,7 +44,7 @@ struct PackedWriter::State {
 	std::vector<char> packed = std::vector<char>(ZSTD_CStreamOutSize());
 	FILE *file = nullptr;
 
-	/* False, and errno is set. */
+	/* Returns false and sets errno on failure. */
 	bool store(const char *data, size_t size)
 	{
 		checksum.add(std::as_bytes(std::span(data, size)));

@@ -20,7 +20,7 @@ struct Pruned {
 
 /* The plan for each of them. */
 std::vector<Pruned> plan_pruning(const Config &config, std::vector<OwnSnapshot> snapshots);
-/* Throws a Failure if one that should be removed is still there. */
+/* Throws a Failure if a snapshot that should be removed still exists. */
 void remove_pruned(const Config &config, const std::vector<Pruned> &plan, const EventLog &log);
 
 /* The lock for making and removing snapshots of this volume. */

@@ -17,7 +17,7 @@ namespace dmsnap::tool {
 
 struct ScheduleOptions {
 	std::string name;
-	/* Another file than /etc/dmsnap/NAME.conf. */
+	/* A file to use in place of /etc/dmsnap/NAME.conf. */
 	std::string config;
 	/* For prune: only report. */
 	bool dry_run = false;
@@ -25,7 +25,7 @@ struct ScheduleOptions {
 };
 /* Makes a snapshot, and removes expired ones. */
 ExitCode rotate(const ScheduleOptions &options);
-/* Only removes them. */
+/* Removes snapshots without making one. */
 ExitCode prune(const ScheduleOptions &options);
 /* Until a signal comes: extends those that fill up. */
 ExitCode extend(const ScheduleOptions &options);
@@ -38,7 +38,7 @@ struct BackupOptions {
 	bool verify = false;
 	bool list = false;
 	std::string restore;
-	/* Not the last one: "20261129T221000Z", or its number. */
+	/* A backup other than the last: "20261129T221000Z", or its number. */
 	std::string at;
 	/* The target's contents may be lost. */
 	bool overwrite = false;

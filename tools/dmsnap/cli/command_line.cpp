@@ -90,7 +90,7 @@ private:
 					  meant.empty() ? "" : fmt::format("; \"{}\" is", meant)));
 	}
 
-	/* That is, each word up to the first that is none of a command. */
+	/* All words up to the first that is not a command's. */
 	void require_commands(const std::vector<std::string> &words)
 	{
 		const CLI::App *above = &app_;

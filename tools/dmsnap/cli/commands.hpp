@@ -26,7 +26,7 @@ struct StoreOptions {
 
 struct CheckOptions {
 	StoreOptions store;
-	/* Findings of a kind that are listed; the others are counted. */
+	/* How many findings of a kind are listed; the rest are only counted. */
 	uint64_t findings_max = 1000;
 	bool json = false;
 };
@@ -57,7 +57,7 @@ struct RepairOptions {
 	/* The copy that is made and repaired; empty and not in_place: only report. */
 	std::string output;
 	bool in_place = false;
-	/* The contents of the device for the copy may be lost. */
+	/* Allow the device for the copy to be overwritten. */
 	bool overwrite = false;
 	/* Mark a store valid that lost data. */
 	bool force = false;
@@ -75,7 +75,7 @@ ExitCode diff(const DiffOptions &options);
 
 struct ExportOptions {
 	StoreOptions store;
-	/* No store: the origin as a whole. */
+	/* The whole origin; there is no store. */
 	bool full = false;
 	/* Empty: standard output. */
 	std::string output;
@@ -93,7 +93,7 @@ struct ApplyOptions {
 	bool dry_run = false;
 	/* A new file for the overwritten contents, as a stream; empty: none. */
 	std::string undo;
-	/* Changes a copy of the image, which replaces it at the end. */
+	/* Change a copy of the image, and replace the image with it at the end. */
 	bool atomic = false;
 	/* Do not check the contents of the copy. */
 	bool any_base = false;
@@ -122,7 +122,7 @@ ExitCode estimate(const EstimateOptions &options);
 struct StatusOptions {
 	/* None: all. */
 	std::vector<std::string> names;
-	/* A fuller COW device gives exit code 1. */
+	/* Exit with 1 if a COW device is fuller than this. */
 	std::optional<double> warn_percent;
 	/* One line and exit codes of a Nagios plugin: a fuller one is critical. */
 	std::optional<double> critical_percent;
@@ -162,7 +162,7 @@ ExitCode wait(const WaitOptions &options);
 struct DoctorOptions {
 	/* The system to check. */
 	std::string root = "/";
-	/* Empty: the kernel that runs. */
+	/* Empty: the running kernel. */
 	std::string release;
 	bool json = false;
 };

@@ -193,7 +193,7 @@ std::string escaped(std::string text, std::string_view special)
 	return text;
 }
 
-/* In single quotes, as zsh has it within a specification of _arguments. */
+/* In single quotes, escaped for a specification of zsh's _arguments. */
 std::string zsh_text(const std::string &text)
 {
 	std::string quoted;

@@ -18,7 +18,7 @@ using namespace dmsnap::tool;
 
 namespace {
 
-/* Also for an invalid command line. */
+/* Applies to an invalid command line as well. */
 bool wants_json(int argc, char **argv)
 {
 	return std::any_of(argv, argv + argc,

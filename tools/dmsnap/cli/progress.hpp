@@ -21,7 +21,7 @@ public:
 	enum class Style {
 		/* A bar on a terminal, elsewhere a line every half minute. */
 		lines,
-		/* One line that changes. */
+		/* One line that is redrawn. */
 		bar,
 		/* A JSON document a line, once a second. */
 		json,
@@ -37,7 +37,7 @@ public:
 	void reached(uint64_t done);
 	/* Removes the line, so that something else can be printed. */
 	void end();
-	/* For all from now on. */
+	/* Applies to all progress displays from now on. */
 	static void set_style(Style style) { style_ = style; }
 
 private:

@@ -10,7 +10,7 @@ namespace dmsnap::tool {
 
 class Screen {
 public:
-	/* In colours, if the terminal has some and NO_COLOR is not set. */
+	/* In colour, if the terminal supports it and NO_COLOR is not set. */
 	enum class Look { plain, title, chosen, warning, bad };
 	enum class Key { none, letter, escape, enter, backspace, up, down, resized };
 	struct Input {
@@ -32,7 +32,7 @@ public:
 	void put(size_t row, const std::string &line, Look look = Look::plain);
 	void end();
 
-	/* The next key, if one comes in this time. */
+	/* The next key, if one is pressed within this time. */
 	Input wait(double seconds);
 
 private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Commands for stores: their options, as the command line has them. */
+/* Commands for stores, and their options on the command line. */
 #pragma once
 
 #include "cli/option_words.hpp"

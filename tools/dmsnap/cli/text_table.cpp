@@ -44,7 +44,7 @@ std::vector<std::string> TextTable::lines() const
 	Scols table(scols_new_table());
 	demand(table != nullptr);
 	demand(scols_table_set_column_separator(table.get(), "  ") == 0);
-	/* Whole words, however narrow the terminal is. */
+	/* Words are never cut, however narrow the terminal is. */
 	demand(scols_table_set_termforce(table.get(), SCOLS_TERMFORCE_NEVER) == 0);
 	/* The titles are a row like the others: of a table without rows it prints nothing. */
 	demand(scols_table_enable_noheadings(table.get(), 1) == 0);

@@ -11,7 +11,7 @@ struct Part {
 	size_t columns;
 };
 
-/* As much as takes no more than so many columns; a byte in no encoding takes one. */
+/* The longest beginning that fits into @columns_max; an invalid byte takes one column. */
 Part part_of(const std::string &text, size_t columns_max)
 {
 	Part part{};

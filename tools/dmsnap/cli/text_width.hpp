@@ -6,7 +6,7 @@
 
 namespace dmsnap::tool {
 
-/* Columns that it takes. */
+/* Columns that the text occupies. */
 size_t text_width(const std::string &text);
 /* As much of its beginning as takes no more than these. */
 std::string cut_to_width(const std::string &text, size_t most);

@@ -12,7 +12,7 @@ uint64_t parse_size(const std::string &text);
 /* "90", "90s", "15m", "12h", "7d", "2w". */
 double parse_seconds(const std::string &text);
 
-/* Bytes a second, or a part of the volume a second. */
+/* A rate: bytes per second, or a share of the volume per second. */
 struct Rate {
 	double bytes = 0;
 	double volumes = 0;

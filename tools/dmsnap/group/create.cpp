@@ -33,7 +33,7 @@ namespace dmsnap::tool {
 namespace {
 
 constexpr const char *lock_path = "/run/dmsnap-group";
-/* LVM2 could not work if one of them stood still. */
+/* LVM2 could not work while one of them is frozen. */
 constexpr std::array needed_paths = {"/", "/usr", "/etc"};
 
 /* Runs the second one in any case, if the first one was begun. */
@@ -117,7 +117,7 @@ std::map<std::string, std::string> unfinished_of(const std::vector<LogicalVolume
 	return found;
 }
 
-/* What is not finished goes, with all of its group. */
+/* Removes unfinished snapshots, with all of their group. */
 void clean_up()
 {
 	std::vector<std::string> names;
@@ -154,7 +154,7 @@ bool resume_one(const HeldDevice &held, Waits waits)
 try {
 	const DeviceNumber device = held.device;
 	DmRequest info(DM_DEVICE_INFO, device);
-	/* One that LVM2 works on may have another table already. */
+	/* A volume that LVM2 is working on may already have another table loaded. */
 	if (!info.run() || !info.info().suspended || info.uuid() != held.uuid)
 		return true;
 	if (info.info().inactive_table) {
@@ -230,7 +230,7 @@ std::vector<Member> members_of(const GroupOptions &options)
 	return members;
 }
 
-/* In the file system, too, nothing is under way then. */
+/* The file system has nothing in flight then, either. */
 void suspend(const Member &member)
 {
 	DmRequest request(DM_DEVICE_SUSPEND, member.device);
@@ -369,7 +369,7 @@ ExitCode create_group(const GroupOptions &options)
 	try {
 		tell(options, members, seconds);
 	} catch (const std::exception &error) {
-		/* Not once more at the end of the program, as a failure. */
+		/* Do not report the failure a second time at exit. */
 		__fpurge(stdout);
 		clearerr(stdout);
 		throw Failure(fmt::format("all snapshots are there, but writing the output failed: "

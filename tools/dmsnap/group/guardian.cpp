@@ -39,7 +39,7 @@ bool wait_for_end(int pipe, Clock::time_point until)
 	}
 }
 
-/* Nothing that it needs may have to be read from what is suspended. */
+/* It must need nothing from a device that is suspended. */
 [[noreturn]] void guard(double seconds, const std::function<void()> &resume, int work, int over)
 {
 	using std::chrono::duration;
@@ -113,7 +113,7 @@ bool Guardian::finish()
 	close(work_);
 	const std::optional<int> status = status_of_ended(process_);
 	process_ = -1;
-	/* Where nobody can tell, it may have been. */
+	/* If that cannot be determined, assume that it was. */
 	was_killed_ = !status || !WIFEXITED(*status);
 	if (was_killed_)
 		resume_();

@@ -22,11 +22,11 @@ public:
 	Guardian(const Guardian &) = delete;
 	Guardian &operator=(const Guardian &) = delete;
 
-	/* All has been resumed, or soon is. */
+	/* Everything has been resumed, or is about to be. */
 	bool is_over() const;
-	/* All is resumed when this returns.  False: it was so too early. */
+	/* Resumes everything.  False: it had been resumed before, too early. */
 	bool finish();
-	/* That is why, and not that the time was over. */
+	/* The process was killed; the time had not run out. */
 	bool was_killed() const { return was_killed_; }
 
 private:

@@ -42,7 +42,7 @@ void OnlyOne::write_suspended(const std::vector<HeldDevice> &devices)
 	std::string text;
 	for (const HeldDevice &held : devices)
 		text += to_text(held.device) + " " + held.uuid + "\n";
-	/* Of a longer list the end would stay. */
+	/* The end of a longer, older list would remain. */
 	clear();
 	errno = ENOSPC;
 	if (pwrite(lock_.descriptor(), text.data(), text.size(), 0) !=

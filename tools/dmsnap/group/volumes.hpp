@@ -34,7 +34,7 @@ constexpr const char *unfinished_tag = "dmsnap.unfinished";
 std::string group_tag(const std::string &group);
 std::string group_of_tag(const std::string &tag);
 
-/* Of this name, "vg/lv". */
+/* The volume of this name, "vg/lv". */
 LogicalVolume look_at_volume(const std::string &name);
 std::vector<LogicalVolume> all_volumes();
 /* For lvcreate, of "4G", or "20%" of the origin. */

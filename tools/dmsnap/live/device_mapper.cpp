@@ -49,7 +49,7 @@ void take_lvm_name(LiveSnapshot &snapshot, const char *uuid)
 	snapshot.lv = lv;
 }
 
-/* Device mapper's name where it has one, or the kernel's. */
+/* Its device-mapper name if it has one, else the kernel's. */
 std::string name_of(DeviceNumber device)
 {
 	char name[256];
@@ -151,7 +151,7 @@ try {
 	std::optional<std::string> answer = send_message(device, "stats");
 	return answer ? parse_stats(*answer) : std::nullopt;
 } catch (const Failure &) {
-	/* It was suspended, or removed. */
+	/* The device was suspended or removed. */
 	return {};
 }
 

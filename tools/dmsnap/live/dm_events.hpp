@@ -25,7 +25,7 @@ public:
 
 	/* From here on, each event ends the wait, also one that comes before the wait. */
 	void arm();
-	/* False: no event in this time. */
+	/* False: there was no event within this time. */
 	bool wait(double seconds);
 
 private:

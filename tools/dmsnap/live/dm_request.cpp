@@ -51,7 +51,7 @@ DmRequest::DmRequest(int type)
 	task_.reset(dm_task_create(type));
 	if (!task_)
 		throw cannot_ask();
-	/* What is in flight has to end before a suspend, and a file system to be frozen. */
+	/* The suspend waits for I/O in flight and freezes the file system. */
 	if (type != DM_DEVICE_SUSPEND)
 		dm_task_no_flush(task_.get());
 	dm_task_no_open_count(task_.get());

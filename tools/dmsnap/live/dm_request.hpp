@@ -24,7 +24,7 @@ public:
 	/* False: there is no such device.  Throws a Failure for anything else. */
 	bool run();
 	bool try_run() { return dm_task_run(task_.get()); }
-	/* A resume that udev is not told of, and that needs no semaphore. */
+	/* A resume without notice to udev, which needs no semaphore. */
 	bool try_run_without_udev();
 	/* For requests that create or remove a node in /dev: waits for udev, throws a Failure. */
 	void run_with_udev(const std::string &what, uint16_t udev_flags = 0);
@@ -33,7 +33,7 @@ public:
 	dm_info info() const;
 	/* Empty if it has none. */
 	std::string uuid() const;
-	/* Target and words of the first line, if there is one. */
+	/* Target and arguments of the first line of the table, if there is one. */
 	bool first_line(std::string &target, std::string &words) const;
 
 	/* The library's first error message in the last request. */

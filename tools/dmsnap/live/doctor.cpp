@@ -120,7 +120,7 @@ void print_json(const Installation &now, const std::vector<Advice> &todo)
 	json.finish();
 }
 
-/* Bytes; of a partition it is the disk's.  0: unknown. */
+/* In bytes; for a partition, that of its disk.  0: unknown. */
 unsigned long block_size(DeviceNumber device)
 {
 	unsigned long bytes = 0;

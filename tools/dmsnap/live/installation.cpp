@@ -79,7 +79,7 @@ public:
 		return all.substr(0, all.find_first_of(" \n"));
 	}
 
-	/* As it is called in the system itself. */
+	/* Its path inside the system. */
 	std::string name(const fs::path &path) const
 	{
 		return "/" + path.lexically_relative(root_).string();
@@ -148,7 +148,7 @@ bool older(const fs::path &one, const fs::path &other)
 	return !error && !other_error && time < other_time;
 }
 
-/* The C++ compiler of the kernel's C compiler, as the module's build has it. */
+/* The C++ compiler that belongs to the kernel's C compiler, as in the module's build. */
 std::string compiler_of(const Root &root, const std::string &headers)
 {
 	/* Some kernels have quotes there. */

@@ -12,7 +12,7 @@
 
 namespace dmsnap::tool {
 
-/* A module file, by what it says of itself. */
+/* What a module file says about itself. */
 struct ModuleFile {
 	std::string path;
 	/* Not the kernel's own. */
@@ -20,7 +20,7 @@ struct ModuleFile {
 	std::string version;
 	/* Of the kernel that it was built for. */
 	std::string release;
-	/* Whose signature it has; empty: none. */
+	/* The signer; empty: it is not signed. */
 	std::string signer;
 };
 
@@ -41,7 +41,7 @@ struct Installation {
 	std::string release;
 	/* Its series is one of those that the driver's tests run on. */
 	bool tested = false;
-	/* The kernel that runs on this system; else nothing is known to be loaded. */
+	/* Is it the running kernel?  Otherwise nothing is known to be loaded. */
 	bool running = false;
 
 	std::optional<LoadedModule> loaded;
@@ -62,7 +62,7 @@ struct Installation {
 
 	/* Unset: cannot be told. */
 	std::optional<bool> secure_boot;
-	/* The kernel takes no module without a good signature. */
+	/* The kernel refuses modules without a valid signature. */
 	bool signatures_enforced = false;
 
 	/* Those that are active; not by look_at_installation(). */
@@ -79,7 +79,7 @@ struct Advice {
 	std::string text;
 };
 
-/* In the order in which it is to be done; nothing: all is well. */
+/* What to do, in order; empty: nothing is wrong. */
 std::vector<Advice> advise(const Installation &installation);
 
 } // namespace dmsnap::tool

@@ -44,7 +44,7 @@ enum class SnapshotState {
 	overflow,
 	invalid,
 	merge_failed,
-	/* The status has none of the words above, nor numbers. */
+	/* The status has neither the words above nor numbers. */
 	unknown,
 };
 /* As in JSON: "merge failed". */
@@ -61,7 +61,7 @@ struct LiveSnapshot {
 
 	DeviceNumber origin;
 	DeviceNumber cow;
-	/* For people: the volume for an origin that is in use as one. */
+	/* The name to display: the volume's, for an origin in use. */
 	std::string origin_name;
 	std::string cow_name;
 	/* P, PO or N. */
@@ -84,7 +84,7 @@ struct LiveSnapshot {
 
 /* Is it one of the targets?  Sets is_merge. */
 bool take_target(LiveSnapshot &snapshot, const std::string &target);
-/* What follows the target in "dmsetup table"; false: that is no such line. */
+/* Parses what follows the target in "dmsetup table"; false: it is not such a line. */
 bool take_table(LiveSnapshot &snapshot, const std::string &words);
 /* What follows the target in "dmsetup status"; is_merge and is_suspended are known. */
 void take_status(LiveSnapshot &snapshot, const std::string &words);

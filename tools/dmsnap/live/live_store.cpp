@@ -13,7 +13,7 @@
 namespace dmsnap::tool {
 namespace {
 
-/* The kernel's name, which is there without udev too. */
+/* The kernel's name, which exists without udev as well. */
 std::string node_of(DeviceNumber device)
 {
 	std::ifstream file(fmt::format("/sys/dev/block/{}/uevent", to_text(device)));

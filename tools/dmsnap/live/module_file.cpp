@@ -79,7 +79,7 @@ std::optional<ModuleFile> look_in(const std::string &modules, const char *name)
 	return file;
 }
 
-/* Strings that end in a zero byte, one after the other; nothing: there is no module. */
+/* Zero-terminated strings, one after the other; empty: there is no module. */
 std::string to_bytes(const std::optional<ModuleFile> &file)
 {
 	std::string bytes;

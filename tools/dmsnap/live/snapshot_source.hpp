@@ -20,7 +20,7 @@ public:
 	 * of that path.  Throws a Failure when there is none.
 	 */
 	virtual DeviceNumber find(const std::string &name) = 0;
-	/* None: its driver has no statistics, or does not answer now. */
+	/* None: its driver has no statistics, or does not answer at present. */
 	virtual std::optional<SnapshotStats> stats(DeviceNumber device) = 0;
 
 protected:

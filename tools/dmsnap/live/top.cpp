@@ -77,7 +77,7 @@ void print_once(const TopOptions &options, const std::vector<TrendRow> &rows)
 			fmt::print("{}\n", line);
 		fmt::print("\n");
 	}
-	/* The reader waits for it; a reader that has gone needs no more. */
+	/* A reader waits for this line; if it has gone, there is nothing more to do. */
 	if (std::fflush(stdout) != 0)
 		throw Failure("writing the output failed");
 }
@@ -140,7 +140,7 @@ private:
 	/* Above and below the rows: the summary, titles, keys. */
 	static constexpr size_t others = 3;
 
-	/* False: that is the end. */
+	/* False: top ends. */
 	bool take_key(Screen::Input input, double &next)
 	{
 		using Key = Screen::Key;
