@@ -78,7 +78,7 @@ size_t find_at(const BackupState &state, const std::string &at)
 			     : fmt::format("there is no backup of {} or before", at));
 }
 
-/* The full one that it depends on, its increments, and itself. */
+/* The file, the increments before it, and the full backup that they depend on. */
 std::span<const BackupFile> chain_of(const BackupState &state, size_t last)
 {
 	size_t first = last;
@@ -156,7 +156,7 @@ ExitCode restore_backup(const Config &config, const BackupState &state,
 	apply.target = options.restore;
 	for (const BackupFile &one : chain) {
 		Stored(config, one).read([&](StreamReader &stream) {
-			/* The first one checks the target's contents; then they are known. */
+			/* The first file checks the target's contents; after that they are known. */
 			apply.any_base = one.full && options.overwrite;
 			if (!target)
 				target.emplace(open_target(apply, stream.info()));

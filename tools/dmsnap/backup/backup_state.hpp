@@ -44,7 +44,7 @@ struct BackupState {
 
 	/* Of the files. */
 	std::string destination;
-	/* The last one that was given. */
+	/* The last number that was assigned. */
 	uint64_t number = 0;
 	/* The snapshot that the last file shows; its LVM2 UUID. */
 	std::string base, base_uuid;
@@ -54,7 +54,7 @@ struct BackupState {
 	std::vector<std::string> unfinished;
 	std::string unfinished_at;
 
-	/* Where the last chain begins: in files. */
+	/* Index in files where the last chain begins. */
 	size_t last_full() const;
 };
 

@@ -44,7 +44,7 @@ std::string trimmed(const std::string &text)
 	return begin == std::string::npos ? "" : text.substr(begin, end - begin + 1);
 }
 
-/* Its text, if only root can write it: root runs the commands in it. */
+/* Its text, if only root can write the file: root runs the commands in it. */
 std::string read_safely(const std::string &path)
 {
 	std::optional<RegularFile> file = read_regular_file(path, Link::follow);
@@ -148,7 +148,7 @@ private:
 				fmt::format("\"{}\" is no logical volume, like vg/data", text));
 	}
 
-	/* With that beginning it would be an option of ssh. */
+	/* ssh would take it for an option. */
 	void ssh(const std::string &text)
 	{
 		size_t colon = text.find(':');

@@ -26,7 +26,7 @@ struct Config {
 	std::string vg, lv;
 	Amount size;
 	Retention keep;
-	/* Commands for the shell; empty: none. */
+	/* Shell commands; empty: none. */
 	std::string before, after;
 	std::optional<unsigned int> low_water;
 	std::optional<Amount> extend_by;
@@ -35,9 +35,9 @@ struct Config {
 	std::string backup_directory, backup_ssh, backup_command;
 	/* Writes to standard output what backup_command received. */
 	std::string restore_command;
-	/* Of zstd; 0: not at all. */
+	/* zstd's compression level; 0: uncompressed. */
 	int compress = 3;
-	/* A full backup after this many; none: only when there is no other way. */
+	/* A full backup after so many files; none: only when an increment is impossible. */
 	std::optional<unsigned int> full_every;
 	/* None: all. */
 	std::optional<unsigned int> keep_fulls;

@@ -13,7 +13,7 @@
 namespace dmsnap::tool {
 namespace {
 
-/* For a shell: one word, whatever is in it. */
+/* Quoted for a shell, as one word. */
 std::string quoted(const std::string &text)
 {
 	std::string result = "'";

@@ -18,7 +18,7 @@ namespace dmsnap::tool {
 /* "ssh backup:/srv"; a backup that goes elsewhere begins with all of the volume. */
 std::string destination_text(const Config &config);
 
-/* A file on its way there.  Without end() it does not get its name, or the command is killed. */
+/* A file being written there.  Unless end() is called it never gets its name, or the command is killed. */
 class Upload {
 public:
 	/* All of these throw a Failure. */
@@ -30,7 +30,7 @@ public:
 	int descriptor() const { return child_ ? child_->descriptor() : descriptor_; }
 	/* Writing has failed: throws the command's exit status, if it has ended. */
 	void explain();
-	/* Makes it durable there, with its name; or the command has accepted it. */
+	/* Makes the file durable under its name, or waits until the command has accepted it. */
 	void end();
 
 private:
@@ -41,7 +41,7 @@ private:
 	std::optional<Child> child_;
 };
 
-/* A file on its way back. */
+/* A file being read back. */
 class Download {
 public:
 	Download(const Config &config, const std::string &file, const char *kind);

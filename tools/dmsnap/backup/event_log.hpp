@@ -18,7 +18,7 @@ namespace dmsnap::tool {
 struct Event {
 	/* "created", "removed", "in use", "extended", "backed up", "failed" */
 	const char *action;
-	/* Of device or file; may be empty. */
+	/* The device or file it is about; may be empty. */
 	std::string object;
 	std::string message;
 };

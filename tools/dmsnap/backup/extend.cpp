@@ -26,7 +26,7 @@ class Extender {
 public:
 	Extender(const Config &config, const EventLog &log) : config_(config), log_(log) {}
 
-	/* Checks all of them; true: one was extended, and must be checked again. */
+	/* Checks all snapshots.  True: one was extended, so all must be checked again. */
 	bool look()
 	{
 		bool grew = false;
@@ -47,7 +47,7 @@ private:
 		std::optional<LiveSnapshot> now = machine_.snapshot(device);
 		if (!now || !now->usage || now->usage->full() * 100 < *config_.low_water)
 			return false;
-		/* LVM2 silently extends none beyond what the whole origin needs. */
+		/* LVM2 silently refuses to extend a snapshot beyond what the whole origin needs. */
 		auto [known, is_new] = tried_.try_emplace(one.uuid, one.bytes);
 		if (!is_new && known->second == one.bytes)
 			return false;
@@ -99,7 +99,7 @@ ExitCode extend(const ScheduleOptions &options)
 		DmEvents events;
 		Extender extender(config, log);
 		for (;;) {
-			/* Before the check, so that later events end the sleep. */
+			/* Taken before the check, so that later events end the sleep. */
 			events.arm();
 			if (!extender.look())
 				events.wait(std::numeric_limits<double>::infinity());

@@ -29,7 +29,7 @@ struct OwnSnapshot {
 	int64_t time = 0;
 	/* Mounted, exported, read: its device is open. */
 	bool is_open = false;
-	/* Lost: it overflowed, or its COW device failed. */
+	/* Invalid: it overflowed, or its COW device failed. */
 	bool is_invalid = false;
 };
 

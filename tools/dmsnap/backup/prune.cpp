@@ -25,7 +25,7 @@ std::vector<Pruned> plan_pruning(const Config &config, std::vector<OwnSnapshot> 
 	if (!config.keep.keeps_any())
 		throw Failure("none of keep-hourly, keep-daily and keep-weekly is given: all but "
 			      "the youngest snapshot would go");
-	/* A lost one does not count. */
+	/* An invalid snapshot does not count. */
 	for (const OwnSnapshot &one : snapshots) {
 		if (!one.is_invalid)
 			times.push_back(one.time);

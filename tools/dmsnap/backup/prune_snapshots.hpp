@@ -18,7 +18,7 @@ struct Pruned {
 	std::string why;
 };
 
-/* The plan for each of them. */
+/* What is planned for each snapshot. */
 std::vector<Pruned> plan_pruning(const Config &config, std::vector<OwnSnapshot> snapshots);
 /* Throws a Failure if a snapshot that should be removed still exists. */
 void remove_pruned(const Config &config, const std::vector<Pruned> &plan, const EventLog &log);

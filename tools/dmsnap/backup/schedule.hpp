@@ -34,7 +34,7 @@ struct BackupOptions {
 	ScheduleOptions schedule;
 	/* Not an increment. */
 	bool full = false;
-	/* Instead of a backup: read all that was written; list it; bring it back to a target. */
+	/* In place of a backup: verify all files, list them, or restore to a target. */
 	bool verify = false;
 	bool list = false;
 	std::string restore;
@@ -45,7 +45,7 @@ struct BackupOptions {
 };
 ExitCode backup(const BackupOptions &options);
 
-/* As the command line has them. */
+/* Their options on the command line. */
 class ScheduleCommands {
 public:
 	using Add = std::function<CLI::App *(const char *name, const char *what,

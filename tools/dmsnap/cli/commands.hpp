@@ -59,7 +59,7 @@ struct RepairOptions {
 	bool in_place = false;
 	/* Allow the device for the copy to be overwritten. */
 	bool overwrite = false;
-	/* Mark a store valid that lost data. */
+	/* Mark a store that lost data as valid. */
 	bool force = false;
 	/* An unreadable header is replaced by one with this chunk size; 0: it is not. */
 	uint32_t chunk_sectors = 0;
@@ -124,7 +124,7 @@ struct StatusOptions {
 	std::vector<std::string> names;
 	/* Exit with 1 if a COW device is fuller than this. */
 	std::optional<double> warn_percent;
-	/* One line and exit codes of a Nagios plugin: a fuller one is critical. */
+	/* Print and exit like a Nagios plugin: a COW device fuller than this is critical. */
 	std::optional<double> critical_percent;
 	/* Prometheus' text format, to this file or, if there is none, to standard output. */
 	bool prometheus = false;
@@ -152,7 +152,7 @@ struct WaitOptions {
 	bool invalid = false;
 	std::optional<unsigned int> fill_percent;
 
-	/* It is not an error if nothing is merged there. */
+	/* Nothing being merged there is not an error. */
 	bool or_none = false;
 	std::optional<double> timeout_seconds;
 	bool json = false;

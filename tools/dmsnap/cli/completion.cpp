@@ -24,7 +24,7 @@ struct Argument {
 	const char *words = "";
 };
 
-/* Without what CLI11 adds to it, of the checks: "N:NONNEGATIVE". */
+/* Without the checks that CLI11 appends: "N:NONNEGATIVE". */
 std::string type_of(const CLI::Option &option)
 {
 	std::string name = option.get_type_name();
@@ -129,7 +129,7 @@ std::string bash_action(const Argument &argument)
 	return ":";
 }
 
-/* A word after an option is its argument, or else an option, or the command's argument. */
+/* A word is the argument of the option before it, or an option, or the command's argument. */
 std::string bash_script(const CLI::App &app)
 {
 	std::string names = names_of(app.get_subcommands({})), two_words;

@@ -22,7 +22,7 @@
 
 namespace dmsnap::tool {
 
-/* Of all documents; it grows when a member goes, or changes its meaning. */
+/* The schema of all documents; raised when a member is removed or changes its meaning. */
 constexpr unsigned int json_schema = 1;
 
 class JsonValue {
@@ -69,7 +69,7 @@ private:
 	bool in_list_ = false;
 };
 
-/* What went wrong, as a document in one line. */
+/* An error, as a document on one line. */
 std::string error_json(std::string_view message, int exit_code);
 
 } // namespace dmsnap::tool

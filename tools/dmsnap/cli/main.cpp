@@ -41,9 +41,9 @@ int main(int argc, char **argv)
 	ExitCode code = ExitCode::failed;
 	const bool json = wants_json(argc, argv);
 
-	/* Names need not be ASCII, and are as wide as the terminal shows them. */
+	/* Names may be non-ASCII; their width on the terminal depends on the locale. */
 	std::setlocale(LC_CTYPE, "");
-	/* How a child ended could not be told where the caller ignores it. */
+	/* If the caller ignores SIGCHLD, the exit status of children would be lost. */
 	std::signal(SIGCHLD, SIG_DFL);
 
 	try {

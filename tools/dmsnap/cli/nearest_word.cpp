@@ -8,7 +8,7 @@
 namespace dmsnap::tool {
 namespace {
 
-/* Letters to put in, take out or change (Levenshtein). */
+/* Letters to insert, delete or replace (Levenshtein distance). */
 size_t distance(std::string_view one, std::string_view other)
 {
 	std::vector<size_t> row(other.size() + 1);
@@ -28,7 +28,7 @@ size_t distance(std::string_view one, std::string_view other)
 
 std::string nearest_word(std::string_view word, const std::vector<std::string> &words)
 {
-	/* Half of the letters are right. */
+	/* At least half of the letters must match. */
 	size_t best = word.size() / 2 + 1;
 	std::string nearest;
 	for (const std::string &one : words) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Options and arguments that several commands have. */
+/* Options and arguments that several commands share. */
 #pragma once
 
 #include <cstddef>
@@ -24,7 +24,7 @@ CLI::Option *add_json(CLI::App *command, bool &json);
 CLI::Option *add_size(CLI::App *command, const char *name, const char *what,
 		      const std::function<void(uint64_t)> &take);
 void add_memory(CLI::App *command, size_t &bytes);
-/* Of a command that does without a store, the caller drops "required". */
+/* Where the store is optional, the caller drops "required". */
 CLI::Option *add_store(CLI::App *command, StoreOptions &options,
 		       const char *what = "COW device, or an image of one");
 void add_origin(CLI::App *command, StoreOptions &options);

@@ -8,7 +8,7 @@
 namespace dmsnap::tool {
 namespace {
 
-/* The length of the character that @text begins with, if it can be shown; or 0. */
+/* The length of the first character of @text; 0 if it is not printable. */
 size_t shown_length(std::string_view text)
 {
 	struct Form {

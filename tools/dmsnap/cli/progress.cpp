@@ -18,7 +18,7 @@ bool on_terminal()
 	return terminal;
 }
 
-/* Without the last column: behind that some terminals begin another line. */
+/* Without the last column: writing there makes some terminals wrap. */
 size_t terminal_columns()
 {
 	winsize size = {};

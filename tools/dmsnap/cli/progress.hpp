@@ -19,11 +19,11 @@ std::string progress_text(const std::string &what, uint64_t done, uint64_t total
 class Progress {
 public:
 	enum class Style {
-		/* A bar on a terminal, elsewhere a line every half minute. */
+		/* A bar on a terminal; elsewhere a line every 30 s. */
 		lines,
 		/* One line that is redrawn. */
 		bar,
-		/* A JSON document a line, once a second. */
+		/* A JSON document per line, once a second. */
 		json,
 		none,
 	};

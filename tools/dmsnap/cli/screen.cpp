@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-/* Or "timeout", "erase" and others are macros */
+/* Otherwise "timeout", "erase" and others are macros. */
 #define NCURSES_NOMACROS
 #include <ncurses.h>
 #include <term.h>
@@ -71,7 +71,7 @@ Screen::Screen(std::unique_ptr<Terminal> terminal) : terminal_(std::move(termina
 	noecho();
 	curs_set(0);
 	keypad(stdscr, true);
-	/* How long after Esc another key may come that belongs to it */
+	/* How long after Esc another byte may follow as part of the same key. */
 	set_escdelay(50);
 	if (has_colors()) {
 		start_color();
@@ -107,7 +107,7 @@ void Screen::put(size_t row, const std::string &line, Look look)
 	if (row >= height())
 		return;
 	wattrset(stdscr, static_cast<int>(attributes_of(look)));
-	/* Not the last column: in the last row that would scroll */
+	/* Not the last column: in the last row that would scroll. */
 	mvwaddstr(stdscr, static_cast<int>(row), 0,
 		  cut_to_width(line, std::max<size_t>(width(), 1) - 1).c_str());
 	wattrset(stdscr, A_NORMAL);

@@ -18,7 +18,7 @@ public:
 		char letter = 0;
 	};
 
-	/* None: standard input or output is not a terminal, or one that has only lines. */
+	/* None: standard input or output is not a terminal, or cannot position the cursor. */
 	static std::unique_ptr<Screen> open();
 	~Screen();
 	Screen(const Screen &) = delete;

@@ -46,7 +46,7 @@ std::vector<std::string> TextTable::lines() const
 	demand(scols_table_set_column_separator(table.get(), "  ") == 0);
 	/* Words are never cut, however narrow the terminal is. */
 	demand(scols_table_set_termforce(table.get(), SCOLS_TERMFORCE_NEVER) == 0);
-	/* The titles are a row like the others: of a table without rows it prints nothing. */
+	/* The titles are a row like the others; a table with only them prints nothing. */
 	demand(scols_table_enable_noheadings(table.get(), 1) == 0);
 	for (const std::string &title : rows_.front()) {
 		bool right = title.starts_with(' ');

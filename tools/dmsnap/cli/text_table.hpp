@@ -9,7 +9,7 @@ namespace dmsnap::tool {
 
 class TextTable {
 public:
-	/* Of a title that begins with a blank, the column is aligned to the right. */
+	/* A column whose title begins with a blank is aligned to the right. */
 	explicit TextTable(std::vector<std::string> titles) : rows_{std::move(titles)} {}
 
 	void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }

@@ -8,7 +8,7 @@ namespace dmsnap::tool {
 
 /* Columns that the text occupies. */
 size_t text_width(const std::string &text);
-/* As much of its beginning as takes no more than these. */
+/* The longest beginning of the text that fits into so many columns. */
 std::string cut_to_width(const std::string &text, size_t most);
 
 } // namespace dmsnap::tool

@@ -18,7 +18,7 @@ struct GroupOptions {
 	std::string group;
 	/* "vg/a" */
 	std::vector<std::string> volumes;
-	/* Of each snapshot: bytes, or "20%" of its origin. */
+	/* The size of each snapshot: bytes, or "20%" of its origin. */
 	std::string size = "20%";
 	/* How long writers may be held up. */
 	double limit_seconds = 10;
@@ -28,7 +28,7 @@ struct GroupOptions {
 };
 ExitCode create_group(const GroupOptions &options);
 
-/* The words of "dmsnap create". */
+/* The options of "dmsnap create". */
 class GroupCommand {
 public:
 	using Run = std::function<ExitCode()>;

@@ -149,7 +149,7 @@ void clean_up()
  */
 enum class Waits { for_inactive_table, not_at_all };
 
-/* False: LVM2 is at work there. */
+/* False: LVM2 is working on it. */
 bool resume_one(const HeldDevice &held, Waits waits)
 try {
 	const DeviceNumber device = held.device;
@@ -167,11 +167,11 @@ try {
 	request.try_run_without_udev();
 	return true;
 } catch (const std::exception &) {
-	/* The others, at least. */
+	/* At least resume the others. */
 	return true;
 }
 
-/* Those at once on which LVM2 does not work; the others when it has ended, or after five seconds. */
+/* Resumes those at once that LVM2 is not working on, the others when it has ended or after 5 s. */
 void resume(std::vector<HeldDevice> devices) noexcept
 {
 	constexpr int rounds = 100;
@@ -252,7 +252,7 @@ std::string uuid_of(const Member &member)
 	return info.uuid();
 }
 
-/* How long the first origin was suspended.  @made: those that are to be removed if it throws. */
+/* Returns how long the first origin was suspended.  @made: snapshots to remove if it throws. */
 double take_moment(const GroupOptions &options, const std::vector<std::string> &size_words,
 		   OnlyOne &only, const std::vector<Member> &members,
 		   const Interruption &interruption, std::vector<std::string> &made)
@@ -299,7 +299,7 @@ double take_moment(const GroupOptions &options, const std::vector<std::string> &
 	return seconds_since(begin);
 }
 
-/* Those of a group of which there was nothing before. */
+/* The snapshots of a group that did not exist before. */
 void remove_made(const std::string &group)
 {
 	std::vector<std::string> there;

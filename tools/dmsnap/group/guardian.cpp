@@ -27,7 +27,7 @@ enum : int { in_time, too_late };
 
 constexpr double seconds_max = 1 << 20;
 
-/* True: the other side has closed the pipe before that time. */
+/* True: the other side closed the pipe before the deadline. */
 bool wait_for_end(int pipe, Clock::time_point until)
 {
 	for (;;) {
@@ -56,7 +56,7 @@ bool wait_for_end(int pipe, Clock::time_point until)
 	resume();
 	if (is_in_time)
 		_exit(in_time);
-	/* The other one may have suspended one more meanwhile. */
+	/* The other process may have suspended one more in the meantime. */
 	while (!wait_for_end(work, Clock::now() + std::chrono::hours(1)))
 		;
 	resume();

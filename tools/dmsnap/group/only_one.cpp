@@ -54,7 +54,7 @@ void OnlyOne::write_suspended(const std::vector<HeldDevice> &devices)
 
 void OnlyOne::clear() noexcept
 {
-	/* A list that stays does no harm: what is on it and not suspended is left alone. */
+	/* A stale list is harmless: devices on it that are not suspended are left alone. */
 	if (ftruncate(lock_.descriptor(), 0) != 0)
 		return;
 }

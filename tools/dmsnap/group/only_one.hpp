@@ -27,7 +27,7 @@ public:
 	/* Throws a Failure while another process has the lock. */
 	explicit OnlyOne(const std::string &path);
 
-	/* What another one has suspended. */
+	/* The devices that another command suspended. */
 	std::vector<HeldDevice> suspended() const;
 	/* Throws a Failure. */
 	void write_suspended(const std::vector<HeldDevice> &devices);

@@ -19,14 +19,14 @@ struct LogicalVolume {
 	std::vector<std::string> tags;
 	/* Of a snapshot. */
 	std::string origin;
-	/* Of one that is active. */
+	/* Only if it is active. */
 	std::optional<DeviceNumber> device;
 	bool is_active = false, is_suspended = false, is_open = false;
 
 	std::string name() const { return vg + "/" + lv; }
 	bool is_snapshot() const { return !origin.empty(); }
 	bool has_tag(const std::string &tag) const;
-	/* Tags of groups; one, unless somebody has added to them. */
+	/* Group tags; normally one, unless an administrator added some. */
 	std::vector<std::string> group_tags() const;
 };
 
@@ -37,7 +37,7 @@ std::string group_of_tag(const std::string &tag);
 /* The volume of this name, "vg/lv". */
 LogicalVolume look_at_volume(const std::string &name);
 std::vector<LogicalVolume> all_volumes();
-/* For lvcreate, of "4G", or "20%" of the origin. */
+/* The arguments for lvcreate, from "4G", or "20%" of the origin. */
 std::vector<std::string> words_of_size(const std::string &size);
 /* "vg/a-monday" of "vg/a". */
 void make_snapshot(const LogicalVolume &origin, const std::string &snapshot,

@@ -194,7 +194,7 @@ std::optional<std::string> DeviceMapper::send_message(DeviceNumber device,
 		const char *answer = dm_task_get_message_response(request.get());
 		return answer ? answer : "";
 	}
-	/* The error of a target for an unknown message, or of one without messages. */
+	/* The error for an unknown message, and for a target that takes no messages. */
 	if (request.error() == EINVAL)
 		return {};
 	throw Failure(fmt::format("the message \"{}\" cannot be sent: {}", message,

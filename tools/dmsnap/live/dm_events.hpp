@@ -23,7 +23,7 @@ public:
 	DmEvents(const DmEvents &) = delete;
 	DmEvents &operator=(const DmEvents &) = delete;
 
-	/* From here on, each event ends the wait, also one that comes before the wait. */
+	/* From here on, any event ends the wait, even one that occurs before it begins. */
 	void arm();
 	/* False: there was no event within this time. */
 	bool wait(double seconds);

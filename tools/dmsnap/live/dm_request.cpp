@@ -81,7 +81,7 @@ void DmRequest::run_with_udev(const std::string &what, uint16_t udev_flags)
 {
 	uint32_t cookie = 0;
 	bool done = dm_task_set_cookie(task_.get(), &cookie, udev_flags) && try_run();
-	/* Copied: the wait begins a request of its own, as far as complaints are concerned. */
+	/* Copied, because the wait resets the error messages. */
 	const std::string why = first_complaint;
 	if (cookie)
 		dm_udev_wait(cookie);

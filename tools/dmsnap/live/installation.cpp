@@ -90,7 +90,7 @@ private:
 	int descriptor_ = -1;
 };
 
-/* A name in a folder, and a word of a command. */
+/* Safe as a file name and as a word of a command. */
 bool is_release(const std::string &text)
 {
 	return !text.empty() && text[0] != '.' && text[0] != '-' &&
@@ -121,7 +121,7 @@ std::optional<LoadedModule> look_at_loaded(const Root &root)
 	if (!root.has("/sys/module/dm_snapshot"))
 		return {};
 	LoadedModule loaded{.version = root.word("/sys/module/dm_snapshot/version")};
-	/* The kernel's own has no version. */
+	/* The kernel's own module has no version. */
 	loaded.ours = !loaded.version.empty();
 	loaded.users =
 		std::strtoul(root.word("/sys/module/dm_snapshot/refcnt").c_str(), nullptr, 10);
@@ -151,7 +151,7 @@ bool older(const fs::path &one, const fs::path &other)
 /* The C++ compiler that belongs to the kernel's C compiler, as in the module's build. */
 std::string compiler_of(const Root &root, const std::string &headers)
 {
-	/* Some kernels have quotes there. */
+	/* Some kernels quote the value. */
 	constexpr std::string_view key = "CONFIG_CC_VERSION_TEXT=";
 	std::string config = root.text(root.at(headers + "/include/config/auto.conf"));
 	size_t begin = config.find(key);

@@ -15,7 +15,7 @@ namespace dmsnap::tool {
 /* What a module file says about itself. */
 struct ModuleFile {
 	std::string path;
-	/* Not the kernel's own. */
+	/* Is it dmsnap's rather than the kernel's own? */
 	bool ours = false;
 	std::string version;
 	/* Of the kernel that it was built for. */
@@ -30,7 +30,7 @@ struct LoadedModule {
 	unsigned long users = 0;
 };
 
-/* Of a snapshot whose COW device has larger logical blocks than its origin; bytes. */
+/* A snapshot whose COW device has larger logical blocks than its origin; sizes in bytes. */
 struct LargeBlocks {
 	std::string snapshot;
 	unsigned long cow = 0;
@@ -45,14 +45,14 @@ struct Installation {
 	bool running = false;
 
 	std::optional<LoadedModule> loaded;
-	/* What modprobe takes. */
+	/* The module that modprobe would load. */
 	std::optional<ModuleFile> file;
 	/* In a place that modprobe prefers, but not in depmod's list. */
 	std::vector<std::string> unlisted;
 	/* The initramfs is older than the file of the module. */
 	bool initramfs_outdated = false;
 
-	/* What DKMS would build, empty if nothing; and what it needs. */
+	/* What DKMS would build (empty: nothing), and what it needs for that. */
 	std::string dkms_source;
 	bool has_dkms = false;
 	bool has_headers = false;
@@ -65,7 +65,7 @@ struct Installation {
 	/* The kernel refuses modules without a valid signature. */
 	bool signatures_enforced = false;
 
-	/* Those that are active; not by look_at_installation(). */
+	/* The active ones; look_at_installation() does not set this. */
 	std::vector<LargeBlocks> large_blocks;
 };
 

@@ -9,7 +9,7 @@
 namespace dmsnap::tool {
 namespace {
 
-/* In the order in which the names were put in. */
+/* Keeps members in the order of insertion. */
 using Json = nlohmann::ordered_json;
 
 std::string dump(const Json &json, int indent)

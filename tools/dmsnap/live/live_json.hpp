@@ -18,7 +18,7 @@ std::string status_json(std::span<const LiveSnapshot> snapshots, uint64_t bad,
 			uint64_t above_warning);
 /* One line: what was seen at this time, in seconds since 1970. */
 std::string top_json(std::span<const TrendRow> rows, double unix_seconds);
-/* One line: what came of a wait. */
+/* One line: the result of a wait. */
 std::string wait_json(const std::string &name, const std::string &result, const std::string &why,
 		      const std::optional<LiveSnapshot> &snapshot);
 

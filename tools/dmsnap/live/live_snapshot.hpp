@@ -31,7 +31,7 @@ struct CowUsage {
 	/* From 0 to 1.  On a full device the next chunk, the first not in use, may lie behind the end. */
 	double full() const;
 	uint64_t left() const { return used < total ? total - used : 0; }
-	/* What a merge has still to bring to the origin. */
+	/* What a merge still has to copy to the origin. */
 	uint64_t unmerged() const { return used > metadata ? used - metadata : 0; }
 };
 
@@ -69,7 +69,7 @@ struct LiveSnapshot {
 	uint64_t chunk_sectors = 0;
 
 	SnapshotState state = SnapshotState::unknown;
-	/* Not of one that is invalid, for example: its status is but a word. */
+	/* Unknown for an invalid snapshot, for example, whose status is a single word. */
 	std::optional<CowUsage> usage;
 	/* Why it is invalid, as its driver says; empty: that does not. */
 	std::string reason;
@@ -78,7 +78,7 @@ struct LiveSnapshot {
 	std::string shown_name() const;
 	/* "invalid: no free chunk" */
 	std::string state_text() const;
-	/* Of no use any more, or not able to merge. */
+	/* Invalid, or unable to merge. */
 	bool is_bad() const;
 };
 

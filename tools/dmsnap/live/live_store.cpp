@@ -25,7 +25,7 @@ std::string node_of(DeviceNumber device)
 	throw Failure(fmt::format("there is no device {} any more", to_text(device)));
 }
 
-/* Checks that need no answer of the driver. */
+/* Checks that do not involve the driver. */
 const LiveSnapshot &require_usable(const LiveSnapshot &snapshot)
 {
 	if (snapshot.is_merge)
@@ -90,7 +90,7 @@ StoreReport LiveStore::read(StoreVisitor &visitor, size_t memory_bytes)
 	return report;
 }
 
-/* One that was lost meanwhile may lack later changes of its origin. */
+/* A snapshot that became invalid in the meantime may lack later changes of its origin. */
 void LiveStore::require_unchanged()
 {
 	std::optional<LiveSnapshot> now = machine_.snapshot(snapshot_.device);

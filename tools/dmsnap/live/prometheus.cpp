@@ -53,7 +53,7 @@ constexpr Statistic histograms[] = {
 	{"merge_batch_us", "merge_batch_duration_seconds", "Time of batches of the merge."},
 };
 
-/* Those of an origin are in the answers of all its snapshots. */
+/* Every snapshot of an origin reports the origin's statistics. */
 constexpr Statistic origin_histograms[] = {
 	{"origin_held_us", "origin_write_hold_seconds", "How long writes to the origin were held."},
 	{"origin_read_us", "origin_read_duration_seconds", "Reads of the origin for copies."},
@@ -76,7 +76,7 @@ std::string name_label(const Observed &one)
 	return label("name", one.snapshot.name);
 }
 
-/* A suspended one does not answer. */
+/* A suspended snapshot does not answer. */
 const char *driver_of(const Observed &one)
 {
 	if (one.stats)

@@ -27,7 +27,7 @@ protected:
 	~SnapshotSource() = default;
 };
 
-/* Those with these names, or all of them; throws a Failure for an unknown name. */
+/* The snapshots with these names, or all; throws a Failure for an unknown name. */
 std::vector<LiveSnapshot> select_snapshots(SnapshotSource &source,
 					   const std::vector<std::string> &names);
 

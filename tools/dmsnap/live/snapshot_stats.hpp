@@ -21,19 +21,19 @@ struct Histogram {
 	std::vector<Bucket> buckets;
 
 	uint64_t count() const;
-	/* The size below which this part of them (0 to 1) is; 0: there are none. */
+	/* The quantile for @part (0 to 1); 0: there are no values. */
 	uint64_t below(double part) const;
 };
 
 struct SnapshotStats {
-	/* By the driver's names. */
+	/* Keyed by the driver's names. */
 	std::map<std::string, uint64_t> counters;
 	std::map<std::string, Histogram> histograms;
 	/* Empty: it is not invalid, or was invalid before it was activated. */
 	std::string invalid_reason;
 };
 
-/* None: the answer is of another version of the list. */
+/* None: the answer has another version's format. */
 std::optional<SnapshotStats> parse_stats(const std::string &answer);
 
 } // namespace dmsnap::tool

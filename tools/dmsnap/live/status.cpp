@@ -70,7 +70,7 @@ std::string performance(const LiveSnapshot &snapshot, const StatusOptions &optio
 			   *options.critical_percent);
 }
 
-/* One line: the worst first, and the numbers after a bar. */
+/* One line: the worst state first, and the figures after a vertical bar. */
 ExitCode plugin(const StatusOptions &options, SnapshotSource &source)
 {
 	static constexpr const char *names[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
@@ -103,7 +103,7 @@ ExitCode plugin(const StatusOptions &options, SnapshotSource &source)
 	} catch (const Failure &failure) {
 		take(Plugin::unknown, printable(failure.what()));
 	}
-	/* A bar would end the text. */
+	/* A vertical bar would end the text. */
 	std::ranges::replace(text, '|', '/');
 	fmt::print("DMSNAP {} - {}{}{}\n", names[static_cast<int>(worst)], text,
 		   numbers.empty() ? "" : " |", numbers);

@@ -169,7 +169,7 @@ private:
 		return true;
 	}
 
-	/* Of a list the row that is chosen, of another page the line it begins with. */
+	/* In a list, the selected row; on other pages, the first line shown. */
 	size_t &place() { return page_ == Page::list ? chosen_ : page_first_; }
 
 	void turn_to(Page page)
@@ -304,7 +304,7 @@ private:
 	double interval_;
 	/* 0: without end. */
 	uint64_t views_;
-	/* The names that are shown have this in them; it is being typed. */
+	/* Only names that contain this are shown; it is being typed. */
 	std::string wanted_;
 	bool typing_ = false;
 	Page page_ = Page::list;
@@ -322,7 +322,7 @@ ExitCode top(const TopOptions &options, SnapshotSource &source)
 {
 	if (!(options.interval_seconds >= interval_min && options.interval_seconds <= interval_max))
 		throw Failure("--interval is from 0.1 s to 1 h");
-	/* Before the screen is taken, so that a failure is seen. */
+	/* Before the screen is set up, so that an error stays visible. */
 	Watch watch(options, source);
 	watch.look();
 	if (!options.json && !options.lines) {

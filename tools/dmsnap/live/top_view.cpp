@@ -55,7 +55,7 @@ std::string rate_text(const Trend &trend)
 	return fmt::format("{:.1f}", *trend.sectors_per_second * sector_bytes / 1024);
 }
 
-/* A time of the day, as long as that says which day. */
+/* A time of day, where that is unambiguous. */
 std::string end_text(const Trend &trend, std::time_t now)
 {
 	constexpr double day = 86400, century = 36525 * day;
@@ -69,7 +69,7 @@ std::string end_text(const Trend &trend, std::time_t now)
 	return fmt::format("{}, {:%H:%M:%S}", left, fmt::localtime(end));
 }
 
-/* How it has gone up or down between the least and the most of it. */
+/* A sparkline between the minimum and the maximum. */
 std::string curve(const std::vector<uint64_t> &values)
 {
 	static const char *const blocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
@@ -101,7 +101,7 @@ std::string without_clock(const std::string &end)
 	return end.substr(0, end.find(','));
 }
 
-/* What is lost in the middle of a name is least missed: volumes differ at its end. */
+/* Names are shortened in the middle, because volumes differ at the end. */
 std::string cut(const std::string &text, size_t width)
 {
 	if (width < 4 || text_width(text) <= width)
@@ -129,7 +129,7 @@ struct Form {
 std::vector<std::string> lines_with(std::span<const TrendRow> rows, const Form &form,
 				    std::time_t now)
 {
-	/* In this order, and the title of each. */
+	/* The columns in this order, with their titles. */
 	const std::pair<bool, const char *> columns[] = {
 		{true, "NAME"},
 		{form.has(Level::no_state), "STATE"},

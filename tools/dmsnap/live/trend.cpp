@@ -9,7 +9,7 @@ namespace {
 
 /* Enough for a rate that does not jump with each flush, and few enough to follow a change. */
 constexpr size_t looks_max = 10;
-/* As many as there are columns for them. */
+/* One for each column of the sparkline. */
 constexpr size_t used_max = 12;
 
 } // namespace
@@ -37,7 +37,7 @@ Trend Trends::add(History &history, double seconds, const LiveSnapshot &snapshot
 	}
 	const CowUsage &usage = *snapshot.usage;
 	uint64_t now = snapshot.is_merge ? usage.unmerged() : usage.used;
-	/* Another store, or another direction: what was is no measure of what comes. */
+	/* Another store, or another direction: earlier samples predict nothing. */
 	bool turned = !history.looks.empty() &&
 		      (snapshot.is_merge ? now > history.looks.back().sectors
 					 : now < history.looks.back().sectors);

@@ -18,7 +18,7 @@ namespace {
 
 /* Only this driver's module has a version; the kernel's own raises no event when a merge ends. */
 constexpr const char *driver_mark = "/sys/module/dm_snapshot/version";
-/* How often such a merge is looked at, besides. */
+/* How often such a merge is polled in addition. */
 constexpr double look_again_seconds = 5;
 
 class Clock {
@@ -85,13 +85,13 @@ ExitCode wait(const WaitOptions &options)
 	Clock clock;
 	DeviceMapper machine;
 	DmEvents events;
-	/* By its number from here on: it may get another name. */
+	/* Identified by its number from here on, because it may be renamed. */
 	DeviceNumber device = machine.find(options.name);
 	bool looks_again = options.merged && access(driver_mark, F_OK) != 0;
 	std::optional<DeviceNumber> cow;
 
 	for (bool first = true;; first = false) {
-		/* Before the look: what happens after it ends the sleep. */
+		/* Taken before the look, so that later events end the sleep. */
 		events.arm();
 		DeviceLook look = look_at(machine, device);
 		if (first && options.merged && !look.snapshot)

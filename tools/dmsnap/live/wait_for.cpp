@@ -59,7 +59,7 @@ WaitVerdict judge(const WaitFor &wanted, const DeviceLook &look, std::optional<D
 		return {WaitResult::failed, state};
 	if (snapshot.is_merge)
 		return {WaitResult::mistaken, "is being merged, and fills no more"};
-	/* As the driver reckons, or its event could come a little before this is reached. */
+	/* Rounded like the driver does, or its event could come slightly before this is reached. */
 	if (snapshot.usage && snapshot.usage->used * 100 >= snapshot.usage->total * wanted.percent)
 		return {WaitResult::reached,
 			fmt::format("is {:.1f} % full", 100 * snapshot.usage->full())};

@@ -20,13 +20,13 @@ struct WaitFor {
 	unsigned int percent = 0;
 };
 
-/* A device, at one time. */
+/* The state of a device at one moment. */
 struct DeviceLook {
 	/* Empty: the device is gone, or has no table. */
 	std::string target;
 	/* Of the targets snapshot and snapshot-merge. */
 	std::optional<LiveSnapshot> snapshot;
-	/* There is none, but LVM2 will merge one at the next activation of the volume. */
+	/* No merge yet, but LVM2 will start one at the volume's next activation. */
 	bool is_to_be_merged = false;
 };
 
