@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "copier/copier.hpp"
+#include "support/on_worker.hpp"
 #include "user/bio.hpp"
 #include "user/device.hpp"
 #include "user/random.hpp"
@@ -146,24 +147,7 @@ public:
 		return std::all_of(data.begin(), data.end(), [](uint8_t b) { return b == 0; });
 	}
 
-	void on_worker(std::function<void()> body)
-	{
-		struct Job : Task {
-			explicit Job(std::function<void()> f)
-			    : Task([](Task &task) {
-				      auto &job = static_cast<Job &>(task);
-				      job.body();
-				      job.ran = true;
-			      }),
-			      body(std::move(f))
-			{
-			}
-			std::function<void()> body;
-			bool ran = false;
-		} job(std::move(body));
-		worker->post(job);
-		EXPECT_TRUE(world.run_until([&] { return job.ran; }));
-	}
+	void on_worker(std::function<void()> body) { run_on(world, *worker, std::move(body)); }
 
 	user::World world;
 	Owned<Worker> worker;

@@ -18,6 +18,7 @@
 
 #include "base/worker.hpp"
 #include "store/persistent_store.hpp"
+#include "support/on_worker.hpp"
 #include "user/bio.hpp"
 #include "user/failure.hpp"
 #include "user/target.hpp"
@@ -292,24 +293,7 @@ public:
 
 	/* --- Any store. --- */
 
-	void on_worker(std::function<void()> body)
-	{
-		struct Job : Task {
-			explicit Job(std::function<void()> f)
-			    : Task([](Task &task) {
-				      auto &job = static_cast<Job &>(task);
-				      job.body();
-				      job.ran = true;
-			      }),
-			      body(std::move(f))
-			{
-			}
-			std::function<void()> body;
-			bool ran = false;
-		} job(std::move(body));
-		worker->post(job);
-		EXPECT_TRUE(world.run_until([&] { return job.ran; }));
-	}
+	void on_worker(std::function<void()> body) { run_on(world, *worker, std::move(body)); }
 	void start(ExceptionStore &on, Commit &commit)
 	{
 		on_worker([&] { on.commit(commit); });
