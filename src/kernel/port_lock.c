@@ -61,6 +61,11 @@ void dmsnap_port_spin_unlock(struct dmsnap_spinlock *lock, unsigned long flags) 
 	spin_unlock_irqrestore(to_spinlock(lock), flags);
 }
 
+void dmsnap_port_spin_assert_held(const struct dmsnap_spinlock *lock)
+{
+	lockdep_assert_held((const spinlock_t *)lock->opaque);
+}
+
 void dmsnap_port_mutex_init(struct dmsnap_mutex *lock, enum dmsnap_lock_rank rank)
 {
 	mutex_init(to_mutex(lock));

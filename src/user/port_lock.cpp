@@ -99,6 +99,13 @@ void dmsnap_port_spin_unlock(dmsnap_spinlock *lock, unsigned long flags)
 	World::preempt();
 }
 
+void dmsnap_port_spin_assert_held(const dmsnap_spinlock *lock)
+{
+	const auto *state = state_of<const SpinState>(lock);
+	if (state->holder != &this_context())
+		report_failure("spinlock of rank %d is needed, and not held", state->rank);
+}
+
 void dmsnap_port_mutex_init(dmsnap_mutex *lock, dmsnap_lock_rank rank)
 {
 	new (lock) MutexState{MutexState::valid, rank, nullptr};

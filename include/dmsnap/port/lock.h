@@ -85,6 +85,16 @@ unsigned long dmsnap_port_spin_lock(struct dmsnap_spinlock *lock);
 void dmsnap_port_spin_unlock(struct dmsnap_spinlock *lock, unsigned long flags);
 
 /**
+ * dmsnap_port_spin_assert_held() - complain unless the caller holds the lock.
+ * @lock: storage of the lock
+ *
+ * Kernels without lockdep do not check.
+ *
+ * Context: Any.
+ */
+void dmsnap_port_spin_assert_held(const struct dmsnap_spinlock *lock);
+
+/**
  * dmsnap_port_mutex_init() - initialise a mutex with a rank.
  * @lock: storage of the lock
  * @rank: its place in the lock order

@@ -18,5 +18,7 @@
 #define DMSNAP_MUST_NOT_HOLD(...) DMSNAP_ATTRIBUTE(locks_excluded(__VA_ARGS__))
 #define DMSNAP_ACQUIRES(...) DMSNAP_ATTRIBUTE(acquire_capability(__VA_ARGS__))
 #define DMSNAP_RELEASES(...) DMSNAP_ATTRIBUTE(release_capability(__VA_ARGS__))
+#define DMSNAP_RETURNS(lock) DMSNAP_ATTRIBUTE(lock_returned(lock))
+#define DMSNAP_ASSERTS(lock) DMSNAP_ATTRIBUTE(assert_capability(lock))
 /* Opt-out; a comment that begins with SAFETY must say why. */
 #define DMSNAP_UNCHECKED DMSNAP_ATTRIBUTE(no_thread_safety_analysis)

@@ -98,15 +98,26 @@ public:
 		other.reset();
 	}
 
-	/* Calls @visit for each object; it may unlink (and free) that object. */
-	template <typename Visitor> void for_each(Visitor &&visit)
-	{
-		for (ListHook *at = head_.next_; at != &head_;) {
-			T *object = object_of(at);
-			at = at->next_;
-			visit(*object);
+	/* For loops over the list, which may unlink (and free) the object they are at. */
+	class Iterator {
+	public:
+		explicit Iterator(ListHook *at) : at_(at), next_(at->next_) {}
+
+		T &operator*() const { return *object_of(at_); }
+		Iterator &operator++()
+		{
+			at_ = next_;
+			next_ = at_->next_;
+			return *this;
 		}
-	}
+		bool operator!=(const Iterator &other) const { return at_ != other.at_; }
+
+	private:
+		ListHook *at_;
+		ListHook *next_;
+	};
+	Iterator begin() { return Iterator(head_.next_); }
+	Iterator end() { return Iterator(&head_); }
 
 private:
 	static T *object_of(ListHook *link)

@@ -85,13 +85,13 @@ void Copier::start(CopyJob &job)
 	job.started_ = 0;
 	job.since_ns_ = dmsnap_port_now_ns();
 	job.extent_ = job.sectors;
-	job.targets.for_each([&job](CopyTarget &target) {
+	for (CopyTarget &target : job.targets) {
 		uint64_t end = target.source_offset + target.sectors;
 		job.extent_ = job.extent_ > end ? job.extent_ : end;
 		target.sectors_left_.store_relaxed(target.sectors);
 		target.error_.store_relaxed(0);
 		target.read_failed = false;
-	});
+	}
 	(job.background_pages ? background_jobs_ : jobs_).push_back(job);
 	pump();
 }
@@ -131,10 +131,10 @@ CopyShare *Copier::full_share(CopyJob &job, size_t wanted) const
 	const size_t left = PageReserve::pages_max - pages_.out();
 	CopyShare *full = nullptr;
 
-	job.targets.for_each([&](CopyTarget &target) {
+	for (CopyTarget &target : job.targets) {
 		if (target.share && target.share->pages > 0 && target.share->pages + wanted > left)
 			full = target.share;
-	});
+	}
 	return full;
 }
 
@@ -208,10 +208,10 @@ bool Copier::start_window(CopyJob &job)
 	job.started_ += window->sectors;
 	if (job.started_ == job.extent_)
 		job.link.unlink();
-	job.targets.for_each([window](CopyTarget &target) {
+	for (CopyTarget &target : job.targets) {
 		if (target.share && !part_of(*window, target).empty())
 			target.share->pages += window->page_count;
-	});
+	}
 
 	clear_rest(*window);
 	read(*window, window->all());

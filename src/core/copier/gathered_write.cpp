@@ -14,9 +14,8 @@ void GatheredWrite::submit()
 /* Targets first: their next step need not wait for the copier. */
 void GatheredWrite::written(int error)
 {
-	transfers.for_each([error](Transfer &transfer) {
+	for (Transfer &transfer : transfers)
 		Copier::part_ended(transfer.window, transfer.target, error);
-	});
 	if (worker)
 		copier.worker_.post(ended_task);
 	else

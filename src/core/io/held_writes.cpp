@@ -3,10 +3,10 @@
 
 namespace dmsnap {
 
-Io *HeldWrites::pop(Ios &ios)
+Io *HeldWrites::pop_held()
 {
-	SpinGuard guard(lock_);
-	return ios.pop_front();
+	OriginGuard guard(lock_);
+	return held_.pop_front();
 }
 
 void HeldWrites::examine_due()
@@ -17,20 +17,24 @@ void HeldWrites::examine_due()
 	 */
 	Ios due;
 	{
-		SpinGuard guard(lock_);
+		OriginGuard guard(lock_);
 		due.take_all(due_);
 	}
-	while (Io *io = pop(due))
+	auto next = [&] {
+		OriginGuard guard(lock_);
+		return due.pop_front();
+	};
+	while (Io *io = next())
 		examine_(*this, *io);
 }
 
 void HeldWrites::examine_held()
 {
-	while (Io *io = pop(held_)) {
+	while (Io *io = pop_held()) {
 		if (examine_(*this, *io) != WriteOutcome::held)
 			continue;
 		/* It was appended after writes that came later: move it back to the front. */
-		SpinGuard guard(lock_);
+		OriginGuard guard(lock_);
 		io->link.unlink();
 		held_.push_front(*io);
 		return;

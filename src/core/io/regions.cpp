@@ -89,9 +89,9 @@ bool Regions::drained(Place &place, Waiters &passed)
 {
 	bool more = false;
 
-	waiters_of(place).for_each([&](Waiter &waiter) {
+	for (Waiter &waiter : waiters_of(place)) {
 		if (&place_of(waiter.next_) != &place)
-			return;
+			continue;
 		if (waiter.draining_) {
 			waiter.link_.unlink();
 			passed.push_back(waiter);
@@ -99,7 +99,7 @@ bool Regions::drained(Place &place, Waiters &passed)
 			waiter.draining_ = true;
 			more = true;
 		}
-	});
+	}
 	return more;
 }
 

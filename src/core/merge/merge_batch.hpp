@@ -44,11 +44,8 @@ struct MergeJob : CopyJob {
 	Merger &merger;
 	NewChunk new_begin;
 	std::span<MergeTarget> targets_of_job;
-	/*
-	 * Its chunks were written on the COW device after the job may have read them.  Origin's
-	 * lock.
-	 */
-	bool dirty = false;
+	/* Its chunks were written on the COW device after the job may have read them. */
+	bool dirty DMSNAP_GUARDED_BY(origin_lock) = false;
 	/* It is copied in this round. */
 	bool again = false;
 };

@@ -63,14 +63,14 @@ void MergeClaims::stop()
 {
 	while (Claim *claim = claims_.pop_front()) {
 		{
-			SpinGuard guard(merger_.origin().lock());
+			OriginGuard guard(merger_.origin().lock());
 			claim->link.unlink();
 		}
 		pool_.put(claim);
 	}
 	under_way_ = 0;
 	/* A held write may have waited only because a claim was ahead of it. */
-	SpinGuard guard(merger_.origin().lock());
+	OriginGuard guard(merger_.origin().lock());
 	merger_.origin().release_held();
 }
 

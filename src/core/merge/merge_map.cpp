@@ -100,7 +100,7 @@ Merger::Place Merger::place_write(Io &io, Attempt attempt)
 	Place place = Place::nowhere;
 	bool wanted = false;
 	{
-		SpinGuard guard(origin().lock());
+		OriginGuard guard(origin().lock());
 		OldChunk chunk{chunk_size().chunk_of(io.sector)};
 		Mapping mapping = snapshot_.look_up(io);
 		uint64_t count = mapping.count;
@@ -147,7 +147,7 @@ void Merger::retry(Io &io)
 		origin().claim(io);
 		break;
 	case Place::cow: {
-		SpinGuard guard(origin().lock());
+		OriginGuard guard(origin().lock());
 		to_cow_.push_back(io);
 		cow_worker().post(send_task_);
 		break;
@@ -161,7 +161,7 @@ void Merger::send_to_cow()
 {
 	Ios ios;
 	{
-		SpinGuard guard(origin().lock());
+		OriginGuard guard(origin().lock());
 		ios.take_all(to_cow_);
 	}
 	while (Io *io = ios.pop_front())

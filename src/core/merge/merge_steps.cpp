@@ -47,7 +47,7 @@ void Merger::tail_ended()
 	case Phase::cutting:
 		if (tail_.status) {
 			{
-				SpinGuard guard(origin().lock());
+				OriginGuard guard(origin().lock());
 				snapshot_.persistent()->tail_is_cut(tail_);
 			}
 			merged_any_ = true;
@@ -88,7 +88,7 @@ bool Merger::take_entries()
 void Merger::go_live()
 {
 	{
-		SpinGuard guard(origin().lock());
+		OriginGuard guard(origin().lock());
 		live_ = true;
 	}
 	phase_ = Phase::claiming;
@@ -157,7 +157,7 @@ void Merger::settle()
 {
 	bool any = false;
 	{
-		SpinGuard guard(origin().lock());
+		OriginGuard guard(origin().lock());
 		for (MergeJob &job : batch_.jobs()) {
 			job.again = std::exchange(job.dirty, false);
 			any |= job.again;
@@ -198,7 +198,7 @@ void Merger::retire()
 	ExceptionTable &table = snapshot_.exception_table();
 
 	while (erased_ < targets.size()) {
-		SpinGuard guard(origin().lock());
+		OriginGuard guard(origin().lock());
 		for (uint32_t n = 0; n < erased_at_once && erased_ < targets.size(); n++) {
 			if (!table.reserve(DMSNAP_ALLOC_NOWAIT)) {
 				/* Nothing reports that memory is free again, so use a timer. */
@@ -232,7 +232,7 @@ void Merger::dissolve()
 {
 	Ios ios;
 	{
-		SpinGuard guard(origin().lock());
+		OriginGuard guard(origin().lock());
 		live_ = false;
 		blocked_ = false;
 		ios.take_all(waiting_);
@@ -257,7 +257,7 @@ void Merger::give_up(const char *text)
 	/* From here on a write that has to wait posts the task itself. */
 	bool wanted;
 	{
-		SpinGuard guard(origin().lock());
+		OriginGuard guard(origin().lock());
 		wanted = !waiting_.empty();
 	}
 	if (wanted)
@@ -277,7 +277,7 @@ void Merger::put_back_ended(const Status &status)
 {
 	bool running;
 	{
-		SpinGuard guard(origin().lock());
+		OriginGuard guard(origin().lock());
 		running = running_;
 	}
 	if (status) {
@@ -289,7 +289,7 @@ void Merger::put_back_ended(const Status &status)
 	/* It failed again.  An error is better than a write that may be lost. */
 	Ios ios;
 	{
-		SpinGuard guard(origin().lock());
+		OriginGuard guard(origin().lock());
 		ios.take_all(waiting_);
 	}
 	phase_ = Phase::uncertain;

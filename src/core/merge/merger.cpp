@@ -82,13 +82,13 @@ void Merger::start()
 		dmsnap_port_log(DMSNAP_LOG_ERROR, "Snapshot is invalid: can't merge");
 		return;
 	}
-	begin_run(stop_);
+	begin_run(&Merger::stop_);
 }
 
 void Merger::pause()
 {
 	{
-		SpinGuard guard(origin().lock());
+		OriginGuard guard(origin().lock());
 		paused_ = true;
 	}
 	origin().worker().post(look_task_);
@@ -96,7 +96,7 @@ void Merger::pause()
 
 void Merger::go_on()
 {
-	begin_run(paused_);
+	begin_run(&Merger::paused_);
 }
 
 void Merger::set_rate(uint32_t kib)
@@ -105,11 +105,11 @@ void Merger::set_rate(uint32_t kib)
 	origin().worker().post(look_task_);
 }
 
-void Merger::begin_run(bool &obstacle)
+void Merger::begin_run(bool Merger::*obstacle)
 {
 	{
-		SpinGuard guard(origin().lock());
-		obstacle = false;
+		OriginGuard guard(origin().lock());
+		this->*obstacle = false;
 		if (stop_ || paused_ || running_ || !snapshot_.healthy())
 			return;
 		running_ = true;
@@ -122,7 +122,7 @@ void Merger::stop()
 {
 	Event idle;
 	{
-		SpinGuard guard(origin().lock());
+		OriginGuard guard(origin().lock());
 		stop_ = true;
 		if (!running_)
 			return;
@@ -137,7 +137,7 @@ bool Merger::make_list_certain()
 {
 	Event idle;
 	{
-		SpinGuard guard(origin().lock());
+		OriginGuard guard(origin().lock());
 		if (!blocked_)
 			return true;
 		stop_ = true;
@@ -146,7 +146,7 @@ bool Merger::make_list_certain()
 	}
 	origin().worker().post(next_task_);
 	idle.wait();
-	SpinGuard guard(origin().lock());
+	OriginGuard guard(origin().lock());
 	return !blocked_;
 }
 
@@ -154,7 +154,7 @@ void Merger::end_run()
 {
 	if (phase_ != Phase::uncertain)
 		phase_ = Phase::idle;
-	SpinGuard guard(origin().lock());
+	OriginGuard guard(origin().lock());
 	running_ = false;
 	if (Event *idle = std::exchange(idle_, nullptr))
 		idle->set();
@@ -211,7 +211,7 @@ bool Merger::ahead_of_rate()
 
 bool Merger::told_to_stop()
 {
-	SpinGuard guard(origin().lock());
+	OriginGuard guard(origin().lock());
 	return stop_ || paused_;
 }
 

@@ -174,7 +174,7 @@ private:
 
 	/* The background. */
 	/* @obstacle: stop_ or paused_, which it clears. */
-	void begin_run(bool &obstacle);
+	void begin_run(bool Merger::*obstacle);
 	void next_batch();
 	bool ahead_of_rate();
 	bool told_to_stop();
@@ -219,19 +219,18 @@ private:
 	/* The device has had other I/O since the batch began. */
 	Atomic<bool> used_;
 
-	/* Origin's lock: */
-	bool running_ = false;
+	bool running_ DMSNAP_GUARDED_BY(origin_lock) = false;
 	/* True before the first resume, and while the device is suspended. */
-	bool stop_ = true;
-	bool paused_ = false;
-	Event *idle_ = nullptr;
+	bool stop_ DMSNAP_GUARDED_BY(origin_lock) = true;
+	bool paused_ DMSNAP_GUARDED_BY(origin_lock) = false;
+	Event *idle_ DMSNAP_GUARDED_BY(origin_lock) = nullptr;
 	/* map() looks at the batch.  Writes of its chunks wait if blocked_ is set as well. */
-	bool live_ = false;
+	bool live_ DMSNAP_GUARDED_BY(origin_lock) = false;
 	/* If it is set while no run is active, the list is uncertain. */
-	bool blocked_ = false;
-	Ios waiting_;
+	bool blocked_ DMSNAP_GUARDED_BY(origin_lock) = false;
+	Ios waiting_ DMSNAP_GUARDED_BY(origin_lock);
 	/* Writes that have waited, and go to the COW device. */
-	Ios to_cow_;
+	Ios to_cow_ DMSNAP_GUARDED_BY(origin_lock);
 
 	/* KiB a second. */
 	Atomic<uint32_t> rate_;

@@ -23,10 +23,10 @@ void Origin::look_for_stream(const Io &io, CopyOut &copy_out)
 	if (io.sectors > Streams::write_max)
 		return;
 	uint64_t copied_until = UINT64_MAX;
-	copy_out.runs.for_each([&](PendingRun &run) {
+	for (PendingRun &run : copy_out.runs) {
 		if (run.covers(io.end() - 1, io.end()))
 			copied_until = smaller(copied_until, run.end_sector());
-	});
+	}
 	if (copied_until == UINT64_MAX)
 		return;
 	if (streams_.touched(io.sector, copied_until))
@@ -42,7 +42,7 @@ void Origin::follow_stream(uint64_t begin, uint64_t end)
 void Origin::copy_ahead()
 {
 	RcuGuard rcu;
-	SpinGuard guard(lock_);
+	OriginGuard guard(lock_);
 
 	Streams::Guess guess;
 	if (!streams_.take(guess))
@@ -74,10 +74,10 @@ void Origin::copy_ahead()
 uint64_t Origin::ahead_window(uint64_t sector)
 {
 	uint64_t window = Streams::window_max;
-	snapshots_.for_each([&](const Snapshot &snapshot) {
+	for (const Snapshot &snapshot : snapshots_) {
 		if (snapshot.watches(sector))
 			window = smaller(window, snapshot.ahead_window());
-	});
+	}
 	return window;
 }
 
@@ -90,10 +90,10 @@ uint64_t Origin::ahead_room(uint64_t begin)
 	    !copier_->has_spare(ahead_begun_ + piece_sectors))
 		return 0;
 	uint64_t room = piece_sectors;
-	snapshots_.for_each([&](const Snapshot &snapshot) {
+	for (const Snapshot &snapshot : snapshots_) {
 		if (snapshot.watches(begin) && snapshot.lacks(begin))
 			room = smaller(room, snapshot.ahead_room());
-	});
+	}
 	return room;
 }
 
@@ -113,10 +113,10 @@ uint64_t Origin::begin_copy_ahead(uint64_t begin, uint64_t end, const Survey &fi
 		return begin;
 	}
 	uint64_t copied_until = made->end_sector;
-	made->runs.for_each([&](PendingRun &run) {
+	for (PendingRun &run : made->runs) {
 		uint64_t run_end = run.end_sector();
 		copied_until = run_end > copied_until ? run_end : copied_until;
-	});
+	}
 	worker_->post(made->start_task);
 	return copied_until;
 }

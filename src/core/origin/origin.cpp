@@ -40,13 +40,13 @@ dmsnap_map Origin::write(Io &io)
 
 		uint64_t safe = io.end();
 		bool any = false;
-		snapshots_.for_each([&](const Snapshot &snapshot) {
+		for (const Snapshot &snapshot : snapshots_) {
 			any = true;
 			if (snapshot.changes_hands())
 				safe = io.sector;
 			else if (safe > io.sector && snapshot.watches(io.sector))
 				safe = snapshot.safe_until(io.sector, safe);
-		});
+		}
 		if (safe > io.sector) {
 			if (any) {
 				copied_map_.put(io.sector, safe, generation);
@@ -68,7 +68,7 @@ dmsnap_map Origin::write(Io &io)
 WriteOutcome Origin::examine(Io &io, Attempt attempt)
 {
 	RcuGuard rcu;
-	SpinGuard guard(lock_);
+	OriginGuard guard(lock_);
 
 	const uint64_t generation = copied_map_.generation();
 	for (uint64_t at = io.sector; at < io.end();) {
@@ -102,12 +102,13 @@ WriteOutcome Origin::examine(Io &io, Attempt attempt)
 
 Origin::Survey Origin::survey(uint64_t sector, uint64_t end)
 {
+	lock_.assert_held();
 	Survey all{CopyState::Kind::safe, end, nullptr, nullptr};
 	uint64_t missing_until = sector;
 
-	snapshots_.for_each([&](Snapshot &snapshot) {
+	for (Snapshot &snapshot : snapshots_) {
 		if (!snapshot.watches(sector))
-			return;
+			continue;
 		CopyState state = snapshot.copy_state_at(sector, end);
 		switch (state.kind) {
 		case CopyState::Kind::safe:
@@ -134,7 +135,7 @@ Origin::Survey Origin::survey(uint64_t sector, uint64_t end)
 			all.run = state.run;
 			break;
 		}
-	});
+	}
 	if (all.kind == CopyState::Kind::missing)
 		all.until = missing_until;
 	return all;
@@ -144,18 +145,18 @@ Origin::Stretch Origin::discardable(uint64_t sector, uint64_t end)
 {
 	Stretch stretch{end, true};
 	RcuGuard rcu;
-	SpinGuard guard(lock_);
+	OriginGuard guard(lock_);
 
 	/* The suspend waits for the discard, which is only a hint: leave the rest alone. */
 	if (suspending())
 		return {end, false};
-	snapshots_.for_each([&](const Snapshot &snapshot) {
+	for (const Snapshot &snapshot : snapshots_) {
 		if (!snapshot.watches(sector))
-			return;
+			continue;
 		const CopyState state = snapshot.look_up_copy_state(sector, end);
 		stretch.until = smaller(stretch.until, state.until);
 		stretch.safe = stretch.safe && state.kind == CopyState::Kind::safe;
-	});
+	}
 	return stretch;
 }
 
@@ -178,10 +179,10 @@ uint64_t Origin::copy_extent(uint64_t begin, uint64_t end, const Survey &first)
 Snapshot *Origin::busy_snapshot(uint64_t begin, Attempt attempt)
 {
 	Snapshot *busy = nullptr;
-	snapshots_.for_each([&](Snapshot &snapshot) {
+	for (Snapshot &snapshot : snapshots_) {
 		if (snapshot.watches(begin) && snapshot.lacks(begin) && snapshot.busy(attempt))
 			busy = &snapshot;
-	});
+	}
 	return busy;
 }
 
@@ -244,20 +245,21 @@ CopyOut *Origin::copy_out_for(uint64_t begin)
 
 void Origin::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 {
-	snapshots_.for_each([&](Snapshot &snapshot) {
+	for (Snapshot &snapshot : snapshots_) {
 		if (snapshot.watches(begin))
 			snapshot.begin_copies(copy_out, begin, end);
-	});
+	}
 }
 
 void Origin::idle()
 {
 	RcuGuard rcu;
-	SpinGuard guard(lock_);
+	OriginGuard guard(lock_);
 	if (any_operation())
 		return;
 	trim();
-	snapshots_.for_each([](Snapshot &snapshot) { snapshot.trim(); });
+	for (Snapshot &snapshot : snapshots_)
+		snapshot.trim();
 }
 
 WriteOutcome Origin::retry(Io &io)
@@ -273,25 +275,24 @@ WriteOutcome Origin::retry(Io &io)
 
 void Origin::snapshot_left()
 {
-	bool any = false;
-	snapshots_.for_each([&](const Snapshot &) { any = true; });
-	if (!any)
+	if (snapshots_.empty())
 		copied_map_.clear();
 }
 
 void Origin::begin_suspend()
 {
 	RcuGuard rcu;
-	SpinGuard guard(lock_);
+	OriginGuard guard(lock_);
 
 	suspending_++;
 	streams_.forget_guesses();
-	snapshots_.for_each([](Snapshot &snapshot) { snapshot.stall().look(); });
+	for (Snapshot &snapshot : snapshots_)
+		snapshot.stall().look();
 }
 
 void Origin::end_suspend()
 {
-	SpinGuard guard(lock_);
+	OriginGuard guard(lock_);
 
 	suspending_--;
 	/* Guesses from before the suspend must not be started after it. */

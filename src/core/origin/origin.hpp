@@ -112,25 +112,29 @@ private:
 	struct Survey;
 
 	WriteOutcome examine(Io &io, Attempt attempt);
-	Survey survey(uint64_t sector, uint64_t end);
-	WriteOutcome copy_out(Io &io, uint64_t begin, const Survey &survey, Attempt attempt);
-	uint64_t copy_extent(uint64_t begin, uint64_t end, const Survey &first);
-	CopyOut *copy_out_for(uint64_t begin);
+	Survey survey(uint64_t sector, uint64_t end) DMSNAP_MUST_HOLD(origin_lock);
+	WriteOutcome copy_out(Io &io, uint64_t begin, const Survey &survey, Attempt attempt)
+		DMSNAP_MUST_HOLD(origin_lock);
+	uint64_t copy_extent(uint64_t begin, uint64_t end, const Survey &first)
+		DMSNAP_MUST_HOLD(origin_lock);
+	CopyOut *copy_out_for(uint64_t begin) DMSNAP_MUST_HOLD(origin_lock);
 	/* Begins copies for all snapshots that lack something of the range. */
-	void begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end);
-	Snapshot *busy_snapshot(uint64_t begin, Attempt attempt);
+	void begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
+		DMSNAP_MUST_HOLD(origin_lock);
+	Snapshot *busy_snapshot(uint64_t begin, Attempt attempt) DMSNAP_MUST_HOLD(origin_lock);
 	WriteOutcome retry(Io &io);
 	void idle();
 
 	/* Copies ahead: origin/copy_ahead.cpp. */
-	/* @io needs @copy_out.  lock. */
-	void look_for_stream(const Io &io, CopyOut &copy_out);
+	/* @io needs @copy_out. */
+	void look_for_stream(const Io &io, CopyOut &copy_out) DMSNAP_MUST_HOLD(origin_lock);
 	/* A write of [@begin, @end) needs no copy.  Context: any. */
 	void follow_stream(uint64_t begin, uint64_t end);
 	void copy_ahead();
-	uint64_t ahead_window(uint64_t sector);
-	uint64_t ahead_room(uint64_t begin);
-	uint64_t begin_copy_ahead(uint64_t begin, uint64_t end, const Survey &first);
+	uint64_t ahead_window(uint64_t sector) DMSNAP_MUST_HOLD(origin_lock);
+	uint64_t ahead_room(uint64_t begin) DMSNAP_MUST_HOLD(origin_lock);
+	uint64_t begin_copy_ahead(uint64_t begin, uint64_t end, const Survey &first)
+		DMSNAP_MUST_HOLD(origin_lock);
 
 	uint64_t id_;
 	Owned<Worker> discard_worker_;

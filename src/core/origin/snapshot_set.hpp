@@ -31,17 +31,12 @@ public:
 	/* After return no walk sees @snapshot.  Context: process, sleeps. */
 	void remove(Snapshot &snapshot);
 
-	/* Calls visit(Snapshot &) for each.  Under RCU, or the Registry's mutex, or in the worker. */
-	template <typename Visitor> void for_each(Visitor &&visit) const
-	{
-		const Places *places = places_.load_acquire();
-		if (!places)
-			return;
-		for (size_t i = 0; i < places->count; i++) {
-			if (Snapshot *snapshot = places->at[i].load_acquire())
-				visit(*snapshot);
-		}
-	}
+	class Iterator;
+	struct End {};
+	/* For loops over the snapshots.  Under RCU, or the Registry's mutex, or in the worker. */
+	Iterator begin() const;
+	End end() const { return {}; }
+	bool empty() const;
 
 private:
 	struct Places {
@@ -53,5 +48,40 @@ private:
 
 	Atomic<Places *> places_;
 };
+
+class SnapshotSet::Iterator {
+public:
+	explicit Iterator(const Places *places) : places_(places) { find(); }
+
+	Snapshot &operator*() const { return *snapshot_; }
+	Iterator &operator++()
+	{
+		find();
+		return *this;
+	}
+	bool operator!=(End) const { return snapshot_ != nullptr; }
+
+private:
+	void find()
+	{
+		snapshot_ = nullptr;
+		while (places_ && !snapshot_ && next_ < places_->count)
+			snapshot_ = places_->at[next_++].load_acquire();
+	}
+
+	const Places *places_;
+	size_t next_ = 0;
+	Snapshot *snapshot_ = nullptr;
+};
+
+inline SnapshotSet::Iterator SnapshotSet::begin() const
+{
+	return Iterator(places_.load_acquire());
+}
+
+inline bool SnapshotSet::empty() const
+{
+	return !(begin() != end());
+}
 
 } // namespace dmsnap

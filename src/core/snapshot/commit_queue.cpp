@@ -8,25 +8,28 @@
 
 namespace dmsnap {
 
-CommitQueue::CommitQueue(Snapshot &snapshot, SpinLock &lock, Worker &worker)
+CommitQueue::CommitQueue(Snapshot &snapshot, OriginLock &lock, Worker &worker)
     : snapshot_(snapshot), lock_(lock), worker_(worker)
 {
 }
 
 void CommitQueue::add(PendingRun &run)
 {
+	lock_.assert_held();
 	ready_.push_back(run);
 	hurry();
 }
 
 void CommitQueue::add_lazy(PendingRun &run)
 {
+	lock_.assert_held();
 	lazy_.push_back(run);
 	timer_.start(delay_ms_);
 }
 
 void CommitQueue::set_delay(unsigned int milliseconds)
 {
+	lock_.assert_held();
 	delay_ms_ = milliseconds;
 	if (!lazy_.empty())
 		timer_.start(delay_ms_);
@@ -34,6 +37,7 @@ void CommitQueue::set_delay(unsigned int milliseconds)
 
 void CommitQueue::wait(CommitWaiter &waiter)
 {
+	lock_.assert_held();
 	waiters_.push_back(waiter);
 	hurry();
 }
@@ -41,7 +45,7 @@ void CommitQueue::wait(CommitWaiter &waiter)
 void CommitQueue::start()
 {
 	{
-		SpinGuard guard(lock_);
+		OriginGuard guard(lock_);
 		if (committing_) {
 			again_ = true;
 			return;
@@ -80,7 +84,7 @@ void CommitQueue::end(CowFlush flush)
 	const uint64_t us = flushed ? us_since(begun_ns_) : 0;
 	uint64_t runs = 0;
 	{
-		SpinGuard guard(lock_);
+		OriginGuard guard(lock_);
 		snapshot_.origin().begin_gathering();
 	}
 	while (CommitEntry *entry = batch_.entries.pop_front()) {
@@ -93,7 +97,7 @@ void CommitQueue::end(CowFlush flush)
 	Waiters waiters;
 	waiters.take_all(batch_waiters_);
 	{
-		SpinGuard guard(lock_);
+		OriginGuard guard(lock_);
 		snapshot_.origin().end_gathering();
 		if (flushed) {
 			snapshot_.statistics().commit_us.add(us);

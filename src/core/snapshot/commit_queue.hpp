@@ -27,22 +27,21 @@ public:
 	/* How long a run may stay lazy, unless a message sets another delay. */
 	static constexpr unsigned int lazy_ms = 1000;
 
-	CommitQueue(Snapshot &snapshot, SpinLock &lock, Worker &worker);
+	CommitQueue(Snapshot &snapshot, OriginLock &lock, Worker &worker);
 
-	/* Asks for a commit of @run.  Context: any; lock. */
-	void add(PendingRun &run);
-	/* Adds @run as a lazy run; it must be visible.  Context: any; lock. */
-	void add_lazy(PendingRun &run);
-	/* Commits the lazy runs now.  Context: any; lock. */
-	void hurry() { worker_.post_late(task_); }
+	/* Asks for a commit of @run.  Context: any. */
+	void add(PendingRun &run) DMSNAP_MUST_HOLD(origin_lock);
+	/* Adds @run as a lazy run; it must be visible.  Context: any. */
+	void add_lazy(PendingRun &run) DMSNAP_MUST_HOLD(origin_lock);
+	/* Commits the lazy runs now.  Context: any. */
+	void hurry() DMSNAP_MUST_HOLD(origin_lock) { worker_.post_late(task_); }
 	/*
 	 * Sets the delay for lazy runs.  It never lengthens the wait of those already queued.
-	 * lock.
 	 */
-	void set_delay(unsigned int milliseconds);
-	unsigned int delay_ms() const { return delay_ms_; }
-	/* Calls @waiter when everything added so far is durable.  Context: any; lock. */
-	void wait(CommitWaiter &waiter);
+	void set_delay(unsigned int milliseconds) DMSNAP_MUST_HOLD(origin_lock);
+	unsigned int delay_ms() const DMSNAP_MUST_HOLD(origin_lock) { return delay_ms_; }
+	/* Calls @waiter when everything added so far is durable.  Context: any. */
+	void wait(CommitWaiter &waiter) DMSNAP_MUST_HOLD(origin_lock);
 
 	/*
 	 * Are there visible runs that are not durable?  If so, a bio that needs durable data must
@@ -71,16 +70,16 @@ private:
 	void end(CowFlush flush);
 
 	Snapshot &snapshot_;
-	SpinLock &lock_;
+	OriginLock &lock_;
 	Worker &worker_;
 
-	unsigned int delay_ms_ = lazy_ms;
-	Entries ready_;
-	Entries lazy_;
-	Waiters waiters_;
-	bool committing_ = false;
+	unsigned int delay_ms_ DMSNAP_GUARDED_BY(origin_lock) = lazy_ms;
+	Entries ready_ DMSNAP_GUARDED_BY(origin_lock);
+	Entries lazy_ DMSNAP_GUARDED_BY(origin_lock);
+	Waiters waiters_ DMSNAP_GUARDED_BY(origin_lock);
+	bool committing_ DMSNAP_GUARDED_BY(origin_lock) = false;
 	/* Something asked for a commit while one was running: start another when it ends. */
-	bool again_ = false;
+	bool again_ DMSNAP_GUARDED_BY(origin_lock) = false;
 	Atomic<uint32_t> undurable_;
 
 	struct Batch : CommitBatch {

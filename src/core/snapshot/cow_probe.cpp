@@ -8,6 +8,7 @@ namespace dmsnap {
 
 void CowProbe::start()
 {
+	snapshot_.origin().lock().assert_held();
 	if (page_)
 		return;
 	page_ = dmsnap_port_page_alloc(DMSNAP_ALLOC_NOWAIT);
@@ -31,7 +32,7 @@ void CowProbe::submit()
 
 void CowProbe::end(int error)
 {
-	SpinGuard guard(snapshot_.origin().lock());
+	OriginGuard guard(snapshot_.origin().lock());
 
 	dmsnap_port_page_free(std::exchange(page_, nullptr));
 	if (error)

@@ -8,8 +8,6 @@
  *
  * One read is under way at a time: a device that hangs is not asked again.  The snapshot is
  * held meanwhile, so a handover and a removal wait for the read.
- *
- * Locking: the origin's lock.
  */
 #pragma once
 
@@ -24,8 +22,8 @@ class CowProbe {
 public:
 	explicit CowProbe(Snapshot &snapshot) : snapshot_(snapshot) {}
 
-	/* Reads soon, unless a read is under way or there is no page.  lock. */
-	void start();
+	/* Reads soon, unless a read is under way or there is no page. */
+	void start() DMSNAP_MUST_HOLD(origin_lock);
 
 private:
 	/* Worker. */
@@ -34,7 +32,7 @@ private:
 
 	Snapshot &snapshot_;
 	/* nullptr: no read is under way. */
-	void *page_ = nullptr;
+	void *page_ DMSNAP_GUARDED_BY(origin_lock) = nullptr;
 	MethodTask<CowProbe, &CowProbe::submit> submit_task_{*this};
 	Continuation<CowProbe, &CowProbe::end> end_task_{*this};
 };

@@ -7,7 +7,7 @@ namespace dmsnap {
 void Snapshot::leave()
 {
 	stall_->stop();
-	SpinGuard guard(origin_.lock());
+	OriginGuard guard(origin_.lock());
 	release_waiters();
 }
 
@@ -21,7 +21,7 @@ void Snapshot::stop()
 	if (store_)
 		store_->quiesce();
 	writes_->stop();
-	SpinGuard guard(origin_.lock());
+	OriginGuard guard(origin_.lock());
 	if (writes_->holder_link.linked())
 		writes_->holder_link.unlink();
 	if (writes_->due_link.linked())
@@ -57,7 +57,7 @@ bool Snapshot::drain_killable(const char *whose)
 	Event unused;
 	if (tell_when_unused(unused) && unused.wait_killable(what)) {
 		/* drop() may be setting it right now, under the lock. */
-		SpinGuard guard(origin_.lock());
+		OriginGuard guard(origin_.lock());
 		unused_ = nullptr;
 		return false;
 	}
@@ -67,7 +67,7 @@ bool Snapshot::drain_killable(const char *whose)
 /* Sets @event when nothing of the snapshot is pending.  Returns false if nothing is now. */
 bool Snapshot::tell_when_unused(Event &event)
 {
-	SpinGuard guard(origin_.lock());
+	OriginGuard guard(origin_.lock());
 	if (users_ == 0)
 		return false;
 	unused_ = &event;
@@ -75,9 +75,9 @@ bool Snapshot::tell_when_unused(Event &event)
 	return true;
 }
 
-/* lock. */
 void Snapshot::drop()
 {
+	origin_.lock().assert_held();
 	if (--users_ == 0 && unused_)
 		std::exchange(unused_, nullptr)->set();
 }

@@ -7,6 +7,7 @@ namespace dmsnap {
 
 void Events::post(dmsnap_target_event event)
 {
+	snapshot_.origin().lock().assert_held();
 	event_ = event;
 	if (posted_)
 		return;
@@ -19,12 +20,12 @@ void Events::raise_posted()
 {
 	dmsnap_target_event event;
 	{
-		SpinGuard guard(snapshot_.origin().lock());
+		OriginGuard guard(snapshot_.origin().lock());
 		posted_ = false;
 		event = event_;
 	}
 	raise(event);
-	SpinGuard guard(snapshot_.origin().lock());
+	OriginGuard guard(snapshot_.origin().lock());
 	snapshot_.drop();
 }
 
@@ -32,14 +33,14 @@ void Events::raise(dmsnap_target_event event)
 {
 	dmsnap_target *to;
 	{
-		SpinGuard guard(snapshot_.origin().lock());
+		OriginGuard guard(snapshot_.origin().lock());
 		to = target();
 		if (!to)
 			return;
 		telling_++;
 	}
 	dmsnap_port_target_event(to, event);
-	SpinGuard guard(snapshot_.origin().lock());
+	OriginGuard guard(snapshot_.origin().lock());
 	if (--telling_ == 0 && told_)
 		std::exchange(told_, nullptr)->set();
 }
@@ -49,7 +50,7 @@ void Events::forget_target()
 	/* Flushing the worker is no option: it may sleep in a submission to the COW device. */
 	Event told;
 	{
-		SpinGuard guard(snapshot_.origin().lock());
+		OriginGuard guard(snapshot_.origin().lock());
 		target_.store_release(nullptr);
 		if (telling_ == 0)
 			return;

@@ -3,8 +3,6 @@
  * Events: reports events of a snapshot to dm.  That may wait for memory and for dm's locks, so
  * the snapshot's worker does it.  The target may go away before the snapshot, when a removal
  * stops waiting for I/O (target/removal.cpp).
- *
- * Locking: the origin's lock.
  */
 #pragma once
 
@@ -22,8 +20,8 @@ class Events {
 public:
 	Events(Snapshot &snapshot, dmsnap_target *target) : snapshot_(snapshot), target_(target) {}
 
-	/* Raises @event from the worker, which wakes waiters for an event of the device.  lock. */
-	void post(dmsnap_target_event event);
+	/* Raises @event from the worker, which wakes waiters for an event of the device. */
+	void post(dmsnap_target_event event) DMSNAP_MUST_HOLD(origin_lock);
 	/* Raises @event now.  Worker, no lock held. */
 	void raise(dmsnap_target_event event);
 
@@ -42,12 +40,12 @@ private:
 
 	Snapshot &snapshot_;
 	Atomic<dmsnap_target *> target_;
-	bool posted_ = false;
+	bool posted_ DMSNAP_GUARDED_BY(origin_lock) = false;
 	/* The last event, if several are posted together. */
-	dmsnap_target_event event_ = {};
+	dmsnap_target_event event_ DMSNAP_GUARDED_BY(origin_lock) = {};
 	/* Events being raised now, and what to set when there are none left. */
-	unsigned int telling_ = 0;
-	Event *told_ = nullptr;
+	unsigned int telling_ DMSNAP_GUARDED_BY(origin_lock) = 0;
+	Event *told_ DMSNAP_GUARDED_BY(origin_lock) = nullptr;
 	MethodTask<Events, &Events::raise_posted> task_{*this};
 };
 

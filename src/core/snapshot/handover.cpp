@@ -20,7 +20,7 @@ void Snapshot::begin_handover()
 	 * Code under the lock, including messages, sees the mark, or holds a reference that
 	 * drain() waits for.
 	 */
-	SpinGuard guard(origin_.lock());
+	OriginGuard guard(origin_.lock());
 	changes_hands_.store_seq_cst(true);
 }
 
@@ -47,7 +47,7 @@ void Snapshot::end_handover()
 	 */
 	dmsnap_port_rcu_synchronize();
 	{
-		SpinGuard guard(origin_.lock());
+		OriginGuard guard(origin_.lock());
 		changes_hands_.store_seq_cst(false);
 		release_waiters();
 	}
@@ -60,6 +60,7 @@ void Snapshot::lose_store()
 
 void Snapshot::take_over(Snapshot &source)
 {
+	origin_.lock().assert_held();
 	chunk_size_ = source.chunk_size_;
 	table_ = std::move(source.table_);
 	persistent_ = std::move(source.persistent_);

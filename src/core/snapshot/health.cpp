@@ -40,7 +40,7 @@ void Snapshot::cut_off()
 
 /*
  * A write of the snapshot's user found no free chunk.  With the "Overflow" option the snapshot
- * stays valid.  lock.
+ * stays valid.
  */
 void Snapshot::overflow()
 {
@@ -55,12 +55,13 @@ void Snapshot::overflow()
 
 void Snapshot::fail(Failure failure)
 {
-	SpinGuard guard(origin_.lock());
+	OriginGuard guard(origin_.lock());
 	fail_locked(failure);
 }
 
 void Snapshot::fail_locked(Failure failure)
 {
+	origin_.lock().assert_held();
 	if (!healthy())
 		return;
 	invalid_reason_ = reason_of(failure);
@@ -77,7 +78,6 @@ void Snapshot::fail_locked(Failure failure)
 	commits_->hurry();
 }
 
-/* lock. */
 void Snapshot::begin_mark()
 {
 	health_.store_seq_cst(Health::failing);
@@ -104,7 +104,7 @@ void Snapshot::marked_invalid(const Status &status)
 	health_.store_seq_cst(Health::invalid);
 	events_.raise(DMSNAP_EVENT_INVALID);
 
-	SpinGuard guard(origin_.lock());
+	OriginGuard guard(origin_.lock());
 	release_waiters();
 	drop();
 }

@@ -176,8 +176,11 @@ Status Snapshot::make_unusable()
 	DMSNAP_CHECK(make_table(chunk_size_));
 	unusable_ = DMSNAP_TRY(UnusableStore::create(cow_device_, *worker_));
 	store_ = unusable_.get();
-	invalid_reason_ = unusable_store;
-	invalid_ns_ = dmsnap_port_now_ns();
+	{
+		OriginGuard guard(origin_.lock());
+		invalid_reason_ = unusable_store;
+		invalid_ns_ = dmsnap_port_now_ns();
+	}
 	health_.store_release(Health::unusable);
 	return {};
 }

@@ -144,7 +144,7 @@ WriteOutcome Snapshot::retry(Io &held)
  */
 Snapshot::Verdict Snapshot::judge_write(SnapshotIo &io, Attempt attempt)
 {
-	SpinGuard guard(origin_.lock());
+	OriginGuard guard(origin_.lock());
 	using Kind = Verdict::Kind;
 
 	if (!healthy() || overflowed_.load_relaxed())
@@ -170,22 +170,23 @@ Snapshot::Verdict Snapshot::judge_write(SnapshotIo &io, Attempt attempt)
 	return begin_write(io, chunk, mapping.count < free ? mapping.count : free, attempt);
 }
 
-/* At least @count chunks from @chunk on are neither mapped nor pending.  lock. */
+/* At least @count chunks from @chunk on are neither mapped nor pending. */
 Snapshot::Verdict Snapshot::begin_write(SnapshotIo &io, OldChunk chunk, uint64_t count,
 					Attempt attempt)
 {
+	origin_.lock().assert_held();
 	using Kind = Verdict::Kind;
 	uint64_t whole_chunks = io.sectors >> chunk_size_.shift();
 	bool partial = chunk_size_.offset_in_chunk(io.sector) != 0 || whole_chunks == 0;
 	uint64_t wanted = partial ? 1 : whole_chunks < count ? whole_chunks : count;
 
-	auto wait_for_room = [&]() -> Verdict {
+	auto wait_for_room = [&]() DMSNAP_MUST_HOLD(origin_lock) -> Verdict {
 		if (attempt == Attempt::first)
 			io.cut(chunk_size_.first_sector(chunk.value + 1));
 		origin_.hold(*writes_, io);
 		return {Kind::held_on_list};
 	};
-	auto wait_for_device = [&]() -> Verdict {
+	auto wait_for_device = [&]() DMSNAP_MUST_HOLD(origin_lock) -> Verdict {
 		if (attempt == Attempt::first)
 			io.cut(chunk_size_.first_sector(chunk.value + 1));
 		stall_->wait(io);
@@ -233,7 +234,6 @@ Snapshot::Verdict Snapshot::begin_write(SnapshotIo &io, OldChunk chunk, uint64_t
 		copying_chunks_ += taken->count;
 	pending_.insert(*run);
 	write->run = run;
-	write->unfinished = 1;
 	return {Kind::start, taken->begin, write};
 }
 
@@ -278,14 +278,14 @@ void Snapshot::sent_durable(SnapshotIo &io, int error)
 		dmsnap_port_bio_end(io.bio, error);
 		return;
 	}
-	SpinGuard guard(origin_.lock());
+	OriginGuard guard(origin_.lock());
 	commits_->wait(io.durable);
 }
 
 dmsnap_map Snapshot::map_flush(SnapshotIo &io)
 {
 	if (commits_->undurable()) {
-		SpinGuard guard(origin_.lock());
+		OriginGuard guard(origin_.lock());
 		commits_->wait(io.durable);
 		return DMSNAP_MAP_HELD;
 	}

@@ -11,14 +11,14 @@ namespace dmsnap {
 CopyOut::Job::Job(CopyOut &of)
     : CopyJob([](CopyJob &job) {
 	      CopyOut &ended = static_cast<Job &>(job).copy_out;
-	      SpinGuard guard(ended.origin.lock());
+	      OriginGuard guard(ended.origin.lock());
 	      ended.origin.part_finished(ended);
       }),
       copy_out(of)
 {
 	all_read = [](CopyJob &job) {
 		auto &self = static_cast<Job &>(job);
-		SpinGuard guard(self.copy_out.origin.lock());
+		OriginGuard guard(self.copy_out.origin.lock());
 		std::exchange(self.reader, nullptr)->drop();
 	};
 }
@@ -30,8 +30,10 @@ CopyOut::Job::Job(CopyOut &of)
 void CopyOut::start()
 {
 	{
-		SpinGuard guard(origin.lock());
+		OriginGuard guard(origin.lock());
 		origin.close(*this);
+		/* The job. */
+		unfinished++;
 		job.reader = &runs.front()->snapshot;
 		job.reader->hold();
 	}
@@ -40,9 +42,8 @@ void CopyOut::start()
 	const uint64_t device_end = dmsnap_port_device_sectors(job.source);
 	uint64_t begin = UINT64_MAX;
 	uint64_t end = 0;
-	unfinished = 1;
 	job.alignment = 1;
-	runs.for_each([&](PendingRun &pending) {
+	for (PendingRun &pending : runs) {
 		ChunkSize chunk_size = pending.snapshot.chunk_size();
 		uint32_t block = dmsnap_port_device_block_sectors(pending.snapshot.cow_device());
 		job.alignment = block > job.alignment ? block : job.alignment;
@@ -50,13 +51,12 @@ void CopyOut::start()
 		uint64_t run_end = pending.snapshot.end_on_origin(pending.run, device_end);
 		begin = run_begin < begin ? run_begin : begin;
 		end = run_end > end ? run_end : end;
-		unfinished++;
-	});
+	}
 	job.sector = begin;
 	job.sectors = end - begin;
 	job.optional = ahead;
 
-	runs.for_each([&](PendingRun &pending) {
+	for (PendingRun &pending : runs) {
 		ChunkSize chunk_size = pending.snapshot.chunk_size();
 		uint64_t run_begin = chunk_size.first_sector(pending.run.old_begin.value);
 		/* Even past the end of the origin: the COW device may have larger blocks. */
@@ -68,7 +68,7 @@ void CopyOut::start()
 		pending.target.source_offset = run_begin - begin;
 		pending.target.sectors = run_end - run_begin;
 		job.targets.push_back(pending.target);
-	});
+	}
 	origin.copier().start(job);
 }
 

@@ -32,13 +32,10 @@ struct Operation {
 	/* The clock is read once for all its runs. */
 	const uint64_t since_ns = dmsnap_port_now_ns();
 	List<PendingRun, &PendingRun::operation_link> runs;
-	/* Bios that need all runs.  Origin's lock. */
-	Ios waiters;
-	/*
-	 * Runs that have not ended, and other references.  Origin's lock, once the operation has
-	 * begun.
-	 */
-	unsigned int unfinished = 0;
+	/* Bios that need all runs. */
+	Ios waiters DMSNAP_GUARDED_BY(origin_lock);
+	/* Runs that have not ended, and other references. */
+	unsigned int unfinished DMSNAP_GUARDED_BY(origin_lock) = 0;
 };
 
 /*
@@ -51,13 +48,13 @@ struct CopyOut : Operation {
 	void start();
 	MethodTask<CopyOut, &CopyOut::start> start_task{*this};
 	/* start_task was posted. */
-	bool begun = false;
+	bool begun DMSNAP_GUARDED_BY(origin_lock) = false;
 	/* A copy ahead: no write needs it yet. */
 	bool ahead = false;
 
 	/* The range of the origin writes it was made for, while runs can still be added. */
-	uint64_t begin_sector = 0;
-	uint64_t end_sector = 0;
+	uint64_t begin_sector DMSNAP_GUARDED_BY(origin_lock) = 0;
+	uint64_t end_sector DMSNAP_GUARDED_BY(origin_lock) = 0;
 
 	struct Job : CopyJob {
 		explicit Job(CopyOut &of);

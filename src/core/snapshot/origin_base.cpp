@@ -54,19 +54,20 @@ void OriginBase::wait_for(PendingRun &run, Io &io)
 	PendingRun *needed = &run;
 	bool all = true;
 
-	run.operation.runs.for_each([&](PendingRun &other) {
+	for (PendingRun &other : run.operation.runs) {
 		if (other.ended)
-			return;
+			continue;
 		if (other.covers(io.sector, io.end()))
 			needed = &other;
 		else
 			all = false;
-	});
+	}
 	(all ? run.operation.waiters : needed->waiters).push_back(io);
 }
 
 CopyOut *OriginBase::new_copy_out(uint64_t begin)
 {
+	lock_.assert_held();
 	CopyOut *made = copy_outs_.get(*this);
 	if (!made)
 		return nullptr;
@@ -78,22 +79,26 @@ CopyOut *OriginBase::new_copy_out(uint64_t begin)
 
 void OriginBase::close(CopyOut &copy_out)
 {
+	lock_.assert_held();
 	if (open_ == &copy_out)
 		open_ = nullptr;
 }
 
 PendingRun *OriginBase::new_run(Snapshot &snapshot, Operation &operation, const Run &run)
 {
+	lock_.assert_held();
 	PendingRun *pending = runs_.get(snapshot, operation, run);
 	if (!pending)
 		return nullptr;
 	operation.runs.push_back(*pending);
+	operation.unfinished++;
 	snapshot.hold();
 	return pending;
 }
 
 SnapshotWrite *OriginBase::new_snapshot_write(Snapshot &snapshot, SnapshotIo &io)
 {
+	lock_.assert_held();
 	SnapshotWrite *write = snapshot_writes_.get(*this, snapshot, io);
 	if (write)
 		operations_++;
@@ -103,12 +108,12 @@ SnapshotWrite *OriginBase::new_snapshot_write(Snapshot &snapshot, SnapshotIo &io
 void OriginBase::forget(PendingRun &run)
 {
 	Snapshot &snapshot = run.snapshot;
+	run.operation.unfinished--;
 	run.operation_link.unlink();
 	runs_.put(&run);
 	snapshot.drop();
 }
 
-/* lock. */
 void OriginBase::free_operation(Operation &operation)
 {
 	while (PendingRun *run = operation.runs.front()) {
@@ -134,6 +139,7 @@ void OriginBase::free_operation(Operation &operation)
 
 void OriginBase::part_finished(Operation &operation)
 {
+	lock_.assert_held();
 	if (--operation.unfinished > 0)
 		return;
 	look_again(operation.waiters);
@@ -143,6 +149,7 @@ void OriginBase::part_finished(Operation &operation)
 
 void OriginBase::wake(SnapshotWrite &write)
 {
+	lock_.assert_held();
 	look_again(write.waiters);
 	look_again(write.run->waiters);
 	release_held();
@@ -150,6 +157,7 @@ void OriginBase::wake(SnapshotWrite &write)
 
 void OriginBase::hold(HeldWrites &writes, Io &io)
 {
+	lock_.assert_held();
 	writes.hold(io);
 	if (!writes.holder_link.linked())
 		holders_.push_back(writes);
@@ -158,19 +166,21 @@ void OriginBase::hold(HeldWrites &writes, Io &io)
 
 void OriginBase::look_for_memory()
 {
-	SpinGuard guard(lock_);
+	OriginGuard guard(lock_);
 	release_held();
 }
 
 /* Writes that must keep waiting come back through hold(). */
 void OriginBase::release_held()
 {
+	lock_.assert_held();
 	while (HeldWrites *writes = holders_.pop_front())
 		writes->release();
 }
 
 void OriginBase::look_again(Io &io)
 {
+	lock_.assert_held();
 	HeldWrites &writes = io.writes;
 
 	writes.add_due(io);

@@ -40,9 +40,9 @@ struct PendingRun : CommitEntry {
 	Operation &operation;
 	bool visible = false;
 	/* Settled or lost: the snapshot may be gone. */
-	bool ended = false;
+	bool ended DMSNAP_GUARDED_BY(origin_lock) = false;
 	/* Counts against the snapshot's limit of chunks in flight. */
-	bool copying = false;
+	bool copying DMSNAP_GUARDED_BY(origin_lock) = false;
 	/* When its operation was created; later, when the run was recorded. */
 	uint64_t since_ns;
 
@@ -56,8 +56,8 @@ struct PendingRun : CommitEntry {
 	MethodTask<PendingRun, &PendingRun::settled> settled_task{*this};
 	Regions::Waiter readers{settled_task};
 
-	/* Bios that need this run, but not every run of its operation.  lock. */
-	Ios waiters;
+	/* Bios that need this run, but not every run of its operation. */
+	Ios waiters DMSNAP_GUARDED_BY(origin_lock);
 
 	TreeHook tree_link;
 	ListHook operation_link;

@@ -16,7 +16,7 @@ void Snapshot::report(TextWriter &text)
 {
 	SnapshotStatistics statistics;
 	{
-		SpinGuard guard(origin_.lock());
+		OriginGuard guard(origin_.lock());
 		text.line("stalled", stall_->active());
 		text.line("stall_on_full", stalls_on_full());
 		text.line("low_water", low_water());

@@ -41,7 +41,7 @@ Snapshot::Pending Snapshot::pending_around(OldChunk chunk) const
 /* The fallback for find_soon(): the lock keeps writers of the table out. */
 Mapping Snapshot::look_up_locked(OldChunk chunk, uint64_t max) const
 {
-	SpinGuard guard(origin_.lock());
+	OriginGuard guard(origin_.lock());
 	return table_->find(chunk, max);
 }
 
@@ -102,6 +102,7 @@ bool Snapshot::over_threshold() const
 
 void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 {
+	origin_.lock().assert_held();
 	end = watched_end(end);
 	for (uint64_t at = begin; at < end && healthy();) {
 		/*
@@ -169,6 +170,7 @@ void Snapshot::trim()
 
 Result<NewChunks> Snapshot::take_chunks(uint64_t wanted)
 {
+	origin_.lock().assert_held();
 	uint64_t allowed = stall_->allowance();
 	if (allowed == 0)
 		return dmsnap::fail(Error::cow_device_full);
@@ -209,7 +211,7 @@ void Snapshot::copied(PendingRun &run, int error)
 	if (error)
 		fail(Failure::io);
 	{
-		SpinGuard guard(origin_.lock());
+		OriginGuard guard(origin_.lock());
 		if (ahead)
 			statistics_.ahead_chunks += run.run.count;
 		statistics_.copies++;
@@ -227,12 +229,12 @@ void Snapshot::copied(PendingRun &run, int error)
 
 void Snapshot::make_visible(PendingRun &run)
 {
+	origin_.lock().assert_held();
 	regions_->add_unsettled(run.begin_sector(), run.end_sector());
 	table_->insert(run.run);
 	run.visible = true;
 }
 
-/* lock. */
 void Snapshot::count_written(const PendingRun &run)
 {
 	statistics_.writes++;
@@ -245,7 +247,7 @@ bool Snapshot::written_whole(PendingRun &run)
 	auto &write = static_cast<SnapshotWrite &>(run.operation);
 	SnapshotIo *io;
 	{
-		SpinGuard guard(origin_.lock());
+		OriginGuard guard(origin_.lock());
 		/*
 		 * Held bios may be waiting for this run to leave the copy limit; let the worker
 		 * finish it.
@@ -275,7 +277,7 @@ void Snapshot::written(PendingRun &run)
 	if (error)
 		fail(Failure::io);
 	{
-		SpinGuard guard(origin_.lock());
+		OriginGuard guard(origin_.lock());
 		count_written(run);
 		if (run.copying) {
 			run.copying = false;
@@ -318,7 +320,7 @@ void Snapshot::run_recorded(PendingRun &run, const Status &status)
 		return;
 	}
 	if (!run.visible) {
-		SpinGuard guard(origin_.lock());
+		OriginGuard guard(origin_.lock());
 		make_visible(run);
 	}
 	if (regions_->wait(run.readers, run.begin_sector(), run.end_sector()))
@@ -330,7 +332,7 @@ void Snapshot::run_recorded(PendingRun &run, const Status &status)
 void Snapshot::run_settled(PendingRun &run, uint64_t us)
 {
 	trace(DMSNAP_TRACE_COPY_SETTLED, run, us, false);
-	SpinGuard guard(origin_.lock());
+	OriginGuard guard(origin_.lock());
 	statistics_.readers_us.add(us);
 	regions_->drop_unsettled(run.begin_sector(), run.end_sector());
 	end_run(run);
@@ -339,10 +341,11 @@ void Snapshot::run_settled(PendingRun &run, uint64_t us)
 /*
  * The run was settled or lost.  It drops its reference to the snapshot, and may free its
  * operation.  A process that destroys the snapshot now still waits for the task that calls this:
- * stop() flushes the origin's worker and the snapshot's own.  lock.
+ * stop() flushes the origin's worker and the snapshot's own.
  */
 void Snapshot::end_run(PendingRun &run)
 {
+	origin_.lock().assert_held();
 	pending_.remove(run);
 	run.ended = true;
 	origin_.look_again(run.waiters);
@@ -353,16 +356,17 @@ void Snapshot::end_run(PendingRun &run)
 /* The snapshot has failed, so the run is of no use any more; or a copy ahead has failed. */
 void Snapshot::run_lost(PendingRun &run)
 {
-	SpinGuard guard(origin_.lock());
+	OriginGuard guard(origin_.lock());
 	/* A visible run never settles: see look_up_copy_state(). */
 	if (!run.visible)
 		table_->unreserve();
 	end_run(run);
 }
 
-/* @chunks are no longer in flight.  lock. */
+/* @chunks are no longer in flight. */
 void Snapshot::copies_ended(uint64_t chunks)
 {
+	origin_.lock().assert_held();
 	copying_chunks_ -= chunks;
 	if (copy_waiters_.empty() || over_threshold())
 		return;
@@ -372,10 +376,11 @@ void Snapshot::copies_ended(uint64_t chunks)
 /*
  * Has everything that waits for this snapshot examined again: it is invalid, or has left the
  * origin, or its store has changed hands.  Its runs may take as long as its COW device does;
- * nothing needs them now.  lock.
+ * nothing needs them now.
  */
 void Snapshot::release_waiters()
 {
+	origin_.lock().assert_held();
 	origin_.look_again(unavailable_waiters_);
 	origin_.look_again(copy_waiters_);
 	for (PendingRun *run = pending_.first(); run;

@@ -88,22 +88,23 @@ public:
 	 * lock.  Returns @sector if only a lookup under the lock can tell.
 	 */
 	uint64_t safe_until(uint64_t sector, uint64_t end) const;
-	/* The authoritative answer. begin_copies() need not look up this sector again.  lock. */
-	CopyState copy_state_at(uint64_t sector, uint64_t end);
-	/* The same for callers that are not about to write.  lock. */
-	CopyState look_up_copy_state(uint64_t sector, uint64_t end) const;
+	/* The authoritative answer. begin_copies() need not look up this sector again. */
+	CopyState copy_state_at(uint64_t sector, uint64_t end) DMSNAP_MUST_HOLD(origin_lock);
+	/* The same for callers that are not about to write. */
+	CopyState look_up_copy_state(uint64_t sector, uint64_t end) const
+		DMSNAP_MUST_HOLD(origin_lock);
 	/*
 	 * Is the limit of copies in flight exceeded, or would a first attempt overtake bios that wait
-	 * for it?  lock.
+	 * for it?
 	 */
-	bool busy(Attempt attempt) const
+	bool busy(Attempt attempt) const DMSNAP_MUST_HOLD(origin_lock)
 	{
 		return over_threshold() || (attempt == Attempt::first && !copy_waiters_.empty());
 	}
-	/* Has @io examined again when fewer copies are in flight.  lock. */
-	void wait_for_copies(Io &io) { copy_waiters_.push_back(io); }
-	/* Was @sector the last one that copy_state_at() looked up, and was it missing?  lock. */
-	bool lacks(uint64_t sector) const
+	/* Has @io examined again when fewer copies are in flight. */
+	void wait_for_copies(Io &io) DMSNAP_MUST_HOLD(origin_lock) { copy_waiters_.push_back(io); }
+	/* Was @sector the last one that copy_state_at() looked up, and was it missing? */
+	bool lacks(uint64_t sector) const DMSNAP_MUST_HOLD(origin_lock)
 	{
 		return copy_state_sector_ == sector && copy_state_.kind == CopyState::Kind::missing;
 	}
@@ -111,23 +112,27 @@ public:
 	 * Begins to copy out chunks in [begin, end) that the snapshot lacks, as runs of
 	 * @copy_out.  If there is no room, the snapshot stalls or fails.  If memory is short,
 	 * some chunks are left for later.  The answer that copy_state_at() has cached for @begin
-	 * is used: it must have been looked up under this hold of the lock, or never.  lock.
+	 * is used: it must have been looked up under this hold of the lock, or never.
 	 */
-	void begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end);
-	/* Sectors to copy ahead of a stream, as configured.  lock. */
-	uint64_t ahead_window() const;
-	/* Sectors of copies ahead that it has room for now.  lock. */
-	uint64_t ahead_room() const;
-	/* Frees what is cached for later runs.  lock. */
-	void trim();
-	/* An origin write waits for @run.  lock. */
-	void wanted(const PendingRun &run);
+	void begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
+		DMSNAP_MUST_HOLD(origin_lock);
+	/* Sectors to copy ahead of a stream, as configured. */
+	uint64_t ahead_window() const DMSNAP_MUST_HOLD(origin_lock);
+	/* Sectors of copies ahead that it has room for now. */
+	uint64_t ahead_room() const DMSNAP_MUST_HOLD(origin_lock);
+	/* Frees what is cached for later runs. */
+	void trim() DMSNAP_MUST_HOLD(origin_lock);
+	/* An origin write waits for @run. */
+	void wanted(const PendingRun &run) DMSNAP_MUST_HOLD(origin_lock);
 	/*
 	 * Has an origin write examined again when this snapshot is invalid, or its store has
 	 * changed hands.  Such writes wait on their own list: writes that other snapshots need
-	 * must not wait behind them.  lock.
+	 * must not wait behind them.
 	 */
-	void wait_while_unavailable(Io &io) { unavailable_waiters_.push_back(io); }
+	void wait_while_unavailable(Io &io) DMSNAP_MUST_HOLD(origin_lock)
+	{
+		unavailable_waiters_.push_back(io);
+	}
 
 	/* Held writes of its user. */
 	HeldWrites &writes() { return *writes_; }
@@ -154,15 +159,15 @@ public:
 
 	bool overflowed() const { return overflowed_.load_relaxed(); }
 	bool healthy() const { return health_.load_acquire() == Health::good; }
-	/* Takes no lock / needs the lock. */
+	/* Takes the lock. */
 	void fail(Failure failure);
-	void fail_locked(Failure failure);
-	/* The COW device has shrunk below chunks in use.  lock. */
-	void cut_off();
+	void fail_locked(Failure failure) DMSNAP_MUST_HOLD(origin_lock);
+	/* The COW device has shrunk below chunks in use. */
+	void cut_off() DMSNAP_MUST_HOLD(origin_lock);
 
-	/* Takes a reference that dm does not know about.  lock. */
-	void hold() { users_++; }
-	void drop();
+	/* Takes a reference that dm does not know about. */
+	void hold() DMSNAP_MUST_HOLD(origin_lock) { users_++; }
+	void drop() DMSNAP_MUST_HOLD(origin_lock);
 	/* Emits a trace event for a commit or a merge batch.  No lock. */
 	void trace_batch(dmsnap_trace_kind kind, uint64_t count, uint64_t us, bool failed) const;
 
@@ -190,12 +195,11 @@ public:
 	Regions &regions() { return *regions_; }
 	Stall &stall() { return *stall_; }
 	Events &events() { return events_; }
-	SnapshotStatistics &statistics() { return statistics_; }
-	/* lock. */
-	bool stalls_on_full() const;
-	Tunables &tunables() { return tunables_; }
-	void set_low_water(uint32_t percent);
-	StoreUsage usage() const;
+	SnapshotStatistics &statistics() DMSNAP_MUST_HOLD(origin_lock) { return statistics_; }
+	bool stalls_on_full() const DMSNAP_MUST_HOLD(origin_lock);
+	Tunables &tunables() DMSNAP_MUST_HOLD(origin_lock) { return tunables_; }
+	void set_low_water(uint32_t percent) DMSNAP_MUST_HOLD(origin_lock);
+	StoreUsage usage() const DMSNAP_MUST_HOLD(origin_lock);
 	/* Writes its lines of the answer to "stats".  No lock. */
 	void report(TextWriter &text);
 	const Features &features() const { return features_; }
@@ -244,11 +248,11 @@ public:
 	 */
 	void end_handover();
 	/* Called on every resume; only the first has an effect.  Registry's mutex. */
-	void activate();
+	void activate() DMSNAP_MUST_HOLD(origin_lock);
 	/* The store that it was to take over has gone.  Registry's mutex. */
 	void lose_store();
-	/* Takes over the store and state of @source, which is quiet.  lock. */
-	void take_over(Snapshot &source);
+	/* Takes over the store and state of @source, which is quiet. */
+	void take_over(Snapshot &source) DMSNAP_MUST_HOLD(origin_lock);
 
 	/* Removal, in this order.  The first step may be done early. */
 
@@ -283,11 +287,12 @@ private:
 	bool remap_if_mapped(Io &io);
 	struct Verdict;
 	Verdict judge_write(SnapshotIo &io, Attempt attempt);
-	Verdict begin_write(SnapshotIo &io, OldChunk chunk, uint64_t count, Attempt attempt);
+	Verdict begin_write(SnapshotIo &io, OldChunk chunk, uint64_t count, Attempt attempt)
+		DMSNAP_MUST_HOLD(origin_lock);
 	dmsnap_map carry_out(SnapshotIo &io, const Verdict &verdict, Attempt attempt);
 	WriteOutcome retry(Io &held);
 	void sent_durable(SnapshotIo &io, int error);
-	void overflow();
+	void overflow() DMSNAP_MUST_HOLD(origin_lock);
 	uint64_t chunks_to(const Io &io) const;
 
 	/* Runs. */
@@ -299,29 +304,29 @@ private:
 		/* If none has: chunks from this one to the next that is pending. */
 		uint64_t free;
 	};
-	Pending pending_around(OldChunk chunk) const;
+	Pending pending_around(OldChunk chunk) const DMSNAP_MUST_HOLD(origin_lock);
 	Mapping look_up_locked(OldChunk chunk, uint64_t max) const;
-	PendingRun *run_to_extend(CopyOut &copy_out, OldChunk chunk, NewChunk new_chunk) const;
-	void make_visible(PendingRun &run);
-	void count_written(const PendingRun &run);
+	PendingRun *run_to_extend(CopyOut &copy_out, OldChunk chunk, NewChunk new_chunk) const
+		DMSNAP_MUST_HOLD(origin_lock);
+	void make_visible(PendingRun &run) DMSNAP_MUST_HOLD(origin_lock);
+	void count_written(const PendingRun &run) DMSNAP_MUST_HOLD(origin_lock);
 	/*
 	 * Calls store().prepare() within the stall's allowance, and checks the low-water mark.
-	 * lock.
 	 */
-	Result<NewChunks> take_chunks(uint64_t wanted);
-	uint32_t low_water() const;
-	void look_at_low_water();
+	Result<NewChunks> take_chunks(uint64_t wanted) DMSNAP_MUST_HOLD(origin_lock);
+	uint32_t low_water() const DMSNAP_MUST_HOLD(origin_lock);
+	void look_at_low_water() DMSNAP_MUST_HOLD(origin_lock);
 
-	void begin_mark();
+	void begin_mark() DMSNAP_MUST_HOLD(origin_lock);
 	void mark_invalid();
 	static void marked(InvalidMark &mark);
 	void marked_invalid(const Status &status);
-	void release_waiters();
-	bool over_threshold() const;
-	void copies_ended(uint64_t chunks);
+	void release_waiters() DMSNAP_MUST_HOLD(origin_lock);
+	bool over_threshold() const DMSNAP_MUST_HOLD(origin_lock);
+	void copies_ended(uint64_t chunks) DMSNAP_MUST_HOLD(origin_lock);
 	/* Either worker. */
 	void run_lost(PendingRun &run);
-	void end_run(PendingRun &run);
+	void end_run(PendingRun &run) DMSNAP_MUST_HOLD(origin_lock);
 
 	bool tell_when_unused(Event &event);
 
@@ -355,33 +360,31 @@ private:
 	Atomic<bool> overflowed_;
 	Atomic<bool> changes_hands_;
 
-	/* lock: */
-
-	Tunables tunables_;
+	Tunables tunables_ DMSNAP_GUARDED_BY(origin_lock);
 	/* Usage is above the low-water mark, and an event was posted. */
-	bool above_low_water_ = false;
-	PendingRuns pending_;
+	bool above_low_water_ DMSNAP_GUARDED_BY(origin_lock) = false;
+	PendingRuns pending_ DMSNAP_GUARDED_BY(origin_lock);
 	/* Origin writes: see wait_while_unavailable(). */
-	Ios unavailable_waiters_;
+	Ios unavailable_waiters_ DMSNAP_GUARDED_BY(origin_lock);
 	/* See wait_for_copies(). */
-	Ios copy_waiters_;
+	Ios copy_waiters_ DMSNAP_GUARDED_BY(origin_lock);
 	/* The last sector that copy_state_at() looked up, and the answer; UINT64_MAX: none. */
-	uint64_t copy_state_sector_ = UINT64_MAX;
-	CopyState copy_state_{};
-	uint64_t copying_chunks_ = 0;
+	uint64_t copy_state_sector_ DMSNAP_GUARDED_BY(origin_lock) = UINT64_MAX;
+	CopyState copy_state_ DMSNAP_GUARDED_BY(origin_lock){};
+	uint64_t copying_chunks_ DMSNAP_GUARDED_BY(origin_lock) = 0;
 	/* What copies ahead had wasted on the origin before this snapshot was activated. */
-	uint64_t wasted_before_ = 0;
+	uint64_t wasted_before_ DMSNAP_GUARDED_BY(origin_lock) = 0;
 	/*
 	 * References: runs, events, messages, and an invalidation under way; and what to set when
 	 * there are none.
 	 */
-	unsigned int users_ = 0;
-	Event *unused_ = nullptr;
+	unsigned int users_ DMSNAP_GUARDED_BY(origin_lock) = 0;
+	Event *unused_ DMSNAP_GUARDED_BY(origin_lock) = nullptr;
 
-	/* Why and when it became invalid; lock. */
-	const char *invalid_reason_ = nullptr;
-	uint64_t invalid_ns_ = 0;
-	SnapshotStatistics statistics_;
+	/* Why and when it became invalid */
+	const char *invalid_reason_ DMSNAP_GUARDED_BY(origin_lock) = nullptr;
+	uint64_t invalid_ns_ DMSNAP_GUARDED_BY(origin_lock) = 0;
+	SnapshotStatistics statistics_ DMSNAP_GUARDED_BY(origin_lock);
 
 	Events events_;
 	struct Mark : InvalidMark {

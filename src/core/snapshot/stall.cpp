@@ -35,6 +35,7 @@ bool Stall::applies() const
 
 uint64_t Stall::allowance()
 {
+	snapshot_.origin().lock().assert_held();
 	const ExceptionStore &store = snapshot_.store();
 	if (active_)
 		return 0;
@@ -80,6 +81,7 @@ uint64_t Stall::kept_of(uint64_t chunks)
 
 bool Stall::begin()
 {
+	snapshot_.origin().lock().assert_held();
 	if (active_)
 		return true;
 	/* The snapshot has failed, not run out of room. */
@@ -104,6 +106,7 @@ bool Stall::begin()
 
 void Stall::release()
 {
+	snapshot_.origin().lock().assert_held();
 	active_ = false;
 	snapshot_.origin().look_again(ios_);
 }
@@ -119,14 +122,15 @@ void Stall::release_paced()
 	bool any_own = false;
 	Ios later;
 
-	ios_.for_each([&](const Io &io) { any_own |= is_own(io); });
+	for (const Io &io : ios_)
+		any_own |= is_own(io);
 	if (suspending_ && any_own) {
-		ios_.for_each([&](Io &io) {
+		for (Io &io : ios_) {
 			if (is_own(io))
-				return;
+				continue;
 			io.link.unlink();
 			later.push_back(io);
-		});
+		}
 	}
 	release();
 	if (later.empty())
@@ -153,7 +157,7 @@ void Stall::look()
 
 void Stall::check()
 {
-	SpinGuard guard(snapshot_.origin().lock());
+	OriginGuard guard(snapshot_.origin().lock());
 
 	if (!active_ && ios_.empty())
 		return;
@@ -190,7 +194,7 @@ void Stall::check()
 void Stall::stop()
 {
 	{
-		SpinGuard guard(snapshot_.origin().lock());
+		OriginGuard guard(snapshot_.origin().lock());
 		release();
 	}
 	timer_.cancel();

@@ -23,8 +23,6 @@
  * A device that is now too short for chunks in use, such as one that was unplugged, is not full.
  * It has failed, and so has the snapshot.  The same holds for one that can no longer be read
  * (CowProbe).
- *
- * Locking: the origin's lock for everything.
  */
 #pragma once
 
@@ -48,19 +46,17 @@ public:
 
 	explicit Stall(Snapshot &snapshot);
 
-	/* lock, for all: */
-
 	/* Chunks that may be taken now; UINT64_MAX: as many as there are. */
-	uint64_t allowance();
+	uint64_t allowance() DMSNAP_MUST_HOLD(origin_lock);
 	/* No chunk can be allocated.  Returns false if the caller must not wait. */
-	bool begin();
-	bool active() const { return active_; }
-	void wait(Io &io) { ios_.push_back(io); }
+	bool begin() DMSNAP_MUST_HOLD(origin_lock);
+	bool active() const DMSNAP_MUST_HOLD(origin_lock) { return active_; }
+	void wait(Io &io) DMSNAP_MUST_HOLD(origin_lock) { ios_.push_back(io); }
 	/* Ends the stall: all waiting bios are examined again. */
-	void release();
+	void release() DMSNAP_MUST_HOLD(origin_lock);
 	/* A suspend of the snapshot's device begins, and ends. */
-	void begin_suspend();
-	void end_suspend();
+	void begin_suspend() DMSNAP_MUST_HOLD(origin_lock);
+	void end_suspend() DMSNAP_MUST_HOLD(origin_lock);
 
 	/* Something has changed: checks soon whether the stall must end.  Context: any. */
 	void look();
@@ -71,35 +67,35 @@ public:
 	void stop();
 
 private:
-	bool suspending() const;
-	bool applies() const;
-	bool suspend_is_paced() const;
-	uint64_t kept_of(uint64_t chunks);
-	void release_paced();
+	bool suspending() const DMSNAP_MUST_HOLD(origin_lock);
+	bool applies() const DMSNAP_MUST_HOLD(origin_lock);
+	bool suspend_is_paced() const DMSNAP_MUST_HOLD(origin_lock);
+	uint64_t kept_of(uint64_t chunks) DMSNAP_MUST_HOLD(origin_lock);
+	void release_paced() DMSNAP_MUST_HOLD(origin_lock);
 	void check();
 
 	Snapshot &snapshot_;
-	bool active_ = false;
+	bool active_ DMSNAP_GUARDED_BY(origin_lock) = false;
 	/* Waiting bios wait for their share of the reserve; no event or log line reports that. */
-	bool paced_ = false;
-	bool suspending_ = false;
+	bool paced_ DMSNAP_GUARDED_BY(origin_lock) = false;
+	bool suspending_ DMSNAP_GUARDED_BY(origin_lock) = false;
 	/*
 	 * Stalling was enabled at the last check.  The parameter may change at any time, but must
 	 * not appear to change between allowance() and begin().
 	 */
-	bool asked_for_ = false;
+	bool asked_for_ DMSNAP_GUARDED_BY(origin_lock) = false;
 	/* The stall timed out; cleared when the device has grown. */
-	bool over_ = false;
+	bool over_ DMSNAP_GUARDED_BY(origin_lock) = false;
 	/* When the stall began, and how large the device was then. */
-	uint64_t since_ns_ = 0;
-	uint64_t total_sectors_ = 0;
+	uint64_t since_ns_ DMSNAP_GUARDED_BY(origin_lock) = 0;
+	uint64_t total_sectors_ DMSNAP_GUARDED_BY(origin_lock) = 0;
 	/*
 	 * When the first write came during the suspend (0: none yet), and the chunks for the
 	 * suspend.
 	 */
-	uint64_t suspend_since_ns_ = 0;
-	uint64_t suspend_chunks_ = 0;
-	Ios ios_;
+	uint64_t suspend_since_ns_ DMSNAP_GUARDED_BY(origin_lock) = 0;
+	uint64_t suspend_chunks_ DMSNAP_GUARDED_BY(origin_lock) = 0;
+	Ios ios_ DMSNAP_GUARDED_BY(origin_lock);
 	CowProbe probe_;
 	MethodTask<Stall, &Stall::check> task_{*this};
 	Timer timer_;

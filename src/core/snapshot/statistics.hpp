@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A snapshot's counters for the message "stats".  Times are in microseconds.  Guarded by the
- * origin's lock.
+ * A snapshot's counters for the message "stats".  Times are in microseconds.
  */
 #pragma once
 

@@ -32,6 +32,7 @@ void Snapshot::set_low_water(uint32_t percent)
 /* Posts one event when usage passes the mark, and another only after usage has dropped below it. */
 void Snapshot::look_at_low_water()
 {
+	origin_.lock().assert_held();
 	uint32_t mark = low_water();
 	bool above = false;
 

@@ -5,7 +5,7 @@
 
 namespace dmsnap {
 
-/* Set by messages, and passed on in a handover.  Origin's lock. */
+/* Set by messages, and passed on in a handover. */
 struct Tunables {
 	/* Chunks; 0: as the module's parameter. */
 	uint32_t in_flight = 0;

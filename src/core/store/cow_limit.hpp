@@ -10,6 +10,7 @@
 #include <dmsnap/port/device.h>
 
 #include "base/chunk.hpp"
+#include "base/guard.hpp"
 
 namespace dmsnap {
 
@@ -28,8 +29,8 @@ public:
 	/* The same in whole chunks.  Context: any. */
 	uint64_t chunks(dmsnap_device *cow) const { return chunk_size_.chunk_of(sectors(cow)); }
 
-	/* Logs once if not all of @cow can be used.  Allocation lock. */
-	void tell(dmsnap_device *cow);
+	/* Logs once if not all of @cow can be used. */
+	void tell(dmsnap_device *cow) DMSNAP_MUST_HOLD(origin_lock);
 
 private:
 	bool reached_by(uint64_t sectors) const

@@ -3,9 +3,8 @@
  * ExceptionStore: records the exceptions of one snapshot, and allocates the chunks of its COW
  * device.  PersistentStore survives a reboot, TransientStore does not.
  *
- * Locking: functions marked "allocation lock" are called with a lock of the caller held, always
- * the same one.  Functions marked "worker" run on the worker, one at a time.  A store has no lock
- * of its own.
+ * Locking: allocation is under the origin's lock.  Functions marked "worker" run on the worker, one
+ * at a time.  A store has no lock of its own.
  */
 #pragma once
 
@@ -63,9 +62,9 @@ public:
 	 * Allocates up to @wanted (> 0) contiguous free chunks; fewer if the free extent is
 	 * shorter.  They are not allocated again while the store is loaded.
 	 * Errors: cow_device_full, cow_device_cut_off.
-	 * Context: any; allocation lock.
+	 * Context: any.
 	 */
-	virtual Result<NewChunks> prepare(uint64_t wanted) = 0;
+	virtual Result<NewChunks> prepare(uint64_t wanted) DMSNAP_MUST_HOLD(origin_lock) = 0;
 
 	/*
 	 * Records the runs of @batch durably, in their order.  Their data must be on the COW
@@ -82,17 +81,17 @@ public:
 	 */
 	virtual void mark_invalid(InvalidMark &mark) = 0;
 
-	/* Context: any; allocation lock. */
-	virtual StoreUsage usage() const = 0;
+	/* Context: any. */
+	virtual StoreUsage usage() const DMSNAP_MUST_HOLD(origin_lock) = 0;
 
-	/* The total that prepare() can still allocate.  Context: any; allocation lock. */
-	virtual uint64_t free_chunks() const = 0;
+	/* The total that prepare() can still allocate.  Context: any. */
+	virtual uint64_t free_chunks() const DMSNAP_MUST_HOLD(origin_lock) = 0;
 
 	/*
 	 * Is the COW device too short for chunks in use?  It was shrunk, or has gone, so that its
-	 * length is 0.  Context: any; allocation lock.
+	 * length is 0.  Context: any.
 	 */
-	virtual bool cut_off() const = 0;
+	virtual bool cut_off() const DMSNAP_MUST_HOLD(origin_lock) = 0;
 
 	/*
 	 * Sleeps until no work that was begun ahead of time is in flight.  Nothing may be begun

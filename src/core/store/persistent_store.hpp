@@ -25,8 +25,8 @@
  * Zeroing ahead: the next area is zeroed when the current one is half full, so that step 2 need
  * not wait.  Its old contents do not matter; after a merge there may be old entries.
  *
- * Locking: see ExceptionStore.  The allocation lock guards the free chunks and the number of
- * entries prepared; everything else belongs to the worker.
+ * Locking: the origin's lock guards the free chunks and the number of entries prepared; everything
+ * else belongs to the worker.
  */
 #pragma once
 
@@ -105,12 +105,12 @@ public:
 	/* No commit may be in flight. */
 	~PersistentStore();
 
-	Result<NewChunks> prepare(uint64_t wanted) override;
+	Result<NewChunks> prepare(uint64_t wanted) override DMSNAP_MUST_HOLD(origin_lock);
 	void commit(CommitBatch &batch) override;
 	void mark_invalid(InvalidMark &mark) override;
-	StoreUsage usage() const override;
-	uint64_t free_chunks() const override;
-	bool cut_off() const override;
+	StoreUsage usage() const override DMSNAP_MUST_HOLD(origin_lock);
+	uint64_t free_chunks() const override DMSNAP_MUST_HOLD(origin_lock);
+	bool cut_off() const override DMSNAP_MUST_HOLD(origin_lock);
 	void set_device(dmsnap_device *cow, Worker &worker) override
 	{
 		cow_ = cow;
@@ -134,8 +134,8 @@ public:
 	void cut_tail(ListTail &tail);
 	/* Durably undoes a failed cut_tail(). */
 	void put_back_tail(ListTail &tail);
-	/* cut_tail() has succeeded, and no request is in flight.  Allocation lock. */
-	void tail_is_cut(ListTail &tail);
+	/* cut_tail() has succeeded, and no request is in flight. */
+	void tail_is_cut(ListTail &tail) DMSNAP_MUST_HOLD(origin_lock);
 
 private:
 	/* The most of the list that is written at once: 2048 entries. */
@@ -145,10 +145,13 @@ private:
 
 	Status allocate();
 	Status make_new();
-	Status load(LoadVisitor &visitor);
+	/* SAFETY: nothing else uses the store yet. */
+	Status load(LoadVisitor &visitor) DMSNAP_UNCHECKED;
 	Status take_page(const format::AreaView &entries, uint64_t area, uint32_t first_slot,
 			 NewChunk device_end, bool &ended, LoadVisitor &visitor);
-	Status use_chunks(format::AreaView entries, NewChunk device_end, size_t &end);
+	/* SAFETY: as load(). */
+	Status use_chunks(format::AreaView entries, NewChunk device_end,
+			  size_t &end) DMSNAP_UNCHECKED;
 	Status load_tail_block();
 
 	uint64_t device_chunks() const;
@@ -180,14 +183,13 @@ private:
 	Worker *worker_;
 
 	CowLimit limit_;
-	/* Allocation lock. */
-	Owned<FreeChunks> free_chunks_;
-	uint64_t entries_prepared_ = 0;
+	Owned<FreeChunks> free_chunks_ DMSNAP_GUARDED_BY(origin_lock);
+	uint64_t entries_prepared_ DMSNAP_GUARDED_BY(origin_lock) = 0;
 	/*
 	 * The end of the chunks in use after a merge, as usage() reports it; 0: nothing was
 	 * merged.
 	 */
-	NewChunk merged_end_;
+	NewChunk merged_end_ DMSNAP_GUARDED_BY(origin_lock);
 
 	/* The size of a block of the list, which divides the chunk size. */
 	uint32_t block_bytes_;

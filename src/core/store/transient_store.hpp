@@ -20,12 +20,12 @@ public:
 	{
 	}
 
-	Result<NewChunks> prepare(uint64_t wanted) override;
+	Result<NewChunks> prepare(uint64_t wanted) override DMSNAP_MUST_HOLD(origin_lock);
 	void commit(CommitBatch &batch) override;
 	void mark_invalid(InvalidMark &mark) override;
-	StoreUsage usage() const override;
-	uint64_t free_chunks() const override;
-	bool cut_off() const override;
+	StoreUsage usage() const override DMSNAP_MUST_HOLD(origin_lock);
+	uint64_t free_chunks() const override DMSNAP_MUST_HOLD(origin_lock);
+	bool cut_off() const override DMSNAP_MUST_HOLD(origin_lock);
 	void quiesce() override {}
 	int quiesce_killable(const char *) override { return 0; }
 	void set_device(dmsnap_device *cow, Worker &) override { cow_ = cow; }

@@ -44,13 +44,13 @@ public:
 	~UnusableStore();
 
 	/* Errors: cow_device_full, always. */
-	Result<NewChunks> prepare(uint64_t wanted) override;
+	Result<NewChunks> prepare(uint64_t wanted) override DMSNAP_MUST_HOLD(origin_lock);
 	void commit(CommitBatch &batch) override;
 	/* Succeeds if there is nothing to mark. */
 	void mark_invalid(InvalidMark &mark) override;
-	StoreUsage usage() const override;
-	uint64_t free_chunks() const override { return 0; }
-	bool cut_off() const override { return false; }
+	StoreUsage usage() const override DMSNAP_MUST_HOLD(origin_lock);
+	uint64_t free_chunks() const override DMSNAP_MUST_HOLD(origin_lock) { return 0; }
+	bool cut_off() const override DMSNAP_MUST_HOLD(origin_lock) { return false; }
 	void quiesce() override {}
 	int quiesce_killable(const char *) override { return 0; }
 	void set_device(dmsnap_device *cow, Worker &worker) override

@@ -106,17 +106,18 @@ constexpr Action action(Event event, State state)
  * there is any.
  */
 State state_of(const SnapshotTarget &target, SnapshotTarget *&other)
+	DMSNAP_MUST_HOLD(registry().mutex())
 {
 	unsigned int others = 0;
 	other = nullptr;
-	registry().snapshots().for_each([&](SnapshotTarget &candidate) {
+	for (SnapshotTarget &candidate : registry().snapshots()) {
 		if (&candidate == &target || &candidate.origin() != &target.origin() ||
 		    candidate.snapshot().cow_id() != target.snapshot().cow_id())
-			return;
+			continue;
 		if (!other || candidate.claims_store())
 			other = &candidate;
 		others++;
-	});
+	}
 	if (others == 0)
 		return State::alone;
 	/* It has no store to give: the snapshot that took it over has gone. */
@@ -131,12 +132,11 @@ State state_of(const SnapshotTarget &target, SnapshotTarget *&other)
 	return dmsnap_port_target_suspended(other->target()) ? State::suspended : State::running;
 }
 
-bool any_merges(const Origin &origin)
+bool any_merges(const Origin &origin) DMSNAP_MUST_HOLD(registry().mutex())
 {
 	bool any = false;
-	registry().snapshots().for_each([&](const SnapshotTarget &target) {
+	for (const SnapshotTarget &target : registry().snapshots())
 		any |= &target.origin() == &origin && target.merges();
-	});
 	return any;
 }
 
@@ -161,7 +161,7 @@ void take_over(SnapshotTarget &destination, SnapshotTarget &source)
 
 	MutexGuard guard(registry().mutex());
 	{
-		SpinGuard lock(destination.origin().lock());
+		OriginGuard lock(destination.origin().lock());
 		destination.take_over(source);
 		if (!list_is_certain)
 			destination.snapshot().fail_locked(Snapshot::Failure::io);
@@ -169,8 +169,8 @@ void take_over(SnapshotTarget &destination, SnapshotTarget &source)
 	source.end_handover();
 }
 
-/* @target is in no handover.  Registry's mutex. */
-void leave(SnapshotTarget &target)
+/* @target is in no handover. */
+void leave(SnapshotTarget &target) DMSNAP_MUST_HOLD(registry().mutex())
 {
 	SnapshotTarget *other;
 
@@ -237,6 +237,7 @@ void resume(SnapshotTarget &target)
 	{
 		MutexGuard guard(registry().mutex());
 		if (action(Event::resume, state_of(target, source)) != Action::take_over) {
+			OriginGuard lock(target.origin().lock());
 			target.snapshot().activate();
 			return;
 		}

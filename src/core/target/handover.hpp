@@ -7,17 +7,15 @@
  *
  * The snapshot that is active is the source, and the one that never was is the destination.  A
  * table of states and events in handover.cpp says what is allowed when.
- *
- * Locking: the Registry's mutex, except where said.
  */
 #pragma once
 
 #include <cstdint>
 #include <expected>
 
-namespace dmsnap {
+#include "target/registry.hpp"
 
-class SnapshotTarget;
+namespace dmsnap {
 
 namespace handover {
 
@@ -30,16 +28,18 @@ constexpr const char *not_mergeable = "Snapshot exception store does not support
  * The role of a snapshot that is about to join its origin's snapshots.  If it must be refused, a
  * static string for the user (the errno is EINVAL).
  */
-std::expected<NewRole, const char *> role_of_new(const SnapshotTarget &target);
+std::expected<NewRole, const char *> role_of_new(const SnapshotTarget &target)
+	DMSNAP_MUST_HOLD(registry().mutex());
 
-/* See dmsnap_core_snapshot_preresume(); takes the mutex. */
+/* See dmsnap_core_snapshot_preresume(); takes the Registry's mutex. */
 int preresume(SnapshotTarget &target);
 
-/* See dmsnap_core_snapshot_resume(); takes the mutex.  Sleeps. */
+/* See dmsnap_core_snapshot_resume(); takes the Registry's mutex.  Sleeps. */
 void resume(SnapshotTarget &target);
 
 /* The target whose store @destination will take over; nullptr: it has gone. */
-const SnapshotTarget *source_of(const SnapshotTarget &destination);
+const SnapshotTarget *source_of(const SnapshotTarget &destination)
+	DMSNAP_MUST_HOLD(registry().mutex());
 
 /* @target is about to be destroyed. */
 void leaving(SnapshotTarget &target);

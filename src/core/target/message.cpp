@@ -83,7 +83,7 @@ Status SnapshotTarget::handle_message(const Message &message, std::span<char> an
 Status SnapshotTarget::set_tunable(const Message &message)
 {
 	using Kind = Message::Kind;
-	SpinGuard guard(origin_->lock());
+	OriginGuard guard(origin_->lock());
 	Tunables &tunables = snapshot_->tunables();
 
 	switch (message.kind) {
@@ -119,7 +119,7 @@ Status SnapshotTarget::set_tunable(const Message &message)
 void SnapshotTarget::begin_statistics()
 {
 	{
-		SpinGuard guard(origin_->lock());
+		OriginGuard guard(origin_->lock());
 		snapshot_->statistics() = {};
 	}
 	if (merger_)
@@ -170,7 +170,7 @@ Status SnapshotTarget::commit_now(std::span<char> answer)
 	if (merges())
 		return dmsnap::fail(Error::message_elsewhere);
 	{
-		SpinGuard guard(origin_->lock());
+		OriginGuard guard(origin_->lock());
 		if (!snapshot_->healthy())
 			return dmsnap::fail(Error::snapshot_invalid);
 		if (snapshot_->changes_hands())
@@ -189,7 +189,7 @@ Status SnapshotTarget::commit_now(std::span<char> answer)
 	if (commit.status && !commit.flushed)
 		error = sync_io(cow_device_, DMSNAP_IO_FLUSH, 0, 0, 0, nullptr);
 	{
-		SpinGuard guard(origin_->lock());
+		OriginGuard guard(origin_->lock());
 		snapshot_->drop();
 	}
 	if (!commit.status)

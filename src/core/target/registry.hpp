@@ -27,15 +27,15 @@ public:
 	void adopt(Orphan &orphan);
 	/* @orphan is about to be destroyed.  Sleeps. */
 	void forget(Orphan &orphan);
-	/* Does an orphan use this COW device?  The mutex. */
-	bool any_orphan(uint64_t cow_id) const;
+	/* Does an orphan use this COW device? */
+	bool any_orphan(uint64_t cow_id) const DMSNAP_MUST_HOLD(mutex_);
 
-	/* The snapshots in the sets of all origins.  The mutex. */
+	/* The snapshots in the sets of all origins. */
 	using Snapshots = List<SnapshotTarget, &SnapshotTarget::registry_link>;
-	Snapshots &snapshots() { return snapshots_; }
+	Snapshots &snapshots() DMSNAP_MUST_HOLD(mutex_) { return snapshots_; }
 
 	/* Held while the set of snapshots of any origin changes, or the role of a snapshot. */
-	Mutex &mutex() { return mutex_; }
+	Mutex &mutex() DMSNAP_RETURNS(mutex_) { return mutex_; }
 
 private:
 	struct Entry {
@@ -45,9 +45,9 @@ private:
 	};
 
 	Mutex mutex_{DMSNAP_LOCK_REGISTRY};
-	List<Entry, &Entry::link> entries_;
-	Snapshots snapshots_;
-	List<Orphan, &Orphan::orphan_link> orphans_;
+	List<Entry, &Entry::link> entries_ DMSNAP_GUARDED_BY(mutex_);
+	Snapshots snapshots_ DMSNAP_GUARDED_BY(mutex_);
+	List<Orphan, &Orphan::orphan_link> orphans_ DMSNAP_GUARDED_BY(mutex_);
 	/* Runs nothing but orphans' tasks, so these may wait as long as needed. */
 	Owned<Worker> reaper_;
 };

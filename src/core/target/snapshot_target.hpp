@@ -68,8 +68,8 @@ public:
 	 * was lost.
 	 */
 	bool claims_store() const { return !no_store_; }
-	/* Takes over the store and state of @source, which is quiet.  lock. */
-	void take_over(SnapshotTarget &source);
+	/* Takes over the store and state of @source, which is quiet. */
+	void take_over(SnapshotTarget &source) DMSNAP_MUST_HOLD(origin_lock);
 	/* The store has moved, or stays.  I/O that waited for the handover continues. */
 	void end_handover();
 	/* Has end_handover() set @event.  Returns false if no handover is under way. */

@@ -40,7 +40,7 @@ size_t SnapshotTarget::status(dmsnap_status type, const char *name, const char *
 	DeviceNames devices{origin_name, cow_name};
 
 	/* A handover must not move the store away meanwhile. */
-	SpinGuard guard(origin_->lock());
+	OriginGuard guard(origin_->lock());
 	SnapshotState state{.valid = snapshot_->healthy(),
 			    .merge_failed = merger_ && merger_->failed(),
 			    .overflowed = snapshot_->overflowed()};

@@ -35,7 +35,7 @@ void SnapshotTarget::begin_suspend()
 		origin_->begin_suspend();
 		return;
 	}
-	SpinGuard guard(origin_->lock());
+	OriginGuard guard(origin_->lock());
 	snapshot_->stall().begin_suspend();
 }
 
@@ -47,7 +47,7 @@ void SnapshotTarget::end_suspend()
 		origin_->end_suspend();
 		return;
 	}
-	SpinGuard guard(origin_->lock());
+	OriginGuard guard(origin_->lock());
 	snapshot_->stall().end_suspend();
 }
 
@@ -65,7 +65,7 @@ void SnapshotTarget::postsuspend()
 	if (!suspend_commit_asked_) {
 		suspend_commit_asked_ = true;
 		new (&suspend_commit_.durable) Event;
-		SpinGuard guard(origin_->lock());
+		OriginGuard guard(origin_->lock());
 		snapshot_->commits().wait(suspend_commit_);
 	}
 	/*

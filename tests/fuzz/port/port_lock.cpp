@@ -79,6 +79,13 @@ void dmsnap_port_spin_unlock(dmsnap_spinlock *lock, unsigned long flags)
 	release(lock);
 }
 
+void dmsnap_port_spin_assert_held(const dmsnap_spinlock *lock)
+{
+	const LockState &state = state_of<const LockState>(lock);
+	if (!state.held)
+		die("lock of rank %d is needed, and not held", state.rank);
+}
+
 void dmsnap_port_mutex_init(dmsnap_mutex *lock, dmsnap_lock_rank rank)
 {
 	init(lock, rank);

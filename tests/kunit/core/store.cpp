@@ -65,7 +65,9 @@ public:
 	}
 	~Recording()
 	{
-		entries.for_each([](CommitEntry &entry) { entry.link.unlink(); });
+		for (CommitEntry &entry : entries) {
+			entry.link.unlink();
+		}
 	}
 
 	void add(const Run &run)

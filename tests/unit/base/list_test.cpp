@@ -23,7 +23,9 @@ using Items = List<Item, &Item::link>;
 std::vector<int> values_of(Items &list)
 {
 	std::vector<int> values;
-	list.for_each([&](Item &item) { values.push_back(item.value); });
+	for (Item &item : list) {
+		values.push_back(item.value);
+	}
 	return values;
 }
 
@@ -97,17 +99,17 @@ TEST(List, take_all_appends_and_empties_the_other)
 	clear(other);
 }
 
-TEST(List, for_each_may_free_what_it_visits)
+TEST(List, a_loop_may_free_the_object_it_is_at)
 {
 	Items list;
 	for (int i = 0; i < 3; ++i)
 		list.push_back(*std::make_unique<Item>(i).release());
 	int sum = 0;
-	list.for_each([&](Item &item) {
+	for (Item &item : list) {
 		sum += item.value;
 		item.link.unlink();
 		std::unique_ptr<Item> owner(&item);
-	});
+	}
 	EXPECT_EQ(sum, 3);
 	EXPECT_TRUE(list.empty());
 }

@@ -124,7 +124,7 @@ TEST(PreemptedWriter, is_waited_for_by_its_lock)
 			std::this_thread::sleep_for(std::chrono::milliseconds(1));
 	});
 	std::thread writer([&] {
-		SpinGuard guard(snapshot.origin().lock());
+		OriginGuard guard(snapshot.origin().lock());
 		ASSERT_TRUE(snapshot.exception_table().reserve(DMSNAP_ALLOC_NOWAIT));
 		stepper.step_through([&] { snapshot.exception_table().insert({chunk, copy, 1}); });
 	});

@@ -49,6 +49,26 @@ TEST(PortLockDeathTest, the_same_spinlock_twice_ends_the_process)
 	EXPECT_DEATH({ SpinGuard again(lock); }, "taken twice");
 }
 
+TEST(PortLock, a_spinlock_that_is_needed_and_not_held_is_reported)
+{
+	OriginLock needed;
+	SpinLock other(DMSNAP_LOCK_EPOCH);
+	SpinGuard guard(other);
+	FailureCapture capture;
+	needed.assert_held();
+	EXPECT_TRUE(capture.saw("of rank " + std::to_string(DMSNAP_LOCK_ORIGIN) +
+				" is needed, and not held"));
+}
+
+TEST(PortLock, a_spinlock_that_is_needed_and_held_is_not_reported)
+{
+	OriginLock needed;
+	OriginGuard guard(needed);
+	FailureCapture capture;
+	needed.assert_held();
+	EXPECT_TRUE(capture.messages().empty());
+}
+
 TEST(PortLock, a_spinlock_released_with_the_flags_of_another_is_reported)
 {
 	dmsnap_spinlock origin, epoch;
