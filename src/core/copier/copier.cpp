@@ -201,8 +201,8 @@ bool Copier::start_window(CopyJob &job)
 
 	window->since_ns = dmsnap_port_now_ns();
 	statistics_.page_wait_us.add((window->since_ns - job.since_ns_) / 1000);
-	if (windows_in_flight_++ == 0)
-		throttle_.begin(window->since_ns);
+	windows_in_flight_++;
+	throttle_.begin(window->in_flight, window->since_ns);
 	job.windows_++;
 	job.reads_++;
 	job.started_ += window->sectors;
@@ -272,13 +272,13 @@ void Copier::end_window(Window &window)
 {
 	CopyJob &job = window.job;
 
-	statistics_.write_us.add_us_since(window.since_ns);
+	const uint64_t now = dmsnap_port_now_ns();
+	statistics_.write_us.add((now - window.since_ns) / 1000);
+	throttle_.end(window.in_flight, now);
 	pages_.give_back(window.pages());
 	windows_.put(&window);
-	if (--windows_in_flight_ == 0) {
-		throttle_.end(dmsnap_port_now_ns());
+	if (--windows_in_flight_ == 0)
 		idle_timer_.start(idle_ms);
-	}
 
 	if (--job.windows_ == 0 && job.started_ == job.extent_) {
 		while (job.targets.pop_front()) {

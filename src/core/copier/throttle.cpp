@@ -11,27 +11,48 @@ constexpr uint64_t period_ns = 1000 * ns_per_ms;
 
 } // namespace
 
-void Throttle::begin(uint64_t now)
+void Throttle::begin(Copy &copy, uint64_t now)
 {
-	busy_ = true;
-	busy_since_ = now;
+	drop_stuck(now);
+	if (copies_.empty())
+		busy_since_ = now;
+	copy.since_ns = now;
+	copies_.push_back(copy);
 }
 
-void Throttle::end(uint64_t now)
+void Throttle::end(Copy &copy, uint64_t now)
 {
-	busy_ns_ += now - busy_since_;
-	busy_ = false;
+	drop_stuck(now);
+	if (copy.link.linked())
+		stop_counting(copy, now);
+}
+
+void Throttle::stop_counting(Copy &copy, uint64_t now)
+{
+	copy.link.unlink();
+	if (copies_.empty() && now > busy_since_)
+		busy_ns_ += now - busy_since_;
+}
+
+void Throttle::drop_stuck(uint64_t now)
+{
+	while (Copy *oldest = copies_.front()) {
+		if (now - oldest->since_ns < copy_max_ns)
+			return;
+		stop_counting(*oldest, oldest->since_ns + copy_max_ns);
+	}
 }
 
 uint64_t Throttle::busy_in_period(uint64_t now) const
 {
-	return busy_ns_ + (busy_ ? now - busy_since_ : 0);
+	return busy_ns_ + (copies_.empty() ? 0 : now - busy_since_);
 }
 
 unsigned int Throttle::delay_ms(uint64_t now, unsigned int percent)
 {
 	if (percent == 0)
 		percent = 1;
+	drop_stuck(now);
 
 	uint64_t busy = busy_in_period(now);
 	uint64_t total = now - period_begin_;

@@ -12,6 +12,7 @@
 #include "base/continuation.hpp"
 #include "base/list.hpp"
 #include "copier/copy_job.hpp"
+#include "copier/throttle.hpp"
 
 namespace dmsnap {
 
@@ -48,6 +49,7 @@ struct Window {
 	uint32_t sectors = 0;
 	/* When the current step began. */
 	uint64_t since_ns = 0;
+	Throttle::Copy in_flight;
 
 	Part all() const { return {offset, offset + sectors}; }
 

@@ -79,6 +79,28 @@ TEST(CopierThrottle, changes_take_effect_on_jobs_that_wait)
 	rig.finish(second);
 }
 
+TEST(CopierThrottle, holds_nothing_up_for_a_destination_that_hangs)
+{
+	CopierRig rig(3, 1 << 13, {}, 5 * ns_per_ms);
+	rig.world.copy_throttle = 40;
+	rig.disk(1).hold(user::Op::write);
+	Copy hanging({{1, 0, 0, 8}});
+	rig.start(hanging, 0, 8);
+	rig.world.run_for(10'000 * ns_per_ms);
+	for (int i = 0; i < 20; i++) {
+		Copy copy({{2, 0, 0, 8}});
+		rig.start(copy, 0, 8);
+		rig.world.run_for(50 * ns_per_ms);
+		EXPECT_EQ(copy.done_calls, 1);
+		rig.world.copy_throttle = 100;
+		rig.finish(copy);
+		rig.world.copy_throttle = 40;
+	}
+	EXPECT_EQ(hanging.done_calls, 0);
+	rig.disk(1).release();
+	rig.finish(hanging);
+}
+
 TEST(CopierThrottle, begins_at_once_after_an_idle_time_and_gives_no_credit_for_it)
 {
 	CopierRig rig(2, 1 << 13, {}, 5 * ns_per_ms);
