@@ -126,13 +126,15 @@ void Copier::pump_jobs(Jobs &jobs)
 	}
 }
 
-CopyShare *Copier::full_share(CopyJob &job, size_t wanted) const
+CopyShare *Copier::full_share(CopyJob &job, const Part &part, size_t wanted) const
 {
 	const size_t left = PageReserve::pages_max - pages_.out();
 	CopyShare *full = nullptr;
 
 	for (CopyTarget &target : job.targets) {
-		if (target.share && target.share->pages > 0 && target.share->pages + wanted > left)
+		if (!target.share || part_of(part, target).empty())
+			continue;
+		if (target.share->pages > 0 && target.share->pages + wanted > left)
 			full = target.share;
 	}
 	return full;
@@ -177,7 +179,7 @@ bool Copier::start_window(CopyJob &job)
 	    pages_.out() + wanted > job.background_pages)
 		return false;
 
-	if (CopyShare *full = full_share(job, wanted)) {
+	if (CopyShare *full = full_share(job, {job.started_, job.started_ + length}, wanted)) {
 		job.link.unlink();
 		full->jobs.push_back(job);
 		return true;

@@ -82,8 +82,11 @@ private:
 	void pump_jobs(Jobs &jobs);
 	bool throttled();
 	bool start_window(CopyJob &job);
-	/* A share of the job that may not have @wanted more pages now, or nullptr. */
-	CopyShare *full_share(CopyJob &job, size_t wanted) const;
+	/*
+	 * A share that may not have @wanted more pages now, of a target that wants something of
+	 * @part; or nullptr.  Other targets may have ended, and their shares be gone.
+	 */
+	CopyShare *full_share(CopyJob &job, const Part &part, size_t wanted) const;
 	void leave_share(const Window &window, CopyTarget &target);
 	void read(Window &window, Part part);
 	void read_done(Window &window);

@@ -75,13 +75,17 @@ struct Window {
 	void *page_list[window_pages_max];
 };
 
-/* The part of a window that a target wants. */
+/* What a target wants of a part of its job. */
+inline Part part_of(const Part &part, const CopyTarget &target)
+{
+	uint64_t target_end = target.source_offset + target.sectors;
+	return {part.begin > target.source_offset ? part.begin : target.source_offset,
+		part.end < target_end ? part.end : target_end};
+}
+
 inline Part part_of(const Window &window, const CopyTarget &target)
 {
-	Part all = window.all();
-	uint64_t target_end = target.source_offset + target.sectors;
-	return {all.begin > target.source_offset ? all.begin : target.source_offset,
-		all.end < target_end ? all.end : target_end};
+	return part_of(window.all(), target);
 }
 
 struct Transfer {

@@ -101,6 +101,22 @@ TEST(Copier, leaves_pages_to_the_others_when_destinations_hang)
 		EXPECT_EQ(share.pages, 0u);
 }
 
+TEST(Copier, asks_no_share_of_a_destination_that_has_everything)
+{
+	CopierRig rig(3, 1 << 16);
+	CopyShare shares[2];
+	Copy copy({{1, 0, 0, 512}, {2, 512, 512, 20000}});
+	copy.places[0].share = &shares[0];
+	copy.places[1].share = &shares[1];
+	rig.start(copy, 0, 20512);
+	while (copy.places[0].calls == 0)
+		ASSERT_TRUE(rig.world.step());
+	/* Its snapshot may be gone now, and the memory be something else. */
+	shares[0].pages = PageReserve::pages_max;
+	rig.finish(copy);
+	rig.check(copy);
+}
+
 /* Its windows do not end, because another destination takes part in all of them. */
 TEST(Copier, continues_copies_that_wait_for_a_share_while_a_window_hangs)
 {
