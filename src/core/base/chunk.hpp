@@ -55,14 +55,22 @@ public:
 	constexpr uint64_t bytes() const { return uint64_t{1} << (shift_ + sector_shift); }
 	constexpr unsigned int shift() const { return shift_; }
 
-	/* The chunk that holds a sector. */
-	constexpr uint64_t chunk_of(uint64_t sector) const { return sector >> shift_; }
+	/* The chunk of the origin that holds a sector. */
+	constexpr OldChunk chunk_of(uint64_t sector) const { return {sector >> shift_}; }
+	/* Number of whole chunks in n sectors. */
+	constexpr uint64_t chunks_in(uint64_t sectors) const { return sectors >> shift_; }
 	/* Number of chunks that n sectors from sector 0 touch. */
 	constexpr uint64_t chunks_for(uint64_t sectors) const
 	{
 		return (sectors + this->sectors() - 1) >> shift_;
 	}
-	constexpr uint64_t first_sector(uint64_t chunk) const { return chunk << shift_; }
+	template <typename Tag>
+	constexpr uint64_t first_sector(detail::ChunkNumber<Tag> chunk) const
+	{
+		return chunk.value << shift_;
+	}
+	/* Length of n chunks. */
+	constexpr uint64_t sectors_in(uint64_t chunks) const { return chunks << shift_; }
 	constexpr uint32_t offset_in_chunk(uint64_t sector) const
 	{
 		return static_cast<uint32_t>(sector & (sectors() - 1));

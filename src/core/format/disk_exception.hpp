@@ -36,7 +36,7 @@ struct Exception {
 	 * Not an exception but the end of the list: new_chunk is 0, the chunk of the header.
 	 * old_chunk and all entries after this one are ignored.
 	 */
-	constexpr bool ends_list() const { return new_chunk.value == 0; }
+	constexpr bool ends_list() const { return new_chunk == NewChunk{}; }
 	constexpr bool operator==(const Exception &) const = default;
 };
 

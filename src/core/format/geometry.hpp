@@ -51,12 +51,13 @@ public:
 	/* The header or an area. */
 	constexpr bool is_metadata(NewChunk chunk) const
 	{
-		return chunk == header_chunk || (chunk.value - 1) % stride() == 0;
+		return chunk == header_chunk || (chunk - area_chunk(0)) % stride() == 0;
 	}
 
-	/* How many of the first @chunks chunks of a device may hold data. */
-	constexpr uint64_t data_chunks_in(uint64_t chunks) const
+	/* How many chunks before @end may hold data. */
+	constexpr uint64_t data_chunks_before(NewChunk end) const
 	{
+		const uint64_t chunks = end - header_chunk;
 		return chunks == 0 ? 0 : chunks - 1 - areas_in(chunks);
 	}
 
@@ -67,7 +68,7 @@ public:
 			DMSNAP_ASSERT(chunk != header_chunk);
 			return 0;
 		}
-		return (chunk.value - 1) / stride();
+		return (chunk - area_chunk(0)) / stride();
 	}
 
 	constexpr NewChunk first_data_chunk() const { return {2}; }

@@ -37,18 +37,18 @@ void MergeJob::start()
 	all_or_none = true;
 	source = merger.cow_device();
 	source_worker = &merger.cow_worker();
-	sector = chunk_size.first_sector(new_begin.value);
+	sector = chunk_size.first_sector(new_begin);
 	sectors = 0;
 	for (MergeTarget &target : targets_of_job) {
-		uint64_t begin = chunk_size.first_sector(target.run.old_begin.value);
+		uint64_t begin = chunk_size.first_sector(target.run.old_begin);
 		uint64_t end = merger.end_on_origin(target.run);
 		target.device = merger.origin_device();
 		target.sector = begin;
-		target.source_offset = chunk_size.first_sector(target.run.new_begin - new_begin);
+		target.source_offset = chunk_size.sectors_in(target.run.new_begin - new_begin);
 		target.sectors = end - begin;
 		targets.push_back(target);
 		uint64_t source_end =
-			target.source_offset + chunk_size.first_sector(target.run.count);
+			target.source_offset + chunk_size.sectors_in(target.run.count);
 		sectors = sectors > source_end ? sectors : source_end;
 	}
 	merger.copier().start(*this);

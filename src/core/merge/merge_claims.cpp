@@ -84,11 +84,11 @@ bool MergeClaims::take_next(Claim &claim)
 
 	Run run = targets[next_++]->run;
 	while (next_ < targets.size() && targets[next_]->run.old_begin == run.old_end() &&
-	       chunk_size.first_sector(run.count + targets[next_]->run.count) <=
+	       chunk_size.sectors_in(run.count + targets[next_]->run.count) <=
 		       Origin::copy_sectors_max)
 		run.count += targets[next_++]->run.count;
 
-	claim.sector = chunk_size.first_sector(run.old_begin.value);
+	claim.sector = chunk_size.first_sector(run.old_begin);
 	claim.sectors = static_cast<uint32_t>(merger_.end_on_origin(run) - claim.sector);
 	return true;
 }

@@ -101,7 +101,7 @@ Merger::Place Merger::place_write(Io &io, Attempt attempt)
 	bool wanted = false;
 	{
 		OriginGuard guard(origin().lock());
-		OldChunk chunk{chunk_size().chunk_of(io.sector)};
+		OldChunk chunk = chunk_size().chunk_of(io.sector);
 		Mapping mapping = snapshot_.look_up(io);
 		uint64_t count = mapping.count;
 		MergeTarget *target = live_ && mapping.mapped ? batch_.find(chunk) : nullptr;
@@ -114,7 +114,7 @@ Merger::Place Merger::place_write(Io &io, Attempt attempt)
 			count = count < in_target ? count : in_target;
 		}
 		if (attempt == Attempt::first)
-			io.cut(chunk_size().first_sector(chunk.value + count));
+			io.cut(chunk_size().first_sector(chunk + count));
 
 		if (target && blocked_) {
 			waiting_.push_back(io);

@@ -51,7 +51,7 @@ void Merger::tail_ended()
 				snapshot_.persistent()->tail_is_cut(tail_);
 			}
 			merged_any_ = true;
-			paced_sectors_ += chunk_size().first_sector(tail_.count());
+			paced_sectors_ += chunk_size().sectors_in(tail_.count());
 			erased_ = 0;
 			phase_ = Phase::retiring;
 			retire();

@@ -61,9 +61,9 @@ ChunkSize Merger::chunk_size() const
 
 uint64_t Merger::end_on_origin(const Run &run) const
 {
-	uint64_t begin = chunk_size().first_sector(run.old_begin.value);
-	uint64_t last_begin = chunk_size().first_sector(run.old_end().value - 1);
-	uint64_t end = chunk_size().first_sector(run.old_end().value);
+	uint64_t begin = chunk_size().first_sector(run.old_begin);
+	uint64_t last_begin = chunk_size().first_sector(run.old_end() - 1);
+	uint64_t end = chunk_size().first_sector(run.old_end());
 	uint64_t device_end = dmsnap_port_device_sectors(origin_device());
 
 	if (last_begin < snapshot_.sectors() && snapshot_.sectors() < end)
@@ -73,7 +73,7 @@ uint64_t Merger::end_on_origin(const Run &run) const
 
 OldChunk Merger::last_chunk() const
 {
-	return {chunk_size().chunk_of(snapshot_.sectors() - 1)};
+	return chunk_size().chunk_of(snapshot_.sectors() - 1);
 }
 
 void Merger::start()

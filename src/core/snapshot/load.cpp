@@ -80,11 +80,11 @@ struct Snapshot::Load final : PersistentStore::LoadVisitor {
 	Status exceptions(format::AreaView entries, size_t count, size_t &slot) override
 	{
 		TableLoader &to = *loader;
-		const uint64_t limit = old_chunks;
+		const OldChunk limit{old_chunks};
 		for (size_t i = 0; i < count; i++) {
 			const format::Exception exception = entries.read(i);
 			Status status = dmsnap::fail(Error::old_chunk_out_of_range);
-			if (exception.old_chunk.value < limit)
+			if (exception.old_chunk < limit)
 				status = to.add(exception.old_chunk, exception.new_chunk);
 			if (!status) {
 				slot = i;
@@ -121,7 +121,7 @@ Status Snapshot::make_table(ChunkSize chunk_size)
 	 * The COW device may grow: chunk numbers are short if that suffices for twice its size.
 	 * The store allocates no chunk above the limit: see CowLimit.
 	 */
-	uint64_t chunks = chunk_size.chunk_of(dmsnap_port_device_sectors(cow_device_));
+	uint64_t chunks = chunk_size.chunks_in(dmsnap_port_device_sectors(cow_device_));
 	chunk_size_ = chunk_size;
 	table_ =
 		DMSNAP_TRY(ExceptionTable::create(chunks < (1ull << 31) ? 1ull << 32 : UINT64_MAX));

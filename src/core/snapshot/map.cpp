@@ -77,14 +77,13 @@ uint64_t Snapshot::chunks_to(const Io &io) const
 
 void Snapshot::remap_to_cow(Io &io, NewChunk chunk)
 {
-	uint64_t sector =
-		chunk_size_.first_sector(chunk.value) + chunk_size_.offset_in_chunk(io.sector);
+	uint64_t sector = chunk_size_.first_sector(chunk) + chunk_size_.offset_in_chunk(io.sector);
 	dmsnap_port_bio_remap(io.bio, cow_device_, sector);
 }
 
 bool Snapshot::remap_if_mapped(Io &io)
 {
-	OldChunk chunk{chunk_size_.chunk_of(io.sector)};
+	OldChunk chunk = chunk_size_.chunk_of(io.sector);
 	Mapping mapping = look_up(io);
 	if (!mapping.mapped)
 		return false;
@@ -94,7 +93,7 @@ bool Snapshot::remap_if_mapped(Io &io)
 	 */
 	if (io.fua && (commits_->undurable() || !healthy()))
 		return false;
-	io.cut(chunk_size_.first_sector(chunk.value + mapping.count));
+	io.cut(chunk_size_.first_sector(chunk + mapping.count));
 	remap_to_cow(io, mapping.new_begin);
 	return true;
 }
@@ -107,9 +106,9 @@ dmsnap_map Snapshot::map_read(Io &io)
 {
 	io.cut(Regions::limit(io.sector));
 	io.token = regions_->enter(io.sector, io.end());
-	OldChunk chunk{chunk_size_.chunk_of(io.sector)};
+	OldChunk chunk = chunk_size_.chunk_of(io.sector);
 	Mapping mapping = look_up(io);
-	io.cut(chunk_size_.first_sector(chunk.value + mapping.count));
+	io.cut(chunk_size_.first_sector(chunk + mapping.count));
 	if (mapping.mapped) {
 		regions_->leave(io.sector, io.token);
 		remap_to_cow(io, mapping.new_begin);
@@ -150,11 +149,11 @@ Snapshot::Verdict Snapshot::judge_write(SnapshotIo &io, Attempt attempt)
 	if (!healthy() || overflowed_.load_relaxed())
 		return {Kind::fail};
 
-	OldChunk chunk{chunk_size_.chunk_of(io.sector)};
+	OldChunk chunk = chunk_size_.chunk_of(io.sector);
 	auto [run, free] = pending_around(chunk);
 	if (run && !run->visible) {
 		if (attempt == Attempt::first)
-			io.cut(chunk_size_.first_sector(run->old_end().value));
+			io.cut(chunk_size_.first_sector(run->old_end()));
 		/* Wait for this run alone: others of its operation may wait for another device. */
 		run->waiters.push_back(io);
 		return {Kind::held};
@@ -162,7 +161,7 @@ Snapshot::Verdict Snapshot::judge_write(SnapshotIo &io, Attempt attempt)
 	Mapping mapping = look_up(io);
 	if (mapping.mapped) {
 		if (attempt == Attempt::first)
-			io.cut(chunk_size_.first_sector(chunk.value + mapping.count));
+			io.cut(chunk_size_.first_sector(chunk + mapping.count));
 		remap_to_cow(io, mapping.new_begin);
 		return {io.fua && commits_->undurable() ? Kind::go_and_commit : Kind::go,
 			mapping.new_begin};
@@ -176,19 +175,19 @@ Snapshot::Verdict Snapshot::begin_write(SnapshotIo &io, OldChunk chunk, uint64_t
 {
 	origin_.lock().assert_held();
 	using Kind = Verdict::Kind;
-	uint64_t whole_chunks = io.sectors >> chunk_size_.shift();
+	uint64_t whole_chunks = chunk_size_.chunks_in(io.sectors);
 	bool partial = chunk_size_.offset_in_chunk(io.sector) != 0 || whole_chunks == 0;
 	uint64_t wanted = partial ? 1 : whole_chunks < count ? whole_chunks : count;
 
 	auto wait_for_room = [&]() DMSNAP_MUST_HOLD(origin_lock) -> Verdict {
 		if (attempt == Attempt::first)
-			io.cut(chunk_size_.first_sector(chunk.value + 1));
+			io.cut(chunk_size_.first_sector(chunk + 1));
 		origin_.hold(*writes_, io);
 		return {Kind::held_on_list};
 	};
 	auto wait_for_device = [&]() DMSNAP_MUST_HOLD(origin_lock) -> Verdict {
 		if (attempt == Attempt::first)
-			io.cut(chunk_size_.first_sector(chunk.value + 1));
+			io.cut(chunk_size_.first_sector(chunk + 1));
 		stall_->wait(io);
 		return {Kind::held};
 	};
@@ -198,7 +197,7 @@ Snapshot::Verdict Snapshot::begin_write(SnapshotIo &io, OldChunk chunk, uint64_t
 		return wait_for_room();
 	if (partial && busy(attempt)) {
 		if (attempt == Attempt::first)
-			io.cut(chunk_size_.first_sector(chunk.value + 1));
+			io.cut(chunk_size_.first_sector(chunk + 1));
 		wait_for_copies(io);
 		return {Kind::held};
 	}
@@ -226,7 +225,7 @@ Snapshot::Verdict Snapshot::begin_write(SnapshotIo &io, OldChunk chunk, uint64_t
 		return {Kind::fail};
 	}
 	if (attempt == Attempt::first)
-		io.cut(chunk_size_.first_sector(chunk.value + taken->count));
+		io.cut(chunk_size_.first_sector(chunk + taken->count));
 	run->run.new_begin = taken->begin;
 	run->run.count = taken->count;
 	run->copying = partial;
@@ -248,7 +247,7 @@ dmsnap_map Snapshot::carry_out(SnapshotIo &io, const Verdict &verdict, Attempt a
 	case Verdict::Kind::go_and_commit:
 		dmsnap_port_bio_submit_watched(
 			io.bio, cow_device_,
-			chunk_size_.first_sector(verdict.chunk.value) +
+			chunk_size_.first_sector(verdict.chunk) +
 				chunk_size_.offset_in_chunk(io.sector),
 			[](void *ctx, int error) {
 				auto &sent = *static_cast<SnapshotIo *>(ctx);

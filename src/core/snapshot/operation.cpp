@@ -47,7 +47,7 @@ void CopyOut::start()
 		ChunkSize chunk_size = pending.snapshot.chunk_size();
 		uint32_t block = dmsnap_port_device_block_sectors(pending.snapshot.cow_device());
 		job.alignment = block > job.alignment ? block : job.alignment;
-		uint64_t run_begin = chunk_size.first_sector(pending.run.old_begin.value);
+		uint64_t run_begin = chunk_size.first_sector(pending.run.old_begin);
 		uint64_t run_end = pending.snapshot.end_on_origin(pending.run, device_end);
 		begin = run_begin < begin ? run_begin : begin;
 		end = run_end > end ? run_end : end;
@@ -58,13 +58,13 @@ void CopyOut::start()
 
 	for (PendingRun &pending : runs) {
 		ChunkSize chunk_size = pending.snapshot.chunk_size();
-		uint64_t run_begin = chunk_size.first_sector(pending.run.old_begin.value);
+		uint64_t run_begin = chunk_size.first_sector(pending.run.old_begin);
 		/* Even past the end of the origin: the COW device may have larger blocks. */
-		uint64_t run_end = chunk_size.first_sector(pending.old_end().value);
+		uint64_t run_end = chunk_size.first_sector(pending.old_end());
 		pending.target.device = pending.snapshot.cow_device();
 		pending.target.worker = &pending.snapshot.worker();
 		pending.target.share = &pending.snapshot.copy_share();
-		pending.target.sector = chunk_size.first_sector(pending.run.new_begin.value);
+		pending.target.sector = chunk_size.first_sector(pending.run.new_begin);
 		pending.target.source_offset = run_begin - begin;
 		pending.target.sectors = run_end - run_begin;
 		job.targets.push_back(pending.target);
@@ -90,9 +90,9 @@ SnapshotWrite::EdgeFill::Target::Target(EdgeFill &of)
 void SnapshotWrite::start()
 {
 	ChunkSize chunk_size = snapshot.chunk_size();
-	uint64_t old_begin = chunk_size.first_sector(run->run.old_begin.value);
-	uint64_t new_begin = chunk_size.first_sector(run->run.new_begin.value);
-	uint64_t old_end = chunk_size.first_sector(run->old_end().value);
+	uint64_t old_begin = chunk_size.first_sector(run->run.old_begin);
+	uint64_t new_begin = chunk_size.first_sector(run->run.new_begin);
+	uint64_t old_end = chunk_size.first_sector(run->old_end());
 	uint64_t origin_end = snapshot.end_on_origin(
 		run->run, dmsnap_port_device_sectors(snapshot.origin_device()));
 
@@ -162,12 +162,12 @@ PendingRun::PendingRun(Snapshot &of, Operation &by, const Run &chunks)
 
 uint64_t PendingRun::begin_sector() const
 {
-	return snapshot.chunk_size().first_sector(run.old_begin.value);
+	return snapshot.chunk_size().first_sector(run.old_begin);
 }
 
 uint64_t PendingRun::end_sector() const
 {
-	return snapshot.chunk_size().first_sector(old_end().value);
+	return snapshot.chunk_size().first_sector(old_end());
 }
 
 PendingRun::Target::Target(PendingRun &of)

@@ -47,17 +47,17 @@ Mapping Snapshot::look_up_locked(OldChunk chunk, uint64_t max) const
 
 uint64_t Snapshot::safe_until(uint64_t sector, uint64_t end) const
 {
-	uint64_t last = chunk_size_.chunk_of(watched_end(end) - 1);
+	OldChunk last = chunk_size_.chunk_of(watched_end(end) - 1);
 
-	for (uint64_t chunk = chunk_size_.chunk_of(sector); chunk <= last;) {
-		Mapping mapping = look_up({chunk}, last - chunk + 1);
+	for (OldChunk chunk = chunk_size_.chunk_of(sector); chunk <= last;) {
+		Mapping mapping = look_up(chunk, last - chunk + 1);
 		if (!mapping.mapped) {
 			end = chunk_size_.first_sector(chunk);
 			if (end <= sector)
 				return sector;
 			break;
 		}
-		chunk += mapping.count;
+		chunk = chunk + mapping.count;
 	}
 	/* Check after the table: a run is added to regions_ before it is in the table. */
 	return regions_->settled(sector, end) ? end : sector;
@@ -75,16 +75,15 @@ CopyState Snapshot::copy_state_at(uint64_t sector, uint64_t end)
 
 CopyState Snapshot::look_up_copy_state(uint64_t sector, uint64_t end) const
 {
-	OldChunk chunk{chunk_size_.chunk_of(sector)};
-	uint64_t wanted = chunk_size_.chunk_of(watched_end(end) - 1) - chunk.value + 1;
+	OldChunk chunk = chunk_size_.chunk_of(sector);
+	uint64_t wanted = chunk_size_.chunk_of(watched_end(end) - 1) - chunk + 1;
 
 	auto [run, free] = pending_around(chunk);
 	if (run)
-		return {CopyState::Kind::pending, chunk_size_.first_sector(run->old_end().value),
-			run};
+		return {CopyState::Kind::pending, chunk_size_.first_sector(run->old_end()), run};
 
 	Mapping mapping = table_->find(chunk, wanted < free ? wanted : free);
-	uint64_t until = chunk_size_.first_sector(chunk.value + mapping.count);
+	uint64_t until = chunk_size_.first_sector(chunk + mapping.count);
 	/* A run that was lost after it had become visible is in the table, but not in the store. */
 	if (mapping.mapped && (healthy() || regions_->settled(sector, until)))
 		return {CopyState::Kind::safe, until, nullptr};
@@ -114,9 +113,9 @@ void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 			at = state.until;
 			continue;
 		}
-		OldChunk chunk{chunk_size_.chunk_of(at)};
+		OldChunk chunk = chunk_size_.chunk_of(at);
 		uint64_t last_sector = (state.until < end ? state.until : end) - 1;
-		uint64_t count = chunk_size_.chunk_of(last_sector) - chunk.value + 1;
+		uint64_t count = chunk_size_.chunk_of(last_sector) - chunk + 1;
 		if (copy_out.ahead) {
 			/* This snapshot may have less room than the others. */
 			count = busy(Attempt::first)
@@ -157,7 +156,7 @@ void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 		}
 		if (!copy_out.ahead)
 			copying_chunks_ += taken->count;
-		at = chunk_size_.first_sector(chunk.value + taken->count);
+		at = chunk_size_.first_sector(chunk + taken->count);
 	}
 }
 
@@ -184,7 +183,7 @@ Result<NewChunks> Snapshot::take_chunks(uint64_t wanted)
 /* The run of the same copy-out that these chunks can extend, or nullptr. */
 PendingRun *Snapshot::run_to_extend(CopyOut &copy_out, OldChunk chunk, NewChunk new_chunk) const
 {
-	if (chunk_size_.first_sector(chunk.value) <= copy_out.begin_sector)
+	if (chunk_size_.first_sector(chunk) <= copy_out.begin_sector)
 		return nullptr;
 	PendingRun *run = pending_around(chunk - 1).run;
 	if (!run || &run->operation != &copy_out || run->run.new_end() != new_chunk)

@@ -181,7 +181,7 @@ public:
 	/* Looks up the chunks of a bio, from its first one on. */
 	Mapping look_up(const Io &io) const
 	{
-		return look_up({chunk_size_.chunk_of(io.sector)}, chunks_to(io));
+		return look_up(chunk_size_.chunk_of(io.sector), chunks_to(io));
 	}
 	/* Remaps the bio, whose first chunk is in @chunk of the COW device. */
 	void remap_to_cow(Io &io, NewChunk chunk);
@@ -220,7 +220,7 @@ public:
 	uint64_t end_on_origin(const Run &run, uint64_t device_end) const
 	{
 		uint64_t origin_end = device_end < sectors_ ? sectors_ : device_end;
-		uint64_t end = chunk_size_.first_sector(run.old_end().value);
+		uint64_t end = chunk_size_.first_sector(run.old_end());
 		return end < origin_end ? end : origin_end;
 	}
 	uint64_t cow_id() const { return dmsnap_port_device_id(cow_device_); }

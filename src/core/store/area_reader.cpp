@@ -43,7 +43,7 @@ Status AreaReader::read_ahead()
 void AreaReader::start(uint64_t piece)
 {
 	ChunkSize chunk_size = geometry_.chunk_size();
-	uint64_t area_sector = chunk_size.first_sector(geometry_.area_chunk(area_of(piece)).value);
+	uint64_t area_sector = chunk_size.first_sector(geometry_.area_chunk(area_of(piece)));
 	uint32_t piece_sectors = piece_bytes_ / sector_bytes;
 
 	read_of(piece).start(cow_, area_sector + piece % pieces_per_area_ * piece_sectors,

@@ -23,11 +23,11 @@ public:
 	uint64_t sectors(dmsnap_device *cow) const
 	{
 		uint64_t all = dmsnap_port_device_sectors(cow);
-		return reached_by(all) ? chunk_size_.first_sector(end_.value) : all;
+		return reached_by(all) ? chunk_size_.first_sector(end_) : all;
 	}
 
 	/* The same in whole chunks.  Context: any. */
-	uint64_t chunks(dmsnap_device *cow) const { return chunk_size_.chunk_of(sectors(cow)); }
+	uint64_t chunks(dmsnap_device *cow) const { return chunk_size_.chunks_in(sectors(cow)); }
 
 	/* Logs once if not all of @cow can be used. */
 	void tell(dmsnap_device *cow) DMSNAP_MUST_HOLD(origin_lock);
@@ -35,7 +35,7 @@ public:
 private:
 	bool reached_by(uint64_t sectors) const
 	{
-		return chunk_size_.chunk_of(sectors) > end_.value;
+		return NewChunk{chunk_size_.chunks_in(sectors)} > end_;
 	}
 
 	ChunkSize chunk_size_;

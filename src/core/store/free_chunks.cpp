@@ -60,8 +60,8 @@ Status FreeChunks::use_out_of_order(NewChunk chunk)
 		return fail(Error::new_chunk_is_metadata);
 	if (chunk > next_free_) {
 		DMSNAP_CHECK(add_hole(next_free_, chunk));
-		in_holes_ += geometry_.data_chunks_in(chunk.value) -
-			     geometry_.data_chunks_in(next_free_.value);
+		in_holes_ += geometry_.data_chunks_before(chunk) -
+			     geometry_.data_chunks_before(next_free_);
 		set_next_free(chunk + 1);
 		return {};
 	}
@@ -107,8 +107,8 @@ uint64_t FreeChunks::count(NewChunk end) const
 {
 	if (end <= next_free_)
 		return in_holes_;
-	return in_holes_ + geometry_.data_chunks_in(end.value) -
-	       geometry_.data_chunks_in(next_free_.value);
+	return in_holes_ + geometry_.data_chunks_before(end) -
+	       geometry_.data_chunks_before(next_free_);
 }
 
 } // namespace dmsnap

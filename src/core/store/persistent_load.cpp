@@ -139,9 +139,9 @@ Status PersistentStore::make_new()
 
 Status PersistentStore::load(LoadVisitor &visitor)
 {
-	const NewChunk device_end{device_chunks()};
-	auto reader = DMSNAP_TRY(
-		AreaReader::create(cow_, geometry_, geometry_.areas_in(device_end.value)));
+	const uint64_t chunks = device_chunks();
+	const NewChunk device_end{chunks};
+	auto reader = DMSNAP_TRY(AreaReader::create(cow_, geometry_, geometry_.areas_in(chunks)));
 	bool ended = false;
 	bool area_ended = false;
 

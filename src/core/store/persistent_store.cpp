@@ -53,7 +53,7 @@ bool PersistentStore::area_exists(uint64_t area) const
 
 uint64_t PersistentStore::area_sector(uint64_t area) const
 {
-	return geometry_.chunk_size().first_sector(geometry_.area_chunk(area).value);
+	return geometry_.chunk_size().first_sector(geometry_.area_chunk(area));
 }
 
 /*
@@ -82,12 +82,12 @@ Result<NewChunks> PersistentStore::prepare(uint64_t wanted)
 StoreUsage PersistentStore::usage() const
 {
 	ChunkSize chunk_size = geometry_.chunk_size();
-	NewChunk end = merged_end_.value ? merged_end_ : free_chunks_->next_free();
-	return {.allocated_sectors = chunk_size.first_sector(end.value),
+	NewChunk end = merged_end_ != NewChunk{} ? merged_end_ : free_chunks_->next_free();
+	return {.allocated_sectors = chunk_size.first_sector(end),
 		.total_sectors = limit_.sectors(cow_),
 		/* The header, and the areas up to that of the next entry, recorded or not. */
-		.metadata_sectors = chunk_size.first_sector(
-			geometry_.area_of_exception(entries_prepared_) + 2)};
+		.metadata_sectors =
+			chunk_size.sectors_in(geometry_.area_of_exception(entries_prepared_) + 2)};
 }
 
 uint64_t PersistentStore::free_chunks() const
@@ -108,7 +108,7 @@ bool PersistentStore::cut_off() const
 	NewChunk last = free_chunks_->next_free() - 1;
 	if (geometry_.is_metadata(last) && last > geometry_.area_chunk(0))
 		last = last - 1;
-	return device_chunks() <= last.value;
+	return NewChunk{device_chunks()} <= last;
 }
 
 void PersistentStore::mark_invalid(InvalidMark &mark)

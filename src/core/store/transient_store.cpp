@@ -29,20 +29,20 @@ void TransientStore::mark_invalid(InvalidMark &mark)
 
 StoreUsage TransientStore::usage() const
 {
-	return {.allocated_sectors = chunk_size_.first_sector(next_free_.value),
+	return {.allocated_sectors = chunk_size_.first_sector(next_free_),
 		.total_sectors = limit_.sectors(cow_),
 		.metadata_sectors = 0};
 }
 
 uint64_t TransientStore::free_chunks() const
 {
-	uint64_t chunks = device_chunks();
-	return next_free_.value < chunks ? chunks - next_free_.value : 0;
+	NewChunk end = device_end();
+	return next_free_ < end ? end - next_free_ : 0;
 }
 
 bool TransientStore::cut_off() const
 {
-	return device_chunks() < next_free_.value;
+	return device_end() < next_free_;
 }
 
 } // namespace dmsnap

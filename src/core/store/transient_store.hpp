@@ -32,7 +32,7 @@ public:
 
 private:
 	/* Read each time: the device may have grown. */
-	uint64_t device_chunks() const { return limit_.chunks(cow_); }
+	NewChunk device_end() const { return {limit_.chunks(cow_)}; }
 
 	dmsnap_device *cow_;
 	ChunkSize chunk_size_;
