@@ -56,12 +56,13 @@ int dmsnap_core_snapshot_create(dmsnap_target *target, dmsnap_snapshot_kind kind
 				char **argv, dmsnap_snapshot **snapshot,
 				dmsnap_target_traits *traits, const char **error)
 {
-	Owned<SnapshotTarget> made;
-	int result = SnapshotTarget::create(target, kind, argc, argv, made, *error);
-	if (result)
-		return result;
-	*traits = made->traits();
-	*snapshot = reinterpret_cast<dmsnap_snapshot *>(made.release());
+	auto made = SnapshotTarget::create(target, kind, argc, argv);
+	if (!made) {
+		*error = made.error().text;
+		return made.error().number;
+	}
+	*traits = (*made)->traits();
+	*snapshot = reinterpret_cast<dmsnap_snapshot *>(made->release());
 	return 0;
 }
 
@@ -140,12 +141,13 @@ int dmsnap_core_origin_create(dmsnap_target *target, unsigned int argc, char **a
 			      dmsnap_origin **origin, dmsnap_target_traits *traits,
 			      const char **error)
 {
-	Owned<OriginTarget> made;
-	int result = OriginTarget::create(target, argc, argv, made, *error);
-	if (result)
-		return result;
+	auto made = OriginTarget::create(target, argc, argv);
+	if (!made) {
+		*error = made.error().text;
+		return made.error().number;
+	}
 	*traits = {.flush_bios = 1, .discard_bios = dmsnap_port_origin_discards()};
-	*origin = reinterpret_cast<dmsnap_origin *>(made.release());
+	*origin = reinterpret_cast<dmsnap_origin *>(made->release());
 	return 0;
 }
 

@@ -38,12 +38,32 @@ constexpr const char *to_text(Error error)
 	return texts[static_cast<uint8_t>(error)];
 }
 
-template <typename T> using Result = std::expected<T, Error>;
-using Status = std::expected<void, Error>;
+/* A value, or the reason why there is none.  It may not be ignored. */
+template <typename T> class [[nodiscard]] Result : public std::expected<T, Error> {
+public:
+	using std::expected<T, Error>::expected;
+};
+using Status = Result<void>;
 
-constexpr std::unexpected<Error> fail(Error error)
+/* Why dm gets no target: a negative errno, and a static string for the user. */
+struct Refusal {
+	int number;
+	const char *text;
+};
+
+template <typename Reason> constexpr std::unexpected<Reason> fail(Reason reason)
 {
-	return std::unexpected<Error>(error);
+	return std::unexpected<Reason>(reason);
+}
+
+constexpr std::unexpected<Refusal> refuse(int number, const char *text)
+{
+	return fail(Refusal{number, text});
+}
+
+constexpr std::unexpected<Refusal> refuse(Error error, const char *text)
+{
+	return refuse(to_errno(error), text);
 }
 
 } // namespace dmsnap

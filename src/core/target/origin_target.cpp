@@ -9,30 +9,21 @@
 
 namespace dmsnap {
 
-int OriginTarget::create(dmsnap_target *target, unsigned int argc, char **argv,
-			 Owned<OriginTarget> &origin, const char *&error)
+std::expected<Owned<OriginTarget>, Refusal> OriginTarget::create(dmsnap_target *target,
+								 unsigned int argc, char **argv)
 {
-	if (argc != 1) {
-		error = "origin: incorrect number of arguments";
-		return to_errno(Error::argument_count);
-	}
+	constexpr const char *no_memory = "Cannot allocate private origin structure";
+	if (argc != 1)
+		return refuse(Error::table_line, "origin: incorrect number of arguments");
 	auto made = make_owned<OriginTarget>(target);
-	if (!made) {
-		error = "Cannot allocate private origin structure";
-		return to_errno(made.error());
-	}
-	int opened =
-		dmsnap_port_device_open(target, argv[0], DMSNAP_DEVICE_TABLE, &(*made)->device_);
-	if (opened) {
-		error = "Cannot get target device";
-		return opened;
-	}
-	if (auto status = (*made)->origin_.get((*made)->device_); !status) {
-		error = "Cannot allocate private origin structure";
-		return to_errno(status.error());
-	}
-	origin = std::move(*made);
-	return 0;
+	if (!made)
+		return refuse(made.error(), no_memory);
+	if (int opened = dmsnap_port_device_open(target, argv[0], DMSNAP_DEVICE_TABLE,
+						 &(*made)->device_))
+		return refuse(opened, "Cannot get target device");
+	if (auto status = (*made)->origin_.get((*made)->device_); !status)
+		return refuse(status.error(), no_memory);
+	return std::move(*made);
 }
 
 OriginTarget::~OriginTarget()

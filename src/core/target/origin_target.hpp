@@ -16,10 +16,9 @@ namespace dmsnap {
 class OriginTarget {
 public:
 	/* See dmsnap_core_origin_create(). */
-	static int create(dmsnap_target *target, unsigned int argc, char **argv,
-			  Owned<OriginTarget> &origin, const char *&error);
-	/* Private to create(). */
-	explicit OriginTarget(dmsnap_target *target) : target_(target) {}
+	static std::expected<Owned<OriginTarget>, Refusal> create(dmsnap_target *target,
+								  unsigned int argc, char **argv);
+	OriginTarget(dmsnap_target *target) : target_(target) {}
 	~OriginTarget();
 
 	dmsnap_map map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *space);

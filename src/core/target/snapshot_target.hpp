@@ -29,9 +29,8 @@ namespace dmsnap {
 class SnapshotTarget {
 public:
 	/* See dmsnap_core_snapshot_create(). */
-	static int create(dmsnap_target *target, dmsnap_snapshot_kind kind, unsigned int argc,
-			  char **argv, Owned<SnapshotTarget> &made, const char *&error);
-	/* Private to create(). */
+	static std::expected<Owned<SnapshotTarget>, Refusal>
+	create(dmsnap_target *target, dmsnap_snapshot_kind kind, unsigned int argc, char **argv);
 	SnapshotTarget(dmsnap_target *target, dmsnap_snapshot_kind kind);
 	~SnapshotTarget();
 	/*
@@ -84,10 +83,10 @@ public:
 
 private:
 	/* Construction: target/create.cpp. */
-	int open_devices(char **argv, const char *&error);
-	int read_store(char **argv, const Features &features, StoreArgs &store,
-		       const char *&error) const;
-	int join_origin(const Features &features, const StoreArgs &store, const char *&error);
+	std::expected<void, Refusal> open_devices(char **argv);
+	std::expected<void, Refusal> read_store(char **argv, const Features &features,
+						StoreArgs &store) const;
+	std::expected<void, Refusal> join_origin(const Features &features, const StoreArgs &store);
 	void warn_of_large_blocks() const;
 
 	/* Messages: target/message.cpp. */
