@@ -15,6 +15,15 @@
 
 namespace dmsnap {
 
+/*
+ * The first parameter of constructors that only the class itself may call, in its create(),
+ * through make_owned().
+ */
+template <typename T> class CreateKey {
+	friend T;
+	constexpr CreateKey() = default;
+};
+
 template <typename T> class Owned {
 public:
 	Owned() = default;

@@ -10,13 +10,13 @@ Result<Owned<Worker>> Worker::create(const char *name)
 	dmsnap_work_queue *queue = dmsnap_port_work_queue_create(name);
 	if (!queue)
 		return fail(Error::no_memory);
-	auto worker = make_owned<Worker>(queue);
+	auto worker = make_owned<Worker>(CreateKey<Worker>(), queue);
 	if (!worker)
 		dmsnap_port_work_queue_destroy(queue);
 	return worker;
 }
 
-Worker::Worker(dmsnap_work_queue *queue) : queue_(queue)
+Worker::Worker(CreateKey<Worker>, dmsnap_work_queue *queue) : queue_(queue)
 {
 	dmsnap_port_work_init(
 		&work_, [](void *ctx) { static_cast<Worker *>(ctx)->drain(); }, this);

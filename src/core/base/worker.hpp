@@ -50,8 +50,7 @@ public:
 
 	/* May sleep.  @name ends up in the thread's name. */
 	static Result<Owned<Worker>> create(const char *name);
-	/* Private to create(). */
-	explicit Worker(dmsnap_work_queue *queue);
+	Worker(CreateKey<Worker>, dmsnap_work_queue *queue);
 	/* No task may be posted or running.  Sleeps. */
 	~Worker();
 

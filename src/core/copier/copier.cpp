@@ -54,7 +54,7 @@ void Window::read_ended(int error)
 
 Result<Owned<Copier>> Copier::create(Worker &worker)
 {
-	auto copier = DMSNAP_TRY(make_owned<Copier>(worker));
+	auto copier = DMSNAP_TRY(make_owned<Copier>(CreateKey<Copier>(), worker));
 	copier->windows_ =
 		DMSNAP_TRY(Pool<Window>::create("dmsnap_window", windows_reserved, objects_kept));
 	copier->transfers_ = DMSNAP_TRY(
@@ -65,7 +65,7 @@ Result<Owned<Copier>> Copier::create(Worker &worker)
 	return copier;
 }
 
-Copier::Copier(Worker &worker) : worker_(worker)
+Copier::Copier(CreateKey<Copier>, Worker &worker) : worker_(worker)
 {
 }
 

@@ -45,8 +45,7 @@ class Copier {
 public:
 	/* May sleep. */
 	static Result<Owned<Copier>> create(Worker &worker);
-	/* Private to create(). */
-	explicit Copier(Worker &worker);
+	Copier(CreateKey<Copier>, Worker &worker);
 	/* No job may be in flight.  Process context, not on the worker. */
 	~Copier();
 

@@ -20,7 +20,7 @@ MergeClaims::Claim::Claim(MergeClaims &of)
 
 Result<Owned<MergeClaims>> MergeClaims::create(Merger &merger)
 {
-	auto claims = DMSNAP_TRY(make_owned<MergeClaims>(merger));
+	auto claims = DMSNAP_TRY(make_owned<MergeClaims>(CreateKey<MergeClaims>(), merger));
 	claims->pool_ = DMSNAP_TRY(Pool<Claim>::create("dmsnap_claim", claims_reserved));
 	return claims;
 }

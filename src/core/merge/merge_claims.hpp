@@ -23,8 +23,7 @@ class MergeClaims {
 public:
 	/* May sleep. */
 	static Result<Owned<MergeClaims>> create(Merger &merger);
-	/* Private to create(). */
-	explicit MergeClaims(Merger &merger) : merger_(merger) {}
+	MergeClaims(CreateKey<MergeClaims>, Merger &merger) : merger_(merger) {}
 
 	/* Claims all targets of the batch, then calls Merger::claimed(), perhaps at once. */
 	void start();

@@ -10,14 +10,14 @@ namespace dmsnap {
 
 Result<Owned<Merger>> Merger::create(Snapshot &snapshot, Origin &origin)
 {
-	auto merger = DMSNAP_TRY(make_owned<Merger>(snapshot, origin));
+	auto merger = DMSNAP_TRY(make_owned<Merger>(CreateKey<Merger>(), snapshot, origin));
 	merger->claims_ = DMSNAP_TRY(MergeClaims::create(*merger));
 	DMSNAP_CHECK(merger->tail_.allocate());
 	DMSNAP_CHECK(merger->batch_.allocate(ListTail::exceptions_max));
 	return merger;
 }
 
-Merger::Merger(Snapshot &snapshot, Origin &origin)
+Merger::Merger(CreateKey<Merger>, Snapshot &snapshot, Origin &origin)
     : snapshot_(snapshot), origin_(origin), memory_timer_(origin.worker(), retire_task_),
       pace_timer_(origin.worker(), look_task_)
 {

@@ -81,8 +81,7 @@ class Merger {
 public:
 	/* May sleep. */
 	static Result<Owned<Merger>> create(Snapshot &snapshot, Origin &origin);
-	/* Private to create(). */
-	Merger(Snapshot &snapshot, Origin &origin);
+	Merger(CreateKey<Merger>, Snapshot &snapshot, Origin &origin);
 	/* The merge must have been stopped. */
 	~Merger();
 

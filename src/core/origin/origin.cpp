@@ -9,14 +9,14 @@ namespace dmsnap {
 Result<Owned<Origin>> Origin::create(uint64_t id, const char *name)
 {
 	auto worker = DMSNAP_TRY(Worker::create(name));
-	auto origin = DMSNAP_TRY(make_owned<Origin>(id, std::move(worker)));
+	auto origin = DMSNAP_TRY(make_owned<Origin>(CreateKey<Origin>(), id, std::move(worker)));
 	origin->discard_worker_ = DMSNAP_TRY(Worker::create(name));
 
 	DMSNAP_CHECK(origin->allocate());
 	return origin;
 }
 
-Origin::Origin(uint64_t id, Owned<Worker> worker)
+Origin::Origin(CreateKey<Origin>, uint64_t id, Owned<Worker> worker)
     : OriginBase(std::move(worker), writes_, idle_task_), id_(id)
 {
 }

@@ -62,8 +62,7 @@ public:
 
 	/* May sleep.  @id: dmsnap_port_device_id() of the origin device. */
 	static Result<Owned<Origin>> create(uint64_t id, const char *name);
-	/* Private to create(). */
-	Origin(uint64_t id, Owned<Worker> worker);
+	Origin(CreateKey<Origin>, uint64_t id, Owned<Worker> worker);
 	/* No snapshot and no bio may be left.  Process context, sleeps. */
 	~Origin();
 

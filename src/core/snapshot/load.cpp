@@ -36,7 +36,8 @@ Result<Owned<Snapshot>> Snapshot::create(OriginBase &origin, const Args &args)
 	char cow[DMSNAP_DEVICE_NAME_BYTES];
 	dmsnap_port_device_name(args.cow_device, cow);
 	auto worker = DMSNAP_TRY(Worker::create(cow));
-	auto made = DMSNAP_TRY(make_owned<Snapshot>(origin, args, std::move(worker)));
+	auto made = DMSNAP_TRY(
+		make_owned<Snapshot>(CreateKey<Snapshot>(), origin, args, std::move(worker)));
 	Snapshot &self = *made;
 
 	/* A merge waits for regions on the origin's worker: see Merger. */
@@ -48,7 +49,7 @@ Result<Owned<Snapshot>> Snapshot::create(OriginBase &origin, const Args &args)
 	return made;
 }
 
-Snapshot::Snapshot(OriginBase &origin, const Args &args, Owned<Worker> worker)
+Snapshot::Snapshot(CreateKey<Snapshot>, OriginBase &origin, const Args &args, Owned<Worker> worker)
     : seen_(args.seen), features_(args.features), store_args_(args.store),
       origin_device_(args.origin_device), cow_device_(args.cow_device), origin_(origin),
       worker_(std::move(worker)), events_(*this, args.target)

@@ -62,8 +62,7 @@ public:
 
 	/* Creates a snapshot that has no store yet.  May sleep. */
 	static Result<Owned<Snapshot>> create(OriginBase &origin, const Args &args);
-	/* Private to create(). */
-	Snapshot(OriginBase &origin, const Args &args, Owned<Worker> worker);
+	Snapshot(CreateKey<Snapshot>, OriginBase &origin, const Args &args, Owned<Worker> worker);
 	~Snapshot();
 	/* Opens its store, which must not be in use elsewhere.  Context: process, may sleep. */
 	Status load();

@@ -12,12 +12,12 @@ constexpr unsigned int holes_reserved = 1;
 
 Result<Owned<FreeChunks>> FreeChunks::create(const format::Geometry &geometry)
 {
-	auto free_chunks = DMSNAP_TRY(make_owned<FreeChunks>(geometry));
+	auto free_chunks = DMSNAP_TRY(make_owned<FreeChunks>(CreateKey<FreeChunks>(), geometry));
 	free_chunks->pool_ = DMSNAP_TRY(Pool<Hole>::create("dmsnap_hole", holes_reserved));
 	return free_chunks;
 }
 
-FreeChunks::FreeChunks(const format::Geometry &geometry)
+FreeChunks::FreeChunks(CreateKey<FreeChunks>, const format::Geometry &geometry)
     : geometry_(geometry), next_free_(geometry.first_data_chunk()),
       metadata_(geometry.data_run_end(next_free_))
 {

@@ -26,8 +26,7 @@ class FreeChunks {
 public:
 	/* May sleep. */
 	static Result<Owned<FreeChunks>> create(const format::Geometry &geometry);
-	/* Private to create(). */
-	explicit FreeChunks(const format::Geometry &geometry);
+	FreeChunks(CreateKey<FreeChunks>, const format::Geometry &geometry);
 	~FreeChunks();
 
 	/*

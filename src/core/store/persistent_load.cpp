@@ -99,7 +99,8 @@ Result<PersistentStore::Content> PersistentStore::open(dmsnap_device *cow,
 
 	format::Geometry geometry(content.chunk_size);
 	auto free_chunks = DMSNAP_TRY(FreeChunks::create(geometry));
-	content.store = DMSNAP_TRY(make_owned<PersistentStore>(cow, geometry, visitor.new_limit(),
+	content.store = DMSNAP_TRY(make_owned<PersistentStore>(CreateKey<PersistentStore>(), cow,
+							       geometry, visitor.new_limit(),
 							       worker, std::move(free_chunks)));
 	DMSNAP_CHECK(content.store->allocate());
 	DMSNAP_CHECK(blank ? content.store->make_new() : content.store->load(visitor));

@@ -7,8 +7,9 @@
 
 namespace dmsnap {
 
-PersistentStore::PersistentStore(dmsnap_device *cow, const format::Geometry &geometry,
-				 NewChunk limit, Worker &worker, Owned<FreeChunks> free_chunks)
+PersistentStore::PersistentStore(CreateKey<PersistentStore>, dmsnap_device *cow,
+				 const format::Geometry &geometry, NewChunk limit, Worker &worker,
+				 Owned<FreeChunks> free_chunks)
     : cow_(cow), geometry_(geometry), worker_(&worker), limit_(geometry.chunk_size(), limit),
       free_chunks_(std::move(free_chunks)),
       block_bytes_(smaller(geometry.chunk_size().sectors(), block_sectors_max) * sector_bytes),

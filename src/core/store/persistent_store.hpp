@@ -99,9 +99,9 @@ public:
 	static Result<Content> open(dmsnap_device *cow, const format::BlockSizes &blocks,
 				    uint32_t chunk_sectors, Worker &worker, LoadVisitor &visitor);
 
-	/* Private to open(). */
-	PersistentStore(dmsnap_device *cow, const format::Geometry &geometry, NewChunk limit,
-			Worker &worker, Owned<FreeChunks> free_chunks);
+	PersistentStore(CreateKey<PersistentStore>, dmsnap_device *cow,
+			const format::Geometry &geometry, NewChunk limit, Worker &worker,
+			Owned<FreeChunks> free_chunks);
 	/* No commit may be in flight. */
 	~PersistentStore();
 

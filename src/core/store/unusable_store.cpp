@@ -8,7 +8,7 @@ namespace dmsnap {
 
 Result<Owned<UnusableStore>> UnusableStore::create(dmsnap_device *cow, Worker &worker)
 {
-	auto store = DMSNAP_TRY(make_owned<UnusableStore>(cow, worker));
+	auto store = DMSNAP_TRY(make_owned<UnusableStore>(CreateKey<UnusableStore>(), cow, worker));
 	store->page_ = dmsnap_port_page_alloc(DMSNAP_ALLOC_CONSTRUCT);
 	if (!store->page_)
 		return fail(Error::no_memory);

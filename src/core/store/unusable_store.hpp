@@ -38,8 +38,10 @@ public:
 	 * Context: process, may sleep.
 	 */
 	static Result<Owned<UnusableStore>> create(dmsnap_device *cow, Worker &worker);
-	/* Private to create(). */
-	UnusableStore(dmsnap_device *cow, Worker &worker) : cow_(cow), worker_(&worker) {}
+	UnusableStore(CreateKey<UnusableStore>, dmsnap_device *cow, Worker &worker)
+	    : cow_(cow), worker_(&worker)
+	{
+	}
 	/* No mark_invalid() may be in flight. */
 	~UnusableStore();
 

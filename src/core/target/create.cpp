@@ -23,7 +23,7 @@ std::expected<Owned<SnapshotTarget>, Refusal> SnapshotTarget::create(dmsnap_targ
 	auto features = parse_features(argc, argv);
 	if (!features)
 		return refuse(Error::table_line, features.error());
-	auto made = make_owned<SnapshotTarget>(target, kind);
+	auto made = make_owned<SnapshotTarget>(CreateKey<SnapshotTarget>(), target, kind);
 	if (!made)
 		return refuse(made.error(), "Cannot allocate private snapshot structure");
 	SnapshotTarget &self = **made;
@@ -34,7 +34,7 @@ std::expected<Owned<SnapshotTarget>, Refusal> SnapshotTarget::create(dmsnap_targ
 	return std::move(*made);
 }
 
-SnapshotTarget::SnapshotTarget(dmsnap_target *target,
+SnapshotTarget::SnapshotTarget(CreateKey<SnapshotTarget>, dmsnap_target *target,
 			       dmsnap_snapshot_kind kind)
     : target_(target), kind_(kind)
 {

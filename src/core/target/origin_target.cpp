@@ -15,7 +15,7 @@ std::expected<Owned<OriginTarget>, Refusal> OriginTarget::create(dmsnap_target *
 	constexpr const char *no_memory = "Cannot allocate private origin structure";
 	if (argc != 1)
 		return refuse(Error::table_line, "origin: incorrect number of arguments");
-	auto made = make_owned<OriginTarget>(target);
+	auto made = make_owned<OriginTarget>(CreateKey<OriginTarget>(), target);
 	if (!made)
 		return refuse(made.error(), no_memory);
 	if (int opened = dmsnap_port_device_open(target, argv[0], DMSNAP_DEVICE_TABLE,

@@ -18,7 +18,7 @@ public:
 	/* See dmsnap_core_origin_create(). */
 	static std::expected<Owned<OriginTarget>, Refusal> create(dmsnap_target *target,
 								  unsigned int argc, char **argv);
-	OriginTarget(dmsnap_target *target) : target_(target) {}
+	OriginTarget(CreateKey<OriginTarget>, dmsnap_target *target) : target_(target) {}
 	~OriginTarget();
 
 	dmsnap_map map(dmsnap_bio *bio, const dmsnap_bio_desc &desc, void *space);

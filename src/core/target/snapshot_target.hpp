@@ -31,7 +31,7 @@ public:
 	/* See dmsnap_core_snapshot_create(). */
 	static std::expected<Owned<SnapshotTarget>, Refusal>
 	create(dmsnap_target *target, dmsnap_snapshot_kind kind, unsigned int argc, char **argv);
-	SnapshotTarget(dmsnap_target *target, dmsnap_snapshot_kind kind);
+	SnapshotTarget(CreateKey<SnapshotTarget>, dmsnap_target *target, dmsnap_snapshot_kind kind);
 	~SnapshotTarget();
 	/*
 	 * See dmsnap_core_snapshot_destroy().  If the process is killed while I/O is under way,
