@@ -82,7 +82,7 @@ void Machine::check_store(const SnapHandle &snap, const Image &disk, const Image
 void Machine::crash()
 {
 	poll();
-	/* While one is being asked, a change of tables may proceed. */
+	/* A copy of the list: a table may change while a snapshot is asked for its status. */
 	for (const SnapHandle &snap : std::vector(snaps_)) {
 		snap->was_invalid = snap->invalid();
 		snap->was_marked = snap->mapped->known_invalid();
@@ -92,7 +92,7 @@ void Machine::crash()
 	}
 	if (neighbour_)
 		neighbour_->power_fails();
-	/* While it is being stopped, another table may already have its store. */
+	/* While the merge is being stopped, another table may already own its store. */
 	require(!merging_ || origin_busy_ || origin_.status() != "Invalid",
 		"the merge has been lost");
 	note("--- the power fails");
@@ -138,7 +138,7 @@ void Machine::load(const Remains &remains)
 	for (size_t i = 0; i < remains.size(); i++)
 		world_.devices()[i]->load(remains[i]);
 	world_.power_on();
-	/* The power failure did it. */
+	/* These failures were caused by the power cut. */
 	for (const auto &device : world_.devices())
 		device->forget_failures();
 	power_lost_ = false;
@@ -195,7 +195,7 @@ Machine::Remains Machine::fail_to_recover(const Remains &remains)
 		for (const SnapHandle &snap : snaps_)
 			if (snap->persistent)
 				all = !activate(*snap) && all;
-		/* Without one of the snapshots a merge would change what that shows. */
+		/* A merge changes the contents of every snapshot that is not active. */
 		if (all)
 			activate_origin();
 		done = true;

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Machine: the real core on simulated devices, one origin and its snapshots, which runs the
- * steps of a plan; and the model that judges after each crash and at each quiet point.
+ * Machine: runs the steps of a plan on the real core and simulated devices, with one origin
+ * and its snapshots.  A model checks the result after each crash and at each quiet point.
  *
- * The model is a History for the origin and one for each snapshot: every sector ever
- * written carries the number of its write, its stamp.  So a sector shows
- * which write it is from, and the History whether it may be there.
+ * The model is a History for the origin and one for each snapshot.  Every sector carries the
+ * number of the write that wrote it, its stamp.  The History says which stamps a sector may
+ * have.
  *
  *   while the power is on   a read finds a write that was in flight, or the last one;
- *   after a crash           what was made durable (FUA, or a flush after its end), or
- *                           any later write; of a snapshot that is valid;
- *   of a snapshot           what the origin held when it was made counts as durable;
- *   in a merge              the origin is what the snapshot was, whether merged yet or not.
+ *   after a crash           a sector holds its last durable write (FUA, or completed before
+ *                           a flush), or any later one; a snapshot only if it is valid;
+ *   in a snapshot           what the origin held when it was made counts as durable;
+ *   in a merge              the origin shows the snapshot's contents, merged or not.
  *
- * A crash can strike at any I/O.  Any part of what is not durable may survive; some of
- * the possible outcomes are tried, and each is recovered and checked: a cycle.
+ * A crash can come at any I/O.  Any part of what is not durable may survive.  Some of the
+ * possible outcomes are tried; each is recovered and checked.  That is one cycle.
  *
  * Failures go to user::report_failure(), whose hook must not return.
  */
@@ -39,7 +39,7 @@ struct LeftStore {
 	const user::Image &cow;
 	uint64_t cow_sectors;
 	uint64_t disk_sectors;
-	/* Whether it was loaded, and then whether it is marked invalid. */
+	/* Was the store loaded?  If so, is it marked invalid? */
 	bool loaded;
 	bool invalid;
 };
@@ -47,13 +47,13 @@ struct LeftStore {
 struct MachineOptions {
 	/* Empty: no trace. */
 	TraceSink trace{};
-	/* The power fails at the n-th I/O (from 1), and the run ends; 0: when the plan says. */
+	/* The power fails at this I/O (from 1), and the run ends; 0: it fails as planned. */
 	uint64_t crash_at_io = 0;
-	/* With crash_at_io: this many sets of the writes that may be lost are tried at most. */
+	/* With crash_at_io: the largest number of sets of lost writes to try. */
 	unsigned int remains_max = 4;
 	/* Called for each set. */
 	std::function<void(const LeftStore &)> store_left{};
-	/* FIFO order and identical devices, for runs that are compared. */
+	/* FIFO order and identical devices, so that runs can be compared. */
 	bool plain = false;
 };
 
@@ -74,7 +74,7 @@ private:
 	using History = test::History;
 
 	struct Snap {
-		/* Another one after a handover. */
+		/* A handover replaces it. */
 		std::unique_ptr<user::Mapped> mapped;
 		user::Device *cow = nullptr;
 		bool persistent = false;
@@ -84,10 +84,10 @@ private:
 		uint64_t sectors = 0;
 		std::string features;
 		bool discards = false;
-		/* They also go to the origin's disk, past all other snapshots. */
+		/* Discards also go to the origin's disk, without copies for other snapshots. */
 		bool passdown = false;
 		History view{{}};
-		/* It may be lost without a failed I/O or allocation: see may_fail(). */
+		/* It may become invalid without a failed I/O or allocation: see may_fail(). */
 		bool may_fail = false;
 		/* Its COW device may become full. */
 		bool small = false;
@@ -97,19 +97,19 @@ private:
 		bool cut = false;
 		/* A process works on it. */
 		bool busy = false;
-		/* Its store is handed over to another device; no requests meanwhile. */
+		/* Its store is being handed over to another device, so it gets no requests. */
 		bool away = false;
 		/* Messages that have no answer yet. */
 		unsigned int messages = 0;
-		/* By chunk: an origin write has ended there since it was made, so it has it. */
+		/* By chunk: an origin write has ended since it was made, so it has a copy. */
 		std::vector<bool> has{};
 		History::Tick since = 0;
-		/* At the crash: its status said so; an event had said so. */
+		/* State at the crash: invalid by its status; marked invalid by an event. */
 		bool was_invalid = false;
 		bool was_marked = false;
 		/* Writing the mark to its COW device has failed. */
 		bool mark_lost = false;
-		/* At the crash: a handover may have been under way, so it could not be asked. */
+		/* At the crash a handover may have been under way, so its status was not known. */
 		bool was_busy = false;
 		/* A failure may have invalidated it, or its mark may be in flight. */
 		bool could_fail = false;
@@ -129,9 +129,9 @@ private:
 		History::Tick begin;
 		/* The snapshot that the origin's table merged when the request was made. */
 		SnapHandle merging{};
-		/* Its table had said that it is lost, with acknowledged writes. */
+		/* The snapshot was known to be invalid and had undurable writes. */
 		bool lost = false;
-		/* Device::failures() of the disk at that time. */
+		/* Device::failures() of the disk when the request was made. */
 		uint64_t disk_failures = 0;
 	};
 	/* A process that changes tables; see change(). */
@@ -150,23 +150,23 @@ private:
 	void do_step(const Step &step);
 	std::unique_ptr<user::Mapped> new_mapped() const;
 	user::Device &add_device(const std::string &name, uint64_t sectors, unsigned int block);
-	/* Logical blocks, in sectors; of the disk, of a new COW device. */
+	/* Size of the logical blocks of a new COW device, or of the disk, in sectors. */
 	unsigned int choose_block(bool cow);
-	/* The origin ends with whole blocks of all devices, or of the disk alone. */
+	/* The origin's size is a multiple of it: the block size of the disk, or of all devices. */
 	unsigned int end_unit() const
 	{
 		return plan_.trouble & large_blocks && !(plan_.trouble & odd_blocks) ? 8
 										     : disk_block_;
 	}
-	/* A device that a user may access: nullptr is the origin. */
+	/* The unit of I/O to a device; nullptr: the origin. */
 	unsigned int unit_of(const SnapHandle &snap) const;
 	/*
-	 * Wakes hung devices, and runs the world until @done.  False: the power is to fail, or
-	 * nothing is left to run.
+	 * Wakes hung devices, and runs the world until @done.  Returns false if the power must fail
+	 * now, or nothing is left to run.
 	 */
 	bool turn(const std::function<bool()> &done);
 	void turn_for(uint64_t ns);
-	/* Until all requests have ended and no process is busy. */
+	/* Runs the world until all requests have ended and no process is busy. */
 	bool quiesce();
 	bool power_fails_now() const
 	{
@@ -176,20 +176,17 @@ private:
 
 	/* --- tables.cpp: making and changing them; messages. --- */
 
-	/* Makes the tables that must exist after a reboot; 0 or an error of dm. */
+	/* Make the tables that must exist after a reboot; return 0 or an error of dm. */
 	int activate(Snap &snap);
 	int activate_origin();
 	/*
-	 * A process that changes tables: of the origin (@origin), of @snap (or nullptr).
-	 * They are busy until it ends, and no other process changes them.
+	 * Runs @body in a process that changes tables: the origin's (@origin) and that of @snap,
+	 * unless it is nullptr.  These are busy until it ends, and no other process changes them.
 	 */
 	void change(const char *name, bool origin, const SnapHandle &snap,
 		    std::function<void()> body);
 
-	/*
-	 * Changes of tables may fail over devices that are gone or truncated, or while
-	 * memory is short.
-	 */
+	/* A change of tables may fail if a device is gone or truncated, or memory is short. */
 	class Excuse {
 	public:
 		Excuse(const Machine &machine, SnapHandle snap);
@@ -201,11 +198,11 @@ private:
 		/* Memory::failures() when it began. */
 		uint64_t memory_failures_;
 	};
-	/* Runs @change as a separate process of that name, which may be killed: its result or -EINTR. */
+	/* Runs @change in a process of that name.  Returns its result, or -EINTR if killed. */
 	int killably(const char *name, const std::function<int()> &change);
 	/* 0 or -EINTR. */
 	int suspend_killably(user::Mapped &mapped);
-	/* In a process. */
+	/* Context: a process. */
 	void sleep_for(uint64_t ns);
 
 	/* Large numbers are rare, because they make a run long. */
@@ -217,9 +214,9 @@ private:
 	void suspend_snapshot(const SnapHandle &snap);
 	void reload_snapshot(user::Random &random, const SnapHandle &snap);
 	void reactivate_snapshot(const SnapHandle &snap);
-	/* A table that is refused, or cleared before it is resumed: it has no effect. */
+	/* Loads a table that is refused, or is cleared before it is resumed.  It has no effect. */
 	void load_badly(user::Random &random, const SnapHandle &snap);
-	/* To another device, which is resumed too early, and then in order, or not at all. */
+	/* The other device is resumed too early, and then in the right order, or not at all. */
 	void hand_over_badly(user::Random &random, const SnapHandle &snap);
 	void kill_changes();
 	void suspend_origin();
@@ -228,27 +225,27 @@ private:
 	void begin_merge(user::Random &random, const SnapHandle &snap);
 	bool is_merged();
 	void end_merge();
-	/* An undisturbed merge completes. */
+	/* Lets the merge run without disturbance.  It must complete. */
 	void finish_merge();
 	void stop_merge();
-	/* False: it failed.  Context: a process. */
+	/* Returns false on failure.  Context: a process. */
 	bool flush_disk();
 
-	/* --- troubles.cpp: faults, and what must work in spite of them. --- */
+	/* --- troubles.cpp: faults, and what must work despite them. --- */
 
 	void resize_cow(user::Random &random, const SnapHandle &snap);
 	void break_cow(user::Random &random, const SnapHandle &snap);
 	void break_disk(user::Random &random);
-	/* The next power cut brings them back. */
+	/* A vanished device comes back after the next power cut. */
 	void vanish_cow(const SnapHandle &snap);
 	void vanish_disk();
 	void hang_cow(const SnapHandle &snap);
 	void wake_up();
 	bool any_hangs() const;
-	/* After a long time everything has ended that does not need a hung device. */
+	/* Waits for a long time; then everything that does not need a hung device has ended. */
 	void look_around();
 	bool needs_what_hangs(const Asked &asked) const;
-	/* An origin write has ended: notes which snapshots certainly have its chunks. */
+	/* After an origin write: records which snapshots must have its chunks now. */
 	void note_copied(const Asked &asked);
 	void shorten_memory(user::Random &random);
 	void mend();
@@ -265,16 +262,16 @@ private:
 	void flush(const SnapHandle &snap);
 	void discard(user::Random &random, const SnapHandle &snap);
 	void begin_discard(History &history, uint64_t sector, uint64_t sectors, uint64_t now) const;
-	/* Devices that a discard of @snap may change. */
+	/* The histories that a discard to @snap may change. */
 	std::vector<History *> changed_by_discard(const SnapHandle &snap);
-	/* What the disk may hold from now on, including discards in flight. */
+	/* What the disk may hold from now on; includes discards in flight. */
 	History disk_history(uint64_t sectors) const;
 	void write_durably(user::Random &random, const SnapHandle &snap);
-	/* Without memory, and with nothing else in flight: the reserves are enough. */
+	/* One write without memory and with nothing else in flight: the reserves must do. */
 	void write_alone(user::Random &random, const SnapHandle &snap);
-	/* As many writes, of a chunk each, that the reserves are not enough for all of them. */
+	/* Writes to so many chunks at once that the reserves are not enough for all. */
 	void write_many(user::Random &random, const SnapHandle &snap);
-	/* Continues the last stream, or begins another. */
+	/* Continues the last stream, or starts a new one. */
 	void write_stream(user::Random &random);
 	void poll();
 	void ended(const Asked &asked);
@@ -293,28 +290,31 @@ private:
 	/* Checks everything, with no I/O in flight. */
 	void check_quietly();
 	void check_health();
-	/* The store on the COW device, read by its rules, shows what the snapshot shows. */
+	/* Compares what the store on the COW device says, read by the rules, with @shown. */
 	void check_store(const SnapHandle &snap, const user::Image &disk, const user::Image &cow,
 			 const std::vector<uint8_t> &shown);
 	void crash();
-	/* The power is gone: ends what is running, and removes everything. */
+	/* After a power cut: ends what is running, and removes everything. */
 	void lose_power();
 	void load(const Remains &remains);
-	/* Random outcomes, as many as are tried. */
+	/* Some of the possible outcomes, at random. */
 	std::vector<Remains> choose_remains();
-	/* Every set of writes that may be lost or, if there are too many, some of them. */
+	/* All possible outcomes or, if there are too many, some of them. */
 	std::vector<Remains> all_remains();
-	/* Activates everything, and loses the power again during or after that; the outcome. */
+	/* Activates everything, and loses power again during that or after it.  The outcome. */
 	Remains fail_to_recover(const Remains &remains);
-	/* Activates all and checks; @for_good: and continues from there. */
+	/* Activates and checks everything.  @for_good: the run continues from here. */
 	void recover(const Remains &remains, bool for_good);
 	/* A write to the origin must not change what the snapshots showed before it. */
 	void use_recovered(const std::vector<std::pair<SnapHandle, std::vector<uint8_t>>> &shown);
-	/* Its contents, or nothing if it is gone or says that it is invalid. */
+	/* The contents of the snapshot; empty if it is gone or says that it is invalid. */
 	std::vector<uint8_t> recover_snapshot(const SnapHandle &snap, const Remains &remains);
 	std::vector<uint8_t> recover_merge(const Remains &remains);
 	void check_left(const SnapHandle &snap, const std::vector<uint8_t> &data);
-	/* It says so, or says nothing, like one that was loaded as invalid.  From outside. */
+	/*
+	 * Its statistics name lack of space, or no reason, as after a load of an invalid store.
+	 * Context: outside of processes.
+	 */
 	static bool lost_for_space(const SnapHandle &snap);
 	/* A failure since it was made or recovered may have invalidated it. */
 	bool may_fail(const Snap &snap) const;
@@ -342,23 +342,23 @@ private:
 	user::Random random_;
 	user::World world_;
 	user::Core core_;
-	/* For steps that were added later, so that old seeds keep their runs. */
+	/* For steps that were added later, so that old seeds still give the same runs. */
 	user::Random more_random_;
 	/* Where write_stream() continues. */
 	uint64_t stream_at_ = 0;
 	/* Sectors. */
 	unsigned int disk_block_;
-	/* Most snapshots have chunks of that size. */
+	/* The chunk size of most snapshots. */
 	unsigned int chunk_;
 	uint64_t sectors_;
 	user::Device &disk_;
 	History history_;
 	user::Mapped origin_{"origin"};
 	bool origin_busy_ = false;
-	/* nullptr: this run has none. */
+	/* nullptr if this run has no neighbour. */
 	std::unique_ptr<Neighbour> neighbour_;
 	std::vector<SnapHandle> snaps_;
-	/* The origin's table merges this one. */
+	/* The snapshot that the origin's table merges. */
 	SnapHandle merging_;
 	std::vector<Asked> asked_;
 	std::vector<Change> changes_;
@@ -366,7 +366,7 @@ private:
 	unsigned int cows_ = 0;
 	Stamp stamps_ = 1;
 	History::Tick now_ = 1;
-	/* World::ios() at which the power fails; 0: not. */
+	/* The power fails when World::ios() reaches this; 0: it does not. */
 	uint64_t crash_at_ = 0;
 	/* The same for World::wide_commits(). */
 	uint64_t crash_at_commit_ = 0;

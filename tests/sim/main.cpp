@@ -26,7 +26,7 @@ using dmsnap::user::text;
 constexpr int failure_code = 1, usage_code = 2;
 /* Each workload of the exhaustive mode runs with this many sizes and ranges. */
 constexpr uint64_t exhaustive_seeds = 10;
-/* For each figure of a study, and power cuts. */
+/* Writes for each figure of a study, and its number of power cuts. */
 constexpr uint64_t study_writes = 16384, study_cuts = 2000;
 
 struct Options {
@@ -119,7 +119,7 @@ int run_sweep(Options options)
 {
 	uint64_t passed = 0;
 	bool failed = false;
-	/* Seeds that have passed find nothing new; new ones may. */
+	/* Seeds that have passed find regressions only; new seeds may find new faults. */
 	if (!options.limits.first_seed) {
 		options.limits.cycles = (options.limits.cycles + 1) / 2;
 		options.limits.seconds = (options.limits.seconds + 1) / 2;
@@ -197,7 +197,7 @@ int run_scenarios(const Options &options)
 
 int main(int argc, char **argv)
 {
-	/* Each run frees its memory, and the next one needs it again: trimming costs time. */
+	/* The next run needs the memory that a run frees, so trimming would only cost time. */
 	mallopt(M_MXFAST, 0);
 	mallopt(M_TRIM_THRESHOLD, 256 << 20);
 	mallopt(M_MMAP_THRESHOLD, 64 << 20);

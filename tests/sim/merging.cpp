@@ -14,9 +14,9 @@ using user::Random;
 using user::TargetType;
 
 /*
- * As in LVM2: the origin's table becomes a merge, and takes over the store from
- * the snapshot, unless that was removed before.  From the moment when copying may
- * begin, the origin is what the snapshot was.
+ * As in LVM2, the origin's table becomes a merge.  It takes over the store from the snapshot,
+ * unless the snapshot was removed before.  As soon as copying may begin, the origin shows
+ * the snapshot's contents.
  */
 void Machine::begin_merge(Random &random, const SnapHandle &snap)
 {
@@ -33,7 +33,7 @@ void Machine::begin_merge(Random &random, const SnapHandle &snap)
 		snap->mapped->message({"commit"});
 		bool lost = snap->invalid();
 		if (!lost && !handover) {
-			/* To read a store takes memory. */
+			/* Reading a store takes memory. */
 			Memory::instance().fail_nothing();
 			snap->mapped->remove();
 		}
@@ -83,7 +83,7 @@ void Machine::end_merge()
 
 void Machine::finish_merge()
 {
-	/* Other snapshots may stall one after the other, for a minute each. */
+	/* The other snapshots may stall in turn, for a minute each. */
 	constexpr uint64_t long_enough_ns = 1'500'000'000'000;
 	if (!quiesce() || !merging_)
 		return;
@@ -99,8 +99,8 @@ void Machine::finish_merge()
 }
 
 /*
- * The merge's origin becomes an origin again, and the rest of the store a snapshot, which
- * shows what the merge showed; the origin shows what its disk holds.
+ * The merge becomes an origin again, which shows what its disk holds.  The rest of the store
+ * becomes a snapshot, which shows what the merge showed.
  */
 void Machine::stop_merge()
 {
@@ -111,7 +111,7 @@ void Machine::stop_merge()
 	change("stop", true, nullptr, [this, snap] {
 		Excuse excuse(*this, snap);
 		origin_.suspend();
-		/* The disk's contents become the origin's, so they must not change. */
+		/* The origin now shows the disk's contents, so these must not change. */
 		if (!flush_disk()) {
 			origin_.resume();
 			return;

@@ -10,7 +10,7 @@ namespace dmsnap::sim {
 
 using user::Random;
 
-/* Those that sleep run in their own process, like dmsetup. */
+/* A message that sleeps runs in its own process, like dmsetup. */
 void Machine::send_message(Random &random, const SnapHandle &snap)
 {
 	const std::vector<std::vector<std::string>> messages = {
@@ -29,7 +29,7 @@ void Machine::send_message(Random &random, const SnapHandle &snap)
 	const auto &message = messages[random.below(messages.size() - (snap->persistent ? 0 : 5))];
 	note(message[0].c_str(), snap);
 	uint64_t asked = ++now_;
-	/* Its table stays until the answer; other changes run meanwhile only with that trouble. */
+	/* The table stays until the answer.  Without "overlaps" no other change runs until then. */
 	bool alone = !(plan_.trouble & overlaps);
 	snap->busy = snap->busy || alone;
 	snap->messages++;
@@ -41,7 +41,7 @@ void Machine::send_message(Random &random, const SnapHandle &snap)
 			snap->busy = false;
 		if (excuse.holds())
 			return;
-		/* Its store is being handed over, or has been. */
+		/* These errors mean that its store is being handed over, or has been. */
 		bool moved = !alone && (error == -EBUSY || error == -EINVAL);
 		require(!error || moved || may_fail(*snap) || snap->invalid(),
 			"message " + message[0] + " to " + snap->name());

@@ -86,7 +86,7 @@ void Neighbour::reload(bool suspend_alone)
 {
 	busy_ = true;
 	world_.spawn("neighbour's reload", [this, suspend_alone] {
-		/* Without memory the old table remains. */
+		/* If memory is short, the old table remains. */
 		if (!suspend_alone)
 			snapshot_.load(TargetType::snapshot, sectors, words);
 		snapshot_.suspend();
@@ -155,7 +155,7 @@ void Neighbour::ended(const Asked &asked)
 void Neighbour::power_fails()
 {
 	poll();
-	/* During a handover it says so too. */
+	/* The status is "Invalid" during a handover as well. */
 	if (busy_)
 		return;
 	lost_ = lost_ || snapshot_.status() == "Invalid";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Neighbour: another origin in the machine's world, with one snapshot, on devices that
- * work.  What it shares with the first is the core: memory and pages, the registry, and
- * the power.  Nothing that happens to the first may cost it more than time.
+ * Neighbour: a second origin in the machine's world, with one snapshot, on devices that
+ * work.  It shares the core with the first origin: memory and pages, the registry, and the
+ * power.  Faults of the first origin may slow it down, and nothing else.
  *
  * Failures go to user::report_failure(), whose hook must not return.
  */
@@ -18,22 +18,22 @@ namespace dmsnap::sim {
 
 class Neighbour {
 public:
-	/* @now: the machine's ticks. */
+	/* @now: the machine's tick counter. */
 	Neighbour(user::World &world, test::History::Tick &now);
 
-	/* Makes its tables.  From outside. */
+	/* Makes its tables.  Context: outside of processes. */
 	void activate();
-	/* Starts a request, or a change of tables. */
+	/* Starts a request or a change of tables. */
 	void act(user::Random &random);
-	/* Checks what has ended. */
+	/* Checks the requests that have ended. */
 	void poll();
 	bool all_done() const;
 
-	/* The power fails: notes the last known state. */
+	/* At a power cut: records the last known state. */
 	void power_fails();
-	/* Its requests have ended in some way; removes its tables. */
+	/* After a power cut: checks that its requests have ended, and removes its tables. */
 	void deactivate();
-	/* The power is back: activates and checks; @for_good: and continues from there. */
+	/* Activates and checks its tables.  @for_good: the run continues from here. */
 	void recover(bool for_good);
 
 private:
@@ -53,7 +53,7 @@ private:
 	void read(user::Random &random, bool of_snapshot);
 	void reload(bool suspend_alone);
 	void ended(const Asked &asked);
-	/* Only lack of memory may have invalidated the snapshot. */
+	/* Only a lack of memory may invalidate the snapshot. */
 	bool may_be_invalid() const;
 	void check_left(const std::vector<uint8_t> &data, bool of_snapshot);
 
@@ -68,9 +68,9 @@ private:
 	Stamp stamps_ = 1;
 	std::vector<Asked> asked_;
 	bool busy_ = false;
-	/* Its snapshot was lost for lack of memory. */
+	/* A lack of memory invalidated its snapshot. */
 	bool lost_ = false;
-	/* Memory::failures() when its content was known to be right. */
+	/* Memory::failures() when its contents were last known to be right. */
 	uint64_t memory_failures_ = 0;
 };
 

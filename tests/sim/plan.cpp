@@ -15,10 +15,10 @@ using user::Random;
 
 struct Kind {
 	const char *name;
-	/* The relative frequency, in runs with a busy origin and with a quiet one. */
+	/* Relative frequencies, in runs with a busy and with a quiet origin. */
 	unsigned int busy;
 	unsigned int quiet;
-	/* Only in runs with this trouble; 0: in all. */
+	/* Only in runs with one of these troubles; 0: in all runs. */
 	unsigned int trouble;
 };
 
@@ -146,7 +146,7 @@ Plan plan_of(uint64_t seed, unsigned int trouble)
 {
 	Random random(Random::mix(seed + 1));
 	Plan plan{.seed = seed, .trouble = trouble_of(random) | trouble};
-	/* Unreadable parts of a copy are read again for one snapshot after the other. */
+	/* After a read error a copy is read again for each snapshot in turn: no isolation. */
 	if (plan.trouble & isolation)
 		plan.trouble &= ~(disk_faults | vanishing_disk) | trouble;
 	/* Most runs are small and quick. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Plan: what one run of the simulator does, as data: a seed for everything that
- * is random in the world, and a list of steps.  A step has its own seed,
- * so when steps are left out the others still do the same.
+ * Plan: what one run of the simulator does, as data.  It has a seed for everything that is
+ * random in the world, and a list of steps.  Each step has its own seed, so it does the same
+ * when other steps are left out.
  */
 #pragma once
 
@@ -81,39 +81,39 @@ enum Trouble : unsigned int {
 	/* Devices are pulled out, and come back after the next power cut. */
 	vanishing_cow = 1u << 6,
 	vanishing_disk = 1u << 7,
-	/* COW devices hang, and come back or not. */
+	/* COW devices hang; some come back. */
 	hanging = 1u << 8,
-	/* While one hangs, nothing that does not need it waits. */
+	/* Nothing waits for a hung device that it does not need. */
 	isolation = 1u << 9,
-	/* Devices take a few I/Os at a time; submitting another one sleeps. */
+	/* Devices take few I/Os at a time; submitting one more sleeps. */
 	few_tags = 1u << 10,
-	/* Logical blocks of 4 KiB; of more, or an origin that does not end with such a block. */
+	/* Logical blocks of 4 KiB; larger blocks, or an origin that ends within a block. */
 	large_blocks = 1u << 11,
 	odd_blocks = 1u << 12,
 	/* Devices that are slow for long I/O, or lack WRITE ZEROES and DISCARD. */
 	poor_devices = 1u << 13,
-	/* Once an acknowledged write is lost, no flush succeeds. */
+	/* After an acknowledged write was lost, no flush succeeds. */
 	strict_flush = 1u << 14,
 	/* Messages arrive during a handover. */
 	overlaps = 1u << 15,
-	/* Tables are refused, or never resumed, or resumed before they may be. */
+	/* Tables are refused, never resumed, or resumed too early. */
 	bad_tables = 1u << 16,
 	/* Suspends, resumes and removals are killed while they wait. */
 	kills = 1u << 17,
 	/* There is another origin with a snapshot. */
 	neighbour = 1u << 18,
-	/* The origin is written in sequence, and copied ahead on large COW devices. */
+	/* Sequential origin writes; chunks are copied ahead on large COW devices. */
 	streams = 1u << 19,
 };
 /* Each run has a random selection of them. */
 constexpr unsigned int all_trouble = 2 * streams - 1;
-/* The names of all, "a,b"; and the reverse, which returns false for an unknown name. */
+/* The names as "a,b", and the reverse, which returns false for an unknown name. */
 std::string trouble_names(unsigned int trouble);
 bool parse_trouble(const std::string &text, unsigned int &trouble);
 
 /* Size of the origin. */
 enum class Size : uint8_t {
-	/* A few chunks, and only the snapshots that the steps make. */
+	/* A few chunks, and no snapshots but those that the steps make. */
 	tiny,
 	small,
 	/* Enough chunks for a commit of several sectors, which can be torn. */
@@ -124,22 +124,22 @@ enum class Size : uint8_t {
 
 struct Plan {
 	uint64_t seed = 0;
-	/* enum Trouble. */
+	/* Bits of enum Trouble. */
 	unsigned int trouble = 0;
 	Size size = Size::small;
 	std::vector<Step> steps{};
 };
 
-/* The plan of a seed, with this trouble in addition to its own. */
+/* The plan of a seed; @trouble is added to its own. */
 Plan plan_of(uint64_t seed, unsigned int trouble = 0);
-/* Any bytes make a plan; each step takes three of them. */
+/* Any bytes make a plan; each step takes three bytes. */
 Plan plan_of(std::span<const uint8_t> bytes);
 /* Only the steps with these numbers. */
 Plan only(const Plan &plan, const std::vector<unsigned int> &numbers);
 
 /* Numbers as "0-3,7". */
 std::string to_text(const std::vector<unsigned int> &numbers);
-/* False: not such a list. */
+/* Returns false if @text is not such a list. */
 bool parse(const std::string &text, std::vector<unsigned int> &numbers);
 
 } // namespace dmsnap::sim

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Machine: tables and handovers that the driver must refuse, or that come in the wrong order. */
+/* Machine: tables that the driver must refuse, and handovers in the wrong order. */
 #include <algorithm>
 
 #include "sim/machine.hpp"
@@ -63,15 +63,15 @@ void Machine::load_badly(Random &random, const SnapHandle &snap)
 }
 
 /*
- * The other device is resumed while the source runs: refused.  Then
- *   0  it is removed, and the source goes on;
- *   1  the source is suspended, and it is resumed;
- *   2  the same, but the source is resumed first: refused;
- *   3  the source is removed, and the other one gets nothing.
+ * The other device is resumed while the source is active, which is refused.  Then
+ *   0  the other device is removed, and the source continues;
+ *   1  the source is suspended, and the other device is resumed;
+ *   2  the same, but the source is resumed first, which is refused;
+ *   3  the source is removed, and the other device gets no store.
  */
 void Machine::hand_over_badly(Random &random, const SnapHandle &snap)
 {
-	/* Requests that wait for the source would fail with it. */
+	/* Requests that wait for the source would fail when it is removed. */
 	if (!quiesce())
 		return;
 	uint64_t way = random.below(4), ns = random.below(200'000);

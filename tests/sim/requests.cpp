@@ -90,10 +90,10 @@ void Machine::flush(const SnapHandle &snap)
 		{mapped_of(snap).start_flush(), snap, 0, now_, merging_, lost, disk_.failures()});
 }
 
-/* A discard promises nothing: from now on other data may be there. */
+/* After a discard the range may hold other data. */
 void Machine::discard(Random &random, const SnapHandle &snap)
 {
-	/* A new snapshot would see the origin change that is suspended for it. */
+	/* The origin is suspended for a new snapshot: a passed-down discard would change it. */
 	if (snap && (snap->away || !snap->discards || (snap->passdown && origin_busy_)))
 		return;
 	uint64_t sector, sectors;
@@ -113,7 +113,7 @@ void Machine::begin_discard(History &history, uint64_t sector, uint64_t sectors,
 
 std::vector<test::History *> Machine::changed_by_discard(const SnapHandle &snap)
 {
-	/* Whatever it does to the origin, no snapshot may show it. */
+	/* A discard to the origin must not change any snapshot. */
 	if (!snap)
 		return {&history_};
 	std::vector<History *> changed{&snap->view};
@@ -126,13 +126,13 @@ std::vector<test::History *> Machine::changed_by_discard(const SnapHandle &snap)
 			changed.push_back(&other->view);
 	};
 	std::for_each(snaps_.begin(), snaps_.end(), add);
-	/* One that is being removed may have reads in flight. */
+	/* A snapshot that is being removed may have reads in flight. */
 	for (const Asked &asked : asked_)
 		add(asked.snap);
 	return changed;
 }
 
-/* Writes durably, so that there is something that must not be lost. */
+/* The data is durable when this returns, so no crash may lose it. */
 void Machine::write_durably(Random &random, const SnapHandle &snap)
 {
 	if (snap && snap->busy)
@@ -174,7 +174,7 @@ void Machine::write_many(Random &random, const SnapHandle &snap)
 	uint64_t size = snap ? snap->sectors : sectors_;
 	uint64_t step = rounded_up(std::max<uint64_t>(snap ? snap->chunk : chunk_, size / 100),
 				   unit_of(snap));
-	/* Not adjacent, so that each is an operation of its own. */
+	/* The writes are not adjacent, so each is a separate operation. */
 	for (uint64_t first : {0, 1})
 		for (uint64_t at = first * step; at + unit_of(snap) <= size; at += 2 * step)
 			write(snap, at, unit_of(snap), random.one_in(8));
@@ -189,7 +189,7 @@ void Machine::write_stream(Random &random)
 	for (uint64_t left = 4 + random.below(16); left && stream_at_ + step <= sectors_; left--) {
 		write(nullptr, stream_at_, step, random.one_in(8));
 		stream_at_ += step;
-		/* A journal sometimes skips something. */
+		/* A journal sometimes skips blocks. */
 		if (random.one_in(16))
 			stream_at_ += unit * (1 + random.below(4));
 		if (random.one_in(2) && !turn([this] { return all_done(); }))
@@ -260,7 +260,7 @@ void Machine::ended(const Asked &asked)
 void Machine::check_error(const Asked &asked)
 {
 	const Mapped::Request &request = *asked.request;
-	/* The origin's I/O may fail only if its own disk did meanwhile. */
+	/* Origin I/O may fail only if the disk has failed since it was submitted. */
 	bool may = disk_.failures() > asked.disk_failures;
 	if (asked.snap)
 		may = asked.snap->small || may_fail(*asked.snap);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The devices and tables of the known situations: see scenarios.cpp. */
+/* The devices and tables of the scenarios: see scenarios.cpp. */
 #pragma once
 
 #include <functional>
@@ -23,7 +23,7 @@ constexpr uint64_t chunk = 8;
 /* Longer than any timer; what has not ended by then never ends. */
 constexpr uint64_t bound_ns = 300'000'000'000;
 
-/* Two origins; the first with two snapshots, s0 and s1, the other with t0. */
+/* Two origins: the first has snapshots s0 and s1, the second has t0. */
 struct Rig {
 	explicit Rig(user::WorldOptions options) : world(options)
 	{
@@ -47,7 +47,7 @@ struct Rig {
 				       mapped.error_text().c_str());
 	}
 
-	/* In a process. */
+	/* Context: a process. */
 	void pause(uint64_t time_ns)
 	{
 		bool over = false;
@@ -58,7 +58,7 @@ struct Rig {
 		world.wait(&over, "a pause", [&] { return over; });
 	}
 
-	/* Does @body end while devices still hang? */
+	/* @body must end while devices still hang. */
 	void must_end(const std::string &what, const std::function<void()> &body)
 	{
 		bool ended = false;
@@ -72,7 +72,7 @@ struct Rig {
 	}
 	void run_for_long()
 	{
-		/* Endless activity is as bad as waiting. */
+		/* A livelock is as bad as a hang. */
 		constexpr unsigned int steps_max = 300'000;
 		unsigned int steps = 0;
 		for (uint64_t until = world.now_ns() + bound_ns; world.step_until(until);)

@@ -15,7 +15,7 @@ namespace {
 
 using user::Op;
 
-/* --- Isolation: the COW device of s0 hangs, and something of s0 waits for it. --- */
+/* --- Isolation: the COW device of s0 hangs, and I/O of s0 waits for it. --- */
 
 struct Situation {
 	const char *name;
@@ -44,7 +44,7 @@ constexpr Situation situations[] = {
 	 [](Rig &rig) {
 		 rig.cow0.limit_tags(1);
 		 rig.cow0.hang();
-		 /* The first one has the tag; the worker sleeps for the second. */
+		 /* The first write has the tag; the worker sleeps for the second. */
 		 for (uint64_t at : {100, 102}) {
 			 rig.origin.start_write(at * chunk, stamped(3, at * chunk, chunk));
 			 rig.world.run_for(1'000'000);
@@ -63,7 +63,7 @@ constexpr Situation situations[] = {
 struct Act {
 	const char *name;
 	void (*body)(Rig &rig);
-	/* The number of random orders of concurrent work; 0: one run, in FIFO order. */
+	/* How many random orders of concurrent work to try; 0: one run in FIFO order. */
 	uint64_t orders = 0;
 };
 
@@ -148,12 +148,12 @@ constexpr Act acts[] = {
 	 }},
 };
 
-/* --- Faults that were found, each by itself. --- */
+/* --- Faults that were found, one scenario each. --- */
 
 constexpr Act others[] = {
 	{"teardown: a handover while the next area is being zeroed",
 	 [](Rig &rig) {
-		 /* Until the area of 256 exceptions is half full. */
+		 /* The next area is zeroed when this one, of 256 exceptions, is half full. */
 		 rig.cow0.hold(Op::zero);
 		 for (uint64_t at = 4; !rig.cow0.held(); at++) {
 			 Rig::require(at < 256, "the next area is being zeroed");
@@ -215,7 +215,7 @@ constexpr Act others[] = {
 		 user::Memory &memory = user::Memory::instance();
 		 rig.cow0.hang();
 		 memory.fail_nowait_from(0);
-		 /* More than the reserves, and no two of them adjacent. */
+		 /* More writes than reserves, and no two of them adjacent. */
 		 for (uint64_t at = 100; at < 400; at += 2)
 			 rig.origin.start_write(at * chunk, stamped(3, at * chunk, chunk));
 		 rig.pause(5'000'000'000);
@@ -266,7 +266,7 @@ void run(const Situation *in, const Act &act, user::WorldOptions options, bool t
 		};
 	if (in) {
 		in->begin(rig);
-		/* Until everything that will wait is waiting. */
+		/* Long enough for everything to be waiting that ever will be. */
 		rig.world.run_for(5'000'000'000);
 	}
 	rig.must_end(act.name, [&] { act.body(rig); });

@@ -12,7 +12,7 @@ using user::Random;
 
 namespace {
 
-/* No tables are made over a missing device. */
+/* False for steps that make tables, which need all devices. */
 bool can_do_without_devices(Action action)
 {
 	switch (action) {
@@ -96,7 +96,7 @@ void Machine::do_step(const Step &step)
 			suspend_origin();
 		break;
 	case Action::reload_origin:
-		/* A merge is not reloaded: "A snapshot is already merging." */
+		/* A merge cannot be reloaded: "A snapshot is already merging." */
 		if (!origin_busy_ && merging_)
 			suspend_origin();
 		else if (!origin_busy_)

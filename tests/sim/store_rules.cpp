@@ -53,7 +53,7 @@ StoreContent read_store(const user::Image &cow, uint64_t cow_sectors, uint64_t s
 	uint64_t cow_chunks = cow_sectors / store.chunk;
 	std::unordered_set<uint64_t> seen_old, seen_new;
 	for (uint64_t area = 1;; area += per_area + 1) {
-		/* The end is a zero entry; a driver that finds none continues to read. */
+		/* A zero entry ends the list.  Without one a driver would read past the device. */
 		if (area >= cow_chunks) {
 			store.bad = "the last area is full";
 			return store;

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a persistent store on disk means to any driver that implements the format SnAp
- * version 1, and what makes one bad.  Written from the description of the format
- * (Documentation/on-disk-format.rst), independently of the core, so that the core's own
- * interpretation can be compared with this one.
+ * Reads a persistent store as any driver of the format SnAp version 1 must, and says what
+ * is wrong with a bad one.  It follows Documentation/on-disk-format.rst and shares no code
+ * with the core, so that the two interpretations can be compared.
  */
 #pragma once
 
@@ -17,19 +16,19 @@
 namespace dmsnap::sim {
 
 struct StoreContent {
-	/* Why it is not a valid store; empty: it is one. */
+	/* What is wrong with the store; empty if it is good. */
 	std::string bad;
 	bool valid = false;
 	/* Sectors. */
 	uint64_t chunk = 0;
-	/* Chunk of the origin, chunk of the COW device; as stored. */
+	/* Pairs of an origin chunk and a COW chunk, in the order of the store. */
 	std::vector<std::pair<uint64_t, uint64_t>> exceptions;
 };
 
-/* @cow_sectors, @sectors: size of the COW device and of the snapshot. */
+/* @cow_sectors and @sectors: the sizes of the COW device and the snapshot. */
 StoreContent read_store(const user::Image &cow, uint64_t cow_sectors, uint64_t sectors);
 
-/* The snapshot's contents, byte for byte, if @store is good and valid. */
+/* The contents of the snapshot; @store must be good and valid. */
 std::vector<uint8_t> snapshot_content(const StoreContent &store, const user::Image &cow,
 				      const user::Image &origin, uint64_t sectors);
 

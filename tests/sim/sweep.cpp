@@ -83,7 +83,7 @@ public:
 			output_.append(buffer, static_cast<size_t>(got));
 		return got > 0 || (got < 0 && errno == EINTR);
 	}
-	/* After the child has ended: did it fail? */
+	/* Did the child fail?  It must have ended. */
 	bool failed()
 	{
 		int status = 0;
@@ -112,7 +112,7 @@ struct Shared {
 	std::atomic<uint64_t> seed_of[256];
 };
 
-/* The kind of a failure: its first line, without numbers. */
+/* What identifies a kind of failure: the first line, without numbers. */
 std::string kind_of(const Verdict &verdict)
 {
 	size_t begin = verdict.output.find("FAIL: ");

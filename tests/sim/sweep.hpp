@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Sweep: each plan runs in its own process, so that one that fails, crashes or
- * hangs is identified by its seed and does not affect the others.
+ * Sweep: runs each plan in its own process.  A plan that fails, crashes or hangs does not
+ * affect the others, and its seed is known.
  */
 #pragma once
 
@@ -19,7 +19,7 @@ struct Verdict {
 	std::string output;
 };
 
-/* Runs it in this process; it exits with code 1 and a message if something is wrong. */
+/* Runs in this process, which exits with code 1 and a message if something is wrong. */
 uint64_t run_here(const Plan &plan, bool trace);
 
 /* Runs it in a child. */
@@ -29,7 +29,7 @@ Verdict run_apart(const std::function<void()> &body);
 
 struct SweepLimits {
 	uint64_t first_seed = 0;
-	/* enum Trouble: in all runs, in addition to that of their seeds. */
+	/* Bits of enum Trouble, added to those of each seed. */
 	unsigned int trouble = 0;
 	/* The sweep ends at the first limit that is reached; 0: no such limit. */
 	uint64_t runs = 0;
@@ -49,11 +49,11 @@ struct SweepResult {
 	std::string output;
 };
 
-/* @progress: called periodically, with the results so far. */
+/* @progress is called periodically with the results so far. */
 SweepResult sweep(const SweepLimits &limits,
 		  const std::function<void(const SweepResult &)> &progress);
 
-/* The smallest subset of a failing plan's steps found to fail.  @progress: called periodically. */
+/* The smallest failing subset of the plan's steps.  Calls @progress periodically. */
 Plan shrink(const Plan &plan, const std::function<void()> &progress);
 
 } // namespace dmsnap::sim

@@ -117,7 +117,7 @@ test::History Machine::disk_history(uint64_t sectors) const
 			continue;
 		uint64_t begin = asked.request->sector, count = asked.request->sectors;
 		begin_discard(history, begin, count, asked.begin);
-		/* Its effect may be visible already, although a crash may undo it. */
+		/* Its effect may already be visible, although a crash may still undo it. */
 		std::vector<Stamp> left = test::stamps_of(disk_.durable().read(0, begin + count));
 		for (uint64_t at = begin; at < begin + count; at++)
 			history.begin(left[at], at, 1, asked.begin);
@@ -143,19 +143,19 @@ void Machine::create_snapshot(Random &random)
 	uint64_t cow_chunks = chunks + chunks / per_area + 4;
 	if (small && random.one_in(2))
 		cow_chunks = 3 + random.below(chunks + 2);
-	else if (small && chunk <= 16) /* The device ends near the end of an area. */
+	else if (small && chunk <= 16) /* the device ends near the end of an area */
 		cow_chunks = (1 + random.below(3)) * (per_area + 1) + 1 + random.below(3);
 
 	uint64_t cow_sectors = rounded_down(cow_chunks * chunk + random.below(chunk), cow_block);
 	const uint64_t old_end = cow_sectors;
-	/* Only these have room for guesses. */
+	/* Chunks are copied ahead only with this much room. */
 	if (plan_.trouble & streams && !small && !random.one_in(4))
 		cow_sectors += 131072;
 
 	auto snap = std::make_shared<Snap>();
 	snap->mapped = new_mapped();
 	snap->cow = &add_device("cow" + std::to_string(++cows_), cow_sectors, cow_block);
-	/* Any old contents, as long as they do not begin like a store. */
+	/* Stale contents that do not begin like a store. */
 	if (random.one_in(2))
 		snap->cow->poke(chunk, stamped(test::not_a_stamp - cows_, chunk, old_end - chunk));
 	snap->persistent = options_.plain || !random.one_in(5);
@@ -229,7 +229,7 @@ void Machine::suspend_snapshot(const SnapHandle &snap)
 
 void Machine::reload_snapshot(Random &random, const SnapHandle &snap)
 {
-	/* For an existing store the chunk size in the table does not count. */
+	/* The chunk size in the table is ignored if there is a store. */
 	unsigned int chunk = snap->chunk;
 	if (snap->persistent)
 		chunk = random.one_in(3)   ? 0
@@ -242,12 +242,12 @@ void Machine::reload_snapshot(Random &random, const SnapHandle &snap)
 			snap->mapped->load(TargetType::snapshot, snap->sectors, snap->words(chunk));
 		require(!error || excuse.holds(),
 			"reloading " + snap->name() + ": " + snap->mapped->error_text());
-		/* Killed: dm keeps the loaded table, and the user clears it. */
+		/* If it was killed, dm keeps the loaded table, and the user clears it. */
 		if (suspend_killably(*snap->mapped))
 			snap->mapped->clear();
 		error = killably("dmsetup resume", [&] { return snap->mapped->resume(); });
 		if (error == -EINTR) {
-			/* The table of before is gone, and the one that is there has no store. */
+			/* The previous table is gone, and the new one has no store. */
 			require(snap->mapped->status() == "Invalid",
 				snap->name() + " was not taken over, and says " +
 					snap->mapped->status());
@@ -260,7 +260,7 @@ void Machine::reload_snapshot(Random &random, const SnapHandle &snap)
 	});
 }
 
-/* Every acknowledged write must be there again. */
+/* Every acknowledged write must still be there. */
 void Machine::reactivate_snapshot(const SnapHandle &snap)
 {
 	note("reactivate", snap);
@@ -283,7 +283,7 @@ void Machine::reactivate_snapshot(const SnapHandle &snap)
 				bool invalid_now = !error && snap->invalid();
 				require(error || invalid_now || !invalid || mark_lost(*snap),
 					snap->name() + " was invalid, and is not");
-				/* A message was under way, and its commit fails. */
+				/* A message may have been under way; its commit may fail. */
 				require(invalid || !invalid_now || snap->small || may_fail(*snap),
 					snap->name() + " is invalid, but nothing has failed");
 				if (error || invalid != invalid_now)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Machine: faults of devices and memory, and what must work in spite of them. */
+/* Machine: faults of devices and memory, and what must work despite them. */
 #include <algorithm>
 
 #include "sim/machine.hpp"
@@ -99,8 +99,8 @@ bool Machine::needs_what_hangs(const Asked &asked) const
 }
 
 /*
- * A merge may need the copies of all other snapshots before it can proceed.  A snapshot that
- * stalls ends its stall in less time.
+ * Not during a merge, which may need the copies of all other snapshots before it can proceed.
+ * A stall ends long before the time is over.
  */
 void Machine::look_around()
 {
@@ -108,7 +108,7 @@ void Machine::look_around()
 	if (!any_hangs() || merging_ || origin_busy_)
 		return;
 	note("--- devices keep hanging");
-	/* If the power fails, it is answered after this function. */
+	/* Shared: if the power fails, the answer comes after this function returns. */
 	auto answered = std::make_shared<bool>(false);
 	world_.spawn("status", [answered, snaps = snaps_] {
 		for (const SnapHandle &snap : snaps) {
@@ -147,7 +147,7 @@ void Machine::look_around()
 
 void Machine::note_copied(const Asked &asked)
 {
-	/* During a merge it may have gone to the COW device, without any copies. */
+	/* During a merge the write may have gone to the COW device, without any copies. */
 	if (asked.merging)
 		return;
 	uint64_t begin = asked.request->sector, end = begin + asked.request->sectors;

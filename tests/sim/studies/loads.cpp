@@ -16,12 +16,12 @@ using user::World;
 constexpr uint64_t page_sectors = WriteBack::page_sectors;
 constexpr uint64_t disk_pages = 65536;
 constexpr uint64_t disk_sectors = disk_pages * page_sectors;
-/* Room for all of it, with metadata. */
+/* Room for all of the disk and the metadata. */
 constexpr uint64_t cow_sectors = disk_sectors + disk_sectors / 8;
-/* Its first pages are for what is written in sequence. */
+/* The pages before it are for sequential writes. */
 constexpr uint64_t random_begin = disk_pages / 2;
 constexpr uint64_t think_ns = 5000;
-/* As SATA has them. */
+/* The queue depth of SATA. */
 constexpr unsigned int tags = 32;
 
 constexpr DeviceKind kinds[] = {
@@ -69,14 +69,14 @@ public:
 		seen_.commits = cow_.counters().fua_writes;
 		seen_.pages_peak = volume_->pages_peak();
 		volume_.reset();
-		/* The last one was not the load's. */
+		/* The last flush was not part of the load. */
 		seen_.flush_ns.pop_back();
 		std::sort(seen_.write_ns.begin(), seen_.write_ns.end());
 		std::sort(seen_.flush_ns.begin(), seen_.flush_ns.end());
 		return seen_;
 	}
 
-	/* --- For loads: in their process. --- */
+	/* --- For loads.  Context: the load's process. --- */
 
 	void write(uint64_t page, uint64_t pages = 1, bool fua = false)
 	{
@@ -95,14 +95,14 @@ public:
 			user::die("a flush failed");
 		seen_.flush_ns.push_back(world_.now_ns() - begun_ns);
 	}
-	/* Nobody has written it, of what is not for sequences. */
+	/* A random page that has not been written yet. */
 	uint64_t random_page()
 	{
 		if (random_used_ == random_pages_.size())
 			user::die("no page is left");
 		return random_pages_[random_used_++];
 	}
-	/* Until all have ended. */
+	/* Runs @body in @count processes at once, and waits for all. */
 	void at_once(uint64_t count, const std::function<void(uint64_t)> &body)
 	{
 		uint64_t left = count;
@@ -142,14 +142,14 @@ private:
 	std::unique_ptr<Volume> volume_;
 	std::vector<uint64_t> random_pages_;
 	size_t random_used_ = 0;
-	/* The processor is taken until then. */
+	/* The processor is busy until then. */
 	uint64_t processor_ns_ = 0;
 	Seen seen_;
 };
 
 namespace {
 
-/* What a journal of a file system does: data together, then its log, then the commit record. */
+/* Writes as a file system's journal does: data, then the log, then the commit record. */
 void journal(Lab &lab, uint64_t writes)
 {
 	constexpr uint64_t data = 16, log = 4;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Loads that a study measures, in virtual time, on devices of several kinds.  What is computed
- * takes no time but for think_ns, which each write costs the one processor that there is,
- * whoever takes it.  All writes of a load are first touches, if it does not say otherwise.
+ * Loads that a study measures, in virtual time, on several kinds of devices.  Each write
+ * costs think_ns of the one processor; other computation takes no time.  All writes of a
+ * load touch a chunk for the first time, unless the load says otherwise.
  */
 #pragma once
 
@@ -24,12 +24,12 @@ std::span<const DeviceKind> device_kinds();
 
 enum class Behind : uint8_t { bare, today, write_back };
 
-/* What a load has seen. */
+/* The results of one load. */
 struct Seen {
 	uint64_t writes = 0;
-	/* To the end of a last flush. */
+	/* Includes a final flush. */
 	uint64_t elapsed_ns = 0;
-	/* In order. */
+	/* Sorted. */
 	std::vector<uint64_t> write_ns;
 	std::vector<uint64_t> flush_ns;
 	uint64_t commits = 0;
@@ -40,7 +40,7 @@ struct Seen {
 		return static_cast<double>(writes) * 1e9 / static_cast<double>(elapsed_ns);
 	}
 };
-/* Of @ns, which are in order and not none. */
+/* @ns must be sorted and not empty. */
 inline uint64_t percentile(const std::vector<uint64_t> &ns, unsigned int percent)
 {
 	return ns[(ns.size() - 1) * percent / 100];
@@ -53,7 +53,7 @@ struct Load {
 };
 std::span<const Load> loads();
 
-/* @writes: about so many. */
+/* @writes: the approximate number of writes. */
 Seen measure(const Load &load, const DeviceKind &kind, Behind behind, uint64_t writes,
 	     WriteBack::Options options = {});
 

@@ -28,7 +28,7 @@ public:
 	Cut(uint64_t seed, WriteBack::Defect defect) : world_(order(seed)), random_(seed)
 	{
 		disk_.poke(0, stamped(frozen, 0, disk_sectors));
-		/* Little memory, so that it runs out, and the time for which it is held as well. */
+		/* Small limits, so that both the memory and the hold time run out. */
 		WriteBack volume(
 			world_, disk_, cow_,
 			{.pages_max = 8, .hold_ms = 1, .ahead_pages = 4, .defect = defect});
@@ -152,7 +152,7 @@ private:
 					  history_.describe(sector).c_str()));
 		}
 	}
-	/* The first thing that is wrong. */
+	/* Keeps the first finding. */
 	void note(const std::string &what)
 	{
 		if (wrong_.empty())
@@ -167,7 +167,7 @@ private:
 	History::Tick now_ = 1;
 	Stamp stamps_ = frozen;
 	int users_ = 3;
-	/* The power has failed: what ends now tells nothing. */
+	/* The power has failed; results of requests no longer count. */
 	bool over_ = false;
 	std::vector<user::Image> left_;
 	std::string wrong_;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Power cuts of the prototype, in random orders of what goes on at once: three processes write,
- * flush and read; then the power fails at some I/O, the driver loads what is left, and
+ * Power cuts of the prototype.  Three processes write, flush and read in a random order; the
+ * power fails at some I/O, and the driver loads what is left.  Then
  *
  *   - the snapshot is valid, and shows what the origin held when it was made;
- *   - each sector of the origin holds what was flushed, or written with FUA, or a later write;
- *   - before, a read finds a write that had ended, or a later one.
+ *   - each sector of the origin holds its last durable write, or a later one;
+ *   - each read before the cut found the last completed write, or a later one.
  */
 #pragma once
 
@@ -16,7 +16,7 @@
 
 namespace dmsnap::sim::studies {
 
-/* What is wrong after one; empty: nothing. */
+/* Runs one cut.  Returns what is wrong after it; empty if nothing is. */
 std::string cut_power(uint64_t seed, WriteBack::Defect defect);
 
 } // namespace dmsnap::sim::studies

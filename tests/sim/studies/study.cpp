@@ -75,7 +75,7 @@ void compare_memory(const DeviceKind &kind, const Load &load, uint64_t writes)
 	}
 }
 
-/* So many of the cuts have left something wrong. */
+/* The number of cuts after which something is wrong. */
 uint64_t cut_often(uint64_t cuts, WriteBack::Defect defect, const char *name)
 {
 	uint64_t wrong = 0;

@@ -7,8 +7,8 @@
 namespace dmsnap::sim::studies {
 
 /*
- * Prints the figures, of about @writes writes for each, and what @cuts power cuts have left.
- * False: one has left something wrong, or seeded defects were not noticed.
+ * Prints figures of about @writes writes each, and the results of @cuts power cuts.  Returns
+ * false if something was wrong after a cut, or a seeded defect was not noticed.
  */
 bool study_write_back(uint64_t writes, uint64_t cuts);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Volume: a block device as its user sees it, whatever is behind it: what a study compares.
- * All calls are of a process, and return when the I/O has ended.
+ * Volume: the block device that a study measures, whatever implements it.  All calls return
+ * when the I/O has ended.  Context: a process.
  */
 #pragma once
 
@@ -21,7 +21,7 @@ struct Volume {
 	virtual int write(uint64_t sector, std::span<const uint8_t> data, bool fua) = 0;
 	virtual int read(uint64_t sector, std::span<uint8_t> data) = 0;
 	virtual int flush() = 0;
-	/* Of its own, most at a time. */
+	/* The most pages of memory that it has used at a time. */
 	virtual uint64_t pages_peak() const { return 0; }
 };
 
@@ -66,7 +66,7 @@ struct BareVolume final : Volume {
 	user::Device &device;
 };
 
-/* The driver as it is: devices "disk" and "cow", a snapshot with chunks of 4 KiB. */
+/* The driver as it is, on devices "disk" and "cow", and a snapshot with chunks of 4 KiB. */
 struct TodaysVolume final : Volume {
 	explicit TodaysVolume(uint64_t sectors);
 

@@ -14,7 +14,7 @@ using user::Device;
 using user::Op;
 using user::World;
 
-/* Of one write to the origin: 1 MiB. */
+/* The largest write to the origin: 1 MiB. */
 constexpr uint64_t write_pages_max = 256;
 
 struct EmptyStore final : PersistentStore::LoadVisitor {
@@ -137,7 +137,7 @@ WriteBack::PageHandle WriteBack::hold(uint64_t number, std::span<const uint8_t> 
 
 int WriteBack::read(uint64_t sector, std::span<uint8_t> data)
 {
-	/* What is held now: it may be on the disk, and free, when the read there has ended. */
+	/* Copy the held data first: pages may be written back and freed during the read. */
 	uint64_t first = sector / page_sectors, end = first + data.size() / page_bytes;
 	std::vector<std::pair<uint64_t, PageHandle>> held(held_.lower_bound(first),
 							  held_.lower_bound(end));
@@ -230,7 +230,7 @@ void WriteBack::record()
 	worker_->stop(commit.task);
 	if (!commit.status)
 		lose_snapshot();
-	/* Another one may be writing the mark. */
+	/* Another process may be writing the mark. */
 	if (losing_)
 		world_.wait(&copied_, "the mark", [this] { return lost_; });
 	for (const Run &run : runs)

@@ -1,29 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * WriteBack: a prototype of write-back copy-out, for Documentation/decisions/0016.  The core
- * knows nothing of it.  One origin with one snapshot, whose chunks are the pages of 4 KiB in
- * which writes are held; the store is the core's, so the driver can load what a crash leaves.
+ * does not know it.  There is one origin with one snapshot.  Writes are held in pages of
+ * 4 KiB, which is the chunk size too.  The store is the core's, so the driver can load it
+ * after a crash.
  *
  *   step                                            if the power fails after it
  *   1. the write is put into held pages, and ends   it is lost, as from any volatile cache
- *   2. the chunks that the snapshot lacks are       chunks that nobody refers to
- *      copied, as soon as they can be
- *   then, for a flush, a FUA write, because half of the memory is in use, or after a second,
- *   one round for all that is held:
+ *   2. the chunks that the snapshot lacks are       chunks that nothing refers to
+ *      copied, as soon as possible
+ *   then one round writes all held pages; it starts on a flush, on a FUA write, when half of
+ *   the memory is in use, or after a second:
  *   3. it waits for the copies; one commit          the snapshot has the chunks, the origin has
  *      (PREFLUSH, entries with FUA)                 the same data still
  *   4. the pages are written to the origin, and     each sector of the origin is old or new,
  *      are free; then the origin is flushed         the snapshot has the old one
  *
- * A page that is written again in step 4 gets another page beside it, for data in flight must
- * not change.  Rounds come one after the other, so the older one is written first.
+ * Data in flight must not change, so a page that is written again in step 4 gets a second
+ * page.  Rounds run one at a time, so the older data is written first.
  *
- * Writes to chunks that the snapshot has pass through, unless an older page is held.  Streams
- * are copied ahead of, in the simplest form of decision 0012.
+ * Writes to chunks that the snapshot has pass through, unless an older page is held.
+ * Sequential writes are copied ahead, in the simplest form of decision 0012.
  *
- * Errors: a copy or a commit that fails costs the snapshot its validity, as it does now, and
- * the origin nothing.  An origin write that fails in step 4 was acknowledged before: the next
- * flush tells it, once.
+ * Errors: a failed copy or commit invalidates the snapshot, as in the driver, and does not
+ * affect the origin.  A write that fails in step 4 was acknowledged before; the next flush
+ * returns its error, once.
  */
 #pragma once
 
@@ -45,25 +46,25 @@ public:
 	static constexpr uint64_t page_sectors = 8;
 	static constexpr size_t page_bytes = page_sectors * sector_bytes;
 
-	/* Seeded, to see that they are noticed. */
+	/* Seeded defects, to check that they are noticed. */
 	enum class Defect : uint8_t { none, origin_before_commit, flush_waits_for_nothing };
 
 	struct Options {
-		/* Of memory, for data that is held: 8 MiB. */
+		/* Memory for held data: 8 MiB. */
 		uint64_t pages_max = 2048;
-		/* For as long at most. */
+		/* The longest time for which data is held. */
 		unsigned int hold_ms = 1000;
-		/* Copied ahead of a stream: 1 MiB. */
+		/* How far a stream is copied ahead: 1 MiB. */
 		uint64_t ahead_pages = 256;
 		Defect defect = Defect::none;
 	};
 
-	/* @cow: makes a new store there.  Outside of processes. */
+	/* Makes a new store on @cow.  Context: outside of processes. */
 	WriteBack(user::World &world, user::Device &disk, user::Device &cow, Options options);
-	/* Writes what is held. */
+	/* Writes the held data. */
 	~WriteBack() override;
 
-	/* Of whole pages. */
+	/* Whole pages only. */
 	int write(uint64_t sector, std::span<const uint8_t> data, bool fua) override;
 	int read(uint64_t sector, std::span<uint8_t> data) override;
 	int flush() override;
@@ -73,14 +74,14 @@ public:
 	bool snapshot_lost() const { return lost_; }
 
 private:
-	/* Of a chunk, in the snapshot. */
+	/* The state of a chunk in the snapshot. */
 	enum class State : uint8_t { missing, copying, copied, recorded };
 	struct Page {
 		std::vector<uint8_t> data;
 		bool fua = false;
 		/* In flight to the origin. */
 		bool writing = false;
-		/* Of that. */
+		/* The result of that write. */
 		int error = 0;
 	};
 	using PageHandle = std::shared_ptr<Page>;
@@ -88,11 +89,11 @@ private:
 	struct Commit;
 	struct Mark;
 
-	/* Writes that follow each other. */
+	/* Sequential writes. */
 	struct Stream {
 		uint64_t end = 0;
 		uint64_t pages = 0;
-		/* All up to there has been copied, or will be. */
+		/* Chunks before this one are copied, or will be. */
 		uint64_t ahead_end = 0;
 	};
 
@@ -125,16 +126,16 @@ private:
 
 	std::vector<State> chunks_;
 	Held held_;
-	/* In use, those included that are in flight and not in held_ any more. */
+	/* Pages in use; includes those in flight that are not in held_ any more. */
 	uint64_t pages_ = 0;
 	uint64_t pages_peak_ = 0;
 	int write_error_ = 0;
 
-	/* The last one written to is the first. */
+	/* Most recently written first. */
 	std::deque<Stream> streams_;
 	std::vector<uint64_t> to_copy_;
 	unsigned int batches_ = 0;
-	/* Copied, and not recorded. */
+	/* Copied, but not recorded yet. */
 	std::vector<Run> copied_;
 	bool losing_ = false;
 	bool lost_ = false;

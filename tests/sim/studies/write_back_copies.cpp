@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* WriteBack: copies, and how the snapshot is lost. */
+/* WriteBack: copies, and invalidation of the snapshot. */
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -11,14 +11,14 @@ namespace {
 
 using user::Op;
 
-/* At a time, and chunks in each: 1 MiB. */
+/* Batches at a time, and the chunks in one: 1 MiB. */
 constexpr unsigned int batches_max = 4;
 constexpr size_t batch_chunks_max = 256;
 constexpr size_t streams_max = 32;
-/* It is one from then on. */
+/* After this many sequential pages a write is taken for part of a stream. */
 constexpr uint64_t stream_pages = 4;
 
-/* The first in [@at, numbers.size()) that does not follow the one before it. */
+/* The end of the run of consecutive numbers that starts at @at. */
 size_t end_of_run(const std::vector<uint64_t> &numbers, size_t at)
 {
 	do
