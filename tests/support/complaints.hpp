@@ -9,8 +9,8 @@
 namespace dmsnap::test {
 
 /*
- * Lines of the log with an error or a warning, except for the one after a refused store that
- * points to the tools.
+ * The errors and warnings in the log.  Leaves out the line after a refused store that points
+ * to the tools.
  */
 inline std::vector<std::string> complaints(const user::World &world)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The environment of every unit test: a violation of the port's rules fails the test, memory
- * of the port that is leaked by a test fails it, and a failed test shows
- * the log of its world.  The new seed of this run is printed at the start.
+ * The environment of every unit test.  A violation of the port's rules or a leak of the
+ * port's memory fails the test.  A failed test shows the log of its world.  The new seed of
+ * this run is printed at the start.
  */
 #include <cstdio>
 #include <string>
@@ -44,7 +44,7 @@ public:
 		dmsnap::user::set_failure_hook(fail_test);
 		std::printf("the new seed of this run: NEW_SEED=%llu\n",
 			    static_cast<unsigned long long>(dmsnap::test::new_seed()));
-		/* Listeners see ends in reverse order, so this precedes the printer's count. */
+		/* Listeners see ends in reverse order, so it runs before the printer counts. */
 		testing::UnitTest::GetInstance()->listeners().Append(new MemoryWatch);
 	}
 };

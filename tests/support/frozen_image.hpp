@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * FrozenImage: the expected contents of a snapshot: the origin's content when it was
- * made, and since then the snapshot's own writes.
+ * FrozenImage: the expected contents of a snapshot, which are the origin's contents when it
+ * was made, with the snapshot's own writes since then.
  */
 #pragma once
 
@@ -18,7 +18,7 @@ namespace dmsnap::test {
 
 class FrozenImage {
 public:
-	/* @content: the origin's now; @sectors: its size. */
+	/* @content: the origin's contents now; @sectors: its size. */
 	FrozenImage(const user::Image &content, uint64_t sectors)
 	    : image_(content), sectors_(sectors)
 	{
@@ -31,7 +31,7 @@ public:
 	{
 		return image_.read(sector, sectors);
 	}
-	/* Is this what the snapshot may show there? */
+	/* Compares @found with what the snapshot must show from @sector on. */
 	testing::AssertionResult matches(uint64_t sector, std::span<const uint8_t> found) const;
 
 	/* Reads everything through @read, @step sectors at a time, and compares. */

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * History: what each sector of a device may hold, derived from the writes that were
- * submitted.  A write has a number, its stamp; every sector of it contains the
- * stamp and its position.
+ * submitted.  Each write has a number, its stamp.  Every sector contains the stamp and its
+ * position.
  *
- * Times are ticks of a counter of the test: beginnings are reported in time, ends
- * perhaps late.  A late end only allows more.
+ * Times are ticks of a counter of the test.  Beginnings are reported in time; ends may be
+ * reported late, which only allows more contents.
  */
 #pragma once
 
@@ -21,13 +21,13 @@ namespace dmsnap::test {
 /* 0: a sector of zeros. */
 using Stamp = uint32_t;
 constexpr Stamp not_a_stamp = UINT32_MAX;
-/* Of a sector that a device has filled with discarded_byte; far above those of writes. */
+/* For a sector that a device has filled with discarded_byte; no write uses it. */
 constexpr Stamp discarded_stamp = 1u << 31;
 constexpr uint8_t discarded_byte = 0xd5;
 
 constexpr size_t sector_words = 64;
 
-/* The first word of such a sector, and the increment from each word to the next. */
+/* The first word of a sector, and the increment from each word to the next. */
 inline uint64_t first_word(Stamp stamp, uint64_t sector)
 {
 	return stamp ? uint64_t{stamp} << 32 | (sector & UINT32_MAX) : 0;
@@ -37,7 +37,7 @@ inline uint64_t step_of(uint64_t first)
 	return first ? 2 * first + 1 : 0;
 }
 
-/* One sector as written by the write @stamp. */
+/* Fills one sector as the write @stamp does. */
 inline void put_stamp(Stamp stamp, uint64_t sector, uint8_t *out)
 {
 	uint64_t words[sector_words];
@@ -49,7 +49,7 @@ inline void put_stamp(Stamp stamp, uint64_t sector, uint8_t *out)
 	std::memcpy(out, words, sizeof(words));
 }
 
-/* The stamp of a sector; not_a_stamp if it belongs elsewhere or has none. */
+/* The stamp of a sector; not_a_stamp if it has none or has another position. */
 inline Stamp stamp_of(uint64_t sector, const uint8_t *data)
 {
 	uint64_t words[sector_words];
@@ -74,7 +74,7 @@ inline std::vector<uint8_t> stamped(Stamp stamp, uint64_t sector, uint64_t secto
 	return data;
 }
 
-/* For the sectors of a device, from the first one on. */
+/* The stamps of a device's sectors, from the first one on. */
 inline std::vector<Stamp> stamps_of(std::span<const uint8_t> data)
 {
 	std::vector<Stamp> stamps(data.size() / 512);
@@ -102,13 +102,13 @@ public:
 		sectors_.resize(sectors, {{.stamp = content, .ended = true, .durable = true}});
 	}
 
-	/* A write that may take effect from now on; the part after the end does not count. */
+	/* A write that may take effect from now on.  Its part after the end is ignored. */
 	void begin(Stamp stamp, uint64_t sector, uint64_t sectors, Tick now)
 	{
 		for (uint64_t at = sector; at < end_of(sector, sectors); at++)
 			sectors_[at].push_back({.stamp = stamp, .begin = now});
 	}
-	/* It has ended; @certain: its data is there now, @durable: also after a crash. */
+	/* A write has ended.  @certain: its data is readable; @durable: it survives a crash. */
 	void end(Stamp stamp, uint64_t sector, uint64_t sectors, Tick now, bool certain,
 		 bool durable)
 	{
@@ -128,7 +128,7 @@ public:
 		if (fills)
 			begin(discarded_stamp, sector, sectors, now);
 	}
-	/* A discard submitted at @begin has ended: the old contents, zeros, or the filling. */
+	/* A discard submitted at @begin has ended: old contents, zeros, or the filling. */
 	void discarded(Tick begin, uint64_t sector, uint64_t sectors, Tick now)
 	{
 		for (uint64_t at = sector; at < end_of(sector, sectors); at++)
@@ -159,14 +159,14 @@ public:
 		});
 	}
 
-	/* May a read that was submitted at @begin, and has ended, have found this? */
+	/* May a read that was submitted at @begin, and has ended, return @stamp? */
 	bool may_read(uint64_t sector, Stamp stamp, Tick begin) const
 	{
 		return allows(sector, stamp, [begin](const Write &later) {
 			return later.ended && later.certain && later.end < begin;
 		});
 	}
-	/* May a crash now leave this? */
+	/* May a crash now leave @stamp? */
 	bool may_be_left(uint64_t sector, Stamp stamp) const
 	{
 		return allows(sector, stamp,
@@ -199,7 +199,7 @@ private:
 	{
 		return std::min<uint64_t>(sector + sectors, sectors_.size());
 	}
-	/* There is such a write, and no write that @covers came entirely after it. */
+	/* True if there is such a write, and no write that @covers it came entirely after it. */
 	template <typename Covers>
 	bool allows(uint64_t sector, Stamp stamp, const Covers &covers) const
 	{

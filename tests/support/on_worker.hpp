@@ -11,7 +11,7 @@
 
 namespace dmsnap::test {
 
-/* Runs @body on the worker, and the world until it has run. */
+/* Runs @body on the worker, and waits until it has run. */
 inline void run_on(user::World &world, Worker &worker, std::function<void()> body)
 {
 	struct Job : Task {

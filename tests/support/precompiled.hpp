@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
- * Read once for all tests (tools/build/unit.mk), which still include what they use.
+ * The precompiled header of all tests (tools/build/unit.mk).  They still include what they use.
  */
 
 #include <gtest/gtest.h>

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Seeds of randomised tests: every test tries its own range, the same in each
- * run, and one seed that is new in each run of the program.  The environment variable
- * SEED chooses one instead, NEW_SEED=N the new one (0: none); a failure says how to
- * run its seed again.
+ * Seeds of randomised tests.  Every test tries its own fixed range, and one seed that is new
+ * in each run of the program.  The environment variable SEED runs one seed instead; NEW_SEED
+ * sets the new one (0: none).  A failure says how to repeat its seed.
  */
 #pragma once
 
@@ -20,15 +19,15 @@ inline std::string rerun_line(uint64_t seed)
 {
 	const testing::TestInfo *test = testing::UnitTest::GetInstance()->current_test_info();
 	std::string chosen = "rerun: SEED=" + std::to_string(seed);
-	/* The tests of the program run together. */
+	/* The tests of the tools have no filter: they all run. */
 	if (std::string(test->file()).find("tests/tools/") != std::string::npos)
 		return chosen + " make tools-test";
 	return chosen + " make unit T=" + test->test_suite_name() + "." + test->name();
 }
 
 /*
- * How many of @count random runs are made: a quarter under the sanitizers, where
- * runs take several times as long, and any run may show a fault.
+ * How many of @count random runs are made.  Under the sanitizers it is a quarter: runs take
+ * several times as long there.
  */
 constexpr uint64_t thinned(uint64_t count)
 {
@@ -39,7 +38,7 @@ constexpr uint64_t thinned(uint64_t count)
 #endif
 }
 
-/* The seed of this run; far from the ranges of the tests. */
+/* The new seed of this run; far from the ranges of the tests. */
 inline uint64_t new_seed()
 {
 	static const uint64_t seed = [] {
@@ -50,7 +49,7 @@ inline uint64_t new_seed()
 	return seed;
 }
 
-/* Calls @body(seed) for each seed 1 .. thinned(@count), and for the new one, until one fails. */
+/* Calls @body for the seeds 1 .. thinned(@count) and the new one, until one fails. */
 template <typename Body> void for_seeds(uint64_t count, Body &&body)
 {
 	auto run = [&body](uint64_t seed) {

@@ -78,7 +78,7 @@ void TreeCheck<Sizes>::look_at_slots(const Node &node, uint64_t begin, uint64_t 
 		expect(begin <= chunk && chunk < end, "chunk out of order", chunk);
 		expect(key.distance() < leaf.reach, "chunk beyond its leaf's reach", chunk);
 		expect(!key.is_end() || !ends_run, "end of no run", chunk);
-		/* In a run, all chunks in between are mapped too. */
+		/* A run maps all chunks in between. */
 		chunks_ += key.is_end() ? chunk + 1 - begin : 1;
 		begin = chunk + 1;
 		ends_run = key.is_end() || i + 1 == count || !key_of(leaf, i + 1).is_end();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Exception tables with small nodes, so that some dozen chunks make a tree of several
- * levels; and TreeCheck, which reports what is wrong in the tree of a table.
+ * Exception tables with small nodes: a few dozen chunks make a tree of several levels.
+ * TreeCheck reports what is wrong in the tree of a table.
  */
 #pragma once
 
@@ -21,12 +21,12 @@ struct SmallSizes {
 	static constexpr uint32_t children = Children;
 	static constexpr uint64_t reach = Reach;
 	static constexpr unsigned int max_levels = Levels;
-	/* If each half of a node is full with one more child, a new level takes two. */
+	/* A new level takes two nodes if each half of a node is full with one more child. */
 	static constexpr size_t held_back = 2 * Levels;
 };
 
 constexpr uint64_t page_reach = PageSizes::reach;
-/* The smallest that there may be. */
+/* The smallest sizes that work. */
 using Smallest = SmallSizes<5, 4, page_reach, 9>;
 /* Leaves that can be rebalanced. */
 using Even = SmallSizes<9, 4, page_reach, 9>;
@@ -35,12 +35,12 @@ using Short = SmallSizes<6, 5, 16, 9>;
 
 } // namespace test
 
-/* For a table that does not change meanwhile. */
+/* The table must not change during the check. */
 template <typename Sizes> class TreeCheck {
 public:
 	explicit TreeCheck(const BasicExceptionTable<Sizes> &table) : table_(table) {}
 
-	/* What is wrong; empty if nothing. */
+	/* What is wrong with the tree; empty if nothing is. */
 	std::string run();
 	/* Levels of inner nodes. */
 	unsigned int inner_levels() const;
