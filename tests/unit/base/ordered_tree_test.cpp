@@ -19,7 +19,7 @@ struct Item {
 	uint64_t key = 0;
 };
 
-/* Counts the objects whose key an operation reads. */
+/* How many objects had their key read. */
 uint64_t keys_read = 0;
 
 uint64_t key_of(const Item &item)
@@ -89,7 +89,7 @@ TEST(OrderedTree, looks_at_few_objects_in_whatever_order_they_came)
 		keys_read = 0;
 		for (uint64_t i = 0; i < count; ++i)
 			tree.find_around(i);
-		/* A random search tree needs 2 ln n = 19.4. */
+		/* The average of a random search tree is 2 ln n = 19.4. */
 		EXPECT_LE(keys_read / count, 28u);
 		for (Item &item : items)
 			tree.remove(item);

@@ -135,7 +135,7 @@ TEST_F(Own, pool_keeps_as_many_as_it_may_until_it_is_trimmed)
 	EXPECT_EQ(Tracked::alive, 0);
 	EXPECT_EQ(memory.outstanding(), empty + 2);
 
-	/* A kept object is used first, freshly constructed, and needs no memory. */
+	/* A kept object is used first.  It is newly constructed and needs no memory. */
 	memory.fail_nowait_from(0);
 	for (int i = 0; i < 2; i++) {
 		objects[i] = pool.get(10 + i);

@@ -40,7 +40,7 @@ TEST(Timer, posts_its_task_at_the_earliest_time_it_was_started_for)
 	timer.start(100);
 	rig.world.run_until_idle();
 	EXPECT_EQ(times, std::vector<uint64_t>{30});
-	/* Nothing is left of what had ended before it fired. */
+	/* The later times have left no timer behind. */
 	EXPECT_EQ(rig.world.now_ns() - begin, 30 * ns_per_ms);
 	timer.cancel();
 }

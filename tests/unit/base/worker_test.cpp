@@ -95,7 +95,7 @@ TEST(Worker, tasks_posted_by_the_batch_do_not_starve_late_tasks)
 	EXPECT_EQ(late_at, 1);
 }
 
-/* Tasks that post tasks can go on for a whole merge, if a device completes I/O at once. */
+/* If a device completes I/O at once, tasks keep posting tasks for a whole merge. */
 TEST(Worker, others_get_their_turn_while_tasks_keep_posting_tasks)
 {
 	WorkerRig rig;
@@ -118,7 +118,7 @@ TEST(Worker, others_get_their_turn_while_tasks_keep_posting_tasks)
 	EXPECT_LE(other_at, static_cast<int>(Worker::batches_max));
 }
 
-/* Including those posted in the last batch of a work item, while others have yet to run. */
+/* Including tasks posted in the last batch of a work item, before others have run. */
 TEST(Worker, tasks_that_post_themselves_all_continue)
 {
 	WorkerRig rig;
@@ -209,7 +209,7 @@ TEST(Worker, a_stopped_task_never_runs)
 	rig.worker->stop(one);
 	rig.world.run_until_idle();
 	EXPECT_EQ(rig.trace, "2");
-	/* And may be posted again. */
+	/* It can be posted again. */
 	rig.worker->post(one);
 	rig.world.run_until_idle();
 	EXPECT_EQ(rig.trace, "21");
@@ -288,7 +288,7 @@ TEST(Worker, no_task_is_lost_nor_two_run_at_once_whoever_posts_when)
 				}
 			});
 		rig.world.run_until_idle();
-		/* Each ran after the last time it was posted. */
+		/* Each task ran after it was last posted. */
 		for (int i = 0; i < tasks; i++)
 			EXPECT_EQ(seen[i], posted[i]) << "task " << i;
 	});

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Reads and writes of the copier that fail, and which targets are told.
- */
+/* Failed reads and writes of the copier, and which targets learn of them. */
 #include <algorithm>
 #include <deque>
 #include <vector>
@@ -40,7 +38,7 @@ TEST(Copier, reports_a_failed_read_to_the_destinations_of_that_window)
 
 TEST(Copier, reports_an_unreadable_sector_only_to_its_destinations)
 {
-	/* Parts that share pages, and are adjacent in one. */
+	/* Parts that share pages; two are adjacent in one page. */
 	CopierRig rig(4);
 	rig.disk(0).fail_range(Op::read, 205, 1);
 	Copy copy({{1, 0, 0, 512},
@@ -66,13 +64,13 @@ TEST(Copier, reports_an_unreadable_sector_only_to_its_destinations)
 	EXPECT_TRUE(rig.is_blank(1, 0, 512));
 	EXPECT_TRUE(rig.is_blank(2, 1000, 1));
 	EXPECT_TRUE(rig.is_blank(3, 4000, 100));
-	/* Once for all, and once for each destination that needs less. */
+	/* One read for all, and one for each destination that needs less. */
 	EXPECT_EQ(rig.disk(0).counters().reads, 6u);
 }
 
 TEST(Copier, ends_no_window_whose_parts_are_still_being_written)
 {
-	/* The same part twice is read once, and both writes go together. */
+	/* A part that is wanted twice is read once; both writes start together. */
 	CopierRig rig(4);
 	rig.disk(0).fail_range(Op::read, 0, 1);
 	rig.disk(2).hold(Op::write);
@@ -90,7 +88,7 @@ TEST(Copier, ends_no_window_whose_parts_are_still_being_written)
 	rig.disk(2).release();
 	rig.world.settle();
 	EXPECT_EQ(copy.places[1].calls, 1);
-	/* The source is still needed. */
+	/* The source is still in use. */
 	EXPECT_EQ(reads_at_all_read, 0u);
 	EXPECT_EQ(copy.done_calls, 0);
 	rig.disk(3).release();
@@ -138,7 +136,7 @@ TEST(Copier, tells_of_a_failed_write_its_target_only)
 	Copy copy({{1, 0, 0, 2048}, {2, 0, 0, 2048}, {3, 0, 0, 2048}});
 	rig.copy(copy, 0, 2048);
 	EXPECT_EQ(copy.places[0].error_told, 0);
-	/* The first one. */
+	/* The first error. */
 	EXPECT_EQ(copy.places[1].error_told, -28);
 	EXPECT_EQ(copy.places[2].error_told, 0);
 	EXPECT_TRUE(rig.disk(1).peek(0, 2048) == CopierRig::content(0, 2048));
@@ -157,7 +155,7 @@ TEST(Copier, continues_with_the_next_job_after_a_failed_one)
 	rig.check(good);
 }
 
-/* Sectors that cannot be read, in some of the windows; memory short or not. */
+/* Some windows have unreadable sectors; memory may be short. */
 void copy_around_bad_sectors(uint64_t seed)
 {
 	Random random(seed);

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Copies that are written together, because their targets are adjacent.
- */
+/* Copies with adjacent targets, which are written together. */
 #include <deque>
 #include <vector>
 
@@ -14,7 +12,7 @@ namespace {
 
 using user::Op;
 
-/* Copies of 4 KiB from anywhere; their reads end together. */
+/* Copies of 4 KiB from scattered places; their reads end together. */
 class CopierGathers : public testing::Test {
 protected:
 	void copy_all(const std::vector<std::vector<Piece>> &wanted)
@@ -66,7 +64,10 @@ TEST_F(CopierGathers, no_more_than_a_window)
 
 TEST_F(CopierGathers, nothing_over_a_gap_or_after_half_a_page)
 {
-	/* A gap; back; gap; half a page at the end of 1, and at the start of 2, where it may be. */
+	/*
+	 * A gap; backwards; a gap; a page cut short at its end (on 1), which ends the write, and
+	 * one cut short at its start (on 2), which does not.
+	 */
 	copy_all({{{1, 100, 0, 8}},
 		  {{1, 116, 0, 8}},
 		  {{1, 108, 0, 8}},

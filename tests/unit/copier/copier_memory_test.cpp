@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * The pages of the copier: how many it takes, how jobs share them, and what it does without.
- */
+/* The copier's pages: how many it takes, how jobs share them, and what it does without. */
 #include <algorithm>
 #include <deque>
 #include <vector>
@@ -21,7 +19,7 @@ using user::World;
 
 TEST(Copier, keeps_to_its_cap_of_pages_whatever_the_jobs_are)
 {
-	/* Jobs of odd lengths, none of which ends. */
+	/* Jobs of odd lengths that do not end. */
 	CopierRig rig(2);
 	rig.disk(1).hold(Op::write);
 	std::deque<Copy> copies;
@@ -52,7 +50,7 @@ TEST(Copier, gives_background_jobs_little_and_takes_them_last)
 	rig.world.run_for(10 * ns_per_ms);
 	EXPECT_EQ(rig.disk(0).held() * 512, background.background_pages * 8);
 
-	/* Memory is left for a copy that is waited for, and it is next. */
+	/* A copy that is waited for still gets memory, and comes next. */
 	Copy urgent({{2, 0, 0, 4096}});
 	rig.start(urgent, 40000, 4096);
 	rig.world.run_for(10 * ns_per_ms);
@@ -65,7 +63,7 @@ TEST(Copier, gives_background_jobs_little_and_takes_them_last)
 	rig.check(urgent);
 }
 
-/* However much is requested of them, and however many there are. */
+/* However many destinations hang, and however much is requested of them. */
 TEST(Copier, leaves_pages_to_the_others_when_destinations_hang)
 {
 	CopierRig rig(5, 1 << 16);
@@ -90,7 +88,7 @@ TEST(Copier, leaves_pages_to_the_others_when_destinations_hang)
 	start(copy, 100, 4096);
 	rig.finish(copy);
 	rig.check(copy);
-	/* A copy that waits for its share continues when pages return to it. */
+	/* A copy that waits for its share continues as soon as its pages return. */
 	for (size_t disk : {1, 2, 3})
 		rig.disk(disk).release();
 	for (Copy &one : hanging) {
@@ -117,7 +115,7 @@ TEST(Copier, asks_no_share_of_a_destination_that_has_everything)
 	rig.check(copy);
 }
 
-/* Its windows do not end, because another destination takes part in all of them. */
+/* The windows do not end, because another destination takes part in each. */
 TEST(Copier, continues_copies_that_wait_for_a_share_while_a_window_hangs)
 {
 	CopierRig rig(3, 1 << 16);
@@ -180,7 +178,7 @@ TEST(Copier, needs_no_memory_but_its_reserves)
 	Memory::instance().fail_nothing();
 	EXPECT_EQ(copy.done_calls, 1);
 	rig.check(copy);
-	/* Windows and transfers. */
+	/* The memory of windows and transfers. */
 	EXPECT_LT(most, 16384u);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Fixtures for tests of the copier: CopierRig, a world with disks, of which the first one is
- * copied from, and a copier; and Copy, a job with its targets and what it said of them.
+ * Fixtures for tests of the copier.  CopierRig is a world with a copier and disks; disk 0 is the
+ * source.  Copy is a job with its targets and their results.
  */
 #pragma once
 
@@ -25,7 +25,7 @@ namespace dmsnap::test {
 
 constexpr uint64_t ns_per_ms = 1'000'000;
 
-/* A part of a job's stretch, and its destination. */
+/* A part of a job's sectors and its destination. */
 struct Piece {
 	size_t disk;
 	uint64_t sector;
@@ -96,7 +96,7 @@ public:
 	user::Device &disk(size_t n) { return *disks_[n]; }
 	static std::vector<uint8_t> content(uint64_t sector, uint64_t sectors)
 	{
-		/* Cheap, and every sector tells its number. */
+		/* Cheap to compute, and every sector has its number. */
 		std::vector<uint8_t> data(sectors * 512);
 		for (uint64_t i = 0; i < sectors; i++) {
 			uint64_t words[2] = {user::Random::mix(sector + i), sector + i};
@@ -106,7 +106,7 @@ public:
 		return data;
 	}
 
-	/* Copies of @sectors sectors from @sector of disk 0 on. */
+	/* Copies @sectors sectors of disk 0, from @sector on. */
 	void start(Copy &copy, uint64_t sector, uint64_t sectors)
 	{
 		copy.source = handles_[0];
@@ -130,7 +130,7 @@ public:
 		start(job, sector, sectors);
 		finish(job);
 	}
-	/* Every requested sector is at its destination, and no other sector was written. */
+	/* Each requested sector is at its destination, and no other sector was written. */
 	void check(const Copy &job)
 	{
 		for (size_t i = 0; i < job.pieces.size(); i++) {

@@ -45,7 +45,7 @@ TEST(Copier, writes_to_all_targets_at_once)
 	for (size_t n : {1, 2, 3})
 		EXPECT_EQ(rig.disk(n).held(), 1u);
 	EXPECT_EQ(copy.done_calls, 0);
-	/* A slow one delays no other's done(). */
+	/* A slow target does not delay the done() of the others. */
 	rig.disk(2).release();
 	rig.world.settle();
 	EXPECT_EQ(copy.places[1].calls, 1);
@@ -58,7 +58,7 @@ TEST(Copier, writes_to_all_targets_at_once)
 
 TEST(Copier, gives_each_target_the_part_that_it_wants)
 {
-	/* Aligned to neither pages nor windows; two on one disk. */
+	/* Aligned to neither pages nor windows; two parts go to one disk. */
 	CopierRig rig(4);
 	Copy copy({{1, 5000, 3, 700}, {2, 77, 513, 1}, {3, 0, 0, 512}, {3, 9000, 512, 511}});
 	rig.copy(copy, 12345, 1023);
@@ -81,7 +81,7 @@ TEST(Copier, goes_through_a_long_job_in_windows_with_many_in_flight)
 	size_t before = Memory::instance().bytes();
 	rig.start(copy, 11, 40000);
 	rig.world.settle();
-	/* 19.5 MiB are requested, 8 MiB are allowed, in pieces of 256 KiB. */
+	/* 19.5 MiB are requested; 8 MiB in pieces of 256 KiB may be in flight. */
 	EXPECT_GE(rig.disk(0).held(), 32u);
 	EXPECT_LE(rig.disk(0).held(), 33u);
 	EXPECT_LE(Memory::instance().bytes() - before,
@@ -104,7 +104,7 @@ TEST(Copier, takes_a_job_from_the_end_of_another)
 	Copy first({{1, 0, 0, 100}});
 	Copy second({{1, 500, 0, 3000}});
 	first.on_done = [&] {
-		/* On the worker already. */
+		/* This runs on the worker. */
 		second.source = first.source;
 		second.sector = 100;
 		second.sectors = 3000;
@@ -119,7 +119,7 @@ TEST(Copier, takes_a_job_from_the_end_of_another)
 	rig.check(second);
 }
 
-/* Jobs of every kind at once, with every kind of fault. */
+/* Jobs of all kinds at once, with all kinds of faults. */
 void copy_at_random(uint64_t seed)
 {
 	Random random(seed);
@@ -137,7 +137,7 @@ void copy_at_random(uint64_t seed)
 	for (uint64_t i = 0; i < 12; i++) {
 		uint64_t sectors = 1 + random.below(random.one_in(3) ? 2000 : 100);
 		std::vector<Piece> pieces;
-		/* The first takes all of it. */
+		/* The first destination takes the whole job. */
 		for (size_t n = 1 + random.below(3); n; n--) {
 			uint64_t offset = pieces.empty() ? 0 : random.below(sectors);
 			uint64_t length = pieces.empty() ? sectors
@@ -174,7 +174,7 @@ void copy_at_random(uint64_t seed)
 
 TEST(Copier, writes_zeros_where_a_target_reaches_over_the_end_of_the_stretch)
 {
-	/* In the last page read, in separate pages, and in a separate window. */
+	/* Zeros in the last page that is read, in separate pages, and in a separate window. */
 	for (uint64_t sectors : {1u, 3u, 7u, 8u, 500u, 511u, 512u, 513u, 1000u}) {
 		CopierRig rig(3);
 		Copy copy({{1, 0, 0, 1024}, {2, 0, 0, sectors}});

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * The throttle with copies in flight; alone: throttle_test.cpp.
- */
+/* The throttle with copies in flight.  throttle_test.cpp tests it alone. */
 #include <gtest/gtest.h>
 
 #include "unit/copier/copier_rig.hpp"
@@ -17,7 +15,7 @@ TEST(Copier, can_end_while_its_throttle_still_runs)
 	rig.copy(copy, 0, 60000);
 }
 
-/* Percent of the time in which copies are in flight, with always more to do. */
+/* The share of time, in percent, in which copies are in flight if there is always work. */
 double busy_share(unsigned int percent, uint64_t sectors, uint64_t latency_ns)
 {
 	CopierRig rig(2, 1 << 13, {}, latency_ns);
@@ -116,7 +114,7 @@ TEST(CopierThrottle, begins_at_once_after_an_idle_time_and_gives_no_credit_for_i
 			EXPECT_LE(rig.world.now_ns() - begin, 11 * ns_per_ms);
 		}
 	}
-	/* 10 ms each: 30 make 10 percent of 3 s, and half a second was saved up. */
+	/* 10 ms each: 30 copies make 10 percent of 3 s; half a second of idle time is credited. */
 	EXPECT_LE(copies, 37u);
 	EXPECT_GE(copies, 27u);
 }

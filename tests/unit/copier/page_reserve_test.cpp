@@ -90,7 +90,7 @@ TEST(PageReserve, fills_up_before_it_gives_back_to_the_system)
 	Memory::instance().fail_nowait_from(10);
 	std::vector<void *> pages = take(reserve, 75);
 	ASSERT_EQ(pages.size(), 75u);
-	/* All of its own are in use; the first that return stay. */
+	/* All of its own pages are in use, so it keeps the first that return. */
 	std::vector<void *> some(pages.begin(), pages.begin() + 20);
 	reserve.give_back(some);
 	EXPECT_EQ(take(reserve, 20).size(), 20u);
@@ -111,7 +111,7 @@ TEST(PageReserve, shares_a_cap_with_all_others_of_the_module)
 		from_system += out.back().size() - PageReserve::pages_reserved;
 	}
 	EXPECT_EQ(from_system, PageReserve::module_pages_max);
-	/* Pages that one returns are available to another. */
+	/* A page that one reserve gives back is available to another. */
 	reserves[0]->give_back(out[0]);
 	reserves[0]->trim();
 	out[0].clear();
@@ -121,7 +121,7 @@ TEST(PageReserve, shares_a_cap_with_all_others_of_the_module)
 	for (size_t i = 1; i < 12; i++)
 		reserves[i]->give_back(out[i]);
 	reserves.clear();
-	/* Only pages in use are counted. */
+	/* Only pages in use count against the cap. */
 	PageReserve last;
 	ASSERT_TRUE(last.fill());
 	std::vector<void *> pages = take(last, 3000);

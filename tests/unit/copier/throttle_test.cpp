@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Throttle alone; with copies in flight: copier_throttle_test.cpp.
- */
+/* Throttle alone.  copier_throttle_test.cpp tests it with copies in flight. */
 #include "copier/throttle.hpp"
 
 #include <gtest/gtest.h>
@@ -10,7 +8,7 @@ namespace dmsnap::test {
 namespace {
 
 constexpr uint64_t ms = 1'000'000;
-/* Any time but the beginning of time. */
+/* An arbitrary time that is not 0. */
 constexpr uint64_t begin = 5000 * ms;
 
 /* The past up to @begin, half a second of it counted, is idle. */
@@ -32,7 +30,7 @@ TEST(Throttle, lets_the_busy_time_be_its_share_and_no_more)
 	/* 100 of 600 ms. */
 	EXPECT_EQ(throttle.delay_ms(begin + 100 * ms, 50), 0u);
 	EXPECT_EQ(throttle.delay_ms(begin + 100 * ms, 17), 0u);
-	/* 10 percent are 100 of 1000. */
+	/* 10 percent: 100 of 1000 ms. */
 	EXPECT_NEAR(throttle.delay_ms(begin + 100 * ms, 10), 400, 1);
 	EXPECT_NEAR(throttle.delay_ms(begin + 300 * ms, 10), 200, 1);
 	EXPECT_LE(throttle.delay_ms(begin + 500 * ms, 10), 1u);
@@ -56,7 +54,7 @@ TEST(Throttle, counts_no_time_twice_when_its_period_moves_on_under_a_copy)
 	throttle.begin(copy, begin);
 	/* 600 of 1100 ms; kept are 273 of 500. */
 	EXPECT_NEAR(throttle.delay_ms(begin + 600 * ms, 50), 45, 2);
-	/* 10 ms more in the same copy: 283 of 510. */
+	/* 10 ms more of the same copy: 283 of 510. */
 	EXPECT_NEAR(throttle.delay_ms(begin + 610 * ms, 50), 55, 2);
 	throttle.end(copy, begin + 610 * ms);
 	EXPECT_NEAR(throttle.delay_ms(begin + 610 * ms, 50), 55, 2);
@@ -72,7 +70,7 @@ TEST(Throttle, remembers_the_share_and_not_the_time_of_the_distant_past)
 	EXPECT_EQ(throttle.delay_ms(begin + 700 * ms, 25), 0u);
 	EXPECT_NEAR(throttle.delay_ms(begin + 700 * ms, 20), 125, 2);
 	EXPECT_NEAR(throttle.delay_ms(begin + 800 * ms, 20), 25, 2);
-	/* An hour later almost nothing. */
+	/* An hour later it is almost forgotten. */
 	EXPECT_EQ(throttle.delay_ms(begin + 3'600'000 * ms, 1), 0u);
 	busy(throttle, 3'600'000, 3'600'010);
 	EXPECT_EQ(throttle.delay_ms(begin + 3'600'010 * ms, 2), 0u);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A table whose leaves are all full, and how much its nodes hold. */
+/* A table with full leaves, and the capacity of its nodes. */
 #pragma once
 
 #include "exception/node.hpp"

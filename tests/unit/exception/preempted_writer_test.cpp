@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Readers of the table that run between any two instructions of a writer, and have not
- * finished before it continues, as in a preemptible kernel on one processor.  The
- * processor's single-step trap brings them there.
+ * Readers of the table that run between any two instructions of a writer and do not finish
+ * before it continues, as in a preemptible kernel on one processor.  The processor's single-step
+ * trap starts them.
  */
 #include <atomic>
 #include <chrono>
@@ -23,7 +23,7 @@ namespace {
 
 constexpr uint64_t trap_flag = 0x100;
 
-/* Calls a function before each instruction of a piece of code. */
+/* Calls a function before each instruction of some code. */
 class Stepper {
 public:
 	explicit Stepper(std::function<void()> between) : between_(std::move(between))
@@ -63,7 +63,7 @@ TEST(PreemptedWriter, holds_up_no_reader_and_shows_it_nothing_half_done)
 		ASSERT_TRUE(table->reserve(DMSNAP_ALLOC_CONSTRUCT));
 		body();
 	};
-	/* A full leaf, which the next insert splits. */
+	/* A full leaf that the next insert splits. */
 	for (uint64_t n = 0; n < 500; n++)
 		change([&] { table->insert({{8 * n}, {3 * n}, 1}); });
 
@@ -83,7 +83,7 @@ TEST(PreemptedWriter, holds_up_no_reader_and_shows_it_nothing_half_done)
 				given_up += !seen;
 				if (seen)
 					(mapping.mapped == inserts ? after : before)++;
-				/* All or nothing, and in the end nothing again. */
+				/* Once a reader has seen the change, no later one may miss it. */
 				wrong += seen && mapping.mapped != inserts && after > 0;
 				wrong += read(8 * 250, 3 * 250) != seen;
 				wrong += read(8 * 499, 3 * 499) != seen;
@@ -119,7 +119,7 @@ TEST(PreemptedWriter, is_waited_for_by_its_lock)
 		if (halfway || snapshot.exception_table().find_soon(chunk, 1, mapping))
 			return;
 		halfway = true;
-		/* Time enough for a reader that does not wait. */
+		/* Long enough for a reader that does not wait to return. */
 		for (int ms = 0; ms < 50 && !reader_is_back; ms++)
 			std::this_thread::sleep_for(std::chrono::milliseconds(1));
 	});

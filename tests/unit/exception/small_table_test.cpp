@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ExceptionTable with small nodes: each way to empty a stretch of leaves and to put a run
- * there, and long random orders in trees of several levels.  The results of find() are compared,
- * and the tree itself is checked.
+ * ExceptionTable with small nodes: all ways to empty some leaves and to insert a run there, and
+ * long random sequences in trees of several levels.  The results of find() are compared, and the
+ * tree itself is checked.
  */
 #include <algorithm>
 #include <array>
@@ -23,7 +23,7 @@ namespace {
 using user::Memory;
 using user::Random;
 
-/* All chunks below an end. */
+/* The chunks [begin, end). */
 struct Stretch {
 	uint64_t begin;
 	uint64_t end;
@@ -31,7 +31,7 @@ struct Stretch {
 	uint64_t count() const { return end - begin; }
 };
 
-/* All stretches in [@begin, @end) of multiples of @step, none empty. */
+/* All non-empty stretches in [@begin, @end) that begin and end at multiples of @step. */
 std::vector<Stretch> stretches(uint64_t begin, uint64_t end, uint64_t step)
 {
 	std::vector<Stretch> all;
@@ -44,7 +44,7 @@ std::vector<Stretch> stretches(uint64_t begin, uint64_t end, uint64_t step)
 /* The order in which the initial chunks are inserted. */
 enum class Fill { odd_last, ascending, loaded };
 
-/* Fewer under the sanitizers. */
+/* Fewer of them under the sanitizers. */
 std::span<const Fill> some_of(std::span<const Fill> fills)
 {
 	return fills.first(thinned(fills.size()));
@@ -60,7 +60,7 @@ std::vector<uint64_t> order_of(Fill fill, uint64_t chunks)
 	return order;
 }
 
-/* A table of the chunks [0, chunks), full at first, none of which joins its neighbour. */
+/* A table that maps all chunks in [0, chunks) at first.  No two of them form a run. */
 template <typename Sizes> class Small {
 public:
 	static constexpr uint64_t chunks = 24;
@@ -92,7 +92,7 @@ public:
 		std::iota(news_ + stretch.begin, news_ + stretch.end, new_begin);
 	}
 
-	/* The mapped chunks. */
+	/* Erases the chunks of @stretch that are mapped. */
 	void erase(Stretch stretch)
 	{
 		history_.push_back({'-', stretch, 0});
@@ -108,7 +108,7 @@ public:
 		std::fill(news_ + stretch.begin, news_ + stretch.end, 0);
 	}
 
-	/* Is the result of find() right for each chunk, and the tree in order? */
+	/* Is the result of find() right for each chunk, and the tree consistent? */
 	testing::AssertionResult right() const
 	{
 		uint64_t next_mapped = 0;
@@ -121,7 +121,7 @@ public:
 				if (chunk + 1 == chunks || news_[chunk + 1] != news_[chunk] + 1)
 					run_end = chunk + 1;
 			}
-			/* A gap with nothing after it has no end. */
+			/* A gap that nothing follows has no end. */
 			const uint64_t end = mapped ? run_end : next_mapped;
 			const uint64_t max = end ? end - chunk : UINT64_MAX;
 			if (mapping.mapped != mapped || mapping.count == 0 || mapping.count > max ||
@@ -158,7 +158,7 @@ private:
 	Fill fill_;
 	Owned<BasicExceptionTable<Sizes>> table_ = make_table<Sizes>(narrow);
 	BasicTableLoader<Sizes> loader_{*table_, chunks};
-	/* For each chunk; 0: not mapped. */
+	/* The new chunk of each chunk; 0: not mapped. */
 	uint64_t news_[chunks] = {};
 	std::vector<Step> history_;
 };
@@ -177,7 +177,7 @@ struct SizeNames {
 };
 TYPED_TEST_SUITE(SmallTable, AllSizes, SizeNames);
 
-/* Then the rest of the gap is filled, chunk by chunk, and everything is erased. */
+/* Afterwards the rest of the gap is filled chunk by chunk, and everything is erased. */
 TYPED_TEST(SmallTable, takes_any_run_over_any_stretch_that_was_emptied)
 {
 	using Table = Small<TypeParam>;
@@ -204,7 +204,7 @@ TYPED_TEST(SmallTable, takes_any_run_over_any_stretch_that_was_emptied)
 	}
 }
 
-/* The second run finds the separators that the first one left. */
+/* The second run meets the separators that the first one left. */
 TYPED_TEST(SmallTable, takes_any_two_runs_over_stretches_that_were_emptied)
 {
 	using Table = Small<TypeParam>;
@@ -233,7 +233,7 @@ TYPED_TEST(SmallTable, takes_any_two_runs_over_stretches_that_were_emptied)
 	}
 }
 
-/* Clusters are inserted and erased, each time while no memory can be allocated. */
+/* Inserts and erases clusters; no memory can be allocated during a change. */
 template <typename Sizes> void compare_long(uint64_t seed, uint64_t new_limit)
 {
 	constexpr uint64_t old_limit = 1500;
@@ -245,7 +245,7 @@ template <typename Sizes> void compare_long(uint64_t seed, uint64_t new_limit)
 		Memory::instance().fail_nowait_from(0);
 	};
 	auto insert = [&](uint64_t begin, uint64_t count) {
-		/* In step with its neighbours, or not. */
+		/* New chunks that continue those of its neighbours, or not. */
 		const uint64_t to = random.one_in(2) ? begin : new_chunk += 100;
 		Run run = model.free_part({{begin}, {to}, count});
 		if (run.count == 0)

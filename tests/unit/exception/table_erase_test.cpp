@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * ExceptionTable that loses exceptions again, also against a std::map.
- */
+/* ExceptionTable that loses exceptions, compared with a std::map as well. */
 #include <gtest/gtest.h>
 
 #include "support/seed.hpp"
@@ -20,8 +18,8 @@ using user::Memory;
 using user::Random;
 
 /*
- * Inserts and erases in turn, as a merge does and worse: any stretch of what is
- * mapped is erased, also the middle of a run, while no page can be allocated.
+ * Inserts and erases in turn, as a merge does, but harder: any stretch of mapped chunks may be
+ * erased, also the middle of a run.  No page can be allocated during a change.
  */
 void compare_erasing(uint64_t new_limit, uint64_t old_limit, uint64_t longest)
 {
@@ -50,7 +48,7 @@ void compare_erasing(uint64_t new_limit, uint64_t old_limit, uint64_t longest)
 					return;
 			}
 			model.check_all();
-			/* Down to nothing, from a random place on each time. */
+			/* Down to nothing, from a random place each time. */
 			for (uint64_t left = model.table().chunks(); left > 0;
 			     left = model.table().chunks()) {
 				Run part = model.mapped_part(random.below(old_limit), 1 << 20);
@@ -117,7 +115,7 @@ TEST(ExceptionTableErase, a_run_over_leaves_that_were_emptied_is_found_whole)
 	}
 }
 
-/* Nothing is known of what follows it. */
+/* The emptied leaf knows nothing of what follows it. */
 TEST(ExceptionTableErase, an_emptied_leaf_hides_nothing_of_what_follows)
 {
 	auto table = make_table(narrow);

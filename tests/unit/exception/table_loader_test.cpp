@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * TableLoader: the table that it fills equals a std::map, whatever
- * the order, accepts later inserts, and leaks nothing when memory is short.
+ * TableLoader: the table equals a std::map whatever the order of the exceptions, takes inserts
+ * afterwards, and leaks nothing when memory is short.
  */
 #include "exception/table_loader.hpp"
 
@@ -28,7 +28,7 @@ constexpr uint64_t many = 20'000;
 constexpr uint64_t many = 100'000;
 #endif
 
-/* Runs of up to @longest chunks, of both numbers, with gaps of up to @gap, from @begin on. */
+/* @count runs of up to @longest chunks, with gaps of up to @gap, from @begin on. */
 Entries runs(Random &random, uint64_t count, uint64_t longest, uint64_t gap, uint64_t begin = 0)
 {
 	Entries entries;
@@ -49,7 +49,7 @@ void shuffle(Random &random, Entries &entries)
 		std::swap(entries[i - 1], entries[random.below(i)]);
 }
 
-/* > all origin chunks. */
+/* Above all origin chunks. */
 uint64_t limit_of(const Entries &entries)
 {
 	uint64_t limit = 0;
@@ -58,7 +58,7 @@ uint64_t limit_of(const Entries &entries)
 	return limit;
 }
 
-/* The pages that this many slots take at worst, including those held back. */
+/* The most pages that this many slots take, including those held back. */
 size_t pages_for(uint64_t slots)
 {
 	const uint64_t leaves =
@@ -134,7 +134,7 @@ TEST(TableLoader, chunks_far_apart_and_of_the_highest_numbers_are_kept)
 		Model model(limit);
 		Entries entries;
 		for (unsigned int bit = 5; bit < 64; bit++) {
-			/* Also past the range of the keys of one leaf. */
+			/* Beyond the key range of one leaf as well. */
 			const uint64_t begin = (uint64_t{1} << bit) - 7;
 			for (uint64_t i = 0; i < 14; i++)
 				entries.push_back(
@@ -183,7 +183,7 @@ TEST(TableLoader, chunk_that_comes_twice_is_found)
 				       random.one_in(2) ? 1 : 50, random.below(3));
 		if (!random.one_in(4))
 			shuffle(random, entries);
-		/* Anywhere: in the same batch or another, in a run or not. */
+		/* In the same batch or another one, in a run or not. */
 		const size_t first = random.below(entries.size());
 		const TableEntry again{entries[first].old_chunk, {4'000'000'000}};
 		const size_t at = first + 1 + random.below(entries.size() - first);

@@ -23,7 +23,7 @@ double bytes_each(const ExceptionTable &table)
 	       static_cast<double>(table.chunks());
 }
 
-/* The budget is 12; 9.6 is measured. */
+/* The budget is 12 bytes; 9.6 were measured. */
 TEST(ExceptionTableMemory, isolated_exceptions_take_less_than_10_and_a_half_bytes)
 {
 	const uint64_t count = 10 * steps();
@@ -31,7 +31,7 @@ TEST(ExceptionTableMemory, isolated_exceptions_take_less_than_10_and_a_half_byte
 		Random random(seed);
 		auto table = make_table(narrow);
 		while (table->chunks() < count) {
-			/* New chunks two apart: none joins. */
+			/* New chunks are two apart, so no chunks form a run. */
 			const uint64_t chunk = random.below(64 * count);
 			if (!table->find({chunk}, 1).mapped)
 				load(*table, run(chunk, 2 * table->chunks()));
@@ -148,7 +148,7 @@ TEST(ExceptionTableReserve, reservations_suffice_when_every_insert_hits_a_full_l
 	for (uint64_t i = 0; i < leaves; ++i)
 		table->insert(run((i * leaf_slots + leaf_slots / 2) * 4 + 2, i));
 	Memory::instance().fail_nothing();
-	/* They were full indeed: splitting one gives room to both its neighbours at most. */
+	/* Proof that they were full: a split makes room in two other leaves at most. */
 	EXPECT_GE(table->pages(), pages + leaves / 4);
 }
 
@@ -182,7 +182,7 @@ TEST(ExceptionTableReserve, reservations_given_back_give_their_pages_back)
 	EXPECT_LE(table->pages(), pages);
 }
 
-/* As many pages as were needed just now will be needed again. */
+/* It keeps as many pages as were in use last. */
 TEST(ExceptionTableReserve, inserts_by_the_dozen_get_no_new_pages)
 {
 	auto table = make_table(narrow);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* ExceptionTable against a std::map. */
+/* ExceptionTable compared with a std::map. */
 #pragma once
 
 #include <cstdlib>
@@ -60,7 +60,7 @@ constexpr uint64_t usual_steps = 20'000;
 constexpr uint64_t usual_steps = 200'000;
 #endif
 
-/* Inserts for each pattern of a model test; the others are scaled alike. */
+/* The number of inserts of each pattern; other counts are scaled with it. */
 inline uint64_t steps()
 {
 	const char *given = std::getenv("DMSNAP_TEST_STEPS");
@@ -90,7 +90,7 @@ public:
 
 	Table &table() { return *table_; }
 
-	/* The unmapped part at the beginning of @wanted; count 0 if there is none. */
+	/* The first unmapped part of @wanted; its count is 0 if there is none. */
 	Run free_part(Run wanted) const
 	{
 		auto after = chunks_.lower_bound(wanted.old_begin.value);
@@ -99,7 +99,7 @@ public:
 		return wanted;
 	}
 
-	/* Fills the empty table with exceptions in any order, no chunk twice. */
+	/* Fills the empty table with distinct exceptions in any order. */
 	void load(const std::vector<TableEntry> &entries, uint64_t old_limit)
 	{
 		BasicTableLoader<Sizes> loader(*table_, old_limit);
@@ -125,7 +125,7 @@ public:
 			check(run.old_begin.value - 1);
 	}
 
-	/* Uses a reservation of the table; all of @count chunks are mapped. */
+	/* Uses a reservation of the table.  All @count chunks must be mapped. */
 	void erase(uint64_t begin, uint64_t count)
 	{
 		erased_ = true;
@@ -138,7 +138,7 @@ public:
 			check(begin - 1);
 	}
 
-	/* Some stretch of mapped chunks about @chunk; old_begin and count are set. */
+	/* A stretch of mapped chunks around @chunk.  Sets old_begin and count. */
 	Run mapped_part(uint64_t chunk, uint64_t max) const
 	{
 		auto at = chunks_.lower_bound(chunk);
@@ -151,7 +151,7 @@ public:
 		return part;
 	}
 
-	/* Checks the results for @chunk and some after it. */
+	/* Checks the results for @chunk and some chunks after it. */
 	void check(uint64_t chunk)
 	{
 		constexpr uint64_t max = 40;
@@ -164,7 +164,7 @@ public:
 			uint64_t count = max;
 			if (at != chunks_.end())
 				count = std::min(max, at->first - chunk);
-			/* Empty leaves hide the distance to the next run. */
+			/* An empty leaf hides the distance to the next run. */
 			ASSERT_LE(mapping.count, count) << "chunk " << chunk;
 			ASSERT_TRUE(erased_ || mapping.count == count) << "chunk " << chunk;
 			return;
@@ -174,8 +174,8 @@ public:
 	}
 
 	/*
-	 * Walks over everything.  Runs may be in pieces, and so may gaps where something was
-	 * erased, but in no more than there are leaves.
+	 * Walks over the whole table.  find() may return a run in several pieces, and also a gap
+	 * where something was erased, but no more pieces than there are leaves.
 	 */
 	void check_all()
 	{
@@ -186,7 +186,7 @@ public:
 		auto at = chunks_.begin();
 		while (at != chunks_.end()) {
 			for (; chunk < at->first; ++gap_pieces) {
-				/* Without a limit, because the table alone must answer. */
+				/* Without a limit: the result must come from the table alone. */
 				const Mapping gap = table_->find({chunk}, UINT64_MAX);
 				ASSERT_FALSE(gap.mapped) << "chunk " << chunk;
 				ASSERT_GT(gap.count, 0u) << "chunk " << chunk;

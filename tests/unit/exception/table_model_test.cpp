@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * ExceptionTable against a std::map: runs that are inserted in many orders.
- */
+/* ExceptionTable compared with a std::map: runs are inserted in many orders. */
 #include <functional>
 #include <vector>
 
@@ -20,8 +18,8 @@ using user::Memory;
 using user::Random;
 
 /*
- * Inserts the runs that @next proposes, several reservations at a time, while
- * no page can be allocated.
+ * Inserts the runs that @next proposes, with several reservations at a time.  No page can be
+ * allocated during an insert.
  */
 void compare(uint64_t new_limit, const std::function<Run(Random &)> &next)
 {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Readers of ExceptionTable beside its writer, in threads.
- */
+/* Readers of ExceptionTable in threads beside its writer. */
 #include <atomic>
 #include <thread>
 
@@ -18,15 +16,15 @@ using namespace test;
 using user::Random;
 
 /*
- * One writer and two readers that stay at the writer's few leaves.  Runs
- * of 4 at multiples of 8, in a scattered order; new = old + 1 everywhere.
- * Then all are erased, and finally runs are inserted that span the remaining leaves.
+ * One writer, and two readers that stay in the same few leaves.  Runs of 4 chunks are inserted at
+ * multiples of 8, in scattered order; new = old + 1 everywhere.  Then all are erased, and at last
+ * runs are inserted that span the remaining leaves.
  */
 template <typename Sizes> class Race {
 public:
 	static constexpr uint64_t runs = 4000;
 
-	/* Counts wrong answers. */
+	/* Fails if a reader gets a wrong result. */
 	void run_once(uint64_t seed)
 	{
 		std::thread first(&Race::read, this, 2 * seed);
@@ -44,7 +42,7 @@ public:
 		std::thread third(&Race::read_what_goes, this, seed);
 		for (uint64_t i = 0; i < runs; ++i) {
 			ASSERT_TRUE(table_->reserve(DMSNAP_ALLOC_CONSTRUCT));
-			/* The middle first, so that runs are split too. */
+			/* The middle goes first, which splits the run. */
 			table_->erase({old_begin(i) + 1}, 2);
 			ASSERT_TRUE(table_->reserve(DMSNAP_ALLOC_CONSTRUCT));
 			table_->erase({old_begin(i)}, 1);
@@ -89,7 +87,7 @@ private:
 		}
 	}
 
-	/* What is not yet being erased is mapped, what was erased before is not. */
+	/* Chunks that are not being erased yet are mapped; chunks erased before are not. */
 	void read_what_goes(uint64_t seed)
 	{
 		Random random(seed);
@@ -107,7 +105,7 @@ private:
 		}
 	}
 
-	/* As wide as four of the first together. */
+	/* As wide as four of the first runs and their gaps. */
 	static constexpr uint64_t wide_count = 32;
 	static uint64_t wide_begin(uint64_t i) { return wide_count * (i * 397 % (runs / 4)); }
 
@@ -139,7 +137,7 @@ TEST(ExceptionTableReaders, find_what_was_inserted_before_and_never_half_of_it)
 		Race<PageSizes>().run_once(round);
 }
 
-/* In a tree of many levels, where most changes are to more than one leaf. */
+/* Small nodes make a tree of many levels, in which most changes affect several leaves. */
 TEST(ExceptionTableReaders, find_the_same_in_small_nodes)
 {
 	for (uint64_t round = 0; round < 4; ++round)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The worked example of Documentation/on-disk-format.rst: made by the code under
- * test, built a second time by hand, and compared with the file in golden/ and
- * the figure in the text.
+ * The worked example of Documentation/on-disk-format.rst.  The code under test makes it; it is
+ * built a second time by hand, and compared with the file in golden/ and the figure in the
+ * text.
  *
- * The origin has 16 chunks of 4 KiB, filled with A, B, C .. P.  Its chunks 12,
- * then 5 and 6, were overwritten after the snapshot was made.
+ * The origin has 16 chunks of 4 KiB, filled with the letters A to P.  Chunks 12, 5 and 6 were
+ * overwritten, in this order, after the snapshot was made.
  */
 #include <array>
 #include <cstdio>
@@ -69,7 +69,7 @@ Bytes store_by_hand()
 	return store;
 }
 
-/* As "hexdump -C" prints it: a star stands for lines equal to the one above. */
+/* As "hexdump -C" prints it: a star stands for lines that repeat the one above. */
 std::string hexdump(const Bytes &bytes)
 {
 	std::string text;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * CopiedMap: reports what was put in this generation, and nothing else; and an
- * origin asks a snapshot that was added later.
+ * CopiedMap knows what was put into this generation and nothing else.  An origin asks a snapshot
+ * that was added later.
  */
 #include "io/copied_map.hpp"
 
@@ -93,7 +93,7 @@ TEST_F(CopiedMapTest, pages_of_one_place_are_not_mistaken_for_each_other)
 	constexpr uint64_t stride = CopiedMap::places * page;
 	put(16, 24);
 	EXPECT_FALSE(holds(16 + stride, 24 + stride));
-	/* The first one keeps the place as long as the generation lasts. */
+	/* The first page keeps the place until the generation ends. */
 	put(16 + stride, 24 + stride);
 	EXPECT_FALSE(holds(16 + stride, 24 + stride));
 	EXPECT_TRUE(holds(16, 24));
@@ -123,7 +123,7 @@ TEST_F(CopiedMapTest, agrees_with_a_set_of_regions)
 		ASSERT_TRUE(map.allocate());
 		user::Random random(seed);
 		std::set<uint64_t> known;
-		/* Around the border of two pages, where words begin and end. */
+		/* Around the border of two pages, and of words. */
 		const uint64_t base = page - 300 * 8;
 		for (int n = 0; n < 300; n++) {
 			uint64_t begin = base + random.below(600 * 8);
@@ -169,7 +169,7 @@ TEST_F(CopiedMapTest, its_pages_are_freed_with_the_last_snapshot)
 	EXPECT_TRUE(holds(8, 16));
 }
 
-/* One thread gives a page to another number all the time; no reader takes old bits for new. */
+/* One thread keeps giving a page to another number; readers must not take old bits for new. */
 TEST(CopiedMapThreads, a_page_that_changes_is_not_believed)
 {
 	user::World world;
@@ -182,7 +182,7 @@ TEST(CopiedMapThreads, a_page_that_changes_is_not_believed)
 	auto read = [&] {
 		while (!stop) {
 			uint64_t generation = map.generation();
-			/* In an even generation the first bit of one, in an odd one the second of the other. */
+			/* Even generations set bit 0 of page 0, odd ones bit 1 of the other. */
 			found += map.holds(0, 8, generation) ||
 				 map.holds(stride + 8, stride + 16, generation);
 			mistakes += map.holds(8, 16, generation) ||
@@ -209,20 +209,20 @@ TEST_F(CopiedMapTest, another_generation_believes_nothing_of_the_last_ones)
 {
 	uint64_t old = map_.generation();
 	put(0, 8);
-	/* More than there are numbers for. */
+	/* More generations than there are numbers. */
 	for (uint64_t i = 0; i < 70'000; i++) {
 		map_.forget();
 		ASSERT_FALSE(holds(0, 8)) << i;
 	}
 	put(0, 8);
 	EXPECT_TRUE(holds(0, 8));
-	/* What was looked up in the old generation is not entered in the new one. */
+	/* A result from the old generation does not enter the new one. */
 	map_.put(8, 16, old + 1);
 	EXPECT_FALSE(holds(8, 16));
 	EXPECT_TRUE(holds(0, 8));
 }
 
-/* A handover calls it under the origin's lock. */
+/* A handover calls forget() under the origin's lock. */
 TEST_F(CopiedMapTest, forgetting_never_sleeps)
 {
 	SpinLock lock{DMSNAP_LOCK_ORIGIN};
@@ -241,7 +241,7 @@ TEST(CopiedMap, its_memory_goes_with_the_last_snapshot)
 		EXPECT_NE(at, std::string::npos);
 		return stats.substr(at, stats.find('\n', at) - at);
 	};
-	/* Nobody is asked, so there is nothing to remember. */
+	/* There is no snapshot to ask, so nothing is remembered. */
 	ASSERT_EQ(fixture.write(0, 64), 0);
 	auto &first = fixture.add("P 8");
 	EXPECT_EQ(pages(first), "origin_map_pages 0");

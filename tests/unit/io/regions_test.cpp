@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Regions: for which readers a write waits.
- */
+/* Regions: which readers a write waits for. */
 #include <gtest/gtest.h>
 
 #include <list>
@@ -26,14 +24,14 @@ protected:
 		Regions::Waiter waiter{*this};
 	};
 
-	/* One sector of the region. */
+	/* A reader of one sector. */
 	Regions::Token enter(uint64_t sector = 0) { return regions_->enter(sector, sector + 1); }
 	void leave(Regions::Token token, uint64_t sector = 0) { regions_->leave(sector, token); }
 	bool wait(Waiting &waiting, uint64_t begin = 0, uint64_t end = 8)
 	{
 		return regions_->wait(waiting.waiter, begin, end);
 	}
-	/* Waits for [@begin, @end) end while a reader is at @sector? */
+	/* Does a wait for [@begin, @end) last while a reader is at @sector? */
 	bool waits_for(uint64_t sector, uint64_t begin, uint64_t end)
 	{
 		Waiting waiting;
@@ -101,7 +99,7 @@ TEST_F(RegionsTest, readers_elsewhere_are_not_waited_for)
 	EXPECT_TRUE(waits_for(region - 1, 0, 8));
 	EXPECT_FALSE(waits_for(region, 0, region));
 	EXPECT_FALSE(waits_for(region - 1, region, region + 8));
-	/* Like jobs that read at the same offset of large parts. */
+	/* As with jobs that read at the same offset in large parts. */
 	for (uint64_t distance = region; distance < uint64_t{1} << 34; distance *= 2)
 		EXPECT_FALSE(waits_for(distance, 0, 8)) << distance;
 }
@@ -112,7 +110,7 @@ TEST_F(RegionsTest, every_region_of_a_range_is_waited_for)
 		EXPECT_TRUE(waits_for(sector, region - 1, 4 * region + 1)) << sector;
 	EXPECT_FALSE(waits_for(region - 1, region, 4 * region));
 	EXPECT_FALSE(waits_for(4 * region, region, 4 * region));
-	/* More regions than places, from any start. */
+	/* More regions than there are places, from several starts. */
 	for (uint64_t begin : {uint64_t{0}, 1000 * region, 1023 * region + 5})
 		for (uint64_t at : {0, 1, 700, 1023, 1024, 5000})
 			EXPECT_TRUE(waits_for(begin + at * region, begin, begin + 5001 * region + 1))
@@ -156,9 +154,8 @@ TEST_F(RegionsTest, runs_that_are_not_settled_are_seen_in_their_regions)
 }
 
 /*
- * Readers enter and leave at random.  A wait must not end before the readers of its range
- * that were there at its beginning have left, and must end when no reader from before or
- * during the wait is left.
+ * Readers enter and leave at random.  A wait must not end before all readers have left that were
+ * in its range when it began.  It must end when no reader is left that came before or during it.
  */
 TEST_F(RegionsTest, randomised_waits_are_for_earlier_readers_and_end)
 {
@@ -171,7 +168,7 @@ TEST_F(RegionsTest, randomised_waits_are_for_earlier_readers_and_end)
 		struct Wait : Waiting {
 			uint64_t begin = 0;
 			uint64_t end = 0;
-			/* Readers that must have left. */
+			/* Readers that must leave before it ends. */
 			std::vector<const Reader *> before;
 			bool waits = false;
 		};

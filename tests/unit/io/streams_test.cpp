@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Streams: which writes form a stream, and how much is guessed.
- */
+/* Streams: which writes make a stream, and how much is guessed. */
 #include "io/streams.hpp"
 
 #include <gtest/gtest.h>
@@ -24,7 +22,7 @@ protected:
 		return streams_.take(guess) ? std::optional(guess) : std::nullopt;
 	}
 
-	/* A write of @count sectors; guesses are copied completely. */
+	/* Writes @count sectors.  Each guess is copied completely. */
 	void write(uint64_t sector, uint64_t count)
 	{
 		if (sector + count <= copied_until_)
@@ -63,7 +61,7 @@ TEST_F(StreamsTest, four_touches_in_a_row_are_a_stream)
 	auto guess = take();
 	ASSERT_TRUE(guess);
 	EXPECT_EQ(guess->begin, 1032u);
-	/* As much as it has written. */
+	/* The guess is as long as what was written. */
 	EXPECT_EQ(guess->end, 1064u);
 	EXPECT_FALSE(take());
 }
@@ -113,7 +111,7 @@ TEST_F(StreamsTest, the_next_window_is_wanted_when_half_of_one_is_left)
 			break;
 	}
 	write(pos, 8);
-	/* It waits for nothing as long as it continues. */
+	/* As long as the stream continues it never waits for a copy. */
 	for (int n = 0; n < 4000; n++, pos += 8) {
 		ASSERT_LE(pos + 8, copied_until_);
 		write(pos, 8);
@@ -126,7 +124,7 @@ TEST_F(StreamsTest, unwritten_guesses_are_counted)
 	const uint64_t copied = streams_.count().copied;
 	EXPECT_EQ(unwritten(), copied_until_ - 64);
 	EXPECT_EQ(streams_.count().wasted, 0u);
-	/* It continues after all of that, with a gap. */
+	/* The stream continues after the guess, with a gap. */
 	streams_.touched(copied_until_ + 8, copied_until_ + 16);
 	EXPECT_EQ(streams_.count().waiting, 0u);
 	EXPECT_EQ(streams_.count().wasted, copied_until_ - 64);
@@ -142,7 +140,7 @@ TEST_F(StreamsTest, wrong_guesses_make_windows_shorter_and_right_ones_longer)
 		if (n == 99)
 			wasted = unwritten();
 	}
-	/* The shortest one, of which half may be left when the next one is made. */
+	/* Windows of the smallest size; the next one may be made when half of one is left. */
 	EXPECT_LE(unwritten() - wasted, 900 * Streams::window_min * 3 / 2);
 	write_stream(1ull << 40, 1 << 18);
 	EXPECT_EQ(last_.end - last_.begin, Streams::window_max);
@@ -163,14 +161,14 @@ TEST_F(StreamsTest, a_guess_that_is_not_made_is_wanted_again)
 TEST_F(StreamsTest, a_stream_that_waits_for_a_guess_is_not_forgotten)
 {
 	write_stream(0, 64);
-	/* The next one yields nothing. */
+	/* No further guess is copied. */
 	uint64_t pos = 64;
 	for (; pos < copied_until_; pos += 8) {
 		streams_.passed(pos, pos + 8);
 		if (auto guess = take())
 			streams_.made(*guess, guess->begin, 0);
 	}
-	/* It is wanted again, and continues after the gap. */
+	/* A guess is wanted again, and the stream continues after the gap. */
 	EXPECT_TRUE(streams_.touched(pos + 8, pos + 16));
 	EXPECT_TRUE(take());
 }
@@ -209,7 +207,7 @@ TEST_F(StreamsTest, is_asked_only_while_something_is_copied_ahead)
 	write_stream(0, 32);
 	EXPECT_TRUE(streams_.any_ahead());
 	EXPECT_FALSE(streams_.passed(1 << 20, (1 << 20) + 8));
-	/* All of it is written. */
+	/* This writes all of it. */
 	EXPECT_TRUE(streams_.passed(32, 64));
 	EXPECT_FALSE(streams_.any_ahead());
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Merges into an origin that ends elsewhere than the snapshot, a chunk or a block of the COW
- * device.
+ * Merges into an origin that does not end where the snapshot, a chunk or a block of the COW device
+ * does.
  */
 #include <gtest/gtest.h>
 
@@ -13,12 +13,12 @@ namespace {
 using user::Mapped;
 using user::TargetType;
 
-/* The origin has grown since the snapshot was made, or was longer from the start. */
+/* The origin was longer from the start, or has grown since the snapshot was made. */
 TEST_F(MergeTest, leaves_alone_everything_after_the_end_of_the_snapshot)
 {
 	constexpr uint64_t length = disk_sectors - 11;
 	SnapshotFixture::Snap &snap = fixture_.add("P 16", cow_sectors, length);
-	/* Its last chunk, once by a separate write and once with others before it. */
+	/* The last chunk: first in a write of its own, then with chunks before it. */
 	ASSERT_EQ(fixture_.write(snap, length - 3, 3), 0);
 	ASSERT_EQ(fixture_.write(snap, length - 21, 16), 0);
 	ASSERT_EQ(fixture_.write(length, 11), 0);
@@ -32,7 +32,7 @@ TEST_F(MergeTest, leaves_alone_everything_after_the_end_of_the_snapshot)
 	EXPECT_EQ(fixture_.disk.peek(length, 11), behind);
 }
 
-/* The part after its own end is merged too, as in-tree, but not past the device's end. */
+/* Like in-tree, it merges past its own end, but not past the end of the device. */
 TEST(MergeEnd, of_a_device_shorter_than_the_snapshot)
 {
 	constexpr uint64_t length = 4096 - 3;
@@ -51,7 +51,6 @@ TEST(MergeEnd, of_a_device_shorter_than_the_snapshot)
 	merging.remove();
 }
 
-/* With and without others that are merged with it. */
 TEST(MergeEnd, in_the_middle_of_a_run)
 {
 	constexpr uint64_t length = 4096, end = 1021, chunk_end = 1024;
@@ -66,14 +65,14 @@ TEST(MergeEnd, in_the_middle_of_a_run)
 	fixture.world.run_until_idle();
 	EXPECT_EQ(merging.status(), "32/16384 32");
 	EXPECT_EQ(fixture.disk.peek(end, chunk_end - end), behind);
-	/* Everything around it is restored. */
+	/* Everything else is restored. */
 	fixture.disk.poke(end, snap.frozen.expected(end, chunk_end - end));
 	EXPECT_TRUE(snap.frozen.matches_all(
 		[&](uint64_t sector, uint64_t count) { return fixture.disk.peek(sector, count); }));
 	merging.remove();
 }
 
-/* An origin of small blocks that ends inside one of the COW device's. */
+/* The origin has small blocks, and ends inside a block of the COW device. */
 TEST(MergeEnd, reads_whole_blocks_of_the_cow_device)
 {
 	for (const char *chunk : {"8", "16", "1024"}) {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * A merge that fails: nothing is lost, and it can continue.
- */
+/* Merges that fail: nothing is lost, and the merge can be continued. */
 #include <gtest/gtest.h>
 
 #include "unit/merge/merge_fixture.hpp"
@@ -13,7 +11,7 @@ using user::Device;
 using user::Op;
 using user::TargetType;
 
-/* What fails, on which device, and the resulting log line. */
+/* What fails on which device, and the line that is logged. */
 struct Failing {
 	const char *name;
 	bool on_cow;
@@ -42,7 +40,7 @@ TEST_P(MergeFailure, ends_the_merge_and_loses_nothing)
 	EXPECT_EQ(merging_.events(), 1u);
 	EXPECT_TRUE(fixture_.world.log_holds(failing.text)) << failing.text;
 
-	/* Readable and writable, everywhere. */
+	/* The whole device can be read and written. */
 	EXPECT_TRUE(shows(snap));
 	for (uint64_t at = 0; at < disk_sectors; at += 1000) {
 		std::vector<uint8_t> data = fixture_.fresh(at, 300);
@@ -52,7 +50,7 @@ TEST_P(MergeFailure, ends_the_merge_and_loses_nothing)
 	EXPECT_TRUE(shows(snap));
 	EXPECT_EQ(merging_.status(), "Merge failed");
 
-	/* A resume continues it. */
+	/* A resume continues the merge. */
 	merging_.suspend();
 	ASSERT_EQ(merging_.resume(), 0);
 	fixture_.world.run_until_idle();
@@ -93,7 +91,7 @@ TEST_F(MergeTest, a_write_of_an_uncertain_chunk_fails_while_the_list_cannot_be_w
 	EXPECT_EQ(merging_.write(8000, fixture_.fresh(8000, 8)), 0);
 	snap.frozen.write(8000, Pattern{2, fixture_.generation}.make(8000, 8));
 	EXPECT_TRUE(shows(snap));
-	/* The device works again: the exceptions are put back before the write completes. */
+	/* The device works again.  The exceptions are put back before the write completes. */
 	snap.cow.clear_faults();
 	std::vector<uint8_t> data = fixture_.fresh(0, 8);
 	EXPECT_EQ(merging_.write(0, data), 0);
@@ -126,7 +124,7 @@ TEST_F(MergeTest, a_list_that_does_not_agree_with_the_table_is_not_merged)
 	EXPECT_TRUE(shows(snap));
 }
 
-/* A merge that failed to cut the list, although the write had its full effect. */
+/* The write that cuts the list reported an error, although it took effect. */
 class UncertainList : public MergeTest {
 protected:
 	void SetUp() override
@@ -138,7 +136,7 @@ protected:
 		ASSERT_EQ(merging_.status(), "Merge failed");
 		snap_.cow.poke(8, std::vector<uint8_t>(8 * 512));
 	}
-	/* The snapshot takes over the store from the merge, and the origin is an origin again. */
+	/* The snapshot takes the store over from the merge, which becomes an origin again. */
 	void make_a_snapshot_again()
 	{
 		ASSERT_EQ(snap_.mapped.load(TargetType::snapshot, disk_sectors, snap_.words), 0);

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * MergeTest: a SnapshotFixture whose origin and one snapshot make way for a merge of both.
- */
+/* MergeTest: a SnapshotFixture whose origin and one snapshot can be replaced by a merge. */
 #pragma once
 
 #include <gtest/gtest.h>
@@ -15,7 +13,7 @@ constexpr uint64_t cow_sectors = 65536;
 
 class MergeTest : public testing::Test {
 protected:
-	/* Chunks of 8 sectors of the snapshot, written one by one in random order. */
+	/* Writes @chunks chunks of 8 sectors of the snapshot, one by one in random order. */
 	void write_random(SnapshotFixture::Snap &snap, uint64_t chunks)
 	{
 		user::Random random(7);
@@ -25,7 +23,7 @@ protected:
 		}
 	}
 
-	/* Removes the snapshot and the origin, and puts the merge in their place. */
+	/* Replaces the snapshot and the origin by the merge. */
 	int begin(SnapshotFixture::Snap &snap)
 	{
 		snap.mapped.remove();
@@ -42,7 +40,7 @@ protected:
 		});
 	}
 
-	/* On the disk itself. */
+	/* Does the disk itself hold what the snapshot showed? */
 	testing::AssertionResult merged(SnapshotFixture::Snap &snap)
 	{
 		return snap.frozen.matches_all([&](uint64_t sector, uint64_t count) {

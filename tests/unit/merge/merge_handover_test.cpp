@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * How a merge gets the store of a snapshot, and what it leaves to the next owner.
- */
+/* How a merge gets the store of a snapshot, and what it leaves to the next owner. */
 #include <gtest/gtest.h>
 
 #include "unit/merge/merge_fixture.hpp"
@@ -56,7 +54,7 @@ TEST_F(MergeTest, that_is_never_resumed_leaves_the_snapshot_alone)
 	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
 	write_random(snap, 100);
 	ASSERT_EQ(fixture_.origin.load(TargetType::merge, disk_sectors, snap.words), 0);
-	/* The table that is loaded next takes its place. */
+	/* The next table replaces it. */
 	ASSERT_EQ(fixture_.origin.load(TargetType::origin, disk_sectors, "disk"), 0);
 	ASSERT_EQ(fixture_.origin.resume(), 0);
 	ASSERT_EQ(fixture_.write(0, 1000), 0);
@@ -116,7 +114,7 @@ TEST_F(MergeTest, only_one_at_a_time)
 	second.mapped.remove();
 	EXPECT_EQ(other.load(TargetType::merge, disk_sectors, second.words), -22);
 	EXPECT_EQ(other.error_text(), "A snapshot is already merging.");
-	/* As in-tree: nor can the merging one be loaded again. */
+	/* As in-tree, the merging one cannot be loaded again either. */
 	EXPECT_EQ(merging_.load(TargetType::merge, disk_sectors, first.words), -22);
 	EXPECT_EQ(merging_.error_text(), "A snapshot is already merging.");
 }
@@ -137,7 +135,7 @@ TEST_F(MergeTest, a_transient_store_is_refused)
 	EXPECT_EQ(merging_.load(TargetType::merge, disk_sectors, snap.words), -22);
 	EXPECT_EQ(merging_.error_text(),
 		  "Snapshot exception store does not support snapshot-merge.");
-	/* Also if only the source has one. */
+	/* The same if only the source has one. */
 	EXPECT_EQ(merging_.load(TargetType::merge, disk_sectors, "disk cow0 P 8"), -22);
 	EXPECT_EQ(merging_.error_text(),
 		  "Snapshot exception store does not support snapshot-merge.");
@@ -152,17 +150,17 @@ TEST_F(MergeTest, what_a_merge_has_left_can_be_a_snapshot_again)
 	while (std::stoull(merging_.status()) > 5000)
 		ASSERT_TRUE(fixture_.world.step());
 	merging_.suspend();
-	/* The store is handed back; the origin has what was merged, so the view is the same. */
+	/* The origin has what was merged, so the snapshot shows the same as before. */
 	ASSERT_EQ(snap.mapped.load(TargetType::snapshot, disk_sectors, snap.words), 0);
 	ASSERT_EQ(snap.mapped.resume(), 0);
 	merging_.remove();
 	ASSERT_EQ(fixture_.origin.create(TargetType::origin, disk_sectors, "disk"), 0);
 	EXPECT_TRUE(fixture_.right(snap));
-	/* New chunks come after all that were in use, so as many are allocated again. */
+	/* New chunks come after the highest one in use, so as many are allocated again. */
 	EXPECT_LT(std::stoull(snap.mapped.status()), used / 2);
 	ASSERT_EQ(fixture_.write(0, disk_sectors / 2), 0);
 	EXPECT_GT(std::stoull(snap.mapped.status()), used);
-	/* Its list grows over what was removed, in several areas. */
+	/* Its list grows over several areas that were emptied. */
 	write_random(snap, 3000);
 	ASSERT_EQ(fixture_.write(0, 6000), 0);
 	EXPECT_TRUE(fixture_.right(snap));
@@ -173,7 +171,7 @@ TEST_F(MergeTest, what_a_merge_has_left_can_be_a_snapshot_again)
 	EXPECT_EQ(merging_.status(), "16/65536 16");
 }
 
-/* The table is handed to the merge and back, so it keeps the leaves that the merge emptied. */
+/* The table goes to the merge and back, so it keeps the leaves that the merge emptied. */
 TEST(MergeStopped, leaves_a_table_that_takes_runs_over_what_was_merged)
 {
 	constexpr uint64_t sectors = 49152;
@@ -181,7 +179,7 @@ TEST(MergeStopped, leaves_a_table_that_takes_runs_over_what_was_merged)
 	SnapshotFixture::Snap &snap = fixture.add("P 8", cow_sectors);
 	for (uint64_t chunk = 0; chunk < 6000; chunk += 2)
 		ASSERT_EQ(fixture.write(chunk * 8, 8), 0);
-	/* Between two full leaves, so it gets a leaf of its own, a narrow one. */
+	/* It comes between two full leaves, so it gets a narrow leaf of its own. */
 	ASSERT_EQ(fixture.write(2031 * 8, 8), 0);
 
 	Mapped merging("merging");
@@ -213,7 +211,7 @@ TEST_F(MergeTest, dead_entries_in_an_area_of_one_block_are_gone_with_the_list)
 	SnapshotFixture::Snap &snap = fixture_.add("P 4", cow_sectors);
 	ASSERT_EQ(fixture_.write(0, 4), 0);
 	snap.mapped.remove();
-	/* In slot 2; slot 1 ends the list. */
+	/* A dead entry in slot 2; slot 1 ends the list. */
 	std::vector<uint8_t> area = snap.cow.peek(4, 4);
 	area[2 * 16] = 7;
 	area[2 * 16 + 8] = 9;

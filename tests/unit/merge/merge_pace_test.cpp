@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * A merge that is suspended, paused or slowed down.
- */
+/* Merges that are suspended, paused or slowed down. */
 #include <cerrno>
 
 #include <gtest/gtest.h>
@@ -21,7 +19,7 @@ TEST_F(MergeTest, continues_after_a_killed_suspend)
 	for (uint64_t at = 0; at < disk_sectors; at += 16)
 		ASSERT_EQ(fixture_.write(snap, at, 8), 0);
 	ASSERT_EQ(begin(snap), 0);
-	/* It keeps the suspend waiting. */
+	/* The read keeps the suspend waiting. */
 	fixture_.disk.hold(Op::read);
 	Mapped::Handle read = merging_.start_read(disk_sectors - 8, 8);
 	int error = 0;
@@ -77,7 +75,7 @@ TEST_F(MergeTest, that_is_paused_continues_on_request)
 	fixture_.world.run_until_idle();
 	EXPECT_EQ(merging_.status(), status);
 
-	/* Nor does the end of the pause start anything while the device is suspended. */
+	/* The end of the pause starts nothing while the device is suspended. */
 	merging_.suspend();
 	ASSERT_EQ(merging_.message({"merge", "resume"}), 0);
 	fixture_.world.run_until_idle();
@@ -103,7 +101,7 @@ TEST_F(MergeTest, keeps_to_its_rate)
 	while (merging_.events() == 0)
 		ASSERT_TRUE(fixture_.world.step());
 	EXPECT_TRUE(merged(snap));
-	/* 4000 KiB; the last quarter of a second is not waited for. */
+	/* 4000 KiB; it does not wait after the last quarter of a second. */
 	double seconds = static_cast<double>(fixture_.world.now_ns() - begun) / 1e9;
 	EXPECT_GE(seconds, 3.7);
 	EXPECT_LE(seconds, 4.3);
@@ -118,7 +116,7 @@ TEST_F(MergeTest, a_slow_one_is_suspended_and_hurried_at_once)
 	fixture_.world.run_for(2000000000);
 	ASSERT_NE(merging_.status(), "16/65536 16");
 
-	/* It waits some seconds for its next batch now. */
+	/* The merge is waiting several seconds for its next batch. */
 	uint64_t begun = fixture_.world.now_ns();
 	merging_.suspend();
 	EXPECT_LT(fixture_.world.now_ns() - begun, 100000000u);
@@ -137,13 +135,13 @@ TEST_F(MergeTest, a_higher_rate_holds_for_the_batch_that_waits_already)
 	ASSERT_EQ(merging_.message({"merge", "rate", "1"}), 0);
 	fixture_.world.run_for(9'000'000'000);
 	std::string before = merging_.status();
-	/* A chunk of 4 KiB every 4 seconds. */
+	/* One chunk of 4 KiB every 4 seconds. */
 	while (merging_.status() == before)
 		ASSERT_TRUE(fixture_.world.step());
 	before = merging_.status();
 	fixture_.world.run_for(500'000'000);
 	EXPECT_EQ(merging_.status(), before);
-	/* Now one second is enough. */
+	/* Now a chunk takes one second. */
 	ASSERT_EQ(merging_.message({"merge", "rate", "4"}), 0);
 	fixture_.world.run_for(700'000'000);
 	EXPECT_NE(merging_.status(), before);
@@ -165,7 +163,7 @@ TEST_F(MergeTest, takes_smaller_batches_beside_users_of_a_slow_device)
 		fixture_.world.run_for(1'000'000);
 	}
 	fixture_.disk.release();
-	/* 256 at first, in 20 ms where 8 are meant; 32 are the least. */
+	/* A batch of 256 takes 20 ms; the target is 8 ms, and the minimum 32 chunks. */
 	EXPECT_GT(batches, 15u);
 	EXPECT_TRUE(merged(snap));
 }

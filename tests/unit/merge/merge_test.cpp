@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The snapshot-merge target, one aspect at a time: what it merges, and at which cost.
- * Randomised and with crashes: the simulator (tests/sim).
+ * The snapshot-merge target, one aspect at a time: what it merges, and what it costs.  The
+ * simulator (tests/sim) has the randomised tests and the crashes.
  */
 #include <algorithm>
 #include <cerrno>
@@ -30,7 +30,7 @@ TEST_F(MergeTest, brings_the_origin_back_to_what_the_snapshot_was)
 	EXPECT_EQ(merging_.events(), 1u);
 	EXPECT_TRUE(merged(snap));
 	EXPECT_TRUE(shows(snap));
-	/* The merge is complete: the list is empty, and a new instance has nothing to do. */
+	/* The merge is complete: the list is empty, and a new merge has nothing to do. */
 	merging_.remove();
 	ASSERT_EQ(merging_.create(TargetType::merge, disk_sectors, snap.words), 0);
 	fixture_.world.run_until_idle();
@@ -76,7 +76,7 @@ TEST_F(MergeTest, reads_what_lies_together_at_once)
 	write_random(snap, 512);
 	ASSERT_EQ(begin(snap), 0);
 	fixture_.world.run_until_idle();
-	/* 1.6 MiB in pieces of up to 256 KiB, and the list's blocks. */
+	/* 1.6 MiB in pieces of up to 256 KiB, and the blocks of the list. */
 	EXPECT_LT(snap.cow.counters().reads, 40u);
 }
 
@@ -133,7 +133,7 @@ TEST_F(MergeTest, says_what_it_has_done)
 	std::string answer;
 	ASSERT_EQ(merging_.message({"stats"}, &answer), 0);
 	EXPECT_NE(answer.find("\nmerged_chunks 300\n"), answer.npos);
-	/* 256 chunks, then the rest. */
+	/* A batch of 256 chunks, then the rest. */
 	EXPECT_NE(answer.find("\nmerge_batch_chunks 32:1 256:1\n"), answer.npos);
 	EXPECT_NE(answer.find("\nmerge_failures 0\n"), answer.npos);
 }

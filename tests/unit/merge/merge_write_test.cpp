@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Writes to an origin while a snapshot is being merged into it.
- */
+/* Writes to an origin while a snapshot is merged into it. */
 #include <algorithm>
 #include <cstdio>
 
@@ -44,7 +42,7 @@ TEST_F(MergeTest, a_write_waits_only_while_its_batch_is_retired)
 	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
 	ASSERT_EQ(fixture_.write(0, 8000), 0);
 	ASSERT_EQ(begin(snap), 0);
-	/* While the batch is copied, writes to its chunks do not wait for it. */
+	/* Writes to the batch's chunks do not wait while it is copied. */
 	fixture_.disk.hold(Op::write);
 	fixture_.world.run_for(50'000'000);
 	ASSERT_GT(fixture_.disk.held(), 0u);
@@ -54,7 +52,7 @@ TEST_F(MergeTest, a_write_waits_only_while_its_batch_is_retired)
 	fixture_.world.run_for(50'000'000);
 	EXPECT_TRUE(request->done);
 	fixture_.disk.release();
-	/* Now the flush: the batch is blocked. */
+	/* Now the origin is flushed, and the batch is blocked. */
 	fixture_.disk.hold(Op::flush);
 	fixture_.world.run_for(50'000'000);
 	ASSERT_EQ(fixture_.disk.held(), 1u);
@@ -75,7 +73,7 @@ TEST_F(MergeTest, a_constantly_written_chunk_gets_a_last_copy)
 	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
 	ASSERT_EQ(fixture_.write(0, 64), 0);
 	ASSERT_EQ(begin(snap), 0);
-	/* Another sector each time, so that none hides a lost one. */
+	/* Another sector each time, so that a lost write is not overwritten. */
 	uint64_t writes = 0;
 	for (; merging_.status() != "16/65536 16"; writes++) {
 		std::vector<uint8_t> data = fixture_.fresh(writes % 64, 1);
@@ -89,7 +87,7 @@ TEST_F(MergeTest, a_constantly_written_chunk_gets_a_last_copy)
 TEST_F(MergeTest, a_write_over_several_runs_of_the_batch_is_copied_again_in_all_of_them)
 {
 	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
-	/* Backwards: neighbours on the origin are not adjacent on the COW device. */
+	/* In reverse, so that neighbours on the origin are not adjacent on the COW device. */
 	for (uint64_t chunk = 8; chunk--;)
 		ASSERT_EQ(fixture_.write(chunk * 8, 8), 0);
 	ASSERT_EQ(begin(snap), 0);
@@ -104,7 +102,7 @@ TEST_F(MergeTest, a_write_over_several_runs_of_the_batch_is_copied_again_in_all_
 	EXPECT_TRUE(merged(snap));
 }
 
-/* A run of many chunks is several jobs; all of them have to copy a write again. */
+/* A run of many chunks takes several jobs; each of them must copy again after the write. */
 TEST_F(MergeTest, a_chunk_written_while_its_copies_are_in_flight_is_copied_again)
 {
 	SnapshotFixture::Snap &snap = fixture_.add("P 8", cow_sectors);
@@ -122,10 +120,10 @@ TEST_F(MergeTest, a_chunk_written_while_its_copies_are_in_flight_is_copied_again
 	EXPECT_TRUE(merged(snap));
 }
 
-/* I/O takes no time, so the batch may end whenever other code ran. */
+/* I/O takes no time, so the batch may end at any point where other code runs. */
 TEST(MergeOrders, a_write_finds_that_its_chunk_was_merged_since_it_looked)
 {
-	/* Longer than what enters the regions at once, so that dm's bio is cut. */
+	/* More than may enter the regions at once, so that dm's bio is split. */
 	constexpr uint64_t length = 4104;
 	constexpr uint64_t all = 16384;
 	for_seeds(40, [](uint64_t seed) {
@@ -139,7 +137,7 @@ TEST(MergeOrders, a_write_finds_that_its_chunk_was_merged_since_it_looked)
 		fixture.origin.remove();
 		Mapped merging("merging");
 		ASSERT_EQ(merging.create(TargetType::merge, all, "disk fast P 8"), 0);
-		/* The last chunks are merged first: write those whose turn it is. */
+		/* The last chunks are merged first: write to those that come next. */
 		auto chunks_left = [&] {
 			uint64_t allocated, metadata;
 			EXPECT_EQ(std::sscanf(merging.status().c_str(), "%lu/32768 %lu", &allocated,
@@ -173,7 +171,7 @@ TEST(MergeOrders, a_write_finds_that_its_chunk_was_merged_since_it_looked)
 	});
 }
 
-/* Copies for another snapshot, more at once than there are pages, until everything is written. */
+/* Other copies, more than there are pages for, until all of @sectors is written. */
 class MergeBesideCopies : public testing::Test {
 protected:
 	static constexpr uint64_t a_while = 5'000'000;
@@ -199,7 +197,7 @@ protected:
 		}));
 		merging_.remove();
 	}
-	/* Now and again the disk receives as many reads as there are pages for. */
+	/* From time to time the disk completes as many reads as there are pages for. */
 	void let_some_read()
 	{
 		fixture_.disk.release();
@@ -222,7 +220,7 @@ protected:
 				}
 			});
 	}
-	/* To a chunk that is being merged. */
+	/* Writes to a chunk that is being merged. */
 	Mapped::Handle start_write()
 	{
 		std::vector<uint8_t> data = fixture_.fresh(0, 8);
@@ -243,7 +241,7 @@ TEST_F(MergeBesideCopies, a_write_that_waits_for_its_batch_does_not_wait_for_all
 	ASSERT_EQ(merging_.create(TargetType::merge, sectors, merged_.words), 0);
 	fixture_.world.run_for(a_while);
 	ASSERT_GT(fixture_.disk.held(), 0u);
-	/* The chunk becomes dirty in each round; after eight the batch is blocked. */
+	/* The chunk becomes dirty in each round; after eight rounds the batch is blocked. */
 	Mapped::Handle write;
 	for (int round = 0; round <= 8; round++) {
 		merged_.cow.hold(Op::write);
@@ -270,7 +268,7 @@ TEST_F(MergeBesideCopies, a_write_that_waits_for_its_batch_does_not_wait_for_all
 
 TEST_F(MergeBesideCopies, a_suspend_does_not_wait_for_all_of_them)
 {
-	/* The claims, and then as many copies as there are pages, wait for the snapshot's device. */
+	/* The claims, and copies that take all pages, wait for the snapshot's device. */
 	other_->cow.hold(Op::write);
 	ASSERT_EQ(merging_.create(TargetType::merge, sectors, merged_.words), 0);
 	fixture_.world.run_for(a_while);
@@ -285,7 +283,7 @@ TEST_F(MergeBesideCopies, a_suspend_does_not_wait_for_all_of_them)
 	ASSERT_EQ(merging_.resume(), 0);
 }
 
-/* I/O takes no time, so a bio may have ended whenever other code ran. */
+/* I/O takes no time, so a bio may end at any point where other code runs. */
 TEST(MergeOrders, a_write_that_has_to_wait_may_end_before_its_map_is_over)
 {
 	for_seeds(200, [](uint64_t seed) {
@@ -299,7 +297,7 @@ TEST(MergeOrders, a_write_that_has_to_wait_may_end_before_its_map_is_over)
 		snapshot.remove();
 		fixture.origin.remove();
 		Mapped merging("merging");
-		/* The list is uncertain and stays so: a write of its chunks waits, and fails. */
+		/* The list is uncertain and stays so: a write to its chunks waits, then fails. */
 		cow.fail_range(Op::write, 0, 16);
 		ASSERT_EQ(merging.create(TargetType::merge, 1024, "disk fast P 8"), 0);
 		fixture.world.settle();
@@ -309,7 +307,7 @@ TEST(MergeOrders, a_write_that_has_to_wait_may_end_before_its_map_is_over)
 				EXPECT_EQ(merging.write(n * 8, fixture.fresh(n * 8, 8)), -5);
 			});
 		fixture.world.settle();
-		/* No departed writer is still counted: the writes proceed when they can. */
+		/* No writer that has left is still counted, so writes proceed now. */
 		cow.clear_faults();
 		merging.suspend();
 		ASSERT_EQ(merging.resume(), 0);

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Copies ahead of a stream of writes to the origin: what they save, and that they have
- * no cost for others.
- */
+/* Copies ahead of a stream of origin writes: what they save, and that others pay nothing. */
 #include <gtest/gtest.h>
 
 #include "unit/snapshot/snapshot_fixture.hpp"
@@ -15,7 +12,7 @@ using user::Device;
 using user::Op;
 
 constexpr uint64_t disk_sectors = 65536;
-/* Large enough for guesses. */
+/* Large enough for copies ahead. */
 constexpr uint64_t cow_sectors = 262144;
 
 struct AheadBench : SnapshotFixture {
@@ -26,7 +23,7 @@ struct AheadBench : SnapshotFixture {
 
 	Snap &add_large(const std::string &store = "P 8") { return add(store, cow_sectors); }
 
-	/* In sequence, one at a time. */
+	/* Sequential writes, one at a time. */
 	void write_stream(uint64_t sector, uint64_t count, uint64_t step = 8)
 	{
 		for (uint64_t at = sector; at < sector + count; at += step)
@@ -57,7 +54,7 @@ TEST(CopyAhead, a_stream_pays_for_few_copies)
 	AheadBench fixture;
 	auto &snap = fixture.add_large();
 	fixture.write_stream(0, 8192);
-	/* 1024 writes. */
+	/* For 1024 writes. */
 	EXPECT_LT(snap.cow.counters().fua_writes, 60u);
 	EXPECT_LT(fixture.disk.counters().reads, 60u);
 	EXPECT_GT(fixture.stat(snap, "ahead_chunks"), 900u);
@@ -83,7 +80,7 @@ TEST(CopyAhead, of_chunks_larger_than_the_writes)
 	AheadBench fixture;
 	auto &snap = fixture.add_large("P 128");
 	fixture.write_stream(0, 16384);
-	/* 128 chunks. */
+	/* For 128 chunks. */
 	EXPECT_LT(snap.cow.counters().fua_writes, 40u);
 	EXPECT_TRUE(fixture.all_right());
 }
@@ -99,7 +96,7 @@ TEST(CopyAhead, is_off_by_message_and_by_parameter)
 	ASSERT_EQ(snap.mapped.message({"copy_ahead", "64"}), 0);
 	fixture.write_stream(1024, 1024);
 	EXPECT_GT(fixture.stat(snap, "ahead_chunks"), 0u);
-	/* No more than that. */
+	/* Not beyond the limit of the message. */
 	EXPECT_LE(fixture.stat(snap, "origin_ahead_unwritten_sectors"), 256u);
 }
 
@@ -123,7 +120,7 @@ TEST(CopyAhead, spends_nothing_of_a_small_device)
 	EXPECT_TRUE(fixture.all_right());
 }
 
-/* It has the chunk at which the guess begins, and lacks others. */
+/* The small snapshot has the chunk at which the guess begins, and lacks others. */
 TEST(CopyAhead, takes_no_chunk_of_a_snapshot_that_has_no_room_for_it)
 {
 	AheadBench fixture;
@@ -173,7 +170,7 @@ TEST(CopyAhead, wastes_no_more_than_a_hundredth_of_the_device)
 {
 	AheadBench fixture;
 	auto &snap = fixture.add("P 8", 131072);
-	/* Streams that end after 16 KiB: each is a wrong guess. */
+	/* Each stream ends after 16 KiB, so each guess is wrong. */
 	for (uint64_t n = 0; n < 300; n++)
 		fixture.write_stream(n * 208, 32);
 	uint64_t ahead = fixture.stat(snap, "origin_ahead_sectors");
@@ -193,7 +190,7 @@ TEST(CopyAhead, large_writes_and_random_ones_have_none)
 	EXPECT_EQ(fixture.stat(snap, "origin_ahead_sectors"), 0u);
 }
 
-/* It does not need what it guessed. */
+/* No write needs a chunk that was only guessed. */
 TEST(CopyAhead, that_fails_costs_no_snapshot_its_life)
 {
 	for (Op op : {Op::read, Op::write}) {
@@ -299,7 +296,7 @@ TEST(CopyAhead, without_memory_there_is_none_and_nothing_fails)
 	EXPECT_TRUE(fixture.all_right());
 }
 
-/* Each gap is a separate copy: not all of them at once under the lock. */
+/* Each gap is a separate copy, and they must not all start under the lock at once. */
 TEST(CopyAhead, takes_a_few_gaps_at_a_time)
 {
 	AheadBench fixture;

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Writes to an origin when a device fails or memory is short: the snapshots that they cost.
- */
+/* Origin writes when a device fails or memory is short, and which snapshots become invalid. */
 #include <gtest/gtest.h>
 
 #include "support/seed.hpp"
@@ -36,7 +34,7 @@ TEST(CopyOut, an_unreadable_sector_invalidates_only_snapshots_that_lack_it)
 TEST(CopyOut, a_read_on_its_way_when_the_snapshot_is_lost_fails)
 {
 	SnapshotFixture fixture;
-	/* Room for one chunk. */
+	/* There is room for one chunk. */
 	auto &snap = fixture.add("P 8", 3 * 8);
 	ASSERT_EQ(fixture.write(800, 8), 0);
 	fixture.disk.hold(Op::read);
@@ -74,7 +72,7 @@ TEST(CopyOut, an_origin_that_cannot_be_read_costs_the_snapshots)
 	EXPECT_EQ(snap.mapped.status(), "Invalid");
 }
 
-/* Like a disk that was unplugged. */
+/* As with a disk that was unplugged. */
 TEST(CopyOut, an_origin_that_has_gone_costs_the_snapshot_and_no_writer)
 {
 	for (uint64_t sector : {0, 3, 2000}) {
@@ -91,7 +89,7 @@ TEST(CopyOut, an_origin_that_has_gone_costs_the_snapshot_and_no_writer)
 
 TEST(CopyOut, an_origin_that_is_shorter_now_costs_the_snapshot)
 {
-	/* After the new end; across it; in a chunk that extends past it. */
+	/* Behind the new end, across it, and in a chunk across it. */
 	for (uint64_t sector : {1500, 1020, 992}) {
 		SnapshotFixture fixture;
 		auto &snap = fixture.add("P 128");
@@ -104,7 +102,7 @@ TEST(CopyOut, an_origin_that_is_shorter_now_costs_the_snapshot)
 	}
 }
 
-/* The part of the chunk that the write does not cover is gone. */
+/* The rest of the chunk, which the write does not cover, cannot be read. */
 TEST(CopyOut, a_snapshot_write_over_an_origin_that_has_gone_fails)
 {
 	SnapshotFixture fixture;
@@ -114,15 +112,12 @@ TEST(CopyOut, a_snapshot_write_over_an_origin_that_has_gone_fails)
 	EXPECT_EQ(snap.mapped.status(), "Invalid");
 }
 
-/*
- * Single chunks in random order fill the table's leaves one by one, until nothing is left
- * of its reserve.
- */
+/* Single chunks in random order fill leaf after leaf until the table's reserve is used up. */
 TEST(CopyOut, without_memory_fails_the_snapshot_and_no_write)
 {
 	constexpr uint64_t chunks = 1 << 15;
 	SnapshotFixture fixture(2 * chunks);
-	/* Enough chunks that their numbers take 8 bytes in the table. */
+	/* So many chunks that their numbers take 8 bytes in the table. */
 	auto &snap = fixture.add("N 1", uint64_t{1} << 31);
 	Memory::instance().fail_nowait_from(0);
 	uint64_t writes = 0;
@@ -134,7 +129,7 @@ TEST(CopyOut, without_memory_fails_the_snapshot_and_no_write)
 	Memory::instance().fail_nothing();
 }
 
-/* More operations than the pools keep for that, of which some find no memory. */
+/* More operations than the pools have reserves for; some find no memory. */
 TEST(CopyOut, short_memory_delays_writes_and_fails_none)
 {
 	for_seeds(20, [](uint64_t seed) {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Writes to an origin: what they cost, and in which order things become durable.
- */
+/* Origin writes: what they cost, and in which order data and metadata become durable. */
 #include <gtest/gtest.h>
 
 #include "unit/snapshot/snapshot_fixture.hpp"
@@ -16,7 +14,7 @@ using user::Op;
 
 constexpr unsigned int durable = DMSNAP_IO_PREFLUSH | DMSNAP_IO_FUA;
 
-/* Every write that is not metadata. */
+/* The writes that are not metadata. */
 std::vector<IoRecord> data_writes(const Device &device)
 {
 	std::vector<IoRecord> writes;
@@ -59,7 +57,7 @@ TEST(CopyOut, different_chunk_sizes_share_the_read_of_the_largest)
 		EXPECT_TRUE(fixture.right(*snap));
 }
 
-/* An origin of small blocks that ends inside one of the COW device's. */
+/* The origin has small blocks, and ends inside a block of the COW device. */
 TEST(CopyOut, the_last_chunk_fills_a_block_of_the_cow_device)
 {
 	for (uint32_t chunk : {16u, 64u, 1024u}) {
@@ -67,7 +65,7 @@ TEST(CopyOut, the_last_chunk_fills_a_block_of_the_cow_device)
 		Device &cow = fixture.world.add_device(
 			{.name = "cow4k", .sectors = 1 << 14, .block_sectors = 8});
 		Mapped snap("snapshot");
-		/* dm refuses a table whose length is not a multiple of its blocks. */
+		/* dm refuses a table whose length is no multiple of its blocks. */
 		ASSERT_EQ(snap.create(user::TargetType::snapshot, 4104,
 				      "disk cow4k P " + std::to_string(chunk)),
 			  0);
@@ -234,7 +232,7 @@ TEST(CopyOut, the_last_chunk_may_reach_over_the_end_of_the_origin)
 	EXPECT_TRUE(fixture.right(snap));
 }
 
-/* The stretch begins with a chunk of 2 KiB; the other snapshot's device takes blocks of 4. */
+/* The copy begins with a chunk of 2 KiB; the other snapshot's device has 4 KiB blocks. */
 TEST(CopyOut, a_long_copy_is_cut_where_blocks_of_all_devices_end)
 {
 	SnapshotFixture fixture(8192);
@@ -245,7 +243,7 @@ TEST(CopyOut, a_long_copy_is_cut_where_blocks_of_all_devices_end)
 	ASSERT_EQ(large.create(user::TargetType::snapshot, 8192, "disk cow4k P 8"), 0);
 	FrozenImage frozen(fixture.disk.content(), 8192);
 	ASSERT_EQ(fixture.write(4, 4000), 0);
-	/* So that only the small one needs the first chunk of the second write. */
+	/* Now only the small one needs the first chunk of the second write. */
 	ASSERT_EQ(fixture.write(4096, 8), 0);
 	ASSERT_EQ(fixture.write(4108, 4000), 0);
 	EXPECT_EQ(large.status().find("Invalid"), std::string::npos);

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * What a write to an origin waits for, and what it does not.
- */
+/* What an origin write waits for, and what it does not wait for. */
 #include <gtest/gtest.h>
 
 #include "unit/snapshot/snapshot_fixture.hpp"
@@ -37,7 +35,7 @@ TEST(CopyOut, a_write_waits_for_reads_of_the_snapshot_that_see_the_origin)
 	auto read = snap.mapped.start_read(0, 8);
 	fixture.world.settle();
 	ASSERT_EQ(fixture.disk.held(), 1u);
-	/* The snapshot gets the chunk without a read of the origin. */
+	/* The snapshot gets the chunk without reading the origin. */
 	ASSERT_EQ(fixture.write(snap, 0, 8), 0);
 	auto write = fixture.start_write(0, 8);
 	fixture.world.run_for(5'000'000'000);
@@ -57,7 +55,7 @@ TEST(CopyOut, a_write_does_not_wait_for_reads_of_other_chunks)
 	auto read = snap.mapped.start_read(2048, 1024);
 	fixture.world.settle();
 	ASSERT_EQ(fixture.disk.held(), 1u);
-	/* The snapshot gets the chunk without a read of the origin. */
+	/* The snapshot gets the chunk without reading the origin. */
 	ASSERT_EQ(fixture.write(snap, 0, 8), 0);
 	auto write = fixture.start_write(0, 8);
 	fixture.world.settle();
@@ -95,7 +93,7 @@ TEST(CopyOut, a_lost_entry_holds_back_the_write_until_the_mark_is_durable)
 	ASSERT_EQ(snap.cow.held(), 1u);
 	EXPECT_TRUE(flush->done);
 	EXPECT_NE(flush->error, 0);
-	/* A crash now would leave a store that is valid and lacks the chunk. */
+	/* A crash now would leave a valid store that lacks the chunk. */
 	auto write = fixture.start_write(0, 8);
 	fixture.world.settle();
 	EXPECT_FALSE(write->done);
@@ -104,7 +102,7 @@ TEST(CopyOut, a_lost_entry_holds_back_the_write_until_the_mark_is_durable)
 	EXPECT_EQ(fixture.origin.wait(write), 0);
 }
 
-/* Chunk 0 of both snapshots, then chunk 1, which only the second one lacks. */
+/* Both snapshots lack chunk 0; only the second one lacks chunk 1. */
 TEST(CopyOut, a_write_that_hangs_delays_none_that_needs_another_snapshot)
 {
 	SnapshotFixture fixture;
@@ -129,7 +127,7 @@ TEST(CopyOut, a_write_that_hangs_delays_none_that_needs_another_snapshot)
 	EXPECT_EQ(failing.mapped.status(), "Invalid");
 }
 
-/* One copy for two writes, of which only the first needs the snapshot that hangs. */
+/* Two writes share a copy; only the first one needs the snapshot that hangs. */
 TEST(CopyOut, a_write_waits_for_the_runs_that_it_needs_alone)
 {
 	SnapshotFixture fixture;
@@ -143,7 +141,7 @@ TEST(CopyOut, a_write_waits_for_the_runs_that_it_needs_alone)
 	EXPECT_EQ(fixture.disk.counters().reads, 1u) << "they were not copied together";
 	EXPECT_FALSE(first->done);
 	EXPECT_TRUE(second->done);
-	/* Its own writes and reads proceed as well. */
+	/* The snapshot's own writes and reads proceed too. */
 	auto own = other.mapped.start_write(0, fixture.fresh(0, 8));
 	fixture.world.settle();
 	EXPECT_TRUE(own->done);
@@ -154,7 +152,7 @@ TEST(CopyOut, a_write_waits_for_the_runs_that_it_needs_alone)
 	EXPECT_TRUE(fixture.right(other));
 }
 
-/* It waited for a copy for that snapshot, which is no longer needed. */
+/* The write waits for a copy that the removal makes unnecessary. */
 TEST(CopyOut, a_write_does_not_wait_for_a_snapshot_that_is_being_removed)
 {
 	SnapshotFixture fixture;
@@ -232,7 +230,7 @@ TEST(CopyOut, the_throttle_makes_copies_slower)
 		SnapshotFixture fixture;
 		auto &snap = fixture.add("P 8");
 		fixture.world.copy_throttle = percent;
-		/* The clock of a world does not begin at 0. */
+		/* The clock of a world does not start at 0. */
 		fixture.world.run_for(2'000'000'000);
 		uint64_t before = fixture.world.now_ns();
 		for (uint64_t n = 0; n < 500; n++)
@@ -240,7 +238,7 @@ TEST(CopyOut, the_throttle_makes_copies_slower)
 		took[percent == 1] = fixture.world.now_ns() - before;
 		EXPECT_TRUE(fixture.right(snap));
 	}
-	/* 20 us of copying each; half a second of idle time is credited. */
+	/* Each copy takes 20 us; half a second of idle time is credited. */
 	EXPECT_GT(took[1], 500 * 20'000u * 100 - 500'000'000u - took[0]);
 }
 

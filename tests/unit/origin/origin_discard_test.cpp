@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Discards of an origin: what no snapshot needs is discarded, the rest is left alone, and
- * no COW space is spent.
+ * Discards to an origin: they discard what no snapshot needs, leave the rest alone, and use no
+ * space on COW devices.
  */
 #include <gtest/gtest.h>
 
@@ -12,7 +12,7 @@ namespace {
 
 using user::Op;
 
-/* Are these sectors zero, like discarded ones here? */
+/* Are these sectors zero?  The devices here zero what is discarded. */
 bool zero(const user::Device &disk, uint64_t sector, uint64_t count)
 {
 	for (uint8_t byte : disk.peek(sector, count))
@@ -21,7 +21,7 @@ bool zero(const user::Device &disk, uint64_t sector, uint64_t count)
 	return true;
 }
 
-/* Sectors that have changed. */
+/* The sectors that differ from @before. */
 std::vector<uint64_t> changed(const SnapshotFixture &fixture, const std::vector<uint8_t> &before)
 {
 	std::vector<uint64_t> sectors;
@@ -77,7 +77,7 @@ TEST(OriginDiscard, discards_what_all_have_in_pieces)
 	std::vector<uint8_t> before = fixture.disk.peek(0, fixture.sectors);
 	ASSERT_EQ(fixture.origin.discard(0, fixture.sectors), 0);
 	std::vector<uint64_t> sectors = changed(fixture, before);
-	/* The second one has copied 64..95 and 1056..1087, and the first one has them, too. */
+	/* The second snapshot has sectors 64..95 and 1056..1087, and the first one has them too. */
 	ASSERT_EQ(sectors.size(), 64u);
 	EXPECT_EQ(sectors.front(), 64u);
 	EXPECT_EQ(sectors[31], 95u);
@@ -110,7 +110,7 @@ TEST(OriginDiscard, waits_for_no_copy_and_goes_past_none)
 	auto write = fixture.start_write(64, 8);
 	fixture.world.run_until_idle();
 	ASSERT_FALSE(write->done);
-	/* It is pending, not settled. */
+	/* The copy is pending and not settled. */
 	std::vector<uint8_t> before = fixture.disk.peek(0, fixture.sectors);
 	ASSERT_EQ(fixture.origin.discard(56, 24), 0);
 	EXPECT_TRUE(changed(fixture, before).empty());
@@ -125,7 +125,7 @@ TEST(OriginDiscard, does_not_mark_a_store_that_cannot_be_loaded)
 	fixture.world.refuse_bad_store = false;
 	fixture.add("P 8");
 	fixture.snaps[0]->mapped.remove();
-	/* No version of the format. */
+	/* No header of this format. */
 	fixture.snaps[0]->cow.poke(0, std::vector<uint8_t>(512, 0x5a));
 	fixture.snaps[0]->cow.poke(
 		0, std::vector<uint8_t>({'S', 'n', 'A', 'p', 1, 0, 0, 0, 9, 0, 0, 0}));

@@ -13,7 +13,7 @@ namespace {
 using test::stamped;
 using user::Image;
 
-/* Chunks of one sector: 32 entries an area, metadata in chunks 1, 34, 67 ... */
+/* Chunks of one sector: 32 entries an area; chunks 1, 34, 67 ... are metadata. */
 class StoreRules : public testing::Test {
 protected:
 	static constexpr uint64_t cow_sectors = 100, sectors = 50;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The prototype of write-back copy-out does what Documentation/decisions/0016 says of it, and the
- * study would notice if it did not.
+ * The prototype of write-back copy-out behaves as Documentation/decisions/0016 says, and the study
+ * would notice if it did not.
  */
 #include <gtest/gtest.h>
 
@@ -41,7 +41,7 @@ struct Rig {
 	{
 		return test::stamp_of(page * 8, disk.peek(page * 8, 8).data());
 	}
-	/* What the driver shows of what a power cut leaves that loses all it may lose. */
+	/* What the driver shows after a power cut that loses everything it may lose. */
 	test::Stamp in_snapshot(uint64_t page)
 	{
 		world.crash({});
@@ -205,7 +205,7 @@ TEST(WriteBack, power_cuts_tell_a_wrong_order)
 		  std::string::npos);
 }
 
-/* What the decision rests on, with few writes. */
+/* The measurements behind the decision, with few writes. */
 TEST(WriteBack, gains_where_nobody_waits_for_a_flush_and_nothing_elsewhere)
 {
 	const DeviceKind &kind = device_kinds()[1];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A persistent store that cannot be loaded: the snapshot is invalid, the origin keeps
- * working, and the store is marked before the snapshot loses anything.
+ * Persistent stores that cannot be loaded.  The snapshot is invalid, the origin keeps working, and
+ * the store is marked invalid before the snapshot loses data.
  */
 #include <functional>
 
@@ -19,7 +19,7 @@ using user::TargetType;
 constexpr Layout layout{8};
 constexpr const char *hint = "its store cannot be used; 'dmsnap check' says";
 
-/* A snapshot with some exceptions, removed, and its COW device damaged. */
+/* A removed snapshot with some exceptions, whose COW device gets damaged. */
 struct BadStore : testing::Test {
 	BadStore() : snap(fixture.add("P 8", 4096))
 	{
@@ -33,7 +33,7 @@ struct BadStore : testing::Test {
 		ASSERT_EQ(snap.mapped.create(type, fixture.sectors, snap.words), 0)
 			<< snap.mapped.error_text();
 	}
-	/* An entry with a chunk after the end of the COW device. */
+	/* Adds an entry with a chunk behind the end of the COW device. */
 	void damage() { put_entry(snap.cow, layout, 3, {3, 512}); }
 	bool marked() const
 	{
@@ -133,7 +133,7 @@ TEST_F(BadStore, is_marked_before_the_first_write_to_the_origin)
 	EXPECT_EQ(fixture.origin.wait(write), 0);
 	EXPECT_TRUE(marked());
 	EXPECT_TRUE(snap.mapped.known_invalid());
-	/* The list is unchanged, so that it can be repaired. */
+	/* The list is unchanged, so it can be repaired. */
 	EXPECT_EQ(le64_at(snap.cow.peek(8, 1).data() + 3 * entry_bytes + 8), 512u);
 	snap.cow.reset_log();
 	EXPECT_EQ(fixture.write(0, 4096), 0);
@@ -145,7 +145,7 @@ TEST_F(BadStore, is_marked_before_the_first_write_to_the_origin)
 	EXPECT_TRUE(fixture.world.log_holds("Snapshot is marked invalid."));
 }
 
-/* As after a loose cable: otherwise the next activation would show a valid snapshot. */
+/* As after a loose cable.  Unmarked, it would look valid at the next activation. */
 TEST_F(BadStore, is_marked_when_it_turns_out_to_be_good_after_all)
 {
 	snap.cow.fail_nth(Op::read, 1);
@@ -246,7 +246,7 @@ TEST_F(BadStore, does_not_harm_another_snapshot)
 	EXPECT_TRUE(marked());
 }
 
-/* Otherwise a half-done merge would overwrite what was written since. */
+/* Otherwise a half-done merge could overwrite later writes. */
 TEST_F(BadStore, does_not_merge_and_is_marked_before_a_write)
 {
 	fixture.origin.remove();
@@ -280,7 +280,7 @@ TEST_F(BadStore, is_refused_when_the_parameter_says_so)
 	EXPECT_EQ(lines(hint), 1u);
 }
 
-/* Nothing is lost that the user cannot write again. */
+/* A new store holds no data, so the table load may fail. */
 TEST_F(BadStore, is_no_excuse_for_a_new_one_that_cannot_be_made)
 {
 	snap.cow.load({});

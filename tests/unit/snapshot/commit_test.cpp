@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * When writes of a snapshot are durable, and what a flush says of those that were lost.
- */
+/* When snapshot writes are durable, and what a flush returns after some were lost. */
 #include <gtest/gtest.h>
 
 #include "unit/snapshot/snapshot_fixture.hpp"
@@ -14,7 +12,7 @@ using user::Op;
 using user::TargetType;
 
 /*
- * Starts a commit, and ends a write to chunk 0 before the commit ends.  Returns the commit's
+ * Starts a commit with a flush; a write to chunk 0 ends before the commit does.  Returns the
  * flush.
  */
 Mapped::Handle write_beside_a_commit(SnapshotFixture &fixture, SnapshotFixture::Snap &snap)
@@ -72,7 +70,7 @@ TEST(SnapshotWrite, a_flush_during_a_commit_flushes_too)
 	SnapshotFixture fixture;
 	auto &snap = fixture.add("P 8");
 	ASSERT_EQ(fixture.write(snap, 0, 8), 0);
-	/* Completes while the commit is in its write: only a later flush covers it. */
+	/* It completes while the commit is being written, so only a later flush covers it. */
 	auto first = write_beside_a_commit(fixture, snap);
 	ASSERT_EQ(snap.mapped.flush(), 0);
 	fixture.crash();
@@ -139,7 +137,7 @@ TEST(SnapshotWrite, an_origin_write_to_its_chunk_gets_the_commit_after_the_curre
 	ASSERT_FALSE(flush->done);
 	uint64_t begun = fixture.world.now_ns();
 	EXPECT_EQ(fixture.write(0, 8), 0);
-	/* Long before the timer of the lazy one. */
+	/* Long before the timer of the lazy run. */
 	EXPECT_LT(fixture.world.now_ns() - begun, 100'000'000u);
 	EXPECT_TRUE(fixture.right(snap));
 }
@@ -169,7 +167,7 @@ TEST(SnapshotWrite, with_fua_to_a_lazy_chunk_it_commits)
 	ASSERT_EQ(fixture.write(snap, 0, 8), 0);
 	snap.cow.reset_log();
 	ASSERT_EQ(fixture.write(snap, 2, 3, true), 0);
-	/* The data, and the entry. */
+	/* The data and the entry. */
 	EXPECT_EQ(snap.cow.counters().fua_writes, 2u);
 	fixture.crash();
 	EXPECT_TRUE(fixture.right(snap));
@@ -196,7 +194,7 @@ TEST(SnapshotWrite, one_that_is_not_flushed_may_be_lost_but_the_frozen_data_is_n
 	EXPECT_TRUE((Pattern{1, 1}.matches(0, snap.mapped.read(0, 8))));
 }
 
-/* The first one reports the loss, and so do the others. */
+/* Not only the first flush reports the loss. */
 TEST(SnapshotWrite, after_an_acknowledged_write_was_lost_no_flush_succeeds)
 {
 	SnapshotFixture fixture;
@@ -209,13 +207,13 @@ TEST(SnapshotWrite, after_an_acknowledged_write_was_lost_no_flush_succeeds)
 		EXPECT_EQ(snap.mapped.flush(), -5) << n;
 	EXPECT_EQ(fixture.write(snap, 0, 16, true), -5);
 
-	/* Nor of the table that is loaded in its place. */
+	/* The same after a reload. */
 	ASSERT_EQ(snap.mapped.load(user::TargetType::snapshot, 4096, snap.words), 0);
 	ASSERT_EQ(snap.mapped.resume(), 0);
 	EXPECT_EQ(snap.mapped.flush(), -5);
 }
 
-/* Its copies have failed, and with them all of its contents. */
+/* A copy-out failed, so the snapshot's contents are lost. */
 TEST(SnapshotWrite, a_snapshot_that_is_invalid_fails_a_flush_as_all_else)
 {
 	SnapshotFixture fixture;
@@ -229,9 +227,9 @@ TEST(SnapshotWrite, a_snapshot_that_is_invalid_fails_a_flush_as_all_else)
 }
 
 /*
- * A write with FUA checks whether the snapshot is healthy, then whether its chunk waits for
- * a commit.  Between the two the commit may fail.  No exception can be recorded here, so
- * no such write may succeed.
+ * A FUA write checks whether the snapshot is valid, then whether its chunk waits for a commit.
+ * The commit may fail between the two checks.  No exception can be recorded here, so every such
+ * write must fail.
  */
 TEST(SnapshotWrite, with_fua_to_a_chunk_that_is_being_lost_fails)
 {

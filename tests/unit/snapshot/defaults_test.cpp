@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The module parameters stall_on_full and low_water: what a snapshot does if neither
- * the table line nor a message decides.
+ * The module parameters stall_on_full and low_water.  They decide what a snapshot does if neither
+ * its table line nor a message does.
  */
 #include <gtest/gtest.h>
 
@@ -25,7 +25,7 @@ protected:
 	{
 		return fixture_.add(store, cow_sectors);
 	}
-	/* Does a write wait if only the reserve is left? */
+	/* Does a write wait when only the reserve is left? */
 	bool stalls(SnapshotFixture::Snap &snap)
 	{
 		EXPECT_EQ(fixture_.write(0, room * 8), 0);
@@ -110,7 +110,7 @@ TEST_F(DefaultsTest, the_parameter_holds_for_snapshots_that_are_there)
 	auto &snap = add("P 8");
 	fixture_.world.stall_on_full = true;
 	ASSERT_TRUE(stalls(snap));
-	/* Waiting writes proceed up to the end of the device. */
+	/* Waiting writes proceed, and use the device up to its end. */
 	fixture_.world.stall_on_full = false;
 	fixture_.world.run_for(seconds);
 	EXPECT_TRUE(write_->done);
@@ -122,7 +122,7 @@ TEST_F(DefaultsTest, the_parameter_holds_for_snapshots_that_are_there)
 	grow(snap);
 }
 
-/* LVM2 loads the same table again when it has made the COW device larger. */
+/* LVM2 loads the same table again after it has extended the COW device. */
 TEST_F(DefaultsTest, a_stall_by_default_outlives_a_handover)
 {
 	fixture_.world.stall_on_full = true;
@@ -152,7 +152,7 @@ TEST_F(DefaultsTest, low_water_is_the_parameter_until_a_message_says_it)
 	auto &quiet = fixture_.add("N 8", 1000);
 	ASSERT_EQ(told.mapped.message({"low_water", "90"}), 0);
 	ASSERT_EQ(quiet.mapped.message({"low_water", "0"}), 0);
-	/* 16 sectors are in use; 61 chunks of 8 make it 504. */
+	/* 16 sectors are in use; 61 chunks of 8 make 504. */
 	ASSERT_EQ(fixture_.write(0, 60 * 8), 0);
 	EXPECT_EQ(snap.mapped.events(), 0u);
 	ASSERT_EQ(fixture_.write(60 * 8, 8), 0);
@@ -162,7 +162,7 @@ TEST_F(DefaultsTest, low_water_is_the_parameter_until_a_message_says_it)
 	EXPECT_EQ(told.mapped.events(), 0u);
 	EXPECT_EQ(quiet.mapped.events(), 0u);
 
-	/* Off and on again: the usage then raises an event with the next chunk. */
+	/* Off and on again: the next chunk raises an event. */
 	fixture_.world.low_water = 0;
 	ASSERT_EQ(fixture_.write(71 * 8, 8), 0);
 	EXPECT_EQ(snap.mapped.events(), 1u);

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Discards of a snapshot.
- */
+/* Discards to a snapshot. */
 #include <gtest/gtest.h>
 
 #include "unit/snapshot/snapshot_fixture.hpp"
@@ -71,7 +69,7 @@ TEST(SnapshotDiscard, over_two_chunks_fails_when_one_of_them_does)
 	EXPECT_EQ(snap.cow.counters().discards, 2u);
 }
 
-/* A bio that dm has not split at the chunk size, because the limit may have changed since. */
+/* A bio that dm has not split at chunks, because the limit may have changed since. */
 TEST(SnapshotDiscard, of_many_chunks_does_to_each_run_what_it_needs)
 {
 	SnapshotFixture fixture;
@@ -89,7 +87,7 @@ TEST(SnapshotDiscard, of_many_chunks_does_to_each_run_what_it_needs)
 	ASSERT_TRUE(fixture.world.run_until([&] { return error != 1; }));
 	EXPECT_EQ(error, 0);
 
-	/* The chunks follow header and area, without a gap. */
+	/* The chunks follow the header and the area without a gap. */
 	using Io = std::tuple<Op, uint64_t, uint64_t>;
 	std::vector<Io> done;
 	for (const auto &io : snap.cow.log())
@@ -100,7 +98,7 @@ TEST(SnapshotDiscard, of_many_chunks_does_to_each_run_what_it_needs)
 					 {Op::discard, 16 + 32, 4}}));
 }
 
-/* dm asks for the limit when the table becomes the active one, before the handover. */
+/* dm asks for the limits when it swaps the tables, which is before the handover. */
 TEST(SnapshotDiscard, of_one_that_takes_a_store_over_is_cut_at_the_chunks_of_that)
 {
 	for (const char *chunk : {"0", "64"}) {

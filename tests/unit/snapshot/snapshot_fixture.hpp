@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * SnapshotFixture: a world with one origin disk, named "disk", its snapshot-origin and the
+ * SnapshotFixture: a world with an origin disk, named "disk", its snapshot-origin, and the
  * snapshots that a test adds.  The disk is full of Pattern{1, 1}.
  */
 #pragma once
@@ -18,7 +18,7 @@
 namespace dmsnap::test {
 
 struct SnapshotFixture {
-	/* A snapshot of the disk, and its expected contents. */
+	/* A snapshot of the disk and its expected contents. */
 	struct Snap {
 		Snap(user::Device &cow_device, const user::Image &content, uint64_t sectors)
 		    : cow(cow_device), frozen(content, sectors)
@@ -41,7 +41,7 @@ struct SnapshotFixture {
 		disk.reset_log();
 	}
 
-	/* @store: type, chunk size and features; @length: of the snapshot, 0: the disk's. */
+	/* @store: type, chunk size and features; @length: the snapshot's (0: the disk's). */
 	Snap &add(const std::string &store, uint64_t cow_sectors = 16384, uint64_t length = 0)
 	{
 		std::string name = "cow" + std::to_string(snaps.size());
@@ -57,13 +57,13 @@ struct SnapshotFixture {
 		return snap;
 	}
 
-	/* Content that was not written before. */
+	/* Contents that were not written before. */
 	std::vector<uint8_t> fresh(uint64_t sector, uint64_t count)
 	{
 		return Pattern{2, ++generation}.make(sector, count);
 	}
 
-	/* Writes to the origin, and to a snapshot. */
+	/* Write to the origin, or to a snapshot. */
 	int write(uint64_t sector, uint64_t count)
 	{
 		return origin.write(sector, fresh(sector, count));
@@ -82,7 +82,7 @@ struct SnapshotFixture {
 	}
 
 	testing::AssertionResult right(Snap &snap) { return right(snap, snap.mapped); }
-	/* Does another device show what the snapshot must? */
+	/* Does @mapped show what the snapshot must show? */
 	static testing::AssertionResult right(Snap &snap, user::Mapped &mapped)
 	{
 		return snap.frozen.matches_all([&](uint64_t sector, uint64_t count) {
@@ -90,7 +90,7 @@ struct SnapshotFixture {
 		});
 	}
 
-	/* The power fails; what was not durable is lost.  All mapped devices come back. */
+	/* The power fails; what is not durable is lost.  All mapped devices are made again. */
 	void crash()
 	{
 		world.crash({.keep = user::CrashPolicy::Keep::nothing});

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * COW devices that fail, hang or become shorter, where writes would wait for a larger one.
- */
+/* COW devices that fail, hang or shrink while writes wait for a larger device. */
 #include <gtest/gtest.h>
 
 #include "unit/snapshot/stall_fixture.hpp"
@@ -11,7 +9,7 @@ namespace {
 
 using user::Mapped;
 
-/* Unplugged, a device has no length; one that was made shorter has lost chunks in use. */
+/* An unplugged device has length 0; one that was shortened has lost chunks in use. */
 TEST_F(StallTest, a_device_that_has_lost_chunks_in_use_is_not_full_but_has_failed)
 {
 	fixture_.world.no_space_timeout = 0;
@@ -21,7 +19,7 @@ TEST_F(StallTest, a_device_that_has_lost_chunks_in_use_is_not_full_but_has_faile
 			SCOPED_TRACE(left);
 			SCOPED_TRACE(stalled);
 			auto &snap = add();
-			/* Each time chunks that no snapshot has. */
+			/* Chunks that no snapshot has yet. */
 			ASSERT_EQ(fixture_.write(at, (room - !stalled) * 8), 0);
 			at += room * 8;
 			Mapped::Handle write;
@@ -43,7 +41,7 @@ TEST_F(StallTest, a_device_that_has_lost_chunks_in_use_is_not_full_but_has_faile
 	}
 }
 
-/* A dm-linear device keeps its length when the disk below it is pulled out. */
+/* A dm-linear device keeps its length when the disk below it is unplugged. */
 TEST_F(StallTest, a_device_that_fails_at_its_old_length_ends_it)
 {
 	fixture_.world.no_space_timeout = 0;
@@ -70,7 +68,7 @@ TEST_F(StallTest, a_device_that_hangs_is_read_once)
 	ASSERT_FALSE(done_in(write, 5 * seconds));
 	EXPECT_EQ(snap.cow.held(), 1u);
 	EXPECT_EQ(fixture_.write(other, 2000, 8), 0);
-	/* What was asked has to be answered before the device is closed. */
+	/* The read that is in flight must end before the device is closed. */
 	bool removed = false;
 	fixture_.world.spawn("removal", [&] {
 		snap.mapped.remove();
@@ -97,13 +95,13 @@ TEST_F(StallTest, a_device_that_is_gone_is_no_overflow)
 	EXPECT_EQ(fixture_.write(0, 4096), 0);
 }
 
-/* The origin's writes need only the remaining part of the device. */
+/* Origin writes only need the part of the device that is left. */
 TEST_F(StallTest, a_device_shortened_after_the_last_used_chunk_still_stalls)
 {
 	auto &snap = add();
 	ASSERT_EQ(fixture_.write(0, 20 * 8), 0);
 	snap.cow.resize(32 * 8);
-	/* 30 chunks of data, a reserve of 2. */
+	/* 30 chunks of data, and a reserve of 2. */
 	ASSERT_EQ(fixture_.write(20 * 8, 8 * 8), 0);
 	Mapped::Handle write = one_more();
 	EXPECT_FALSE(done_in(write, seconds));

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * StallTest: a SnapshotFixture with small COW devices, which are soon full.
- */
+/* StallTest: a SnapshotFixture with COW devices so small that they fill up soon. */
 #pragma once
 
 #include <gtest/gtest.h>
@@ -23,9 +21,9 @@ protected:
 	{
 		return fixture_.add(store, cow_sectors);
 	}
-	/* Uses all room except the reserve. */
+	/* Uses all room but the reserve. */
 	void fill() { ASSERT_EQ(fixture_.write(0, room * 8), 0); }
-	/* A write of a chunk that was never written before. */
+	/* Writes a chunk that was never written before. */
 	user::Mapped::Handle one_more()
 	{
 		next_ -= 8;
@@ -37,7 +35,7 @@ protected:
 		return request->done;
 	}
 
-	/* As in LVM2: @write ends with the suspend, and the snapshot is right afterwards. */
+	/* Extends the COW device as LVM2 does.  @write must end with the suspend. */
 	void suspend_and_grow(SnapshotFixture::Snap &snap, const user::Mapped::Handle &write)
 	{
 		uint64_t begun = fixture_.world.now_ns();

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Merges beside snapshots whose writes wait for a larger COW device.
- */
+/* Merges beside snapshots whose writes wait for a larger COW device. */
 #include <gtest/gtest.h>
 
 #include "unit/snapshot/stall_fixture.hpp"
@@ -12,7 +10,7 @@ namespace {
 using user::Mapped;
 using user::TargetType;
 
-/* It reports merged chunks as free, but does not allocate them again. */
+/* The store counts merged chunks as free, but does not hand them out again. */
 TEST_F(StallTest, ends_after_a_time_in_what_was_a_merge)
 {
 	auto &snap = add("P 8");
@@ -43,7 +41,7 @@ TEST_F(StallTest, a_merge_into_the_origin_waits_for_it_too)
 	auto &full = add();
 	auto &merged = fixture_.add("P 8", 4 * cow_sectors);
 	fill();
-	/* A chunk that the full one lacks. */
+	/* A chunk that the full snapshot lacks. */
 	ASSERT_EQ(fixture_.write(merged, 2000, 8), 0);
 	ASSERT_EQ(merged.mapped.flush(), 0);
 	merged.mapped.remove();
@@ -53,7 +51,7 @@ TEST_F(StallTest, a_merge_into_the_origin_waits_for_it_too)
 	fixture_.world.run_for(10 * seconds);
 	EXPECT_EQ(merging.events(), 0u);
 	EXPECT_EQ(full.mapped.events(), 1u);
-	/* It can still be suspended. */
+	/* The merge can still be suspended. */
 	uint64_t begun = fixture_.world.now_ns();
 	merging.suspend();
 	EXPECT_LT(fixture_.world.now_ns() - begun, seconds);
@@ -66,8 +64,8 @@ TEST_F(StallTest, a_merge_into_the_origin_waits_for_it_too)
 }
 
 /*
- * A merge of scattered chunks has used up another snapshot's COW device, and stalls on it
- * with its claims.  As in LVM2, all are suspended, and the device is extended.
+ * A merge of scattered chunks has filled the COW device of another snapshot, and its claims
+ * stall on it.  As LVM2 does, all devices are suspended and the COW device is extended.
  */
 struct Extended {
 	const char *name;
@@ -111,7 +109,7 @@ TEST_P(StallOfMerge, ends_when_all_are_suspended_and_harms_no_snapshot)
 	EXPECT_TRUE(write->done);
 	EXPECT_EQ(write->error, 0);
 	ASSERT_NE(full.mapped.status(), "Invalid");
-	/* A chunk for the write and hardly more, so that there is a reserve for the next time. */
+	/* A chunk for the write and little more, so the reserve is still there next time. */
 	EXPECT_LE(std::stoull(full.mapped.status()), std::stoull(fill) + 8 * chunk);
 
 	full.cow.resize(2 * (extended.exceptions + 8) * chunk);

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Snapshots that are suspended, removed or handed over while writes wait for a larger COW device.
- */
+/* Suspend, removal and handover of snapshots while writes wait for a larger COW device. */
 #include <cerrno>
 
 #include <gtest/gtest.h>
@@ -23,7 +21,7 @@ TEST_F(StallTest, a_suspend_of_the_origin_gets_the_reserve)
 	suspend_and_grow(snap, write);
 }
 
-/* dm stops accepting bios only some time after presuspend. */
+/* dm still accepts bios for some time after presuspend. */
 TEST_F(StallTest, a_writer_beside_a_suspend_does_not_use_up_the_reserve)
 {
 	auto &snap = add();
@@ -40,7 +38,7 @@ TEST_F(StallTest, a_writer_beside_a_suspend_does_not_use_up_the_reserve)
 	suspend_and_grow(snap, write);
 }
 
-/* Nor does it wait for the next check of the device's length. */
+/* It does not wait for the next check of the device's length either. */
 TEST_F(StallTest, a_writer_beside_a_suspend_gets_its_share_of_the_reserve_in_time)
 {
 	add();
@@ -49,11 +47,11 @@ TEST_F(StallTest, a_writer_beside_a_suspend_gets_its_share_of_the_reserve_in_tim
 	ASSERT_FALSE(done_in(write, seconds));
 	fixture_.origin.presuspend();
 	EXPECT_FALSE(done_in(write, seconds / 5));
-	/* One of four chunks in each quarter of the second. */
+	/* One chunk of four in each quarter of a second. */
 	EXPECT_TRUE(done_in(write, seconds / 10));
 }
 
-/* Later writes wait for a larger device again, and the reserve remains. */
+/* Later writes wait for a larger device again, and the reserve stays. */
 TEST_F(StallTest, a_killed_suspend_keeps_the_rest_of_the_reserve)
 {
 	for (bool of_origin : {true, false}) {
@@ -116,7 +114,7 @@ TEST_F(StallTest, a_suspend_of_the_snapshot_gets_the_reserve)
 	EXPECT_TRUE(write->done);
 	EXPECT_EQ(write->error, 0);
 	snap.frozen.write(2000, data);
-	/* The origin's users wait again while the snapshot is suspended. */
+	/* Users of the origin wait again while the snapshot is suspended. */
 	EXPECT_FALSE(done_in(origin_write, seconds));
 	snap.cow.resize(2 * cow_sectors);
 	ASSERT_EQ(snap.mapped.resume(), 0);
@@ -154,7 +152,7 @@ TEST_F(StallTest, continues_in_a_handover)
 	EXPECT_TRUE(fixture_.right(snap));
 }
 
-/* Once all that was under way has ended, nothing may begin: an invalidation would. */
+/* When all I/O under way has ended none may start, but an invalidation would start some. */
 TEST_F(StallTest, fails_no_snapshot_whose_store_is_being_handed_over)
 {
 	auto &snap = add();

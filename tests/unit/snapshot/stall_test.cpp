@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * A COW device without room, where writes wait for a larger one.
- */
+/* A full COW device, with writes that wait for a larger one. */
 #include <gtest/gtest.h>
 
 #include "unit/snapshot/stall_fixture.hpp"
@@ -40,14 +38,14 @@ TEST_F(StallTest, writes_that_need_no_room_proceed)
 	fill();
 	Mapped::Handle waits = one_more();
 	ASSERT_FALSE(done_in(waits, seconds));
-	/* Both snapshots have these. */
+	/* Both snapshots have these chunks. */
 	EXPECT_EQ(fixture_.write(8, 16), 0);
 	EXPECT_EQ(fixture_.write(snap, 8, 16), 0);
 	EXPECT_EQ(snap.mapped.flush(), 0);
 	EXPECT_EQ(fixture_.write(other, 2000, 100), 0);
 	EXPECT_TRUE(fixture_.right(snap));
 	EXPECT_TRUE(fixture_.right(other));
-	/* The full one has these, only the new one lacks them. */
+	/* The full snapshot has these; only the new one lacks them. */
 	auto &third = fixture_.add("P 8", 4 * cow_sectors);
 	EXPECT_EQ(fixture_.write(16, 16), 0);
 	EXPECT_TRUE(fixture_.right(third));
@@ -56,7 +54,7 @@ TEST_F(StallTest, writes_that_need_no_room_proceed)
 	EXPECT_EQ(fixture_.origin.wait(waits), 0);
 }
 
-/* The write that found no room was examined for this snapshot only, and nothing is in flight. */
+/* The write without room was checked for this snapshot only, and nothing is in flight. */
 TEST_F(StallTest, a_waiting_write_does_not_delay_copies_for_another_snapshot)
 {
 	auto &snap = add();
@@ -161,7 +159,7 @@ TEST_F(StallTest, that_is_switched_off_is_over)
 	ASSERT_EQ(snap.mapped.message({"stall", "off"}), 0);
 	EXPECT_TRUE(done_in(writes[reserve], seconds));
 	EXPECT_EQ(snap.mapped.status(), "Invalid");
-	/* The table line shows what was loaded, not what a message set. */
+	/* The table line shows what was loaded and not what a message changed. */
 	EXPECT_EQ(snap.mapped.table(), "252:0 252:1 P 8 1 stall_on_full");
 }
 
@@ -172,10 +170,10 @@ TEST_F(StallTest, ends_when_the_snapshot_fails)
 	ASSERT_EQ(fixture_.write(snap, 2000, 8), 0);
 	Mapped::Handle write = one_more();
 	ASSERT_FALSE(done_in(write, seconds / 10));
-	/* Its exception has yet to be recorded. */
+	/* The exception has not been recorded yet. */
 	snap.cow.fail_range(user::Op::write, 8, 8);
 	EXPECT_NE(snap.mapped.flush(), 0);
-	/* At once, not at the next check of the device. */
+	/* At once, and not at the next check of the device's length. */
 	EXPECT_TRUE(done_in(write, seconds / 100));
 	EXPECT_EQ(write->error, 0);
 	EXPECT_EQ(snap.mapped.status(), "Invalid");
@@ -186,7 +184,7 @@ TEST_F(StallTest, chunks_that_are_free_below_others_are_room)
 	auto &snap = add();
 	ASSERT_EQ(fixture_.write(0, 8), 0);
 	snap.mapped.remove();
-	/* As after a crash: the only exception is in the third chunk from the end. */
+	/* As after a crash: the only exception uses the third chunk from the end. */
 	snap.cow.poke(61 * 8, snap.cow.peek(2 * 8, 8));
 	std::vector<uint8_t> area = snap.cow.peek(8, 8);
 	ASSERT_EQ(area[8], 2);
@@ -195,7 +193,7 @@ TEST_F(StallTest, chunks_that_are_free_below_others_are_room)
 	ASSERT_EQ(snap.mapped.create(TargetType::snapshot, fixture_.sectors, snap.words), 0);
 	ASSERT_EQ(snap.mapped.status(), "496/512 16");
 
-	/* One chunk, and as many more as without it. */
+	/* One chunk, and as many more as there would be otherwise. */
 	ASSERT_EQ(fixture_.write(8, (room - 1) * 8), 0);
 	Mapped::Handle write = one_more();
 	EXPECT_FALSE(done_in(write, 10 * seconds));

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * What the core's trace points report.
- */
+/* What the core's trace points report. */
 #include <gtest/gtest.h>
 
 #include "unit/snapshot/snapshot_fixture.hpp"
@@ -38,12 +36,12 @@ TEST_F(Traced, the_life_of_a_copy_out)
 	ASSERT_EQ(traces.size(), 4u);
 	expect(0, DMSNAP_TRACE_COPY_BEGIN, 10, 3);
 	expect(1, DMSNAP_TRACE_COPY_DONE, 10, 3);
-	/* Its write takes 3 ms, its read hardly anything. */
+	/* The write takes 3 ms; the read takes almost no time. */
 	EXPECT_GE(traces[1].us, 3000u);
 	EXPECT_LT(traces[1].us, 3100u);
-	/* After the header and an area. */
+	/* The first chunk after the header and an area. */
 	EXPECT_EQ(traces[1].new_chunk, 2u);
-	/* The runs of a commit settle before the commit is reported. */
+	/* The runs of a commit settle before the commit is traced. */
 	expect(2, DMSNAP_TRACE_COPY_SETTLED, 10, 3);
 	expect(3, DMSNAP_TRACE_COMMIT, 0, 1);
 	EXPECT_GE(traces[3].us, 3000u);

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Reads and writes of a snapshot: what they cost, and how they fail.
- */
+/* Reads and writes of a snapshot: what they cost, and how they fail. */
 #include <gtest/gtest.h>
 
 #include "unit/snapshot/snapshot_fixture.hpp"
@@ -56,7 +54,7 @@ TEST(SnapshotWrite, a_whole_write_of_a_short_last_chunk_leaves_the_copy_limit)
 {
 	SnapshotFixture fixture(1001);
 	auto &snap = fixture.add("P 16");
-	/* One copy at a time. */
+	/* Allow one copy at a time. */
 	fixture.world.cow_threshold = 0;
 	ASSERT_EQ(fixture.write(snap, 992, 9), 0);
 	ASSERT_EQ(fixture.write(snap, 19, 2), 0);
@@ -105,7 +103,7 @@ TEST(SnapshotWrite, waiters_for_a_write_of_whole_chunks_wait_only_for_its_io)
 	EXPECT_EQ(snap.mapped.wait(a), 0);
 	EXPECT_EQ(snap.mapped.wait(b), 0);
 	EXPECT_EQ(fixture.origin.wait(below), 0);
-	/* Long before a lazy commit. */
+	/* Long before the lazy commit. */
 	EXPECT_LT(fixture.world.now_ns() - begun, 100'000'000u);
 	snap.frozen.write(0, first);
 	snap.frozen.write(2, second);
@@ -153,7 +151,7 @@ TEST(SnapshotWrite, fails_with_the_cow_device_and_the_snapshot_is_invalid)
 
 TEST(SnapshotWrite, fails_with_what_it_does_not_cover)
 {
-	/* The bio, and the parts before and after it, in any order. */
+	/* The bio's part, and the parts before and after it, in any order. */
 	for (uint64_t part : {1, 2, 3}) {
 		SnapshotFixture fixture;
 		auto &snap = fixture.add("P 8");

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * What both stores promise: the contract of the interface, tested on each.  Then what
- * only the transient store does.
- */
+/* The contract of both stores, tested on each.  Then what only the transient store does. */
 #include <algorithm>
 #include <memory>
 #include <set>
@@ -19,7 +16,7 @@ using user::Random;
 
 enum class Kind { persistent, transient };
 
-/* A store of either kind; functions tell how the kinds differ. */
+/* A store of either kind.  The functions return what differs. */
 class EitherRig : public StoreRig {
 public:
 	EitherRig(Kind kind, uint32_t chunk_sectors, uint64_t chunks,
@@ -100,7 +97,7 @@ TEST_P(BothStores, hand_out_every_chunk_once_and_none_that_is_not_theirs)
 	});
 }
 
-/* As if the device ended there: the table could not hold later chunks. */
+/* The limit acts like the device's end: the table cannot hold larger chunk numbers. */
 TEST_P(BothStores, hand_out_no_chunk_from_the_limit_on_however_the_device_grows)
 {
 	constexpr uint32_t chunk = 8;

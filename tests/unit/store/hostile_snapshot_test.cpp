@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Snapshots on damaged or forged stores: the table load is refused.
- */
+/* Snapshots on damaged or forged stores: the table load is refused. */
 #include <functional>
 
 #include "support/complaints.hpp"
@@ -14,7 +12,7 @@ namespace {
 using user::Device;
 using user::Op;
 
-/* The origin's chunks are the snapshot's to check. */
+/* The snapshot checks the origin chunks. */
 struct Snapshots {
 	Snapshots()
 	    : origin(world.add_device({.name = "disk", .sectors = 1024})),

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Stores that are damaged or forged, for tests that load them.
- */
+/* Damaged and forged stores, for tests that load them. */
 #pragma once
 
 #include <functional>
@@ -15,7 +13,7 @@ constexpr uint64_t chunks = 700;
 constexpr Layout layout{chunk};
 constexpr uint32_t snap_magic = 0x70416e53;
 
-/* Three good exceptions, then this one, then a good one. */
+/* Three good exceptions, then @entry, then a good one. */
 inline std::function<void(user::Device &)> fourth(Entry entry)
 {
 	return [entry](user::Device &device) {
@@ -35,7 +33,7 @@ inline std::function<void(user::Device &)> header(uint32_t magic, uint32_t versi
 	};
 }
 
-/* Both areas that the device has are full; it ends before the third. */
+/* Both areas of the device are full, and it ends before a third one. */
 inline void put_endless(user::Device &device)
 {
 	put_header(device, chunk);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Damaged or forged stores: each is refused with the error that
- * names the damage and a line in the log that says what was found where, and
- * costs no more than a good one.
+ * Damaged and forged stores.  Each is refused with the error that names the damage, and a log line
+ * that says what was found where.  None may cost more than a good store.
  */
 #include <algorithm>
 #include <functional>
@@ -32,7 +31,7 @@ void PrintTo(const Hostile &hostile, std::ostream *out)
 	*out << hostile.name;
 }
 
-/* A chunk size in the header that overrides another one is not refused. */
+/* Leaves out the warning that the header's chunk size overrides the table's. */
 std::vector<std::string> refusals(const StoreRig &rig)
 {
 	std::vector<std::string> lines = complaints(rig.world);
@@ -175,8 +174,8 @@ TEST(HostileStore, marked_invalid_may_hold_anything)
 TEST(HostileStore, that_cannot_be_read_is_refused_whichever_read_it_is)
 {
 	/*
-	 * 64 KiB at a time, an area of 128 KiB: the header, two pieces, one of the
-	 * next area that is read ahead, the block in which the list ends.
+	 * Reads are of 64 KiB, and an area has 128 KiB: the header, two pieces, one piece of the
+	 * next area that is read ahead, and the block in which the list ends.
 	 */
 	Layout big{256};
 	constexpr bool matters[] = {true, true, true, false, true};
@@ -231,7 +230,7 @@ TEST(HostileStore, that_the_visitor_refuses_is_refused_with_the_place)
 
 TEST(HostileStore, of_large_chunks_costs_no_more_memory_than_another)
 {
-	/* Areas of 8 MiB, read 64 KiB at a time, at most 32 of these at once, and a page for each. */
+	/* Areas of 8 MiB, read in pieces of 64 KiB, 32 at a time, with a page for each. */
 	constexpr uint32_t large = 1u << 14;
 	StoreRig rig({.sectors = 4 * large});
 	put_header(rig.device, large);
@@ -251,7 +250,7 @@ TEST(HostileStore, of_large_chunks_costs_no_more_memory_than_another)
 	EXPECT_LT(most, (2u << 20) + (1u << 18));
 }
 
-/* Random damage: never a crash, a hang or a store that lies about its chunks. */
+/* Random damage: no crash, no hang, and no store that lies about its chunks. */
 TEST(HostileStore, of_random_bytes_is_refused_or_makes_sense)
 {
 	for_seeds(1500, [](uint64_t seed) {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * What PersistentStore writes for a batch of exceptions, when the batch ends, and when it fails.
- */
+/* What PersistentStore writes for a batch, when the batch ends, and when it fails. */
 #include "unit/store/store_rig.hpp"
 
 namespace dmsnap::test {
@@ -19,7 +17,7 @@ TEST(PersistentStore, a_commit_is_one_durable_write_of_the_blocks_it_changes)
 		uint64_t first_block;
 		uint64_t blocks;
 	};
-	/* 256 entries a block. */
+	/* A block has 256 entries. */
 	const Step steps[] = {{1, 0, 1},   {1, 0, 1},	{254, 0, 1}, {1, 1, 1},
 			      {300, 1, 2}, {211, 2, 1}, {512, 3, 2}, {600, 5, 3}};
 	for (const Step &step : steps) {
@@ -95,7 +93,7 @@ TEST(PersistentStore, the_next_area_is_zeroed_when_the_current_one_is_half_full)
 	ASSERT_TRUE(rig.add(100));
 	ASSERT_TRUE(rig.add(28));
 	EXPECT_EQ(rig.device.counters().zeroes, 1u);
-	/* Four writes of entries, none of which waited for zeros. */
+	/* Four writes of entries; none of them waited for zeros. */
 	EXPECT_EQ(rig.device.counters().writes, 4u);
 	EXPECT_TRUE(all_zero(rig.device.durable().read(layout.area_sector(1), 8)));
 }
@@ -225,7 +223,7 @@ TEST(PersistentStore, a_device_that_shrank_since_prepare_fails_the_commit)
 	rig.start(*rig.store, batch);
 	rig.world.settle();
 	EXPECT_TRUE(batch.failed_with(Error::cow_device_full));
-	/* Smaller still: it even lacks an area that it needs. */
+	/* Smaller still: an area that the commit needs is gone. */
 	rig.device.resize(8);
 	EXPECT_FALSE(rig.store->prepare(1));
 }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * PersistentStore and power failures: after a crash at any moment, whatever the
- * device's cache lost, kept or tore, the loaded list is what had been
- * committed and a beginning of what was being committed, and the data of each of its
- * exceptions is there.  Leftovers of a crash after the end never become valid.
+ * PersistentStore and power failures.  After a crash at any moment, whatever the device's cache
+ * lost, kept or tore, the loaded list is what was committed, followed by a first part of the commit
+ * in flight.  The data of each exception is there.  Leftovers after the end never become valid.
  */
 #include <algorithm>
 #include <set>
@@ -22,7 +21,7 @@ using user::Image;
 using user::Op;
 using user::Random;
 
-/* A store whose every exception has data on the COW device that tells which it is. */
+/* A store with identifiable data on the COW device for each exception. */
 class CrashRig : public StoreRig {
 public:
 	CrashRig(uint32_t chunk_sectors, uint64_t chunks, user::WorldOptions how = {})
@@ -30,7 +29,7 @@ public:
 	{
 	}
 
-	/* The first sector of each chunk, to the device's cache, as in a copy. */
+	/* Writes the first sector of each chunk to the device's cache, as a copy does. */
 	void write_data(const Runs &runs)
 	{
 		for (const Run &run : runs)
@@ -43,7 +42,7 @@ public:
 		return Pattern{7, static_cast<uint32_t>(old_chunk)}.make(0, 1);
 	}
 
-	/* A crash now, with this seed, leaves @list and a beginning of @more. */
+	/* A crash now with this seed must leave @list and a first part of @more. */
 	testing::AssertionResult survives(uint64_t seed, const Entries &more)
 	{
 		constexpr CrashPolicy::Keep keeps[] = {CrashPolicy::Keep::nothing,
@@ -78,24 +77,24 @@ public:
 		return testing::AssertionSuccess();
 	}
 
-	/* The power fails, comes back, and the store is loaded again. */
+	/* Cuts the power, restores it, and loads the store again. */
 	void crash_and_reload(CrashPolicy policy)
 	{
 		device.crash(policy);
-		/* What was in flight ends with an error. */
+		/* I/O in flight ends with an error. */
 		world.settle();
 		close();
 		device.power_on();
 		device.reset_log();
 		reopen();
-		/* Loading changes nothing. */
+		/* A load writes nothing. */
 		EXPECT_EQ(device.counters().writes + device.counters().zeroes, 0u);
 		EXPECT_EQ(loaded.entries, list_on(device.content(), layout));
 		list = loaded.entries;
 	}
 
 	Layout layout;
-	/* Committed, as reported to the test. */
+	/* The exceptions that were reported as committed. */
 	Entries list;
 
 private:
@@ -151,7 +150,7 @@ TEST(PersistentCrash, a_crash_while_the_store_is_made_leaves_nothing_or_an_empty
 	}
 }
 
-/* Every moment of a commit, and many crashes at each. */
+/* Many crashes at each moment of a commit. */
 void crash_throughout(CrashRig &rig, const Runs &runs, uint64_t crashes)
 {
 	crashes = thinned(crashes);
@@ -174,7 +173,7 @@ TEST(PersistentCrash, a_crash_during_a_commit_leaves_a_beginning_of_it)
 {
 	for (uint32_t chunk : {1u, 2u, 8u, 16u, 64u}) {
 		CrashRig rig(chunk, 1500);
-		/* Later areas contain what looks like exceptions. */
+		/* Later areas hold what looks like exceptions. */
 		put_garbage(rig.device, rig.layout, 1);
 		rig.open(chunk);
 		for (uint64_t n : {1, 3, 40, 60, 23, 1, 128, 1, 200}) {
@@ -209,7 +208,7 @@ TEST(PersistentCrash, the_invalid_mark_is_there_or_not_and_nothing_else_changes)
 		EXPECT_TRUE(is_marked(rig.device.crash_image({CrashPolicy::Keep::some, seed})));
 }
 
-/* @list, then a gap of one empty slot, then stale entries up to @end. */
+/* @list, an empty slot, then stale entries up to @end. */
 void put_stale(CrashRig &rig, uint64_t committed, uint64_t first, uint64_t end)
 {
 	put_header(rig.device, rig.layout.chunk_sectors);
@@ -228,7 +227,7 @@ struct Stale {
 	const char *name;
 	uint32_t chunk;
 	uint64_t committed;
-	/* Stale entries: from slot to slot. */
+	/* The slots with stale entries. */
 	uint64_t first;
 	uint64_t end;
 };
@@ -259,7 +258,7 @@ INSTANTIATE_TEST_SUITE_P(PersistentCrash, StaleEntries,
 TEST_P(StaleEntries, after_the_end_stay_dead)
 {
 	const Stale &stale = GetParam();
-	/* Batches that end just before them, reach them, and extend past them. */
+	/* Batches that end just before the stale entries, reach them, and extend past them. */
 	for (uint64_t n : {stale.first - stale.committed, uint64_t{1}, uint64_t{27},
 			   stale.end - stale.committed, uint64_t{600}}) {
 		CrashRig rig(stale.chunk, 4000);
@@ -268,7 +267,7 @@ TEST_P(StaleEntries, after_the_end_stay_dead)
 		ASSERT_EQ(rig.loaded.entries, rig.list);
 		Runs runs = rig.prepare(*rig.store, n, 100);
 		ASSERT_NO_FATAL_FAILURE(crash_throughout(rig, runs, 20)) << "batch of " << n;
-		/* And with the following commits. */
+		/* The same with a commit after it. */
 		for (uint64_t m : {uint64_t{1}, stale.end + 3}) {
 			runs = rig.prepare(*rig.store, m, 1000 * m);
 			ASSERT_NO_FATAL_FAILURE(crash_throughout(rig, runs, 4))
@@ -318,7 +317,7 @@ TEST(PersistentCrash, a_tail_that_cannot_be_read_again_refuses_the_store)
 	EXPECT_EQ(content.error(), Error::read_failed);
 }
 
-/* A life of commits and crashes; the model is the list alone. */
+/* A long sequence of commits and crashes; the model is only the list. */
 void live_and_crash(uint64_t seed)
 {
 	Random random(seed);
@@ -329,7 +328,7 @@ void live_and_crash(uint64_t seed)
 	CrashRig rig(chunk, chunks, {.order = user::Order::random, .seed = seed});
 	put_garbage(rig.device, layout);
 	rig.open(chunk);
-	/* Never the same for two exceptions. */
+	/* No two exceptions have the same origin chunk. */
 	uint64_t old = 1;
 	uint64_t biggest = 1 + random.below(layout.slots());
 	for (int round = 0; round < 12; round++) {
@@ -363,7 +362,7 @@ void live_and_crash(uint64_t seed)
 		if (crash)
 			rig.crash_and_reload({});
 	}
-	/* Whatever the crashes did, every chunk is either in the list or free. */
+	/* After all crashes every chunk is either in the list or free. */
 	std::set<uint64_t> used;
 	for (const Entry &entry : rig.list)
 		ASSERT_TRUE(used.insert(entry.new_chunk).second);

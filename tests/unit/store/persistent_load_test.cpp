@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * What PersistentStore loads, and at which cost.
- */
+/* What PersistentStore loads, and what a load costs. */
 #include <algorithm>
 
 #include "support/seed.hpp"
@@ -24,7 +22,7 @@ TEST(PersistentStore, a_reload_always_equals_what_was_committed)
 		uint64_t chunks = 2 * layout.slots() + random.below(2 * layout.slots());
 		StoreRig rig({.sectors = chunks * chunk},
 			     {.order = user::Order::random, .seed = seed});
-		/* The old contents do not matter, except the magic. */
+		/* Old contents do not matter, except for a magic number. */
 		put_garbage(rig.device, layout);
 		rig.open(chunk);
 		Entries list;
@@ -66,13 +64,13 @@ TEST(PersistentStore, a_load_reads_ahead_and_no_more_than_it_must)
 	EXPECT_EQ(rig.loaded.entries.size(), areas * layout.slots());
 	EXPECT_GE(deepest, 31u);
 	EXPECT_LE(deepest, 32u);
-	/* 10 us each if they were read one after the other. */
+	/* Reads one at a time would take 10 us each. */
 	EXPECT_LT(rig.world.now_ns() - begin, areas * 10'000 / 8);
 }
 
 TEST(PersistentStore, a_list_that_ends_deep_in_a_long_area_continues_there)
 {
-	/* 8192 entries in an area, which is read in two pieces. */
+	/* An area has 8192 entries and is read in two pieces. */
 	Layout layout{256};
 	StoreRig rig({.sectors = 256 * 8000});
 	rig.open(256);
@@ -87,7 +85,7 @@ TEST(PersistentStore, a_list_that_ends_deep_in_a_long_area_continues_there)
 
 TEST(PersistentStore, dead_entries_far_after_the_end_of_the_list_stay_dead)
 {
-	/* In the second of the two pieces in which the area is read. */
+	/* They are in the second of the two pieces of the area. */
 	Layout layout{256};
 	StoreRig rig({.sectors = 256 * 8000});
 	rig.open(256);
@@ -107,7 +105,7 @@ TEST(PersistentStore, a_load_of_a_short_list_reads_little)
 	rig.close();
 	rig.device.reset_log();
 	rig.reopen();
-	/* Header, area, the block in which the list ends. */
+	/* The header, the area, and the block in which the list ends. */
 	EXPECT_EQ(rig.device.counters().reads, 3u);
 }
 
@@ -118,7 +116,7 @@ TEST(PersistentStore, a_load_works_with_the_memory_for_one_read)
 	ASSERT_TRUE(rig.add(2000));
 	rig.close();
 	user::Memory &memory = user::Memory::instance();
-	/* First without, then with each allocation of the constructor failing in turn. */
+	/* First no allocation fails, then each one of the constructor in turn. */
 	uint64_t outstanding = memory.outstanding();
 	uint64_t refused = 0;
 	uint64_t loaded = 0;
@@ -140,7 +138,7 @@ TEST(PersistentStore, a_load_works_with_the_memory_for_one_read)
 		if (requests <= n)
 			break;
 	}
-	/* A failed read of what is needed fails it; failed read-ahead does not. */
+	/* A load fails if it cannot read what it needs; a failed read ahead does not matter. */
 	EXPECT_GT(refused, 10u);
 	EXPECT_GT(loaded, 3u);
 }

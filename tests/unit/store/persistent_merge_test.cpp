@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * PersistentStore: removing exceptions from the end of the list, as a merge does, and
- * growing the list again over what was removed.
+ * PersistentStore: removes exceptions from the end of the list, as a merge does, and adds others in
+ * their slots.
  */
 #include <gtest/gtest.h>
 
@@ -37,7 +37,7 @@ public:
 		list.insert(list.end(), more.begin(), more.end());
 	}
 
-	/* The last @count exceptions, or fewer, are in tail() now. */
+	/* Reads up to @count exceptions from the end of the list into tail(). */
 	void read(uint32_t count)
 	{
 		tail_.limit(count);
@@ -69,7 +69,7 @@ public:
 		ASSERT_TRUE(world.run_until([&] { return tail_.ended; }));
 	}
 
-	/* A crash now leaves the list, which is also in memory. */
+	/* A crash now must leave the list, which the store also has in memory. */
 	testing::AssertionResult holds(CrashPolicy policy = {})
 	{
 		Entries left = list_on(device.crash_image(policy), layout);
@@ -120,12 +120,12 @@ TEST(PersistentMerge, a_cut_over_an_area_is_one_write)
 
 TEST(PersistentMerge, the_list_grows_over_all_blocks_that_were_cut)
 {
-	/* 2048 entries in an area of eight blocks. */
+	/* An area has eight blocks with 2048 entries. */
 	TailRig rig(64, 2);
 	rig.grow(1500);
 	rig.cut(1300);
 	ASSERT_EQ(rig.list.size(), 200u);
-	/* Just into the next block: the entries of the third are after the end now. */
+	/* It grows just into the next block; the third block's entries are behind its end. */
 	rig.grow(56 + 256);
 	EXPECT_TRUE(rig.holds());
 	rig.grow(1);
@@ -166,12 +166,12 @@ TEST(PersistentMerge, dead_entries_after_a_cut_stay_dead)
 {
 	TailRig rig(64, 2);
 	rig.grow(300);
-	/* As after a torn commit: after a hole, at the beginning of a block. */
+	/* As after a torn commit: behind a hole, at the start of a block. */
 	put_entry(rig.device, rig.layout, 768, {5, 2000});
 	rig.reopen();
 	rig.cut(200);
 	EXPECT_TRUE(rig.holds());
-	/* Just up to there. */
+	/* The list grows up to that entry. */
 	rig.grow(668);
 	ASSERT_EQ(rig.list.size(), 768u);
 	EXPECT_TRUE(rig.holds());
@@ -208,7 +208,7 @@ TEST(PersistentMerge, a_tail_that_cannot_be_read_says_so)
 	EXPECT_TRUE(rig.holds());
 }
 
-/* The list grows and is cut, with occasional crashes; the model is only the list. */
+/* Grows and cuts the list, with crashes at times; the model is only the list. */
 void grow_and_cut(uint64_t seed)
 {
 	Random random(seed);

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Which chunks of its device PersistentStore hands out, and how many are left.
- */
+/* Which chunks of its device PersistentStore hands out, and how many are left. */
 #include <algorithm>
 #include <array>
 #include <set>
@@ -18,7 +16,7 @@ using user::Random;
 
 TEST(PersistentStore, running_out_exactly_at_the_end_of_an_area_is_a_full_device)
 {
-	/* Header, area 0 and 256 data chunks; area 1 would be after the end. */
+	/* The header, area 0 and 256 data chunks; area 1 would be behind the end. */
 	StoreRig rig({.sectors = 258 * 8});
 	rig.open(8);
 	ASSERT_TRUE(rig.add(254));
@@ -41,7 +39,7 @@ TEST(PersistentStore, growth_of_the_device_is_picked_up_without_a_reload)
 	rig.open(8);
 	ASSERT_TRUE(rig.add(255));
 	ASSERT_FALSE(rig.store->prepare(1));
-	/* Room for area 1 makes data chunk 257 usable, and one more chunk is data. */
+	/* Room for area 1 makes data chunk 257 usable; one more chunk is data. */
 	rig.device.resize(259 * 8);
 	EXPECT_EQ(rig.store->usage().total_sectors, 259u * 8);
 	auto one = rig.store->prepare(5);
@@ -86,14 +84,14 @@ TEST(PersistentStore, usage_counts_header_areas_and_what_was_handed_out)
 	EXPECT_EQ(usage(), (Usage{24, 4803, 16}));
 	ASSERT_TRUE(rig.add(254));
 	EXPECT_EQ(usage(), (Usage{257 * 8, 4803, 16}));
-	/* Area 0 is full: the list continues in area 1, and no data chunk is area 1. */
+	/* Area 0 is full, so the list continues in area 1, which is not handed out as data. */
 	ASSERT_TRUE(rig.add(1));
 	EXPECT_EQ(usage(), (Usage{259 * 8, 4803, 24}));
 	rig.reopen();
 	EXPECT_EQ(usage(), (Usage{259 * 8, 4803, 24}));
 }
 
-/* The example of the kernel's documentation; nothing is recorded yet. */
+/* The example in the kernel's documentation; nothing is recorded yet. */
 TEST(PersistentStore, usage_counts_the_areas_that_chunks_handed_out_will_need)
 {
 	StoreRig rig({.sectors = 2097152});
@@ -105,7 +103,7 @@ TEST(PersistentStore, usage_counts_the_areas_that_chunks_handed_out_will_need)
 	EXPECT_EQ(usage.metadata_sectors, 1560u);
 }
 
-/* Over two areas, with chunks free below others in use, and while it is used up. */
+/* Over two areas, with free chunks below used ones, until the device is full. */
 TEST(PersistentStore, free_chunks_are_as_many_as_can_be_prepared)
 {
 	constexpr uint64_t chunk = 8;
@@ -115,7 +113,7 @@ TEST(PersistentStore, free_chunks_are_as_many_as_can_be_prepared)
 		StoreRig rig({.sectors = device_chunks * chunk + 5});
 		put_header(rig.device, chunk);
 		uint64_t exception = 0;
-		/* Holes: before these, and between them, one across a metadata chunk. */
+		/* Holes before and between these chunks; one hole spans a metadata chunk. */
 		for (uint64_t at : {20, 21, 30, 254, 270, 280})
 			if (at < device_chunks)
 				put_entry(rig.device, layout, exception++, {at, at});
@@ -142,7 +140,7 @@ TEST(PersistentStore, a_device_that_ends_before_a_used_chunk_is_cut_off)
 	rig.device.resize(2 * 8);
 	EXPECT_FALSE(rig.store->cut_off());
 	rig.device.resize(300 * 8);
-	/* Up to the last chunk before area 1; the next free one is after it. */
+	/* Up to the last chunk before area 1; the next free one is behind it. */
 	ASSERT_TRUE(rig.store->prepare(256));
 	rig.device.resize(258 * 8);
 	EXPECT_FALSE(rig.store->cut_off());
@@ -160,7 +158,7 @@ TEST(PersistentStore, holes_are_found_at_load_and_handed_out_first)
 	Layout layout{8};
 	StoreRig rig({.sectors = 8 * 600});
 	put_header(rig.device, 8);
-	/* In the order in which copies might have ended. */
+	/* In an order in which copies might have ended. */
 	const Entries recorded = {{1, 5}, {2, 260}, {3, 2}, {4, 255}, {5, 4}, {6, 261}};
 	for (size_t i = 0; i < recorded.size(); i++)
 		put_entry(rig.device, layout, i, recorded[i]);
@@ -189,7 +187,7 @@ TEST(PersistentStore, allocated_chunks_never_leak_over_reloads)
 		rig.open(chunk);
 		Entries list;
 		for (int round = 0; round < 6; round++) {
-			/* Prepared in one order, recorded in part and in another. */
+			/* Prepared in one order; some are recorded, in another order. */
 			Runs runs;
 			for (uint64_t n = random.below(40); n; n--) {
 				auto taken = rig.store->prepare(1 + random.below(9));

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * PersistentStore without crashes: a new store, its header and the invalid mark.  What it
- * records is in persistent_commit_test.cpp, where in persistent_room_test.cpp, what it loads in
- * persistent_load_test.cpp; crashes in persistent_crash_test.cpp, hostile stores in
- * hostile_store_test.cpp.
+ * PersistentStore without crashes: a new store, its header, and the invalid mark.  Other tests:
+ * persistent_commit_test.cpp (what it records), persistent_room_test.cpp (which chunks it uses),
+ * persistent_load_test.cpp, persistent_crash_test.cpp and hostile_store_test.cpp.
  */
 #include <algorithm>
 
@@ -44,7 +43,7 @@ TEST_P(ChunkSizes, a_new_store_is_a_header_and_one_area_of_zeros)
 	EXPECT_TRUE(rig.loaded.entries.empty());
 	EXPECT_TRUE(complaints(rig.world).empty());
 
-	/* The durable contents, not only the visible ones. */
+	/* The durable contents, and not those in the cache. */
 	std::vector<uint8_t> found = rig.device.durable().read(0, 2 * chunk);
 	EXPECT_EQ(std::vector(found.begin(), found.begin() + 512), good_header(chunk));
 	EXPECT_TRUE(all_zero(std::span(found).subspan(16)));
@@ -98,7 +97,7 @@ TEST_P(ChunkSizes, what_was_committed_is_loaded_in_order)
 	}
 	ASSERT_EQ(expected.size(), count);
 	rig.close();
-	/* Nothing flushes it now: it must be durable as it is. */
+	/* Nothing flushes the device here: the commit must be durable by itself. */
 	EXPECT_EQ(list_on(rig.device.durable(), layout), expected);
 	rig.device.crash({});
 	rig.device.power_on();
@@ -284,7 +283,7 @@ TEST(PersistentStore, making_a_new_store_fails_without_a_leak_when_memory_is_sho
 		EXPECT_LT(n, requests);
 		EXPECT_EQ(content.error(), Error::no_memory);
 		EXPECT_EQ(memory.outstanding(), outstanding) << n;
-		/* No half a store was written. */
+		/* No partial store was written. */
 		EXPECT_TRUE(all_zero(rig.device.peek(0, 16)));
 	}
 }

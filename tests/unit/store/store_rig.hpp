@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Fixtures for tests of the stores: StoreRig, a world with a COW device and a
- * worker; Commit, a batch to record; Collector, the result of a load; and the
- * bytes of a store, written and read here without the core's help.
+ * Fixtures for tests of the stores: StoreRig, a world with a COW device and a worker; Commit, a
+ * batch; Collector, the result of a load.  The functions read and write a store's bytes without the
+ * core's help.
  */
 #pragma once
 
@@ -28,7 +28,7 @@ namespace dmsnap::test {
 
 constexpr size_t entry_bytes = 16;
 
-/* One exception, as it is on disk. */
+/* One exception as on disk. */
 struct Entry {
 	uint64_t old_chunk;
 	uint64_t new_chunk;
@@ -38,7 +38,7 @@ struct Entry {
 using Entries = std::vector<Entry>;
 using Runs = std::vector<Run>;
 
-/* Sectors and slots of a store, from the format's description alone. */
+/* The sectors and slots of a store, from the description of the format alone. */
 struct Layout {
 	uint32_t chunk_sectors;
 
@@ -60,7 +60,7 @@ struct Layout {
 	{
 		return chunks < 1 ? 0 : chunks - 1 - areas(chunks);
 	}
-	/* The last slot of the last area stays empty: a full area means that the list continues. */
+	/* The last slot of the last area stays empty: after a full area the list continues. */
 	uint64_t capacity(uint64_t chunks) const
 	{
 		uint64_t data = data_chunks(chunks);
@@ -113,7 +113,7 @@ inline uint64_t le64_at(const uint8_t *bytes)
 	return value;
 }
 
-/* The list on the disk, up to its end. */
+/* The list on disk, up to its end. */
 inline Entries list_on(const user::Image &image, Layout layout)
 {
 	Entries list;
@@ -126,7 +126,7 @@ inline Entries list_on(const user::Image &image, Layout layout)
 	}
 }
 
-/* Sectors with garbage that looks like exceptions. */
+/* Garbage that looks like exceptions. */
 inline std::vector<uint8_t> garbage(uint64_t sectors)
 {
 	std::vector<uint8_t> data(sectors * 512);
@@ -135,7 +135,7 @@ inline std::vector<uint8_t> garbage(uint64_t sectors)
 	return data;
 }
 
-/* Garbage where the areas from @first on are or will be. */
+/* Writes garbage to all areas from @first on, including those not in use yet. */
 inline void put_garbage(user::Device &device, Layout layout, uint64_t first = 0)
 {
 	for (uint64_t n = first; layout.area_sector(n) + layout.chunk_sectors <= device.sectors();
@@ -203,7 +203,7 @@ struct Commit : CommitBatch {
 	}
 	~Commit()
 	{
-		/* They must be where they were. */
+		/* The entries must still be in place. */
 		for (CommitEntry &entry : storage) {
 			EXPECT_EQ(entries.front(), &entry);
 			entries.pop_front();
@@ -271,7 +271,7 @@ public:
 		format::BlockSizes blocks{1, device.options().block_sectors};
 		return PersistentStore::open(cow, blocks, chunk_sectors, *worker, loaded);
 	}
-	/* It must work. */
+	/* Opens the store, which must succeed. */
 	PersistentStore &open(uint32_t chunk_sectors)
 	{
 		close();
@@ -315,7 +315,7 @@ public:
 		return testing::AssertionSuccess();
 	}
 	testing::AssertionResult commit(const Runs &runs) { return commit(*store, runs); }
-	/* Allocates @count chunks, in as many runs as needed, for origin chunks from @old on. */
+	/* Allocates @count chunks for origin chunks from @old on, in as many runs as needed. */
 	Runs prepare(ExceptionStore &on, uint64_t count, uint64_t old)
 	{
 		Runs runs;
@@ -329,7 +329,7 @@ public:
 		}
 		return runs;
 	}
-	/* Records the next @count exceptions; origin chunks continue from the last time. */
+	/* Records @count more exceptions; their origin chunks continue the last ones. */
 	testing::AssertionResult add(uint64_t count)
 	{
 		Runs runs = prepare(*store, count, next_old);
@@ -343,7 +343,7 @@ public:
 	dmsnap_device *cow = nullptr;
 	Owned<Worker> worker;
 	Owned<PersistentStore> store;
-	/* Of chunk numbers, for open(). */
+	/* The limit of chunk numbers, for open(). */
 	NewChunk limit{UINT64_MAX};
 	Collector loaded;
 	uint64_t next_old = 0;

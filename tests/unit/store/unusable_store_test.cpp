@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* UnusableStore: takes nothing, and says so to a caller that asks all the same. */
+/* UnusableStore takes nothing, and tells so to callers that ask. */
 #include "store/unusable_store.hpp"
 
 #include <gtest/gtest.h>

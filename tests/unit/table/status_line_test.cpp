@@ -14,7 +14,7 @@ namespace {
 
 constexpr DeviceNames devices{.origin = "252:0", .cow = "252:1"};
 
-/* The text of @format, whose reported length is checked. */
+/* The text that @format makes.  Checks the length that it reports. */
 template <typename Format> std::string text_of(Format format)
 {
 	std::array<char, 256> buffer;
@@ -56,7 +56,7 @@ TEST(StatusLine, tells_the_use_of_the_cow_device_in_sectors)
 		  "18446744073709551615/18446744073709551614 18446744073709551613");
 }
 
-/* For all eight states: the first of the three words that holds. */
+/* All eight combinations: the first of the three words that applies is shown. */
 TEST(StatusLine, worst_state_is_the_one_told)
 {
 	for (int bits = 0; bits < 8; bits++) {

@@ -22,10 +22,10 @@ auto features_of(const Words &words)
 	return parse_features(static_cast<unsigned int>(words.size()), words.data());
 }
 
-/* The features after four words that are not read here. */
+/* The features after the first four words, which are not read here. */
 auto features_behind(const Words &words)
 {
-	/* Null: the words before must not be touched. */
+	/* Null, because these words must not be read. */
 	Words line(4, nullptr);
 	line.insert(line.end(), words.begin(), words.end());
 	return features_of(line);
@@ -86,7 +86,7 @@ TEST(TableFeatures, that_in_tree_lacks_may_be_one_more)
 		     bad_count);
 	EXPECT_STREQ(complaint({"2", "stall_on_full", "discard_passdown_origin"}),
 		     "discard_passdown_origin feature depends on discard_zeroes_cow");
-	/* After the counted ones it is ignored. */
+	/* A word after the counted ones is ignored. */
 	EXPECT_STREQ(complaint({"3", "discard_zeroes_cow", "discard_zeroes_cow",
 				"discard_zeroes_cow", "stall_on_full"}),
 		     bad_count);
@@ -141,7 +141,7 @@ TEST(TableFeatures, count_is_read_as_dm_core_reads_numbers)
 	for (const char *word : {"1", "01", "0000000000000000000000001", " 1", "\t\n\v\f\r 1",
 				 "\xa0"
 				 "1",
-				 /* 2^32 + 1, 2^64 + 1: the low 32 bits count. */
+				 /* 2^32 + 1 and 2^64 + 1: only the low 32 bits count. */
 				 "4294967297", "18446744073709551617"})
 		expect_features({word, "discard_zeroes_cow"}, true, false);
 }
@@ -167,7 +167,7 @@ TEST(TableFeatures, passdown_alone_is_refused)
 		     depends);
 }
 
-/* The user is told of an unknown feature, even if passdown is alone. */
+/* An unknown feature is reported before a passdown that lacks its other feature. */
 TEST(TableFeatures, unknown_name_is_reported_before_a_missing_one)
 {
 	EXPECT_STREQ(complaint({"2", "discard_passdown_origin", "junk"}),
@@ -277,7 +277,7 @@ TEST(ChunkSizeText, largest_number_of_32_bits_passes_and_the_next_does_not)
 	}
 }
 
-/* The rule again, as a state machine over the characters. */
+/* The same rule as a state machine over the characters. */
 std::optional<uint32_t> number_by_rule(const std::string &text)
 {
 	enum { start, sign, digits, newline } state = start;

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Constructors: what they refuse, and what remains when they fail.
- */
+/* Constructors: what they refuse, and what they leave when they fail. */
 #include <algorithm>
 
 #include <gtest/gtest.h>
@@ -18,13 +16,13 @@ using user::Op;
 using user::TargetType;
 
 /*
- * Loads with the n-th allocation failing, for all n, until the load does not need
- * that many.  It may survive the failure of one.
+ * Loads with the n-th allocation failing, for each n until a load needs fewer allocations.  A load
+ * may succeed without one.
  */
 template <typename Load> void fail_each_allocation(Mapped &mapped, const Load &load)
 {
 	Memory &memory = Memory::instance();
-	/* The list of an origin's snapshots grows once and stays. */
+	/* The list of an origin's snapshots grows once and keeps its size. */
 	EXPECT_EQ(load(), 0);
 	mapped.remove();
 	for (uint64_t n = 0;; n++) {
@@ -49,7 +47,7 @@ TEST(SnapshotCreate, leaves_nothing_when_any_allocation_fails)
 {
 	for (const char *store : {"P 8", "PO 16", "N 8"}) {
 		SnapshotFixture fixture;
-		/* Without another target the shared parts are created and destroyed too. */
+		/* Without another target the shared parts are made and destroyed as well. */
 		for (bool alone : {true, false}) {
 			SCOPED_TRACE(std::string(store) + (alone ? " alone" : ""));
 			std::string name = std::string("cow") + (alone ? "a" : "b");
@@ -76,7 +74,7 @@ TEST(SnapshotCreate, leaves_nothing_when_an_allocation_fails_over_a_full_store)
 {
 	SnapshotFixture fixture;
 	auto &snap = fixture.add("P 1");
-	/* Holes and several areas. */
+	/* A store with holes and several areas. */
 	for (uint64_t n = 0; n < 300; n++)
 		ASSERT_EQ(fixture.write(n * 7 % 4001, 2), 0);
 	snap.mapped.remove();
@@ -226,7 +224,7 @@ TEST(OriginCreate, says_why_it_refuses)
 	EXPECT_EQ(origin.error_text(), "Cannot get target device");
 }
 
-/* dm asks for them in iterate_devices, for the limits of the mapped device. */
+/* dm asks for the devices in iterate_devices, to compute the limits. */
 TEST(SnapshotCreate, tells_dm_its_devices)
 {
 	SnapshotFixture fixture;
@@ -295,7 +293,7 @@ TEST(SnapshotCreate, says_so_once_when_the_cow_device_has_larger_blocks_than_the
 	EXPECT_FALSE(fixture.world.log_holds(line));
 	Mapped other("other");
 	ASSERT_EQ(other.create(TargetType::snapshot, 4096, "disk large P 8"), 0);
-	/* The same store, again. */
+	/* The same store again. */
 	ASSERT_EQ(other.create(TargetType::snapshot, 4096, "disk large P 8"), 0);
 	auto &log = fixture.world.log();
 	EXPECT_EQ(std::count_if(log.begin(), log.end(),
@@ -312,7 +310,7 @@ TEST(SnapshotCreate, refuses_a_store_on_blocks_of_more_than_4_kib)
 	Mapped snapshot("snapshot");
 	EXPECT_EQ(snapshot.load(TargetType::snapshot, 4096, "disk cow P 64"), -22);
 	EXPECT_EQ(snapshot.error_text(), "COW device has logical blocks of more than 4 KiB");
-	/* Without a store, only data is written there, in chunks. */
+	/* A transient store writes only data, in chunks. */
 	ASSERT_EQ(snapshot.create(TargetType::snapshot, 4096, "disk cow N 64"), 0);
 	ASSERT_EQ(fixture.write(0, 8), 0);
 	EXPECT_TRUE((Pattern{1, 1}.matches(0, snapshot.read(0, 4096))));
@@ -340,19 +338,19 @@ struct Loader {
 	int error = 0;
 };
 
-/* Like a suspended device: nothing ends until it is resumed. */
+/* As over a suspended device: no I/O ends until it is resumed. */
 TEST(SnapshotCreate, can_be_killed_while_the_cow_device_does_not_answer)
 {
 	SnapshotFixture fixture;
 	auto &snap = fixture.add("P 1", 16384);
-	/* Some areas, of which several are read ahead. */
+	/* Several areas, some of which are read ahead. */
 	ASSERT_EQ(fixture.write(0, 100), 0);
 	for (uint64_t n = 200; n < 1200; n += 2)
 		ASSERT_EQ(fixture.write(n, 1), 0);
 	snap.mapped.remove();
 	size_t opens = snap.cow.opens();
 
-	/* Whichever read does not end. */
+	/* Whichever read hangs. */
 	for (uint64_t reads = 0; reads < 6; reads++) {
 		SCOPED_TRACE(reads);
 		snap.cow.reset_log();
@@ -364,7 +362,7 @@ TEST(SnapshotCreate, can_be_killed_while_the_cow_device_does_not_answer)
 		EXPECT_EQ(loader.error, -4);
 		EXPECT_EQ(snap.mapped.error_text(), "Failed to read snapshot metadata");
 		EXPECT_TRUE(fixture.world.log_holds("is not loaded: killed"));
-		/* It may not be removed during the read. */
+		/* The device may not go away during the read. */
 		EXPECT_EQ(snap.cow.opens(), opens + 1);
 		snap.cow.release();
 		fixture.world.settle();
@@ -374,7 +372,7 @@ TEST(SnapshotCreate, can_be_killed_while_the_cow_device_does_not_answer)
 	EXPECT_TRUE(fixture.right(snap));
 }
 
-/* A write may reach the disk when the device has another user. */
+/* Such a write could reach the disk after the device has another user. */
 TEST(SnapshotCreate, is_not_killed_while_it_writes_a_new_store)
 {
 	SnapshotFixture fixture;

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * HandoverTest: a snapshot, and another one that takes over its store.
- */
+/* HandoverTest: a snapshot, and a second one that takes over its store. */
 #pragma once
 
 #include <gtest/gtest.h>

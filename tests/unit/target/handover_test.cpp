@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Two snapshots on one COW device: every cell of the drawing in
- * target/handover.hpp.
- */
+/* Two snapshots on one COW device: each cell of the drawing in target/handover.hpp. */
 #include <gtest/gtest.h>
 
 #include "unit/target/handover_fixture.hpp"
@@ -52,7 +49,7 @@ TEST_F(HandoverTest, the_destination_is_not_resumed_before_the_source_is_suspend
 	EXPECT_EQ(destination_.resume(), -22);
 	EXPECT_TRUE(fixture_.world.log_holds(not_suspended));
 	EXPECT_TRUE(fixture_.right(source_));
-	/* The new table is live and suspended; it is resumed once the order is right. */
+	/* The new table is live and suspended.  It is resumed when the order is right. */
 	source_.mapped.suspend();
 	EXPECT_EQ(destination_.resume(), 0);
 	EXPECT_TRUE(destination_right());
@@ -146,7 +143,7 @@ TEST_F(HandoverTest, the_source_going_first_cancels_it)
 	EXPECT_EQ(destination_.status(), "Invalid");
 	EXPECT_EQ(read_of(destination_), -5);
 	destination_.remove();
-	/* Nothing has happened to the store. */
+	/* The store is unchanged. */
 	ASSERT_EQ(source_.mapped.create(TargetType::snapshot, 4096, source_.words), 0);
 	EXPECT_TRUE(fixture_.right(source_));
 }
@@ -240,7 +237,7 @@ TEST_F(HandoverTest, may_make_the_snapshot_longer)
 	EXPECT_TRUE(fixture_.right(snap));
 }
 
-/* A third table over the COW device, when the first one has given its store away. */
+/* A third table over the COW device, after the first one has handed its store over. */
 TEST_F(HandoverTest, a_third_owner_reads_the_store_itself)
 {
 	ASSERT_EQ(fixture_.write(source_, 0, 20), 0);

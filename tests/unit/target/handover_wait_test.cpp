@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * What a handover waits for; one that hangs delays no other snapshot.
- */
+/* What a handover waits for.  A handover that hangs must not delay another snapshot. */
 #include <gtest/gtest.h>
 
 #include "support/seed.hpp"
@@ -62,7 +60,7 @@ TEST_F(HandoverTest, an_invalidation_under_way_is_waited_for)
 	EXPECT_EQ(destination_.status(), "Invalid");
 }
 
-/* More than half an area, so that the store zeroes the next one ahead of time. */
+/* More than half an area is used, so the store zeroes the next one. */
 TEST_F(HandoverTest, waits_for_the_next_area_to_be_zeroed)
 {
 	fixture_.world.run_for(2'000'000'000);
@@ -87,7 +85,7 @@ TEST_F(HandoverTest, waits_for_the_next_area_to_be_zeroed)
 	EXPECT_TRUE(destination_right());
 }
 
-/* What waited for the preresume may go on before the resume marks the source again. */
+/* What waited for the preresume may continue before the resume marks the source again. */
 TEST(Handover, waits_for_what_has_come_since_the_preresume)
 {
 	unsigned int zeroed = 0;
@@ -128,7 +126,7 @@ TEST(Handover, waits_for_what_has_come_since_the_preresume)
 	EXPECT_GT(zeroed, 0u);
 }
 
-/* Its COW device does not answer, and a copy of both is under way. */
+/* The neighbour's COW device does not answer, and a copy for both is in flight. */
 class HungNeighbourTest : public HandoverTest {
 protected:
 	void SetUp() override
@@ -142,7 +140,7 @@ protected:
 		ASSERT_FALSE(write_->done);
 	}
 
-	/* Operations of a process end although the device hangs. */
+	/* @body must end in a process while the device hangs. */
 	void expect_ends(const char *name, const std::function<void()> &body)
 	{
 		bool ended = false;
@@ -182,7 +180,7 @@ TEST_F(HungNeighbourTest, another_snapshot_is_removed)
 	expect_ends("removal", [&] { source_.mapped.remove(); });
 }
 
-/* Only the hung one waits, in its own handover. */
+/* Only the hung snapshot waits, in its own handover. */
 TEST_F(HungNeighbourTest, a_hung_handover_delays_no_other_snapshot)
 {
 	Mapped taker("taker");
@@ -216,7 +214,7 @@ TEST_F(HungNeighbourTest, a_hung_handover_delays_no_other_snapshot)
 		EXPECT_EQ(other_.resume(), 0);
 		other_.remove();
 	});
-	/* It is about to lose its store, and no longer answers. */
+	/* It is about to lose its store, and refuses messages. */
 	EXPECT_EQ(hung_.mapped.message({"commit"}), -16);
 
 	hung_.cow.release();
@@ -258,7 +256,7 @@ TEST_F(HungNeighbourTest, a_source_that_is_removed_waits_for_its_handover)
 	ASSERT_EQ(hung_.mapped.create(TargetType::snapshot, 4096, hung_.words), 0);
 }
 
-/* The removal may come between the preresume and the resume: then the destination gets nothing. */
+/* A removal between the preresume and the resume leaves the destination without a store. */
 TEST(Handover, and_a_removal_of_its_source_come_one_after_the_other)
 {
 	unsigned int taken = 0;

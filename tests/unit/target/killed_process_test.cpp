@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The process that removes a snapshot, or resumes the next one on its COW device, is killed
- * while that device does not answer.
+ * The process that removes a snapshot, or resumes the next one on its COW device, is killed while
+ * the device does not answer.
  */
 #include <gtest/gtest.h>
 
@@ -15,10 +15,10 @@ namespace {
 using user::Mapped;
 using user::TargetType;
 
-/* A snapshot is removed while its COW device does not answer, and the process is killed. */
+/* A process that removes a snapshot is killed while the COW device does not answer. */
 class KilledRemovalTest : public HandoverTest {
 protected:
-	/* Returns when it waits. */
+	/* Returns when the removal waits. */
 	void begin_removal()
 	{
 		removed_ = false;
@@ -38,7 +38,7 @@ protected:
 		EXPECT_TRUE(removed_);
 	}
 
-	/* The device's result when it answers again. */
+	/* The device answers again; checks the result. */
 	void answer()
 	{
 		source_.cow.release();
@@ -66,15 +66,15 @@ TEST_F(KilledRemovalTest, ends_although_unflushed_writes_cannot_be_recorded)
 	source_.cow.hold_all();
 	remove_and_kill();
 	EXPECT_TRUE(fixture_.world.log_holds("the removal of a snapshot was interrupted"));
-	/* A write under way could get there behind those of the next owner. */
+	/* A write in flight could reach the device after writes of the next owner. */
 	EXPECT_EQ(load_again(), -22);
 	ASSERT_EQ(fixture_.write(512, 8), 0);
-	/* The device is not active then, so the snapshot does not matter. */
+	/* The mapped device is not active then, so the snapshot does not get a copy. */
 	source_.frozen.write(512, fixture_.disk.peek(512, 8));
 	answer();
 }
 
-/* What it needs to leave dm's target behind cannot be had, so it waits as before. */
+/* The memory to detach from dm's target cannot be allocated, so the removal waits. */
 TEST_F(KilledRemovalTest, waits_where_memory_is_short)
 {
 	for (uint64_t missing : {0, 1, 2}) {
@@ -102,7 +102,7 @@ TEST_F(KilledRemovalTest, ends_although_an_area_is_being_zeroed)
 	answer();
 }
 
-/* A copy for both reads the origin through the snapshot that is removed. */
+/* A copy for both snapshots reads the origin through the one that is removed. */
 TEST_F(KilledRemovalTest, costs_no_other_snapshot_its_copy)
 {
 	auto &other = fixture_.add("P 8");
@@ -143,7 +143,7 @@ TEST_F(KilledRemovalTest, a_suspend_that_is_killed_can_be_done_again)
 	answer();
 }
 
-/* The process that resumes the new table is killed while the store's I/O does not end. */
+/* The process that resumes the new table is killed while I/O of the store does not end. */
 class KilledResumeTest : public KilledRemovalTest {
 protected:
 	void resume_and_kill(Mapped &mapped)
@@ -185,7 +185,7 @@ TEST_F(KilledResumeTest, leaves_the_store_with_a_source_on_another_device)
 	auto copied = fixture_.start_write(0, 8);
 	fixture_.world.settle();
 	resume_and_kill(destination_);
-	/* The source makes the copies that were needed meanwhile. */
+	/* The source makes the copies that are needed in the meantime. */
 	auto waits = fixture_.start_write(512, 8);
 	fixture_.world.settle();
 	EXPECT_FALSE(copied->done);
@@ -197,7 +197,7 @@ TEST_F(KilledResumeTest, leaves_the_store_with_a_source_on_another_device)
 	EXPECT_TRUE(destination_right());
 }
 
-/* The answer to a wait that was killed says nothing of what has begun since. */
+/* The result of a killed wait does not cover I/O that started since. */
 TEST_F(KilledResumeTest, waits_again_the_next_time)
 {
 	ASSERT_EQ(fixture_.write(source_, 0, 120 * 8), 0);
@@ -237,7 +237,7 @@ TEST_F(KilledResumeTest, lets_the_source_continue)
 	EXPECT_TRUE(fixture_.right(source_));
 }
 
-/* Its suspend requests a commit after the one under way, and nothing waits for that any more. */
+/* Its suspend requests a commit after the one in flight, and nothing waits for it any more. */
 TEST(KilledRemoval, takes_its_wait_for_a_commit_out_of_the_queue)
 {
 	for_seeds(100, [](uint64_t seed) {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Messages to a snapshot, and the events it raises.
- */
+/* Messages to a snapshot, and the events that it raises. */
 #include <cerrno>
 #include <map>
 #include <sstream>
@@ -34,7 +32,7 @@ TEST(SnapshotMessage, cannot_write_lines_of_its_own_into_the_log)
 	EXPECT_EQ(snap.mapped.message({"x\ndevice-mapper: a lie\r\t\x1b[31m\x01\x9b\"\\ \xc3\xa9"}),
 		  -EINVAL);
 	ASSERT_EQ(fixture.world.log().size(), lines + 1);
-	/* As the kernel's %pE has it. */
+	/* Escaped as by the kernel's %pE. */
 	EXPECT_TRUE(fixture.world.log_holds(
 		"message x\\ndevice-mapper: a lie\\r\\t\\e[31m\\001\\233\"\\ \xc3\xa9: "))
 		<< fixture.world.log().back();
@@ -57,7 +55,7 @@ TEST(SnapshotMessage, commit_makes_unflushed_writes_durable)
 	ASSERT_EQ(fixture.write(snap, 100, 40), 0);
 	std::string answer;
 	ASSERT_EQ(snap.mapped.message({"commit"}, &answer), 0);
-	/* Sectors 0 to 7, and 100 to 139: one chunk and six. */
+	/* Sectors 0 to 7 are one chunk, and 100 to 139 are six. */
 	EXPECT_EQ(answer, "committed 7");
 	fixture.crash();
 	EXPECT_TRUE(fixture.right(snap));
@@ -112,7 +110,7 @@ TEST(SnapshotMessage, low_water_raises_one_event_when_it_is_passed)
 	SnapshotFixture fixture;
 	auto &snap = fixture.add("P 8", 1000);
 	ASSERT_EQ(snap.mapped.message({"low_water", "50"}), 0);
-	/* 16 sectors are in use; 61 chunks of 8 make it 504. */
+	/* 16 sectors are in use; 61 chunks of 8 make 504. */
 	ASSERT_EQ(fixture.write(0, 60 * 8), 0);
 	EXPECT_EQ(snap.mapped.events(), 0u);
 	ASSERT_EQ(fixture.write(60 * 8, 8), 0);
@@ -120,7 +118,7 @@ TEST(SnapshotMessage, low_water_raises_one_event_when_it_is_passed)
 	ASSERT_EQ(fixture.write(61 * 8, 80), 0);
 	EXPECT_EQ(snap.mapped.events(), 1u);
 
-	/* The COW device has grown: usage is below the mark, and passes it again. */
+	/* The COW device grows: the usage falls below the mark, then passes it again. */
 	snap.cow.resize(2000);
 	ASSERT_EQ(fixture.write(71 * 8, 8), 0);
 	EXPECT_EQ(snap.mapped.events(), 1u);
@@ -156,7 +154,7 @@ TEST(SnapshotMessage, overflow_raises_an_event)
 
 TEST(SnapshotMessage, in_flight_is_a_limit_of_one_snapshot)
 {
-	/* The most I/Os in flight to the COW device, with a limit and without. */
+	/* The most I/Os in flight to the COW device, with and without a limit. */
 	for (const char *limit : {"1", "0"}) {
 		SnapshotFixture fixture;
 		auto &snap = fixture.add("P 8");
@@ -165,7 +163,7 @@ TEST(SnapshotMessage, in_flight_is_a_limit_of_one_snapshot)
 		for (uint64_t i = 0; i < 8; i++)
 			writes.push_back(fixture.start_write(i * 64, 8));
 		unsigned long long allocated = 0;
-		/* Taken before anything has ended. */
+		/* These chunks are allocated before any I/O has ended. */
 		ASSERT_EQ(std::sscanf(snap.mapped.status().c_str(), "%llu/", &allocated), 1);
 		EXPECT_EQ(allocated, 16u + 8 * (limit[0] == '1' ? 2 : 8));
 		for (auto &write : writes)
@@ -216,7 +214,7 @@ TEST(SnapshotMessage, a_longer_commit_delay_takes_back_nothing_from_a_write_that
 	EXPECT_TRUE(fixture.right(snap));
 }
 
-/* The lines of "stats": each name, and what follows it. */
+/* The lines of "stats": each name and its value. */
 std::map<std::string, std::string> stats_of(user::Mapped &mapped)
 {
 	std::string answer;
@@ -230,7 +228,7 @@ std::map<std::string, std::string> stats_of(user::Mapped &mapped)
 	return lines;
 }
 
-/* The total count of a histogram. */
+/* The sum of a histogram's counts. */
 uint64_t sum_of(const std::string &histogram)
 {
 	std::istringstream stream(histogram);
@@ -303,7 +301,7 @@ TEST(SnapshotMessage, stats_sort_times_by_powers_of_2)
 	ASSERT_EQ(snapshot.message({"stats", "reset"}), 0);
 	ASSERT_EQ(fixture.write(0, 8), 0);
 	auto stats = stats_of(snapshot);
-	/* 3 ms are between 2048 and 4096 us; the commit needs a flush as well. */
+	/* 3 ms are in the bucket from 2048 us; the commit also needs a flush. */
 	EXPECT_EQ(stats["origin_write_us"], "2048:1");
 	EXPECT_EQ(stats["copy_us"], "2048:1");
 	EXPECT_EQ(sum_of(stats["commit_us"]), 1u);

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * The status of a snapshot in each stage, and what it does when there is
- * no room.
- */
+/* The status of a snapshot in each stage, and what it does when it is full. */
 #include <array>
 #include <cstring>
 
@@ -16,7 +13,7 @@ namespace {
 using user::Mapped;
 using user::TargetType;
 
-/* Header, area and two chunks of data. */
+/* The header, an area and two data chunks. */
 constexpr uint64_t room_for_two = 4 * 8;
 
 TEST(SnapshotStatus, of_a_new_store_counts_its_metadata)
@@ -44,14 +41,14 @@ TEST(SnapshotStatus, counts_the_second_area)
 	SnapshotFixture fixture;
 	auto &snap = fixture.add("P 8");
 	ASSERT_EQ(fixture.write(0, 257 * 8), 0);
-	/* Header, two areas, 257 chunks. */
+	/* The header, two areas and 257 chunks. */
 	EXPECT_EQ(snap.mapped.status(), "2080/16384 24");
 	fixture.crash();
 	EXPECT_EQ(snap.mapped.status(), "2080/16384 24");
 	EXPECT_TRUE(fixture.right(snap));
 }
 
-/* The difference is always the space that the user's data takes. */
+/* Usage minus metadata is always what the data takes. */
 TEST(SnapshotStatus, counts_the_areas_of_writes_that_are_not_recorded_yet)
 {
 	SnapshotFixture fixture(8192);
@@ -212,7 +209,7 @@ TEST(SnapshotOverflow, a_cow_device_that_grows_in_time_prevents_it)
 	}
 }
 
-/* The table's chunk numbers are as wide as the device required when it was loaded. */
+/* The width of the table's chunk numbers follows from the device's size at load. */
 TEST(SnapshotOverflow, a_cow_device_is_used_as_far_as_the_chunk_numbers_of_its_load_go)
 {
 	constexpr uint64_t numbers = uint64_t{1} << 32;
@@ -223,7 +220,7 @@ TEST(SnapshotOverflow, a_cow_device_is_used_as_far_as_the_chunk_numbers_of_its_l
 		EXPECT_EQ(fixture.write(0, 20), 0);
 		EXPECT_NE(snap.mapped.status().find("/4294967296 "), std::string::npos);
 		EXPECT_TRUE(fixture.world.log_holds("it has grown beyond 4294967296 chunks"));
-		/* The table stays, so the limit does. */
+		/* The table stays, and so does the limit. */
 		ASSERT_EQ(snap.mapped.load(TargetType::snapshot, 4096, snap.words), 0);
 		ASSERT_EQ(snap.mapped.resume(), 0);
 		EXPECT_NE(snap.mapped.status().find("/4294967296 "), std::string::npos);
@@ -231,7 +228,7 @@ TEST(SnapshotOverflow, a_cow_device_is_used_as_far_as_the_chunk_numbers_of_its_l
 	}
 }
 
-/* After a reload it has numbers for all of them. */
+/* A load makes the numbers wide enough for the larger device. */
 TEST(SnapshotOverflow, a_cow_device_is_used_whole_after_a_reactivation)
 {
 	SnapshotFixture fixture;
@@ -245,7 +242,7 @@ TEST(SnapshotOverflow, a_cow_device_is_used_whole_after_a_reactivation)
 	EXPECT_FALSE(fixture.world.log_holds("it has grown beyond"));
 }
 
-/* 256 entries fill an area; the list needs another one after it. */
+/* 256 entries fill an area, and the list needs another one after it. */
 TEST(SnapshotOverflow, at_the_end_of_an_area_is_lack_of_space_and_no_error)
 {
 	SnapshotFixture fixture;

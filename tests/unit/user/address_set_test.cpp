@@ -11,7 +11,7 @@
 namespace dmsnap::user {
 namespace {
 
-/* Grows three times, and has long chains of neighbours when it is nearly half full. */
+/* Grows three times, and has long chains of neighbours when it is almost half full. */
 TEST(AddressSet, holds_what_a_set_of_the_library_holds)
 {
 	test::for_seeds(20, [](uint64_t seed) {

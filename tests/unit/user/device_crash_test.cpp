@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * What a device has after a crash.
- */
+/* What a device holds after a crash. */
 #include <set>
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A device of a world, with the I/O that a test sends to it, and what it holds. */
+/* A device of a world, for tests that send I/O to it and check what it holds. */
 #pragma once
 
 #include <memory>
@@ -14,7 +14,7 @@
 
 namespace dmsnap::user {
 
-/* I/O to a device of a world, with the data kept alive. */
+/* I/O to a device; keeps its data alive. */
 struct Disk {
 	explicit Disk(World &w, DeviceOptions options = {.name = "disk", .sectors = 1024})
 	    : world(w), device(world.add_device(std::move(options)))

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * The work queues of a world.
- */
+/* The work queues of a world. */
 #include <string>
 
 #include <gtest/gtest.h>
@@ -194,7 +192,7 @@ TEST(World, an_object_given_back_while_its_work_is_queued_or_delayed_is_reported
 		else
 			dmsnap_port_work_run(queue.queue, work);
 		{
-			/* The object goes nowhere: the world would run its work. */
+			/* The object is not really freed: the world would run its work. */
 			FailureCapture capture;
 			World::check_unreferred(object, sizeof(dmsnap_work), "things");
 			EXPECT_TRUE(capture.saw("things is given back, but queued work"));

@@ -31,7 +31,7 @@ TEST(World, a_process_that_still_waits_at_the_end_is_reported)
 	EXPECT_TRUE(capture.saw("process waiter is left over"));
 }
 
-/* The actions of several processes that write to one device and take one lock, in order. */
+/* Several processes write to one device and take one lock: their actions in order. */
 std::string trace_of(uint64_t seed)
 {
 	World world({.order = Order::random, .seed = seed});
