@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* FUZZ_CHECK: what must hold whatever the input is. */
+/* FUZZ_CHECK: a condition that must hold for every input. */
 #pragma once
 
 #include "fuzz/port/context.hpp"

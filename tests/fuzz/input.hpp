@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Input: takes numbers and bytes from the front of the fuzzer's input.  After
- * the end everything is 0, so that every input is valid.
+ * Input: takes numbers and bytes from the front of the fuzzer's input.  Behind its end everything
+ * is 0, so every input is valid.
  */
 #pragma once
 
@@ -31,7 +31,7 @@ public:
 		return value;
 	}
 
-	/* Fewer at the end of the input. */
+	/* Returns fewer at the end of the input. */
 	std::span<const uint8_t> take(size_t bytes)
 	{
 		std::span<const uint8_t> taken = left_.first(std::min(bytes, left_.size()));

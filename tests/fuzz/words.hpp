@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Words: of a table line or a message, as dm passes them: zero-terminated, in
- * memory that may be written.
- */
+/* Words: those of a table line or a message as dm passes them: zero-terminated and writable. */
 #pragma once
 
 #include <algorithm>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "dmsnap apply" of any stream: as bytes, or as records with correct checksums, some bytes
- * of which are then changed.  In any case --dry-run changes nothing, --atomic all or nothing,
- * and the file of --undo restores the old contents.
+ * "dmsnap apply" with any stream: either bytes, or records with correct checksums of which some
+ * bytes are then changed.  --dry-run changes nothing, --atomic all or nothing, and the file of
+ * --undo restores the old contents.
  *
  *   input: mode | bytes, or records: flags, offset, length, contents | changes
  */

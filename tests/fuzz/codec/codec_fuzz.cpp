@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The codec of the persistent store: header, entries, geometry and chunk sizes,
- * for any bytes.  Their meaning is computed here a second time, from
- * Documentation/on-disk-format.rst, and compared.
+ * The codec of the persistent store, for any bytes: header, entries, geometry and chunk sizes.
+ * The expected results are computed here from Documentation/on-disk-format.rst.
  *
  *   input: chunk size, block sizes, numbers | slots | 16 bytes header | entries
  */
@@ -63,7 +62,7 @@ void check_header(std::span<const uint8_t> disk, size_t chunk_bytes)
 	FUZZ_CHECK(decoded.header.valid == (valid != 0));
 	FUZZ_CHECK(decoded.header.chunk_sectors == little_endian(&disk[12], 4));
 
-	/* It is written as it was read, except for a mark "valid" that is neither 0 nor 1. */
+	/* Encoding gives the same bytes, except for a valid mark that is neither 0 nor 1. */
 	std::vector<uint8_t> chunk(chunk_bytes, 0xa5);
 	format::encode(decoded.header, std::as_writable_bytes(std::span(chunk)));
 	auto again = format::decode(as_bytes(chunk).first<format::header_bytes>());
@@ -103,7 +102,7 @@ void check_reading(std::span<const uint8_t> area, size_t first)
 	FUZZ_CHECK(view.holds_data(first) == data);
 }
 
-/* One entry changes, or all from one on; the others stay the same. */
+/* A write changes one entry; a wipe changes all from @slot on. */
 void check_writing(std::span<const uint8_t> area, size_t slot, const Exception &exception)
 {
 	std::vector<uint8_t> copy(area.begin(), area.end());
@@ -155,7 +154,7 @@ void check_geometry(unsigned int shift, uint64_t number, uint64_t exception)
 		FUZZ_CHECK(end - chunk <= per_area + 1);
 	}
 
-	/* A device with exactly as many chunks as a list needs has all of its areas. */
+	/* A device with as many chunks as a list needs has all of the list's areas. */
 	uint64_t area = geometry.area_of_exception(exception);
 	FUZZ_CHECK(area * per_area + geometry.slot_of_exception(exception) == exception);
 	FUZZ_CHECK(geometry.area_of(geometry.area_chunk(area)) == area);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "dmsnap doctor --root" of any system.  It ends, whatever is there.
+ * "dmsnap doctor --root" with any system.  It must end, whatever it finds there.
  *
- *	input: options | things: path, kind, and what the kind needs
+ * input: options | things: path, kind, and what the kind needs
  *
- * What libkmod finds is the content of a file: see fuzz/tool/find_module.cpp.
+ * The contents of a file stand for what libkmod finds: see fuzz/tool/find_module.cpp.
  */
 #include <array>
 #include <filesystem>
@@ -24,7 +24,7 @@ using namespace tool;
 
 #define MODULES "lib/modules/6.1.0-99-amd64/"
 
-/* All that doctor looks at, and folders above that. */
+/* All that doctor reads, and directories above that. */
 constexpr auto paths = std::to_array<std::string_view>({
 	MODULES "modules.dep.bin",
 	MODULES "modules.dep",
@@ -56,7 +56,7 @@ constexpr auto paths = std::to_array<std::string_view>({
 	"usr",
 });
 
-/* Paths of the input do not leave the root: a link on the way is replaced by a folder. */
+/* Replaces links on the path by directories, so that the input stays below the root. */
 void make_folders(const fs::path &root, const fs::path &relative)
 {
 	fs::path at = root;
@@ -120,7 +120,7 @@ void examine(Input &input)
 	remove_files();
 	const fs::path root = file_path("root");
 	make_folders(root.parent_path(), "root");
-	/* Without these, nothing else is looked at. */
+	/* Without these doctor stops early. */
 	make_folders(root, MODULES "updates");
 	make_folders(root, "sys/module");
 	make_folders(root, "usr/src");

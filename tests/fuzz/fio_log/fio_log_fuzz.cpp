@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* "dmsnap estimate" of any fio log. */
+/* "dmsnap estimate" with any fio log. */
 #include "cli/commands.hpp"
 #include "fuzz/input.hpp"
 #include "fuzz/tool/files.hpp"

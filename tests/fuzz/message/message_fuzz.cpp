@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Messages: the words go through the parser, whose result is computed a second time
- * here, and to a snapshot of each kind, between writes.  It accepts messages for its
- * kind and refuses the rest, with a line in the log; its answer does not exceed its
- * buffer; and the snapshot's contents do not change.
+ * Messages.  The words go through the parser, whose result is computed here a second time.  Then
+ * they go to a snapshot of each kind, between writes.  It accepts the messages for its kind and
+ * refuses the others with a line in the log.  The answer does not exceed its buffer, and the
+ * snapshot's contents do not change.
  *
  *   input: kind, length of the answer | words, each up to a zero byte; an empty one
  *   ends a message
@@ -120,7 +120,7 @@ void send(Table &table, TargetType type, bool persistent, Words &words, size_t a
 		FUZZ_CHECK(message.error() && message.error()[0]);
 	}
 
-	/* Of exactly this length, so that writes past it are detected. */
+	/* A buffer of exactly this length, so that a write past its end is detected. */
 	std::vector<char> answer(answer_bytes, '?');
 	log_counters = {};
 	int error = table.message(words.count(), words.argv(), answer);
@@ -139,7 +139,7 @@ void run(Input &input)
 	size_t answer_bytes = input.byte() * (choice & 128 ? 16u : 1u);
 	bool persistent = choice % 4 != 2;
 	TargetType type = choice % 4 == 3 ? TargetType::merge : TargetType::snapshot;
-	/* With 63 chunks, fewer than are written, or with more. */
+	/* Either 63 chunks, fewer than are written, or more. */
 	uint64_t cow_sectors = choice & 4 ? 65 : 400;
 	machine.origin().reset(256, 1);
 	machine.use_cow(false).reset(cow_sectors, 1);
@@ -170,7 +170,7 @@ void run(Input &input)
 		}
 		Words words{std::span<const uint8_t>(bytes)};
 		send(*table, type, persistent, words, answer_bytes);
-		/* Between two messages, within bounds for which no stall needs a timer. */
+		/* Writes between messages, so few that no stall needs a timer. */
 		if (at < 48 && type == TargetType::snapshot) {
 			std::memset(data, static_cast<int>(at), sizeof(data));
 			FUZZ_CHECK(table->write(at, 16, data) == 0);

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Bio: what dm hands to a target, and the rules for what the target's core may
- * do with it when.
- */
+/* Bio: what dm hands to a target, and the rules for what its core may do with it. */
 #pragma once
 
 #include <cstdint>
@@ -16,9 +13,8 @@ public:
 	using OnEnd = void (*)(dmsnap_bio &bio, int error);
 
 	/*
-	 * @data: as long as the bio for reads and writes.
-	 * @on_end: called once; the bio may be destroyed then, unless it is still being
-	 * mapped.  @owner: for on_end().
+	 * @data: as long as the bio, for reads and writes.  @on_end: called once; it may destroy
+	 * the bio unless the bio is still being mapped.  @owner: for on_end().
 	 */
 	dmsnap_bio(const dmsnap_bio_desc &desc, uint8_t *data, OnEnd on_end, void *of)
 	    : owner(of), desc_(desc), data_(data), on_end_(on_end)
@@ -27,11 +23,11 @@ public:
 	dmsnap_bio(const dmsnap_bio &) = delete;
 	dmsnap_bio &operator=(const dmsnap_bio &) = delete;
 
-	/* As it is now: accept() shortens it. */
+	/* The current description: accept() shortens it. */
 	const dmsnap_bio_desc &desc() const { return desc_; }
 	bool ended() const { return state_ == State::ended; }
 
-	/* Acts on the result of the core's map upcall.  May call on_end() before it returns. */
+	/* Acts on the result of the core's map upcall.  May call on_end(). */
 	void end_map(dmsnap_map result);
 
 	/* The port's functions. */
@@ -42,7 +38,7 @@ public:
 	void end(int error);
 
 	void *const owner;
-	/* The core's, dmsnap_core_io_bytes(). */
+	/* The core's space beside a bio, dmsnap_core_io_bytes(). */
 	alignas(16) unsigned char space[512];
 
 private:
@@ -58,7 +54,7 @@ private:
 	State state_ = State::mapping;
 	dmsnap_device *device_ = nullptr;
 	uint64_t device_sector_ = 0;
-	/* Once. */
+	/* Cleared after its one call. */
 	dmsnap_io_done watched_done_ = nullptr;
 	void *watched_ctx_ = nullptr;
 };

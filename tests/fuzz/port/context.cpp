@@ -9,7 +9,7 @@ bool on_worker = false;
 
 } // namespace dmsnap::fuzz
 
-/* There is no world; port_log.cpp keeps what the core has logged. */
+/* There is no world.  port_log.cpp counts what the core logs. */
 std::string dmsnap::user::log_of_world()
 {
 	return {};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the currently running code may do: the rules of src/user, whose code checks them here too.
- * A violation ends the process, so that the fuzzer keeps the input.
+ * What the running code may do, by the rules of src/user, whose code checks them here too.  A
+ * violation ends the process, so that the fuzzer keeps the input.
  */
 #pragma once
 
@@ -22,7 +22,7 @@ using user::map_may_watch;
 using user::NoSleepScope;
 using user::this_context;
 
-/* A work item runs.  No other item of its queue runs meanwhile. */
+/* A work item is running; no other item of its queue runs at the same time. */
 extern bool on_worker;
 
 } // namespace dmsnap::fuzz

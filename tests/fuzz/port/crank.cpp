@@ -22,7 +22,7 @@ bool Crank::step()
 		Item item = items_[begin_];
 		begin_ = (begin_ + 1) % items_max;
 		count_--;
-		/* Cancelled work leaves its place empty. */
+		/* Cancelled work leaves an empty place. */
 		if (!item.done && !item.work)
 			continue;
 		run(item);
@@ -104,7 +104,7 @@ void Crank::drop_timer(const Work &work)
 		}
 }
 
-/* Moves the clock to the next timer; false if none is running. */
+/* Moves the clock to the next timer.  Returns false if none is running. */
 bool Crank::move_clock()
 {
 	if (timer_count_ == 0)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The crank: items that are ready to run, in order, and those that run later.  It turns when
- * code waits for an event, or when the fuzzer turns it.  The clock moves only
- * when nothing is ready.
+ * Crank: a list of items that are ready to run, in order, and of items that run later.  It turns
+ * when code waits for an event, or when the fuzzer turns it.  The clock moves only when no item is
+ * ready.
  */
 #pragma once
 
@@ -12,7 +12,7 @@
 
 namespace dmsnap::fuzz {
 
-/* In the storage of a struct dmsnap_work. */
+/* Lies in the storage of a struct dmsnap_work. */
 struct Work {
 	enum class State : uint8_t { idle, delayed, queued };
 	static constexpr uint64_t valid = 0x6b726f77646d736e;
@@ -26,30 +26,30 @@ struct Work {
 
 class Crank {
 public:
-	/* The callback at the end of an I/O. */
+	/* Called at the end of an I/O. */
 	using Done = void (*)(void *ctx, int error);
 
-	/* Runs one ready item, moving the clock if there is none.  False: nothing is left. */
+	/* Runs one ready item, or moves the clock.  Returns false if nothing is left. */
 	bool step();
-	/* Turns until nothing is left, timers included. */
+	/* Turns until nothing is left, not even timers. */
 	void run_until_idle();
 	uint64_t now_ns() const { return now_ns_; }
 
-	/* Calls @done in atomic context soon. */
+	/* Calls @done soon, in atomic context. */
 	void complete(Done done, void *ctx, int error);
 	void queue(Work &work);
 	void queue_at(Work &work, uint64_t due_ns);
 	void cancel(Work &work);
 
 private:
-	/* A completion, or if there is none, work. */
+	/* Either a completion or work. */
 	struct Item {
 		Done done;
 		void *ctx;
 		int error;
 		Work *work;
 	};
-	/* Far more than the core ever has in flight. */
+	/* Far more than the core has in flight. */
 	static constexpr unsigned int items_max = 4096;
 	static constexpr unsigned int timers_max = 16;
 

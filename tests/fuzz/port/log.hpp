@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The core's log.  With DMSNAP_LOG in the environment it is printed as well. */
+/* The core's log.  It is printed too if DMSNAP_LOG is in the environment. */
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@
 namespace dmsnap::fuzz {
 
 struct LogCounters {
-	/* Errors and warnings. */
+	/* The number of errors and warnings. */
 	size_t complaints = 0;
 };
 

@@ -17,7 +17,7 @@ Machine &Machine::instance()
 
 Machine::Machine()
 {
-	/* Every input allocates and frees large pieces: do not return them to the system. */
+	/* Every input allocates and frees large blocks; do not return them to the system. */
 	mallopt(M_MMAP_THRESHOLD, 64 << 20);
 	mallopt(M_TRIM_THRESHOLD, 256 << 20);
 
@@ -33,7 +33,7 @@ Machine::Machine()
 	if (dmsnap_core_init() || origin_target_.load(TargetType::origin, 64, 1, words) ||
 	    origin_target_.resume())
 		die("the machine does not start");
-	/* The first snapshot makes room for others, which stays. */
+	/* The first snapshot allocates memory that stays for the others. */
 	Table first;
 	if (first.load(TargetType::snapshot, 64, 4, words))
 		die("the machine takes no snapshot: %s", first.error_text());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Machine: what is kept from one input to the next, because it takes long to build: the
- * loaded core, the devices, and the target snapshot-origin over one of them.
+ * Machine: what stays from one input to the next because it is slow to build: the loaded core, the
+ * devices, and a snapshot-origin target over one of them.
  */
 #pragma once
 
@@ -15,19 +15,19 @@ public:
 	static constexpr char origin_name[] = "252:0";
 	static constexpr char cow_name[] = "252:1";
 
-	/* Created at the first call. */
+	/* Created by the first call. */
 	static Machine &instance();
 
-	/* Sector n of the one holds origin_word + n. */
+	/* Sector n of the origin holds origin_word + n. */
 	static constexpr uint64_t origin_word = 0x6f72'6967'0000'0000;
 	Device &origin() { return origin_; }
-	/* The COW device holds zeros, or contents that are not like a store. */
+	/* The COW device with zeros, or with noise that is no store. */
 	Device &use_cow(bool of_noise);
 
-	/* snapshot-origin; resumed. */
+	/* The snapshot-origin target; it is resumed. */
 	Table &origin_target() { return origin_target_; }
 
-	/* Lets everything end; everything allocated since the machine was created must be freed. */
+	/* Lets all I/O end; all memory allocated since the machine was made must be freed. */
 	void check_nothing_left();
 
 private:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory: counts what the port allocated, so that a fuzzer can check that all of
- * it was freed and that it never was too much; and fails on demand.
+ * Memory: counts what the port has allocated, so that a fuzzer can check that all of it was freed
+ * and that it was never too much.  Allocations fail on request.
  */
 #pragma once
 
@@ -10,14 +10,14 @@
 namespace dmsnap::fuzz {
 
 struct Memory {
-	/* More than this at once is a finding. */
+	/* More memory at a time is a finding. */
 	static constexpr size_t bytes_max = size_t{16} << 20;
 
-	/* Allocations of dmsnap_port_alloc(), pools, their objects, work queues, open devices. */
+	/* dmsnap_port_alloc(), pools and their objects, work queues, and open devices. */
 	size_t objects_out = 0;
 	size_t pages_out = 0;
 	size_t bytes_out = 0;
-	/* NOWAIT requests fail; pools still have their reserve. */
+	/* NOWAIT requests fail; pools can still use their reserve. */
 	bool is_short = false;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The device part of the port: finding devices, checking the arguments of an I/O. */
+/* The port's devices: finds them, and checks the arguments of an I/O. */
 #include <dmsnap/port/device.h>
 #include <dmsnap/port/memory.h>
 
@@ -39,7 +39,7 @@ int dmsnap_port_device_open(dmsnap_target *target, const char *path, dmsnap_devi
 	return 0;
 }
 
-/* No process is killed here. */
+/* No process is killed in the fuzzers. */
 int dmsnap_port_device_detach(dmsnap_target *, dmsnap_device *)
 {
 	return 0;

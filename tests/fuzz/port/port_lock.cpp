@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The lock part of the port.  There is only one thread, so a lock is only checked:
- * its rank, and whether its holder may do what it does.
+ * The port's locks.  There is only one thread, so a lock only checks its rank and whether its
+ * holder may do what it does.
  */
 #include <dmsnap/port/lock.h>
 
@@ -154,7 +154,7 @@ void dmsnap_port_rcu_synchronize()
 	check_may_sleep(__func__);
 }
 
-/* Waiting for another CPU here never ends. */
+/* There is no other CPU, so the wait would never end. */
 void dmsnap_port_cpu_relax()
 {
 	die("there is no other CPU to wait for");

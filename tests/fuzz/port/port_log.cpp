@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The log part of the port: lines are formatted, so that their arguments are
- * read, counted, and discarded.  The rest of it is src/user/port_target.cpp.
+ * The port's log.  Lines are formatted, so that their arguments are read, then counted and dropped.
+ * The rest is in src/user/port_target.cpp.
  */
 #include <dmsnap/port/log.h>
 #include <dmsnap/port/trace.h>

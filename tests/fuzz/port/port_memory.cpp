@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The memory part of the port.  Pages and objects of pools come from arrays and go back
- * there; the address sanitizer guards them meanwhile.  So their addresses,
- * which determine the shape of the core's trees, follow from the input.
+ * The port's memory.  Pages and objects of pools come from arrays and return to them; the address
+ * sanitizer guards free ones.  So their addresses, which shape the core's trees, depend on the
+ * input alone.
  */
 #include <dmsnap/port/memory.h>
 
@@ -22,7 +22,6 @@
 
 using namespace dmsnap::fuzz;
 
-/* A pool of objects. */
 struct dmsnap_pool {
 	size_t bytes;
 	unsigned int reserve;
@@ -35,14 +34,14 @@ namespace {
 constexpr unsigned char fresh_byte = 0xa5;
 constexpr size_t pages_max = Memory::bytes_max / DMSNAP_PAGE_SIZE;
 
-/* Precedes what dmsnap_port_alloc() returns; keeps its alignment. */
+/* Lies before what dmsnap_port_alloc() returns, and keeps its alignment. */
 struct alignas(16) Header {
 	static constexpr uint64_t valid = 0x6d6d656d646d736e;
 	uint64_t magic;
 	size_t bytes;
 };
 
-/* Pieces of equal size. */
+/* An array of pieces of equal size. */
 template <size_t bytes, size_t count> class Store {
 public:
 	void *take(size_t wanted)
@@ -83,7 +82,7 @@ private:
 	bool is_out_[count];
 	unsigned int free_[count];
 	size_t free_count_;
-	/* Pieces from here on were never allocated. */
+	/* Pieces from here on have never been allocated. */
 	unsigned int first_unused_;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The work part of the port, on the crank. */
+/* The port's work items, on the crank. */
 #include <dmsnap/port/work.h>
 
 #include <new>
@@ -12,7 +12,7 @@ using namespace dmsnap::fuzz;
 
 static_assert(sizeof(Work) <= sizeof(dmsnap_work));
 
-/* The crank runs the items of all queues in order, one at a time. */
+/* Empty: the crank runs the items of all queues in order, one at a time. */
 struct dmsnap_work_queue {};
 
 namespace {

@@ -133,7 +133,7 @@ uint32_t Table::send(const dmsnap_bio_desc &desc, uint8_t *data)
 	uint32_t taken = bio->desc().sectors;
 	bio->end_map(result);
 	mapping_ = nullptr;
-	/* dm does not report the end of a bio to the target that killed it. */
+	/* dm does not report the end of a bio to a target that killed it. */
 	if (result == DMSNAP_MAP_KILL)
 		delete bio;
 	else if (bio->ended())

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Table: a mapped device with one table of one target, driven as by dm: the
- * cheap sibling of user/mapped.hpp.  Waiting turns the crank.
+ * Table: a mapped device with one table of one target, driven as dm does.  It is a cheaper
+ * user/mapped.hpp.  A wait turns the crank.
  */
 #pragma once
 
@@ -21,29 +21,28 @@ enum class TargetType : uint8_t { snapshot, merge, origin };
 class Table {
 public:
 	Table() = default;
-	/* Removes it. */
 	~Table() { remove(); }
 	Table(const Table &) = delete;
 	Table &operator=(const Table &) = delete;
 
-	/* The constructor; 0 or a negative errno, and then error_text(). */
+	/* Calls the constructor.  Returns 0 or a negative errno; then see error_text(). */
 	int load(TargetType type, uint64_t sectors, unsigned int argc, char **argv);
 	const char *error_text() const { return error_; }
 	bool loaded() const { return snapshot_ || origin_; }
-	/* 0, or the error of preresume. */
+	/* Returns 0 or the error of preresume. */
 	int resume();
-	/* All of its I/O must have ended. */
+	/* All of the table's I/O must have ended. */
 	void suspend();
-	/* Suspends it if necessary, and destroys it. */
+	/* Suspends the table if necessary, and destroys it. */
 	void remove();
 
-	/* One I/O from begin to end; 0 or the first error.  Inside the table's length. */
+	/* One I/O inside the table's length, until its end.  Returns 0 or the first error. */
 	int read(uint64_t sector, uint64_t sectors, uint8_t *data);
 	int write(uint64_t sector, uint64_t sectors, uint8_t *data, bool fua = false);
 	int flush();
 	int discard(uint64_t sector, uint64_t sectors);
 
-	/* Of a snapshot: its answer is in @answer. */
+	/* For a snapshot; its answer goes to @answer. */
 	int message(unsigned int argc, char **argv, std::span<char> answer);
 	std::string_view status(dmsnap_status type);
 	uint64_t sectors() const { return target_.sectors; }
@@ -61,9 +60,9 @@ private:
 	dmsnap_target_traits traits_{};
 	const char *error_ = nullptr;
 	bool suspended_ = true;
-	/* Of the I/O in hand. */
+	/* The number of bios of the current I/O. */
 	unsigned int bios_ = 0;
-	/* The one in the map upcall. */
+	/* The bio in the map upcall. */
 	Bio *mapping_ = nullptr;
 	int io_error_ = 0;
 	char text_[256];

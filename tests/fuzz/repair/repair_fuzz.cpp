@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "dmsnap check", "dump" and "repair" of any store.  A repaired store has no problems
- * left, and check reports the same in text and in JSON.
+ * "dmsnap check", "dump" and "repair" with any store.  A repaired store must have no problems, and
+ * check must report the same in text and in JSON.
  *
  *   input: options | header's valid, version, log2 of chunk sectors | entries: old, new, slot
  */
@@ -39,7 +39,7 @@ std::vector<uint8_t> store_of(Input &input)
 	size_t slot = 0;
 	while (!input.empty()) {
 		uint8_t how = input.byte();
-		/* Most are adjacent; the others are anywhere. */
+		/* Most slots are adjacent; the others are anywhere. */
 		slot = how & 1 ? input.number<uint16_t>() % (store_bytes / 16) : slot + 1;
 		size_t at = chunk_sectors * 512 + (slot - 1) * 16;
 		uint64_t old_chunk = how & 2 ? input.number<uint64_t>() : input.byte();
@@ -75,7 +75,7 @@ void look_and_repair(Input &input)
 	options.force = how & 16;
 	if (how & 32)
 		options.chunk_sectors = 8;
-	/* Without --force a store that lost data remains marked as such. */
+	/* Without --force an invalid store stays marked invalid. */
 	if (run([&] { return repair(options); }) != ExitCode::fine || !options.force)
 		return;
 	look.store.memory_bytes = 1 << 20;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* "dmsnap restore" of any text.  A store that it makes has no problems. */
+/* "dmsnap restore" with any text.  A store that it makes must have no problems. */
 #include "cli/commands.hpp"
 #include "fuzz/input.hpp"
 #include "fuzz/tool/files.hpp"
@@ -9,7 +9,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	using namespace dmsnap::fuzz;
 	using namespace dmsnap::tool;
 
-	/* Most inputs have it wrong, and the rest would not be read. */
+	/* Supplied, because most inputs would have it wrong, and restore would read no further. */
 	const std::string first_line = "dmsnap-dump 1\n";
 	std::vector<uint8_t> text(first_line.begin(), first_line.end());
 	Input input(data, size);

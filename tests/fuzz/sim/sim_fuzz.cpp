@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Plans of the simulator: the bytes choose its steps, including crashes
- * (sim/plan.hpp).  The simulator itself reports what is wrong.
+ * Plans of the simulator: the input chooses the steps, including crashes (sim/plan.hpp).  The
+ * simulator reports what is wrong.
  *
  *   input: seed, trouble | steps of 3 bytes
  */
@@ -9,7 +9,7 @@
 
 #include "sim/machine.hpp"
 
-/* As in sim/main.cpp: a run frees its memory, and the next one needs it again. */
+/* As in sim/main.cpp: the next run needs the memory that a run frees. */
 extern "C" int LLVMFuzzerInitialize(int *, char ***)
 {
 	mallopt(M_TRIM_THRESHOLD, 256 << 20);

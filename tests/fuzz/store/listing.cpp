@@ -118,7 +118,7 @@ uint64_t capacity(uint64_t sectors, uint32_t chunk_sectors)
 	if (chunks < 2)
 		return 0;
 	uint64_t areas = (chunks - 2) / (slots + 1) + 1;
-	/* A full area means that the list continues in the next one. */
+	/* After a full area the list continues in the next one. */
 	return std::min(chunks - 1 - areas, areas * slots - 1);
 }
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Listing: the contents of a COW device, read from its bytes using only
- * Documentation/on-disk-format.rst.  The core's reading of the same bytes
- * is compared with it.
+ * Listing: the contents of a COW device, read as Documentation/on-disk-format.rst says.  The core's
+ * reading of the same bytes is compared with it.
  */
 #pragma once
 
@@ -13,19 +12,19 @@
 
 namespace dmsnap::fuzz {
 
-/* What determines the validity of a store, from device and table line. */
+/* What the validity of a store depends on besides its bytes: the devices and the table line. */
 struct Surroundings {
 	uint64_t origin_sectors = 0;
 	uint32_t origin_block_sectors = 1;
-	/* In the table line; 0: none. */
+	/* The table line's chunk size; 0: none. */
 	uint32_t asked_chunk_sectors = 0;
 };
 
 struct Listing {
 	enum class Kind : uint8_t {
-		/* A new store is made. */
+		/* A new store will be made. */
 		blank,
-		/* A store whose snapshot has lost data. */
+		/* A store that is marked invalid. */
 		invalid,
 		good,
 		refused,
@@ -36,11 +35,11 @@ struct Listing {
 	};
 
 	Kind kind = Kind::refused;
-	/* For a refused store, a negative errno. */
+	/* For a refused store: a negative errno. */
 	int error = 0;
-	/* For all others. */
+	/* For all other stores. */
 	uint32_t chunk_sectors = 0;
-	/* For a valid one. */
+	/* For a valid store. */
 	std::vector<Entry> entries;
 
 	void read(const Device &cow, const Surroundings &where);
@@ -51,7 +50,7 @@ private:
 	void read_entries(const Device &cow, const Surroundings &where);
 };
 
-/* How many exceptions a store can have on a device with that many sectors. */
+/* The number of exceptions that a store on a device of this size can have. */
 uint64_t capacity(uint64_t sectors, uint32_t chunk_sectors);
 
 } // namespace dmsnap::fuzz

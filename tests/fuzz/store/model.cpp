@@ -10,10 +10,10 @@
 namespace dmsnap::fuzz {
 namespace {
 
-/* Device's content of a discarded sector. */
+/* What a device holds in a discarded sector. */
 constexpr uint64_t discarded_word = 0xdddd'dddd'dddd'dddd;
 
-/* Sectors are copied as a whole, so the first word identifies them. */
+/* Sectors are copied whole, so the first word identifies them. */
 void check_sector(const uint8_t *data, uint64_t expected, const char *what, uint64_t sector)
 {
 	uint64_t word;
@@ -85,7 +85,7 @@ void Model::origin_written(uint64_t sector, uint64_t count, uint64_t word)
 		map(sector, std::min(count, sectors_ - sector));
 	for (uint64_t i = 0; i < count; i++) {
 		origin_[sector + i] = word + i;
-		/* Nothing is kept after the table's end. */
+		/* Nothing behind the table's end is recorded. */
 		if (sector + i >= sectors_)
 			known_[sector + i] = false;
 	}
@@ -173,7 +173,7 @@ void Model::check_store(const Device &origin, const Device &cow, const Listing &
 		if (known_[sector] && !on_cow[chunk_of(sector)])
 			check_sector(origin.at(sector), shown_[sector],
 				     "the origin, for the snapshot,", sector);
-	/* No merge writes there. */
+	/* A merge does not write here. */
 	for (uint64_t sector = sectors_; sector < last_chunk_end_; sector++)
 		check_sector(origin.at(sector), origin_[sector], "the origin after the snapshot",
 			     sector);

@@ -13,7 +13,7 @@
 namespace dmsnap::fuzz {
 namespace {
 
-/* Data of the I/O in hand. */
+/* The data of the current I/O. */
 uint8_t buffer[Session::io_sectors_max * sector_size];
 
 Model the_model;
@@ -38,7 +38,7 @@ void Session::run()
 	}
 	setup_.cow.fail_nothing();
 	machine_.origin().fail_nothing();
-	/* An earlier failure may still be about to invalidate the snapshot. */
+	/* An earlier failure may not have invalidated the snapshot yet. */
 	crank.run_until_idle();
 	look_at_status();
 	if (type_ == TargetType::merge)
@@ -111,7 +111,7 @@ Session::Extent Session::extent(uint64_t device_sectors)
 	return {at * block, length * block};
 }
 
-/* Content for a write; returns its first word. */
+/* Makes the data of a write.  Returns its first word. */
 uint64_t Session::fill(uint64_t sectors)
 {
 	uint64_t word = next_word_;
@@ -121,7 +121,7 @@ uint64_t Session::fill(uint64_t sectors)
 	return word;
 }
 
-/* Is there room for a write there? */
+/* Is there room for a write at @at? */
 bool Session::fits(const Extent &at) const
 {
 	return model_.chunks() + model_.chunks_missing(at.sector, at.sectors) <=
@@ -162,11 +162,11 @@ void Session::write(bool fua)
 	model_.snapshot_unknown(at.sector, at.sectors);
 }
 
-/* Never fails, whatever happens to the snapshot. */
+/* It never fails, whatever happens to the snapshot. */
 void Session::write_origin()
 {
 	Extent at = extent(machine_.origin().sectors());
-	/* During a merge the origin is used through it. */
+	/* During a merge the origin is written through the merge. */
 	if (type_ == TargetType::merge)
 		return;
 	no_room_ |= !fits(at) || !chunks_known_;
@@ -188,7 +188,7 @@ void Session::discard()
 	if (error == -EOPNOTSUPP)
 		return;
 	if (type_ == TargetType::merge) {
-		/* The origin's contents: discarded, unchanged, or merged since. */
+		/* What the origin holds: discarded, unchanged, or merged since. */
 		model_.snapshot_unknown(at.sector, at.sectors);
 		return;
 	}
@@ -208,7 +208,7 @@ void Session::turn()
 		;
 }
 
-/* To another table for the same store, while the origin is written. */
+/* Hands the store over to another table while the origin is written. */
 void Session::hand_over(TargetType to)
 {
 	auto next = std::make_unique<Table>();
@@ -226,8 +226,8 @@ void Session::hand_over(TargetType to)
 }
 
 /*
- * The snapshot continues with what has not been merged yet, and the origin as
- * one that does not fail.
+ * What has not been merged yet becomes a snapshot again.  The merge becomes an origin, which must
+ * not fail.
  */
 void Session::stop_merging()
 {
@@ -235,7 +235,7 @@ void Session::stop_merging()
 	listing_.read(setup_.cow, setup_.where);
 	model_.loaded(listing_);
 	model_.origin_is(machine_.origin());
-	/* Merged chunks are free only after the next load. */
+	/* Merged chunks become free only at the next load. */
 	chunks_known_ = false;
 }
 
@@ -260,7 +260,7 @@ void Session::fail_an_io()
 	bool torn = what & 8;
 	trouble_ = true;
 	if (what & 16) {
-		/* A failing origin gives its user an error; that does not test the snapshot. */
+		/* A failing origin gives its user an error, which does not test the snapshot. */
 		if (op == Op::read || type_ == TargetType::merge)
 			machine_.origin().fail_nth(op, nth, torn);
 	} else {
@@ -268,7 +268,7 @@ void Session::fail_an_io()
 	}
 }
 
-/* A merge waits until there is memory again, so the test may not wait for the merge. */
+/* A merge waits until there is memory again, so the test must not wait for it. */
 void Session::run_short_of_memory()
 {
 	trouble_ = true;
@@ -286,7 +286,7 @@ void Session::grow()
 	setup_.cow.resize(std::min(setup_.cow.sectors() + more, Device::sectors_max));
 }
 
-/* Without faults from here on. */
+/* Runs the merge to its end without faults. */
 void Session::finish_merge()
 {
 	if (health_ == Health::invalid)
@@ -313,10 +313,10 @@ void Session::look_at_status()
 	Health now = status == "Invalid"    ? Health::invalid
 		     : status == "Overflow" ? Health::overflowed
 					    : Health::good;
-	/* It is lost only for a reason, and stays lost. */
+	/* A snapshot becomes invalid only for a reason, and stays so. */
 	FUZZ_CHECK(now == health_ || now == Health::invalid || health_ == Health::good);
 	FUZZ_CHECK(now == health_ || no_room_ || trouble_);
-	/* Lost in the handover to a merge. */
+	/* It became invalid in the handover to a merge. */
 	if (now == Health::invalid && health_ != now && type_ == TargetType::merge)
 		model_.shows_origin();
 	health_ = now;
@@ -330,12 +330,12 @@ void Session::look_at_status()
 	unsigned long long allocated, total, metadata;
 	FUZZ_CHECK(std::sscanf(status.data(), "%llu/%llu %llu", &allocated, &total, &metadata) ==
 		   3);
-	/* As in-tree, the next chunk is not an area; it may be after the end. */
+	/* As in-tree, the next free chunk is not an area, so it may be behind the end. */
 	FUZZ_CHECK(metadata <= allocated && allocated <= total + model_.chunk_sectors() &&
 		   total == setup_.cow.sectors());
 }
 
-/* The store gives the next load the same answer as the last one. */
+/* A second load of the store must give the same result. */
 void Session::load_again()
 {
 	table_->suspend();
@@ -346,7 +346,7 @@ void Session::load_again()
 	table_ = std::make_unique<Table>();
 	int error = table_->load(type_, setup_.sectors, setup_.argc, setup_.argv);
 	if (error) {
-		/* A fault was pending; it is over now. */
+		/* A fault was pending and is over now. */
 		FUZZ_CHECK(trouble_ && error == -EIO);
 		setup_.cow.fail_nothing();
 		error = table_->load(type_, setup_.sectors, setup_.argc, setup_.argv);
@@ -366,7 +366,7 @@ void Session::check_devices(const Listing &listing)
 	if (type_ == TargetType::snapshot)
 		model_.check_origin(machine_.origin());
 	FUZZ_CHECK(listing.kind == Listing::Kind::good || listing.kind == Listing::Kind::invalid);
-	/* The mark may have met a fault. */
+	/* A fault may have hit the mark. */
 	if (health_ == Health::invalid) {
 		FUZZ_CHECK(listing.kind == Listing::Kind::invalid || trouble_);
 		return;
@@ -377,7 +377,7 @@ void Session::check_devices(const Listing &listing)
 	model_.check_store(machine_.origin(), setup_.cow, listing);
 }
 
-/* At the beginning, in the middle, and at the end. */
+/* Reads at the beginning, in the middle, and at the end. */
 void Session::check_reads()
 {
 	constexpr uint64_t sectors_each = 32;

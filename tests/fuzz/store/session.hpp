@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Session: an accepted store in use.  The input chooses what its user and
- * the origin's user do, which I/O fails, and when it is reloaded, handed over or
- * merged.  A fault may invalidate the snapshot, but never harm the origin.
+ * Session: an accepted store in use.  The input chooses what the users of the snapshot and the
+ * origin do, which I/O fails, and when the store is reloaded, handed over or merged.  A fault may
+ * invalidate the snapshot, but must not harm the origin.
  */
 #pragma once
 
@@ -16,10 +16,10 @@ namespace dmsnap::fuzz {
 
 class Session {
 public:
-	/* No I/O is longer. */
+	/* The longest I/O. */
 	static constexpr uint64_t io_sectors_max = 128;
 
-	/* @table: loaded; the store on the COW device matches @listing. */
+	/* @table must be loaded, and @listing be that of the store on the COW device. */
 	Session(Input &input, Setup &setup, Machine &machine, std::unique_ptr<Table> table,
 		const Listing &listing);
 
@@ -28,7 +28,7 @@ public:
 private:
 	enum class Health : uint8_t { good, overflowed, invalid };
 
-	/* A piece of the device, by the input's choice. */
+	/* A part of the device, as the input chooses. */
 	struct Extent {
 		uint64_t sector;
 		uint64_t sectors;
@@ -68,9 +68,9 @@ private:
 	Health health_ = Health::good;
 	/* The input made I/O or memory fail, so the snapshot may be invalid. */
 	bool trouble_ = false;
-	/* No write has failed, so the snapshot's chunks are known. */
+	/* No write has failed, so it is known which chunks the snapshot has. */
 	bool chunks_known_ = true;
-	/* Something found no room since the last check of the status. */
+	/* A write found no room since the last check of the status. */
 	bool no_room_ = false;
 	uint64_t next_word_ = uint64_t{1} << 32;
 	Model &model_;

@@ -7,7 +7,7 @@
 namespace dmsnap::fuzz {
 namespace {
 
-/* Bits of the first byte. */
+/* Bits of the input's first byte. */
 constexpr uint8_t raw_content = 1u << 0;
 constexpr uint8_t on_noise = 1u << 1;
 constexpr uint8_t ends_at_once = 1u << 2;
@@ -50,7 +50,7 @@ Setup::Setup(Input &input, Machine &machine) : Setup(input, machine, input.byte(
 Setup::Setup(Input &input, Machine &machine, uint8_t flags) : cow(machine.use_cow(flags & on_noise))
 {
 	constexpr uint8_t chunk_shifts[] = {0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 3, 3, 4, 4, 5, 8};
-	/* An area of 4 KiB has 256 entries. */
+	/* Slightly more than the 256 entries of a 4 KiB area. */
 	constexpr uint32_t chunks_more = 260;
 	constexpr uint8_t many_chunks = 15;
 	constexpr uint32_t odd_sectors[] = {0, 0, 0, 1, 3, 5, 7, 9};
@@ -63,7 +63,7 @@ Setup::Setup(Input &input, Machine &machine, uint8_t flags) : cow(machine.use_co
 	block_sectors = std::max(cow_block, where.origin_block_sectors);
 	complete_at_once = flags & ends_at_once;
 
-	/* From 512 bytes to 128 KiB, mostly small, because large chunks take long. */
+	/* From 512 bytes to 128 KiB; mostly small, because large chunks are slow. */
 	uint8_t shift = chunk_shifts[sizes % 16];
 	chunk_sectors_ = 1u << shift;
 	uint64_t origin_chunks = 1 + (sizes / 16 * 3u >> shift / 2);
@@ -81,7 +81,7 @@ Setup::Setup(Input &input, Machine &machine, uint8_t flags) : cow(machine.use_co
 	if (flags & table_is_shorter)
 		sectors = std::max<uint64_t>(rounded(sectors * 3 / 4, block_sectors), 8);
 
-	/* The line has the chunk size of the header, another one, or none. */
+	/* The table line has the chunk size of the header, another one, or none. */
 	uint8_t asks = header / 16;
 	if (asks % 4 == 1)
 		where.asked_chunk_sectors = chunk_sectors_;
@@ -179,8 +179,8 @@ void Setup::put_good_entries(uint64_t count)
 }
 
 /*
- * Each byte has a kind (the low 3 bits) and a length; the first 0 ends them.
- * A jump leaves zeros, so entries after it are dead.
+ * Each byte has a kind, in its low 3 bits, and a length; 0 ends the entries.  A jump leaves zeros,
+ * so entries after it are dead.
  */
 void Setup::put_entries(Input &input)
 {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Setup: the first bytes of the input define the two devices, the contents of the
- * COW device, and the table line.  So that most inputs pass the first check, a
- * header and entries take few bytes and are valid unless the input makes them
- * something else; or the input has the bytes of the device itself.
+ * Setup: the first bytes of the input define the two devices, the contents of the COW device, and
+ * the table line.  A header and entries take few bytes and are valid unless the input says
+ * otherwise, so that most inputs pass the first check.  The input may also have the raw bytes.
  */
 #pragma once
 
@@ -20,12 +19,12 @@ public:
 
 	Device &cow;
 	Surroundings where;
-	/* Length of the table. */
+	/* The length of the table. */
 	uint64_t sectors;
 	/* The alignment of bios. */
 	uint64_t block_sectors;
 
-	/* The words of the line. */
+	/* The words of the table line. */
 	unsigned int argc = 4;
 	char *argv[7] = {};
 	bool passes_discards() const { return argc == 7; }
@@ -42,7 +41,7 @@ private:
 	uint64_t slots() const { return chunk_sectors_ * uint64_t{sector_size} / 16; }
 
 	uint32_t chunk_sectors_;
-	/* The next entry, and the contents of a valid one. */
+	/* The next slot, and the contents of a valid entry. */
 	uint64_t slot_ = 0;
 	uint64_t old_chunk_ = 0;
 	uint64_t new_chunk_ = 2;

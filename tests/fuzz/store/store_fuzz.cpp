@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Hostile stores: a COW device with anything on it is loaded through the core.  It is
- * accepted or refused as Documentation/on-disk-format.rst says, the second time like the
- * first.  If it is refused, nothing was written and the log says why; if accepted, it is used
- * (session.hpp).  In any case the origin's writes succeed and hold what was
- * written, and all memory is freed.
+ * Hostile stores.  The core loads a COW device with any contents, and accepts or refuses it as
+ * Documentation/on-disk-format.rst says; a second load gives the same result.  A refused store is
+ * not written to, and the log says why.  An accepted one is used (session.hpp).  Writes to the
+ * origin always succeed and hold what was written, and all memory is freed.
  *
- *   input: the devices and their content (setup.cpp) | actions (session.cpp)
+ *   input: the devices and their contents (setup.cpp) | actions (session.cpp)
  */
 #include <cstring>
 

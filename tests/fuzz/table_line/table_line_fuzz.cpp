@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Table lines of the three targets: the words go through the parser, whose answer
- * is computed a second time here, and through the constructors.  An accepted table
- * reports words, as `dmsetup table` shows them, that are accepted again and
- * mean the same; a refusal has a text.
+ * Table lines of the three targets.  The words go through the parser, whose result is computed here
+ * a second time, and through the constructors.  The words that an accepted table reports, as
+ * `dmsetup table` shows them, are accepted again and mean the same.  A refusal has a text.
  *
  *   input: target, block sizes | words, each up to a zero byte
  */
@@ -24,13 +23,13 @@
 namespace dmsnap::fuzz {
 namespace {
 
-/* The words, or why they are invalid. */
+/* What the words mean. */
 struct Meaning {
 	Features features;
 	StoreArgs store;
 };
 
-/* Only digits; their value does not matter above @most. */
+/* A number of digits alone; a value above @most is not exact. */
 std::optional<uint64_t> digits(std::string_view word, uint64_t most)
 {
 	uint64_t value = 0;
@@ -60,7 +59,7 @@ std::optional<Features> features_of(const Words &words)
 	uint32_t count = 0;
 	if (number.empty() || number.find_first_not_of("0123456789") != number.npos)
 		return {};
-	/* More than 32 bits wrap around. */
+	/* Numbers of more than 32 bits wrap around. */
 	for (char c : number)
 		count = count * 10u + static_cast<uint32_t>(c - '0');
 	if (count > 3 || words.count() < 5 + count)
@@ -127,7 +126,7 @@ bool same(const Features &a, const Features &b)
 	       a.stall_on_full == b.stall_on_full && a.no_stall_on_full == b.no_stall_on_full;
 }
 
-/* The parser's answer; empty if the words are refused. */
+/* The parser's result; empty if it refuses the words. */
 std::optional<Meaning> check_parser(const Words &words, const format::BlockSizes &blocks)
 {
 	auto features = parse_features(words.count(), words.argv());
@@ -151,7 +150,7 @@ std::optional<Meaning> check_parser(const Words &words, const format::BlockSizes
 	return Meaning{*features, *store};
 }
 
-/* The text that is printed for these words means the same when it is read. */
+/* The printed words mean the same when they are parsed again. */
 void check_printed(const Meaning &meaning, const format::BlockSizes &blocks)
 {
 	char line[128];
@@ -163,7 +162,7 @@ void check_printed(const Meaning &meaning, const format::BlockSizes &blocks)
 	FUZZ_CHECK(same(again->store, meaning.store));
 	FUZZ_CHECK(same(again->features, meaning.features));
 
-	/* And it fits in any space, cut off. */
+	/* The text is cut off in a smaller buffer. */
 	char part[20];
 	size_t cut = format_table(part, devices, meaning.store, meaning.features);
 	FUZZ_CHECK(cut == std::min(length, sizeof(part) - 1));
@@ -192,7 +191,7 @@ void check_constructor(TargetType type, Words &words, const std::optional<Meanin
 			FUZZ_CHECK(error == 0);
 			FUZZ_CHECK(table.status(DMSNAP_STATUS_TABLE) == shown);
 		}
-		/* Only a device can be wrong with words that the parser accepts. */
+		/* If the parser accepts the words, only a device can be wrong. */
 		if (error && meaning && type == TargetType::snapshot &&
 		    meaning->store.type == StoreType::transient && meaning->store.chunk_sectors)
 			FUZZ_CHECK(meaning->features.stall_on_full || !find_device(words[0]) ||

@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/* In memory; the output of commands is discarded. */
+/* A folder in memory; also discards the output of commands. */
 struct Folder {
 	Folder()
 	{

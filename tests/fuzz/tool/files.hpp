@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The common part of the fuzzers of the program dmsnap: files in memory for its commands,
- * and a way to run one.  A command may refuse with a Failure; no other exception may leave
- * it.
+ * The common part of the fuzzers of the program dmsnap: files in memory, and a way to run a
+ * command.  A command may end with a Failure and with no other exception.
  */
 #pragma once
 
@@ -15,14 +14,14 @@
 
 namespace dmsnap::fuzz {
 
-/* The path of a file of that name in the fuzzer's own folder, which is removed at exit. */
+/* The path of a file in the fuzzer's own folder, which is removed at exit. */
 std::string file_path(const std::string &name);
 std::string write_file(const std::string &name, std::span<const uint8_t> bytes);
 std::vector<uint8_t> read_file(const std::string &path);
-/* Everything in the folder. */
+/* Removes all files in the folder. */
 void remove_files();
 
-/* Its exit code, or that of its Failure. */
+/* The exit code of the command, or that of its Failure. */
 template <typename Command> tool::ExitCode run(const Command &command)
 {
 	try {
@@ -32,7 +31,7 @@ template <typename Command> tool::ExitCode run(const Command &command)
 	}
 }
 
-/* Ends the fuzzer, reporting that this does not hold. */
+/* Ends the fuzzer with a message that @what does not hold. */
 [[noreturn]] void does_not_hold(const char *what);
 
 } // namespace dmsnap::fuzz

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In place of live/module_file.cpp, which asks libkmod in a process of its own: any answer that
- * libkmod might give.  The file modules.dep.bin is the answer: the fields of a ModuleFile, each
- * ended by a zero byte.  tests/tools/cases/55-doctor.sh has damaged indexes for the real one.
+ * Replaces live/module_file.cpp, which asks libkmod in a separate process: gives any answer that
+ * libkmod might give.  The file modules.dep.bin holds the fields of a ModuleFile, each ended by a
+ * zero byte.  tests/tools/cases/55-doctor.sh tests the real code with damaged indexes.
  */
 #include <filesystem>
 #include <fstream>
