@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How a test body in C++ reports a failure.  KUnit's own macros are
- * kernel headers, which C++ cannot read.
+ * How a test body in C++ reports a failure.  C++ cannot read the kernel headers that define KUnit's
+ * macros.
  */
 #ifndef DMSNAP_KUNIT_CHECK_H
 #define DMSNAP_KUNIT_CHECK_H
@@ -26,7 +26,7 @@ struct dmsnap_case {
 	struct dmsnap_device *disk;
 };
 
-/** dmsnap_case_failed() - the test fails, and continues.  Context: Any. */
+/** dmsnap_case_failed() - reports a failure; the test continues.  Context: Any. */
 void dmsnap_case_failed(const struct dmsnap_case *run, const char *what, uint64_t got,
 			uint64_t want, const char *file, int line);
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dm-snapshot-kunit.ko: KUnit runs its suites when it is loaded.
+ * dm-snapshot-kunit.ko: KUnit runs its suites when the module is loaded.
  *
- *   seed=N     of randomised cases; 0, the default: another one each time
- *   steps=N    length of the long ones
- *   selftest=1 adds a case that fails, to test that this is detected
+ *   seed=N     of randomised cases; 0, the default: a new one each time
+ *   steps=N    length of the long cases
+ *   selftest=1 adds a case that fails, to test that failures are detected
  */
 #include <dmsnap/port/log.h>
 #include <linux/module.h>

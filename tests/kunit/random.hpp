@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Random: pseudo-random numbers from a seed (splitmix64).
- */
+/* Random: pseudo-random numbers from a seed (splitmix64). */
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * The suites, and their common parts.
- */
+/* The suites, and what they share. */
 #ifndef DMSNAP_KUNIT_SUITES_H
 #define DMSNAP_KUNIT_SUITES_H
 
@@ -17,14 +15,14 @@ extern struct kunit_suite dmsnap_selftest_suite;
 
 struct bio;
 
-/* Replaces dm_submit_bio_remap(), which needs dm's own data of a bio. */
+/* Replaces dm_submit_bio_remap(), which needs dm's own data beside the bio. */
 void dmsnap_kunit_submit_as_dm(struct bio *bio, struct bio *other);
 
 /* Module parameters. */
 extern unsigned long long dmsnap_kunit_seed;
 extern unsigned long long dmsnap_kunit_steps;
 
-/* For suites that submit I/O: the driver's initialisation when it is loaded, and the reverse. */
+/* For suites that submit I/O: initialises the driver as at load, and the reverse. */
 int dmsnap_kunit_io_init(struct kunit_suite *suite);
 void dmsnap_kunit_io_exit(struct kunit_suite *suite);
 

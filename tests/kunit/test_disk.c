@@ -84,7 +84,7 @@ static int make_gendisk(struct dmsnap_test_disk *disk, sector_t sectors)
 	struct queue_limits limits = {
 		.features = BLK_FEAT_WRITE_CACHE | BLK_FEAT_FUA,
 		.max_write_zeroes_sectors = 256,
-		/* So that a write of DMSNAP_IO_ATOMIC_SECTORS stays one bio. */
+		/* A write of DMSNAP_IO_ATOMIC_SECTORS must stay one bio. */
 		.max_hw_sectors = DMSNAP_IO_ATOMIC_SECTORS,
 		.max_segments = USHRT_MAX,
 	};

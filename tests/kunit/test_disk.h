@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A block device in memory that counts its requests, completes its bios
- * in hard interrupt context, and fails on request.
+ * A block device in memory.  It counts its requests, completes bios in hard interrupt context, and
+ * fails on request.
  */
 #ifndef DMSNAP_KUNIT_TEST_DISK_H
 #define DMSNAP_KUNIT_TEST_DISK_H
@@ -14,14 +14,14 @@
 #include "device.h"
 
 /**
- * struct dmsnap_test_disk - the disk, and what the tests may read and set.
+ * struct dmsnap_test_disk - the disk, and what tests may read and set
  * @delay_ns: how long a bio takes
- * @fail_bio: the bio this many later fails with BLK_STS_IOERR; 0: none does
- * @no_write_zeroes: refuse REQ_OP_WRITE_ZEROES, which the limits promise
- * @bios: received so far
- * @flushes: of them, those with REQ_PREFLUSH
- * @fuas: of them, those with REQ_FUA
- * @data: the content
+ * @fail_bio: which bio from now fails with BLK_STS_IOERR; 0: none
+ * @no_write_zeroes: refuse REQ_OP_WRITE_ZEROES although the limits allow it
+ * @bios: the number received
+ * @flushes: those with REQ_PREFLUSH
+ * @fuas: those with REQ_FUA
+ * @data: the contents
  */
 struct dmsnap_test_disk {
 	u64 delay_ns;
@@ -40,7 +40,7 @@ struct dmsnap_test_disk {
 	struct hrtimer timer;
 };
 
-/* dmsnap_test_disk_create() - a disk of zeros.  Return: it, or an error pointer. */
+/* dmsnap_test_disk_create() - makes a disk of zeros.  Return: it, or an error pointer. */
 struct dmsnap_test_disk *dmsnap_test_disk_create(sector_t sectors);
 
 /* dmsnap_test_disk_destroy() - no I/O may be in flight. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A thread of a test that can be waited for: afterwards none of its code is left
- * to run, so that the module may be unloaded.
+ * A test thread that can be waited for.  After the wait none of its code is running, so the module
+ * may be unloaded.
  */
 #ifndef DMSNAP_KUNIT_THREAD_H
 #define DMSNAP_KUNIT_THREAD_H
@@ -15,7 +15,7 @@ struct dmsnap_test_thread {
 	struct completion ended;
 };
 
-/* The test ends here if no thread can be created. */
+/* If the thread cannot be created, the test ends here. */
 void dmsnap_test_thread_start(struct kunit *test, struct dmsnap_test_thread *thread,
 			      void (*run)(void *ctx), void *ctx);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ExceptionTable against an array, and its readers beside a writer: threads of
- * the kernel, with interrupts, preemption and, where there are, several processors.
+ * ExceptionTable compared with an array, and its readers beside a writer, in kernel threads with
+ * interrupts, preemption and, if there are several, processors.
  */
 #include "exception/exception_table.hpp"
 
@@ -15,7 +15,7 @@ namespace {
 
 constexpr uint64_t old_chunks = 1 << 14;
 
-/* The table, and the place of each chunk, or 0. */
+/* The table, and the new chunk of each chunk, or 0. */
 class Model {
 public:
 	Model(const dmsnap_case &run, uint64_t new_limit) : run_(run)
@@ -28,7 +28,7 @@ public:
 
 	bool made() const { return table_ && chunks_.size() == old_chunks; }
 
-	/* Some chunks from @begin on, as many of @count as are free, or taken. */
+	/* The number of chunks from @begin on, at most @count, that are mapped or not. */
 	uint64_t stretch(uint64_t begin, uint64_t count, bool mapped) const
 	{
 		uint64_t found = 0;
@@ -106,12 +106,12 @@ void compare(const dmsnap_case &run, uint64_t new_limit)
 	model.agrees();
 }
 
-/* A writer and two readers, each on a work queue of its own. */
+/* A writer and two readers, each on its own work queue. */
 class Crowd {
 public:
 	Crowd(const dmsnap_case &run, ExceptionTable &table) : run_(run), table_(table) {}
 
-	/* Inserts each chunk once, in a scattered order, and removes some again. */
+	/* Inserts each chunk once, in scattered order, and removes some again. */
 	void write()
 	{
 		for (uint64_t i = 0; i < old_chunks; i++) {
@@ -137,7 +137,7 @@ public:
 	{
 		Random random(run_.seed);
 		bool good = true;
-		/* If nothing interrupts a reader, it must end before the writer begins. */
+		/* If nothing preempts a reader, it must end before the writer starts. */
 		for (uint64_t n = 10 * run_.steps; good && n > 0 && writing_.load_acquire(); n--) {
 			const uint64_t chunk = random.below(old_chunks);
 			const Mapping mapping = table_.find({chunk}, UINT64_MAX);

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * The disk format, and which chunks are free.
- */
+/* The disk format, and which chunks are free. */
 #include "format/disk_exception.hpp"
 #include "format/disk_header.hpp"
 #include "format/geometry.hpp"
@@ -44,7 +42,7 @@ void dmsnap_case_area_reads_back_as_written(const dmsnap_case &run)
 	auto model = OwnedArray<Exception>::create(slots);
 	if (!CHECK(run, bytes && model))
 		return;
-	/* Not aligned: a view must work anyway. */
+	/* Views need no alignment. */
 	MutableAreaView area(std::span(bytes->data() + 1, slots * exception_bytes));
 	for (uint64_t step = 0; step < run.steps; step++) {
 		const size_t slot = random.below(slots);
@@ -74,7 +72,7 @@ void dmsnap_case_free_chunks_are_handed_out_once(const dmsnap_case &run)
 	auto used = OwnedArray<bool>::create(limit);
 	if (!CHECK(run, free && used))
 		return;
-	/* As after a crash: some in use, holes between them. */
+	/* As after a crash: chunks in use with holes between them. */
 	for (uint64_t i = 0; i < 1000; i++) {
 		const NewChunk chunk{random.below(limit / 2)};
 		if (geometry.is_metadata(chunk))

@@ -31,7 +31,7 @@ struct Forest {
 				tree.remove(node);
 	}
 
-	/* The expected answer, from a walk over all elements. */
+	/* The expected result, from a walk over all elements. */
 	Node *last_at_or_before(uint64_t key)
 	{
 		for (uint64_t at = key + 1; at-- > 0;)

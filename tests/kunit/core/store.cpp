@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * PersistentStore on a disk that completes in interrupts: recorded exceptions are
- * there, in its order, when the store is opened again.
+ * PersistentStore on a disk that completes in interrupts.  A store that is opened again must have
+ * all recorded exceptions in order.
  */
 #include "store/persistent_store.hpp"
 
@@ -12,11 +12,11 @@ namespace dmsnap::kunit {
 namespace {
 
 constexpr uint32_t chunk_sectors = 8;
-/* More than a store on the disk of the tests can record. */
+/* More than fits on the test disk. */
 constexpr uint64_t list_limit = 2048;
 constexpr unsigned int entries_limit = 16;
 
-/* The exceptions recorded so far, which a load must find. */
+/* The exceptions recorded so far, which a load must return. */
 class Recorded final : public PersistentStore::LoadVisitor {
 public:
 	explicit Recorded(const dmsnap_case &run) : run_(run)
@@ -55,7 +55,7 @@ private:
 	uint64_t seen_ = 0;
 };
 
-/* A batch that is recorded while the test waits. */
+/* A batch; the test waits until it is recorded. */
 class Recording : public CommitBatch {
 public:
 	Recording(PersistentStore &store, Worker &worker)
@@ -95,7 +95,7 @@ private:
 	MethodTask<Recording, &Recording::begin> task_{*this};
 };
 
-/* Records some runs.  False when the disk is full. */
+/* Records some runs.  Returns false when the disk is full. */
 bool record(const dmsnap_case &run, PersistentStore &store, Worker &worker, Random &random,
 	    Recorded &recorded)
 {
@@ -141,6 +141,6 @@ void dmsnap_case_store_has_after_a_reload_what_was_recorded(const dmsnap_case &r
 			more = record(run, *content->store, **worker, random, recorded);
 		content->store->quiesce();
 	}
-	/* 1024 chunks, of which 5 are not for data. */
+	/* 1024 chunks, of which 5 hold no data. */
 	CHECK(run, recorded.size() > 1000);
 }

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * The suite of the test bodies in C++, and what they need of KUnit.
- */
+/* The suite of the test bodies in C++, and what they need from KUnit. */
 #include <kunit/test.h>
 
 #include "device.h"

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Worker and Timer on the kernel's work queues.
- */
+/* Worker and Timer on the kernel's work queues. */
 #include "base/worker.hpp"
 
 #include "kunit/core/cases.hpp"
@@ -11,7 +9,7 @@ namespace {
 
 constexpr unsigned int counters = 64;
 
-/* Tasks that count, post themselves again, and detect concurrency. */
+/* Tasks that count, post themselves again, and detect concurrent runs. */
 class CountingTasks {
 public:
 	static constexpr unsigned int rounds = 4;
@@ -46,7 +44,7 @@ private:
 		MethodTask<Counter, &Counter::count> task{*this};
 	};
 
-	/* Plain numbers: only one task runs at a time. */
+	/* Plain integers suffice: only one task runs at a time. */
 	void count(Counter &counter)
 	{
 		CHECK(run_, !inside_);
@@ -109,7 +107,7 @@ void dmsnap_case_timer_posts_its_task(const dmsnap_case &run)
 	const uint64_t begin = dmsnap_port_now_ns();
 	(*timer)->start(20);
 	(*tasks)->wait();
-	/* Up to two ticks early, at 100 a second. */
+	/* It may be two ticks early, with 100 ticks a second. */
 	CHECK(run, dmsnap_port_now_ns() - begin >= 1'000'000);
 	(*timer)->cancel();
 	(*tasks)->stop();

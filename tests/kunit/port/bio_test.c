@@ -2,8 +2,8 @@
 /*
  * port/bio.h: a bio of dm goes to a disk that completes in interrupts, and returns.
  *
- * dm core's part is played here: the bio lies in memory as dm's do, and what the binding
- * passes to dm_submit_bio_remap() reaches submit_as_dm() (see Kbuild).
+ * The test plays the part of dm core.  The bio is laid out in memory as dm's are, and
+ * submit_as_dm() gets what the binding passes to dm_submit_bio_remap() (see Kbuild).
  */
 #include <dmsnap/port/bio.h>
 #include <dmsnap/port/lock.h>
@@ -16,13 +16,13 @@
 #define SECTORS 1024
 
 /**
- * struct fixture - one bio of a page, and its fate.
- * @room: where dm keeps what it knows of a bio, and the binding what it does
- * @bio: as dm hands it out
- * @came_back: returned from the device to the watcher
+ * struct fixture - a bio of one page and what happened to it
+ * @room: dm's data and the binding's data beside the bio
+ * @bio: the bio as dm hands it out
+ * @came_back: the device returned it to the watcher
  * @watched_calls: how often
  * @watched_error: the error that the watcher got
- * @flags_left: the queue below is still in the bio's flags
+ * @flags_left: flags of the queue below are still set in the bio
  * @end_io_is_dms: dm's completion function is set again
  * @ended: dm has it back
  * @end_calls: how often
@@ -57,7 +57,7 @@ static void dm_end_io(struct bio *bio)
 	dmsnap_port_event_set(&fixture->ended);
 }
 
-/* A queue below that throttles has set these by the time that the bio is through. */
+/* A throttled queue below sets these flags before the bio is through. */
 void dmsnap_kunit_submit_as_dm(struct bio *bio, struct bio *other)
 {
 	bio_set_flag(bio, BIO_QOS_THROTTLED);
@@ -83,7 +83,7 @@ static struct dmsnap_bio *bio_of(struct fixture *fixture)
 	return (struct dmsnap_bio *)&fixture->as_dm.bio;
 }
 
-/* A write of the whole page. */
+/* Makes a write of the whole page. */
 static void make_bio(struct fixture *fixture)
 {
 	struct bio *bio = &fixture->as_dm.bio;
@@ -137,7 +137,7 @@ static void watch_to_its_end(struct kunit *test, u64 sector)
 				       fixture);
 	dmsnap_port_event_wait(&fixture->came_back);
 	KUNIT_EXPECT_EQ(test, atomic_read(&fixture->watched_calls), 1);
-	/* It is ours until we end it. */
+	/* The core owns the bio until it ends it. */
 	KUNIT_EXPECT_EQ(test, atomic_read(&fixture->end_calls), 0);
 }
 
@@ -173,7 +173,7 @@ static void watched_bio_brings_its_error(struct kunit *test)
 	end_bio(test, -EIO, BLK_STS_IOERR);
 }
 
-/* It has completed for the queue below; a second completion would be wrong there. */
+/* The queue below has completed the bio; a second completion would be wrong there. */
 static void watched_bio_is_dms_again(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
@@ -190,7 +190,7 @@ static void end_says_how_it_went(struct kunit *test)
 
 	watch_to_its_end(test, 0);
 	end_bio(test, -ENOSPC, BLK_STS_NOSPC);
-	/* Including success after all. */
+	/* Success as well, although the device failed the bio. */
 	fixture->disk->fail_bio = 1;
 	watch_to_its_end(test, 0);
 	end_bio(test, 0, BLK_STS_OK);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * port/device.h: how dmsnap_port_io_submit() handles its arguments, on a disk
- * that completes in interrupts.
+ * port/device.h: how dmsnap_port_io_submit() handles its arguments, on a disk that completes in
+ * interrupts.
  */
 #include <dmsnap/port/device.h>
 #include <dmsnap/port/lock.h>
@@ -14,17 +14,17 @@
 
 #define SECTORS 8192
 #define PAGES (DMSNAP_IO_ATOMIC_SECTORS / 8)
-/* A call for the whole disk. */
+/* One call for the whole disk. */
 #define LONGEST_PAGES (SECTORS / 8)
 #define LONGEST_BIOS (LONGEST_PAGES / BIO_MAX_VECS)
 
 struct fixture {
 	struct dmsnap_test_disk *disk;
-	/* PAGES different ones, over and over. */
+	/* PAGES pages, repeated. */
 	void *pages[LONGEST_PAGES];
 };
 
-/* One call, and its result. */
+/* A call and its result. */
 struct call {
 	struct dmsnap_event ended;
 	atomic_t dones;
@@ -113,7 +113,7 @@ static void written_is_read_back_from_any_offset(struct kunit *test)
 
 	fill_pages(fixture, 1);
 	KUNIT_EXPECT_EQ(test, do_io(test, DMSNAP_IO_WRITE, 0, 100, 17, 1024), 0);
-	/* 6 sectors of the first page, 8 of the second, 3 of the third. */
+	/* 6 sectors of the first page, 8 of the second, and 3 of the third. */
 	KUNIT_EXPECT_NULL(test, memchr_inv(data, 0, 100 * 512));
 	KUNIT_EXPECT_NULL(test, memchr_inv(data + 100 * 512, 1, 6 * 512));
 	KUNIT_EXPECT_NULL(test, memchr_inv(data + 106 * 512, 2, 8 * 512));
@@ -219,7 +219,7 @@ static void zeros_that_the_device_fails_to_make_are_written(struct kunit *test)
 	struct dmsnap_test_disk *disk = fixture->disk;
 	int nth;
 
-	/* By the device in 8 bios of 256 sectors, then by one write. */
+	/* The device zeroes in 8 bios of 256 sectors.  One fails, so zeros are written. */
 	for (nth = 1; nth <= 8; nth++) {
 		memset(disk->data, 0xff, SECTORS * 512);
 		disk->bios = 0;

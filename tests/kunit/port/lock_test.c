@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * port/lock.h: locks exclude, events wake, read sections delay grace periods.
- */
+/* port/lock.h: locks exclude, events wake, and read sections delay grace periods. */
 #include <dmsnap/port/lock.h>
 #include <dmsnap/port/work.h>
 #include <linux/delay.h>
@@ -33,7 +31,7 @@ static void spinlock_turns_interrupts_off(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, irqs_disabled());
 }
 
-/* What several threads count in together. */
+/* A counter that several threads share. */
 struct counting {
 	struct dmsnap_spinlock spinlock;
 	struct dmsnap_mutex mutex;
@@ -79,7 +77,7 @@ static void locks_let_one_in_at_a_time(struct kunit *test)
 	dmsnap_port_mutex_destroy(&counting->mutex);
 }
 
-/* An event and the timer that sets it in interrupt context. */
+/* An event, and a timer that sets it in interrupt context. */
 struct alarm {
 	struct hrtimer timer;
 	struct dmsnap_event event;
@@ -101,7 +99,7 @@ static void event_is_set_by_an_interrupt_and_stays_set(struct kunit *test)
 	alarm->timer.function = ring;
 	hrtimer_start(&alarm->timer, ms_to_ktime(5), HRTIMER_MODE_REL_HARD);
 	dmsnap_port_event_wait(&alarm->event);
-	/* Late waiters do not wait. */
+	/* The event is set already, so this does not wait. */
 	dmsnap_port_event_wait(&alarm->event);
 	hrtimer_cancel(&alarm->timer);
 }
@@ -111,7 +109,7 @@ static void set_event(void *ctx)
 	dmsnap_port_event_set(ctx);
 }
 
-/* KASAN tells when the setter touches the event afterwards. */
+/* KASAN reports it if the setter touches the event after the waiter has returned. */
 static void event_may_go_when_its_waiter_is_back(struct kunit *test)
 {
 	struct dmsnap_test_thread thread;
@@ -129,7 +127,7 @@ static void event_may_go_when_its_waiter_is_back(struct kunit *test)
 	}
 }
 
-/* A reader that stays in its section until it is released. */
+/* A reader that stays in its read section until it is released. */
 struct reader {
 	struct dmsnap_event entered;
 	bool leave;

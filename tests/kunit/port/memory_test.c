@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * port/memory.h: what it promises of alignment, content, contexts and reserves.
- */
+/* port/memory.h: the alignment, contents, contexts and reserves that it promises. */
 #include <dmsnap/port/memory.h>
 #include <linux/gfp.h>
 #include <linux/irqflags.h>
@@ -48,7 +46,7 @@ static void pages_come_with_interrupts_off(struct kunit *test)
 	local_irq_restore(flags);
 }
 
-/* All memory that is available without the emergency reserve. */
+/* Takes all memory that does not need the emergency reserve. */
 static void take_all_memory(struct list_head *blocks)
 {
 	unsigned int order = 9;
@@ -78,7 +76,7 @@ static void free_all_memory(struct list_head *blocks)
 	}
 }
 
-/* Reclaim writes a page, and that reaches us in its own context, which may use all reserves. */
+/* Reclaim writes a page in its own context, which may use all reserves. */
 static unsigned int pages_in_reclaim(void **pages, unsigned int count)
 {
 	unsigned int taken = 0, flags = memalloc_noreclaim_save();
@@ -98,7 +96,7 @@ static void pages_do_not_come_out_of_the_emergency_reserve(struct kunit *test)
 	unsigned int round, taken, i, least = 64;
 	void *pages[64];
 
-	/* Other code may free memory at the wrong moment, but not always. */
+	/* Other code may free memory at a bad moment, but not each time. */
 	for (round = 0; round < 5 && least; round++) {
 		LIST_HEAD(blocks);
 
@@ -156,7 +154,7 @@ static void pools_of_one_name_live_side_by_side(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, (unsigned long)object % 16, 0);
 	dmsnap_port_pool_put(other, object);
 	dmsnap_port_pool_destroy(other);
-	/* All are destroyed, so the name is free for another size. */
+	/* All pools are destroyed, so the name can have another size. */
 	one = dmsnap_port_pool_create("kunit_shared", 400, 1);
 	KUNIT_ASSERT_NOT_NULL(test, one);
 	dmsnap_port_pool_destroy(one);

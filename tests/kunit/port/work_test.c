@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * port/work.h: items run as often as they were queued, in order if one processor queued
- * them, and never after they were cancelled.
+ * port/work.h: items run as often as they were queued, in order if one processor queued them, and
+ * never after they were cancelled.
  */
 #include <dmsnap/port/lock.h>
 #include <dmsnap/port/work.h>
@@ -13,7 +13,7 @@
 
 #define ITEMS 8
 
-/* An item, and what it did. */
+/* An item and what it did. */
 struct item {
 	struct dmsnap_work work;
 	struct dmsnap_event begun;
@@ -31,7 +31,7 @@ struct fixture {
 	struct item items[ITEMS];
 	unsigned int order[2 * ITEMS];
 	unsigned int ran;
-	/* One item ran twice at a time. */
+	/* An item ran twice at the same time. */
 	bool overlapped;
 };
 
@@ -94,7 +94,7 @@ static void run(struct fixture *fixture, unsigned int number)
 	dmsnap_port_work_run(fixture->queue, &fixture->items[number].work);
 }
 
-/* Blocks the queue with item 0 until unblock_queue(), for this processor. */
+/* Item 0 blocks the queue on this processor until unblock_queue(). */
 static void block_queue(struct fixture *fixture)
 {
 	migrate_disable();
@@ -150,7 +150,7 @@ static void delay_is_kept(struct kunit *test)
 
 	dmsnap_port_work_run_after(fixture->queue, &item->work, 50);
 	dmsnap_port_event_wait(&item->begun);
-	/* The timer may be early by a tick. */
+	/* The timer may be one tick early. */
 	KUNIT_EXPECT_GE(test, dmsnap_port_now_ns() - begin, 50000000ull - TICK_NSEC);
 	dmsnap_port_work_cancel(&item->work);
 	KUNIT_EXPECT_EQ(test, item->runs, 1);
@@ -216,7 +216,7 @@ static void cancel_waits_for_a_running_item(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, other);
 	KUNIT_ASSERT_NOT_NULL(test, unblocker);
 	block_queue(fixture);
-	/* A blocked queue must not block another. */
+	/* A blocked queue must not block another one. */
 	dmsnap_port_work_init(unblocker, unblock, fixture);
 	dmsnap_port_work_run_after(other, unblocker, 20);
 	dmsnap_port_work_cancel(&fixture->items[0].work);
