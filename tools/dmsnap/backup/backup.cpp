@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dmsnap backup: a whole volume, then the changes since the last backup, each to a file.
- * See backup_state.hpp for what an interruption leaves behind.
+ * dmsnap backup: writes a whole volume, or the changes since the last backup, to a file.
+ * backup_state.hpp says what an interruption leaves behind.
  */
 #include <algorithm>
 #include <csignal>
@@ -83,7 +83,7 @@ private:
 	{
 		if (state_.unfinished.empty())
 			return;
-		/* In another destination the file may no longer be reachable. */
+		/* After a change of the destination the file may not be reachable any more. */
 		if (state_.unfinished_at == destination_text(config_)) {
 			for (const std::string &file : state_.unfinished)
 				remove_file(config_, file);
@@ -92,7 +92,7 @@ private:
 		state_.save(config_);
 	}
 
-	/* All except the base: an interrupted run left them, or they have expired. */
+	/* Removes all but the base: an interrupted run left them, or they have expired. */
 	void remove_snapshots()
 	{
 		for (const OwnSnapshot &one : own_snapshots(config_, Purpose::backup)) {
@@ -109,7 +109,7 @@ private:
 		}
 	}
 
-	/* None: the whole volume must be written. */
+	/* The base of the next increment; none: the whole volume must be written. */
 	std::optional<OwnSnapshot> find_base()
 	{
 		if (options_.full)
@@ -129,7 +129,7 @@ private:
 		return base;
 	}
 
-	/* Or the reason why there is none. */
+	/* Throws the reason if there is none. */
 	std::optional<OwnSnapshot> usable_base()
 	{
 		if (state_.destination != destination_text(config_)) {
@@ -185,14 +185,14 @@ private:
 		upload.end();
 	}
 
-	/* The command stopped reading, so writing failed. */
+	/* Writing failed because the command stopped reading. */
 	static bool was_broken()
 	{
 		sigset_t pending;
 		return sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
 	}
 
-	/* A snapshot that was lost while it was read may have shown later contents. */
+	/* A snapshot that became invalid while it was read may have shown later contents. */
 	void require_valid(const OwnSnapshot &snapshot)
 	{
 		for (const OwnSnapshot &one : own_snapshots(config_, Purpose::backup)) {
@@ -207,7 +207,7 @@ private:
 	void commit(const OwnSnapshot &snapshot)
 	{
 		state_.unfinished.clear();
-		/* Files in another destination stay: their removal was not requested. */
+		/* Files in another destination stay, because nobody asked to remove them. */
 		if (state_.destination != destination_text(config_))
 			state_.files.clear();
 		state_.destination = destination_text(config_);
@@ -218,7 +218,7 @@ private:
 		state_.save(config_);
 	}
 
-	/* They are moved to the files to remove. */
+	/* Moves the files of expired chains to the files to remove. */
 	void forget_old_chains()
 	{
 		std::vector<size_t> fulls;
@@ -235,7 +235,7 @@ private:
 		state_.files.erase(state_.files.begin(), end);
 	}
 
-	/* Reports the first error; if this fails too, the next run does it. */
+	/* Reports the first error.  If this fails as well, the next run removes it. */
 	void try_to_remove(const OwnSnapshot &snapshot)
 	{
 		try {
@@ -262,7 +262,7 @@ ExitCode backup(const BackupOptions &options)
 	Config config = read_config(options.schedule.name, options.schedule.config);
 	EventLog log(config, json);
 
-	/* A command that ends too early is an ordinary error. */
+	/* A command that ends too early is a plain error. */
 	sigset_t broken_pipe;
 	sigemptyset(&broken_pipe);
 	sigaddset(&broken_pipe, SIGPIPE);

@@ -17,7 +17,7 @@
 namespace dmsnap::tool {
 namespace {
 
-/* Reads one of the files, and reports what is wrong with it. */
+/* Reads one of the files and reports what is wrong with it. */
 class Stored {
 public:
 	Stored(const Config &config, const BackupFile &file)
@@ -26,7 +26,7 @@ public:
 	{
 	}
 
-	/* @take: a function of the StreamReader, which reads all of it. */
+	/* @take: a function that gets the StreamReader and reads all of it. */
 	template <typename Take> void read(const Take &take)
 	try {
 		StreamReader stream(packed_.get());
@@ -57,7 +57,7 @@ void require_any(const BackupState &state, const Config &config)
 		throw Failure(fmt::format("no backup of {} is known here", config.name));
 }
 
-/* Index of the chosen file in state.files. */
+/* The index in state.files of the chosen file. */
 size_t find_at(const BackupState &state, const std::string &at)
 {
 	std::optional<uint64_t> number = whole_number(at);
@@ -78,7 +78,7 @@ size_t find_at(const BackupState &state, const std::string &at)
 			     : fmt::format("there is no backup of {} or before", at));
 }
 
-/* The file, the increments before it, and the full backup that they depend on. */
+/* The files up to this one from the full backup that they depend on. */
 std::span<const BackupFile> chain_of(const BackupState &state, size_t last)
 {
 	size_t first = last;
@@ -156,7 +156,7 @@ ExitCode restore_backup(const Config &config, const BackupState &state,
 	apply.target = options.restore;
 	for (const BackupFile &one : chain) {
 		Stored(config, one).read([&](StreamReader &stream) {
-			/* The first file checks the target's contents; after that they are known. */
+			/* Only the first file finds foreign contents in the target. */
 			apply.any_base = one.full && options.overwrite;
 			if (!target)
 				target.emplace(open_target(apply, stream.info()));

@@ -27,10 +27,10 @@ struct BackupFile {
 	std::string file;
 	uint64_t number = 0;
 	bool full = false;
-	/* Of its snapshot. */
+	/* The time of its snapshot. */
 	int64_t time = 0;
 	uint64_t volume_bytes = 0;
-	/* As they are stored; the checksum in hexadecimal. */
+	/* As stored; the checksum is hexadecimal. */
 	uint64_t bytes = 0;
 	std::string checksum;
 
@@ -38,23 +38,23 @@ struct BackupFile {
 };
 
 struct BackupState {
-	/* Empty if there is no file; throws a Failure if it cannot be read. */
+	/* Empty if there is no file.  Throws a Failure if it cannot be read. */
 	static BackupState load(const Config &config);
 	void save(const Config &config) const;
 
-	/* Of the files. */
+	/* Where the files are. */
 	std::string destination;
 	/* The last number that was assigned. */
 	uint64_t number = 0;
-	/* The snapshot that the last file shows; its LVM2 UUID. */
+	/* The snapshot that the last file shows, and its LVM2 UUID. */
 	std::string base, base_uuid;
-	/* Oldest first: a full backup, its increments, the next full one, and so on. */
+	/* Oldest first: a full backup, its increments, the next full backup, and so on. */
 	std::vector<BackupFile> files;
 	/* Files to remove. */
 	std::vector<std::string> unfinished;
 	std::string unfinished_at;
 
-	/* Index in files where the last chain begins. */
+	/* The index in files where the last chain begins. */
 	size_t last_full() const;
 };
 

@@ -26,7 +26,7 @@ namespace {
 
 constexpr const char *folder = "/etc/dmsnap";
 constexpr const char *suffix = ".conf";
-/* The limit of LVM2's names, less the suffix of a snapshot's name. */
+/* The limit of LVM2's names, minus the suffix of a snapshot's name. */
 constexpr size_t name_length_max = 64;
 
 bool is_name(const std::string &text)
@@ -44,7 +44,7 @@ std::string trimmed(const std::string &text)
 	return begin == std::string::npos ? "" : text.substr(begin, end - begin + 1);
 }
 
-/* Its text, if only root can write the file: root runs the commands in it. */
+/* Returns the text if only root can write the file, because root runs its commands. */
 std::string read_safely(const std::string &path)
 {
 	std::optional<RegularFile> file = read_regular_file(path, Link::follow);
@@ -148,7 +148,7 @@ private:
 				fmt::format("\"{}\" is no logical volume, like vg/data", text));
 	}
 
-	/* ssh would take it for an option. */
+	/* ssh would take a leading dash for an option. */
 	void ssh(const std::string &text)
 	{
 		size_t colon = text.find(':');

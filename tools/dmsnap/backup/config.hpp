@@ -22,7 +22,7 @@ struct Amount {
 
 struct Config {
 	std::string name;
-	/* Of the origin. */
+	/* The origin. */
 	std::string vg, lv;
 	Amount size;
 	Retention keep;
@@ -31,23 +31,23 @@ struct Config {
 	std::optional<unsigned int> low_water;
 	std::optional<Amount> extend_by;
 
-	/* At most one of the three: a folder, "host:folder", a command. */
+	/* At most one of these: a folder, "host:folder", a command. */
 	std::string backup_directory, backup_ssh, backup_command;
-	/* Writes to standard output what backup_command received. */
+	/* Writes what backup_command received to standard output. */
 	std::string restore_command;
 	/* zstd's compression level; 0: uncompressed. */
 	int compress = 3;
-	/* A full backup after so many files; none: only when an increment is impossible. */
+	/* A full backup after this many files; none: only when an increment is impossible. */
 	std::optional<unsigned int> full_every;
-	/* None: all. */
+	/* How many full backups to keep; none: all. */
 	std::optional<unsigned int> keep_fulls;
 
 	std::string volume() const { return vg + "/" + lv; }
 };
 
 /*
- * @path: of another file than /etc/dmsnap/NAME.conf; empty: that.  Throws a Failure that names
- * the line, also if others than the owner could write to the file, because it has commands.
+ * @path: the file; empty: /etc/dmsnap/NAME.conf.  Throws a Failure that names the line; also if
+ * others than the owner could write to the file, because it has commands.
  */
 Config read_config(const std::string &name, const std::string &path);
 

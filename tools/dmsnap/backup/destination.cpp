@@ -13,7 +13,7 @@
 namespace dmsnap::tool {
 namespace {
 
-/* Quoted for a shell, as one word. */
+/* Quotes @text for a shell, as one word. */
 std::string quoted(const std::string &text)
 {
 	std::string result = "'";
@@ -22,7 +22,7 @@ std::string quoted(const std::string &text)
 	return result + "'";
 }
 
-/* Runs a command on the remote machine, in the folder of the backups. */
+/* Runs a command on the remote machine in the folder of the backups. */
 std::vector<std::string> remote(const Config &config, const std::string &command)
 {
 	size_t colon = config.backup_ssh.find(':');
@@ -104,7 +104,7 @@ void Upload::end()
 		return;
 	}
 	explain();
-	/* Only now: the command would also see the end of the input if it were incomplete. */
+	/* Not earlier: the command cannot tell an early end of its input from the real one. */
 	if (!config_.backup_ssh.empty())
 		run_remote(config_,
 			   fmt::format("mv {} {} && sync .", temporary(file_), quoted(file_)),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where the files of a backup are: in a folder, in one on another machine through ssh,
- * or behind a command, according to a Config.
+ * Where the files of a backup go, according to a Config: to a folder, to one on another machine
+ * through ssh, or to a command.
  */
 #pragma once
 
@@ -15,10 +15,10 @@
 
 namespace dmsnap::tool {
 
-/* "ssh backup:/srv"; a backup that goes elsewhere begins with all of the volume. */
+/* "ssh backup:/srv".  After a change of the destination the next backup is a full one. */
 std::string destination_text(const Config &config);
 
-/* A file being written there.  Unless end() is called it never gets its name, or the command is killed. */
+/* A file that is being written.  Without end() it never gets its name, or the command is killed. */
 class Upload {
 public:
 	/* All of these throw a Failure. */
@@ -28,9 +28,9 @@ public:
 	Upload &operator=(const Upload &) = delete;
 
 	int descriptor() const { return child_ ? child_->descriptor() : descriptor_; }
-	/* Writing has failed: throws the command's exit status, if it has ended. */
+	/* After a failed write: throws the command's exit status if it has ended. */
 	void explain();
-	/* Makes the file durable under its name, or waits until the command has accepted it. */
+	/* Makes the file durable and names it, or waits until the command has accepted it. */
 	void end();
 
 private:
@@ -41,7 +41,7 @@ private:
 	std::optional<Child> child_;
 };
 
-/* A file being read back. */
+/* A file that is read back. */
 class Download {
 public:
 	Download(const Config &config, const std::string &file, const char *kind);
@@ -59,8 +59,8 @@ private:
 };
 
 /*
- * Removes it, and what an upload that was killed left of it; data that a command received stays.
- * The caller has the lock of the backups.
+ * Removes the file and what a killed upload left of it.  What a command received stays.  The caller
+ * holds the lock of the backups.
  */
 void remove_file(const Config &config, const std::string &file);
 

@@ -15,7 +15,7 @@
 namespace dmsnap::tool {
 namespace {
 
-/* The journal reads this stream too, and would get the line twice. */
+/* If the journal reads this stream too, it would get the line twice. */
 bool is_journal(FILE *file)
 {
 	const char *stream = std::getenv("JOURNAL_STREAM");
@@ -66,7 +66,7 @@ void EventLog::send(const Event &event, int priority) const
 	std::vector<iovec> parts;
 	for (const std::string &field : fields)
 		parts.push_back({const_cast<char *>(field.data()), field.size()});
-	/* Without a journal there is nothing to do. */
+	/* A failure is ignored: there may be no journal. */
 	sd_journal_sendv(parts.data(), static_cast<int>(parts.size()));
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * EventLog: events of the snapshots and backups of a volume, for people on the
- * terminal, and for the journal, with fields for searching:
+ * EventLog: events of a volume's snapshots and backups, on the terminal, and in the journal with
+ * fields for searching:
  *
  *	journalctl DMSNAP_NAME=data DMSNAP_ACTION=removed
  */
@@ -18,7 +18,7 @@ namespace dmsnap::tool {
 struct Event {
 	/* "created", "removed", "in use", "extended", "backed up", "failed" */
 	const char *action;
-	/* The device or file it is about; may be empty. */
+	/* The device or file of the event; may be empty. */
 	std::string object;
 	std::string message;
 };
@@ -31,7 +31,7 @@ public:
 	void info(const Event &event) const;
 	void warning(const Event &event) const;
 
-	/* Its Failure is logged in the journal as well. */
+	/* Runs @work; logs its Failure in the journal as well. */
 	ExitCode watch(const std::function<ExitCode()> &work) const;
 
 private:

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dmsnap extend: extends the snapshots of a schedule, and those of its backups, when they
- * fill up.  It sleeps until device mapper has an event: that of the low-water mark, which it
- * sets, or of a new snapshot.  Writes to a snapshot that is full before it has been
- * extended wait (the driver's message "stall on"), so that it is not lost.
+ * dmsnap extend: extends the snapshots of a schedule and those of its backups when they fill up.
+ * It sleeps until device mapper has an event: that of the low-water mark, which it sets, or that
+ * of a new snapshot.  If a snapshot is full before it is extended, its writes wait (the driver's
+ * message "stall on"), so that it is not lost.
  */
 #include <algorithm>
 #include <limits>
@@ -26,7 +26,7 @@ class Extender {
 public:
 	Extender(const Config &config, const EventLog &log) : config_(config), log_(log) {}
 
-	/* Checks all snapshots.  True: one was extended, so all must be checked again. */
+	/* Checks all snapshots.  Returns true if one was extended, so all must be checked again. */
 	bool look()
 	{
 		bool grew = false;
@@ -80,9 +80,9 @@ private:
 	const Config &config_;
 	const EventLog &log_;
 	DeviceMapper machine_;
-	/* By device as well: a snapshot that was deactivated has lost its mark. */
+	/* With the device: a snapshot that was deactivated has lost its mark. */
 	std::set<std::pair<std::string, DeviceNumber>> marked_;
-	/* Its size when it was last extended. */
+	/* The size of each when it was last extended. */
 	std::map<std::string, uint64_t> tried_;
 };
 
@@ -99,7 +99,7 @@ ExitCode extend(const ScheduleOptions &options)
 		DmEvents events;
 		Extender extender(config, log);
 		for (;;) {
-			/* Taken before the check, so that later events end the sleep. */
+			/* Before the check, so that later events end the sleep. */
 			events.arm();
 			if (!extender.look())
 				events.wait(std::numeric_limits<double>::infinity());

@@ -50,7 +50,7 @@ bool has_tag(const std::string &tags, const std::string &tag)
 	return ("," + tags + ",").find("," + tag + ",") != std::string::npos;
 }
 
-/* As lvs(8) has lv_attr: the type, the state, and whether it is open. */
+/* Positions in lv_attr (lvs(8)): the type, the state, and whether it is open. */
 constexpr size_t type_at = 0, state_at = 4, open_at = 5;
 
 std::optional<OwnSnapshot> take_row(const Json &row, const Config &config, Purpose purpose)
@@ -125,13 +125,13 @@ std::string make_snapshot(const Config &config, Purpose purpose, int64_t time)
 	std::vector<std::string> words = {
 		"lvcreate", "-q",	"-y",	    "-s",	"-n",
 		lv,	    "--addtag", common_tag, "--addtag", tag_of(config, purpose)};
-	/* Until "after" has undone what "before" does. */
+	/* "after" must run, because it undoes what "before" does. */
 	Interruption interruption;
 	std::string trouble = run_hook(config.before, "before", config, lv);
 
 	for (const std::string &word : size_words(config.size, ""))
 		words.push_back(word);
-	/* The base of the next increment must not be written. */
+	/* Nobody may write to the base of the next increment. */
 	if (purpose == Purpose::backup)
 		words.insert(words.end(), {"-p", "r"});
 	words.push_back(config.volume());

@@ -22,7 +22,7 @@ struct FreeDecompressor {
 	void operator()(ZSTD_DCtx *context) const { ZSTD_freeDCtx(context); }
 };
 
-/* The FILE of fopencookie() is buffered like any other. */
+/* A FILE of fopencookie() is buffered like any other FILE. */
 FILE *open_cookie(void *state, const char *mode, const cookie_io_functions_t &functions)
 {
 	FILE *file = fopencookie(state, mode, functions);
@@ -39,7 +39,7 @@ struct PackedWriter::State {
 	const int descriptor;
 	uint64_t bytes = 0;
 	RunningChecksum checksum;
-	/* None: as it is. */
+	/* None: the data is stored uncompressed. */
 	std::unique_ptr<ZSTD_CCtx, FreeCompressor> compressor;
 	std::vector<char> packed = std::vector<char>(ZSTD_CStreamOutSize());
 	FILE *file = nullptr;
@@ -83,7 +83,7 @@ struct PackedWriter::State {
 
 	static ssize_t write(void *state, const char *data, size_t size)
 	{
-		/* 0 is an error here, as for fwrite(). */
+		/* 0 is an error here, as with fwrite(). */
 		return static_cast<State *>(state)->take(data, size, ZSTD_e_continue)
 			       ? static_cast<ssize_t>(size)
 			       : 0;

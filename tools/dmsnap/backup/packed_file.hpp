@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A stream to or from a backup: compressed by zstd, or uncompressed, with the checksum
- * of the bytes that are stored.  StreamWriter and StreamReader see a FILE.
+ * A stream to or from a backup, compressed by zstd or uncompressed, and the checksum of the stored
+ * bytes.  StreamWriter and StreamReader use its FILE.
  */
 #pragma once
 
@@ -21,14 +21,14 @@ struct Packed {
 
 class PackedWriter {
 public:
-	/* @level: of zstd; 0: as it is.  The descriptor stays the caller's.  Throws a Failure. */
+	/* @level: zstd's; 0: uncompressed.  The caller keeps the descriptor.  Throws a Failure. */
 	PackedWriter(int descriptor, int level);
 	~PackedWriter();
 	PackedWriter(const PackedWriter &) = delete;
 	PackedWriter &operator=(const PackedWriter &) = delete;
 
 	FILE *get() const;
-	/* Everything was written to get(). */
+	/* After everything was written to get(). */
 	Packed end();
 
 private:

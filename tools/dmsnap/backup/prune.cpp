@@ -60,7 +60,7 @@ void remove_pruned(const Config &config, const std::vector<Pruned> &plan, const 
 	}
 	if (!any)
 		return;
-	/* LVM2 also succeeds if it finds nothing to remove. */
+	/* LVM2 succeeds even if it finds nothing to remove. */
 	for (const OwnSnapshot &left : own_snapshots(config, Purpose::schedule)) {
 		for (const Pruned &one : plan) {
 			if (one.snapshot.uuid == left.uuid && one.action == std::string("removed"))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which snapshots of a schedule are removed, and their removal. */
+/* Which snapshots of a schedule to remove, and their removal. */
 #pragma once
 
 #include <string>
@@ -18,12 +18,12 @@ struct Pruned {
 	std::string why;
 };
 
-/* What is planned for each snapshot. */
+/* The plan for each snapshot. */
 std::vector<Pruned> plan_pruning(const Config &config, std::vector<OwnSnapshot> snapshots);
 /* Throws a Failure if a snapshot that should be removed still exists. */
 void remove_pruned(const Config &config, const std::vector<Pruned> &plan, const EventLog &log);
 
-/* The lock for making and removing snapshots of this volume. */
+/* The path of the lock for making and removing snapshots of this volume. */
 std::string schedule_lock_path(const Config &config);
 
 } // namespace dmsnap::tool

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Retention: which of the snapshots of a volume are kept.
+ * Retention: which snapshots of a volume are kept.
  *
- * The youngest of each of the last hours that have any is kept; likewise for days and
- * weeks, which begin on Monday.  Hours without a snapshot do not count, so nothing is removed
- * because none was made for a while.  Times are UTC.
+ * Of each of the last hours with snapshots the youngest snapshot is kept; likewise of days, and of
+ * weeks, which begin on Monday.  Hours without a snapshot do not count, so a gap removes nothing.
+ * Times are UTC.
  */
 #pragma once
 
@@ -25,8 +25,8 @@ struct Retention {
 };
 
 /*
- * For each of @times, in seconds and in any order: "hourly, weekly"; empty: it is removed.  The
- * youngest of all is always kept.
+ * For each of @times, in seconds and in any order: why it is kept ("hourly, weekly"), or an empty
+ * text if it is removed.  The youngest is always kept.
  */
 std::vector<std::string> kept(std::span<const int64_t> times, const Retention &retention);
 

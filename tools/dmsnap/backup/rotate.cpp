@@ -18,7 +18,7 @@ ExitCode rotate(const ScheduleOptions &options)
 
 	return log.watch([&] {
 		FileLock lock(schedule_lock_path(config), FileLock::Busy::wait, "");
-		/* First: is there a volume, and what is kept? */
+		/* First, because it throws if there is no volume or no retention. */
 		plan_pruning(config, own_snapshots(config, Purpose::schedule));
 		std::string made = config.vg + "/" +
 				   make_snapshot(config, Purpose::schedule, std::time(nullptr));

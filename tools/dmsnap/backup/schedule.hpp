@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The commands for the snapshots and backups of the volume in /etc/dmsnap/NAME.conf:
- * the options of each from the command line, and the function that runs it.
+ * The commands for the snapshots and backups of the volume in /etc/dmsnap/NAME.conf: the options of
+ * each, and the function that runs it.
  */
 #pragma once
 
@@ -17,7 +17,7 @@ namespace dmsnap::tool {
 
 struct ScheduleOptions {
 	std::string name;
-	/* A file to use in place of /etc/dmsnap/NAME.conf. */
+	/* A file to use instead of /etc/dmsnap/NAME.conf. */
 	std::string config;
 	/* For prune: only report. */
 	bool dry_run = false;
@@ -27,20 +27,20 @@ struct ScheduleOptions {
 ExitCode rotate(const ScheduleOptions &options);
 /* Removes snapshots without making one. */
 ExitCode prune(const ScheduleOptions &options);
-/* Until a signal comes: extends those that fill up. */
+/* Extends snapshots that fill up, until a signal comes. */
 ExitCode extend(const ScheduleOptions &options);
 
 struct BackupOptions {
 	ScheduleOptions schedule;
-	/* Not an increment. */
+	/* Make a full backup. */
 	bool full = false;
-	/* In place of a backup: verify all files, list them, or restore to a target. */
+	/* Instead of a backup: verify all files, list them, or restore to a target. */
 	bool verify = false;
 	bool list = false;
 	std::string restore;
-	/* A backup other than the last: "20261129T221000Z", or its number. */
+	/* Not the last backup but that of this time, "20261129T221000Z", or number. */
 	std::string at;
-	/* The target's contents may be lost. */
+	/* The target may be overwritten. */
 	bool overwrite = false;
 };
 ExitCode backup(const BackupOptions &options);

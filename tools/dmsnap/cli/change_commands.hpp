@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Commands for what changed since a snapshot, and their options on the command line. */
+/* The commands for changes since a snapshot, and their options. */
 #pragma once
 
 #include "cli/option_words.hpp"

@@ -54,11 +54,11 @@ public:
 
 	ExitCode run(int argc, char **argv)
 	{
-		/* As CLI11 wants them, the last one first. */
+		/* CLI11 takes them in reverse order. */
 		std::vector<std::string> words(argv + 1, argv + argc);
 		if (!words.empty() && words[0] == "help") {
 			words.erase(words.begin());
-			/* Of a command, and of one that belongs to it. */
+			/* The name of a command, and of a subcommand. */
 			words.resize(std::min<size_t>(words.size(), 2));
 			words.push_back("--help");
 		}
@@ -90,7 +90,7 @@ private:
 					  meant.empty() ? "" : fmt::format("; \"{}\" is", meant)));
 	}
 
-	/* All words up to the first that is not a command's. */
+	/* All words up to the first one that is no command. */
 	void require_commands(const std::vector<std::string> &words)
 	{
 		const CLI::App *above = &app_;
@@ -133,7 +133,7 @@ private:
 	{
 		CLI::App *command = parent->add_subcommand(name, what);
 		command->footer(exit_codes);
-		/* That of a command comes before the one of the command that it belongs to. */
+		/* A subcommand's callback comes before that of its command. */
 		command->callback([this, run] {
 			if (!run_)
 				run_ = run;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The command line: parses the options, and chooses the command. */
+/* Parses the command line and chooses the command. */
 #pragma once
 
 #include "system/failure.hpp"

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The commands: the options of each from the command line, and the function that
- * runs it, in a file of its name.  They print to standard output and throw a
- * Failure when they cannot do their work.
+ * The commands: the options of each, and the function that runs it, in a file of its name.  They
+ * print to standard output, and throw a Failure if they cannot do their work.
  */
 #pragma once
 
@@ -18,7 +17,7 @@ namespace dmsnap::tool {
 /* How to read a store. */
 struct StoreOptions {
 	std::string store;
-	/* Its origin: a path, or only a size; neither is needed. */
+	/* Its origin: a path, or only a size; both are optional. */
 	std::string origin;
 	std::optional<uint64_t> origin_bytes;
 	size_t memory_bytes = size_t{256} << 20;
@@ -26,7 +25,7 @@ struct StoreOptions {
 
 struct CheckOptions {
 	StoreOptions store;
-	/* How many findings of a kind are listed; the rest are only counted. */
+	/* How many findings of a kind to list; the rest is only counted. */
 	uint64_t findings_max = 1000;
 	bool json = false;
 };
@@ -37,7 +36,7 @@ struct DumpOptions {
 	bool json = false;
 	/* The form that restore reads. */
 	bool for_restore = false;
-	/* With the data of all exceptions; only for restore. */
+	/* Include the data of all exceptions; only for restore. */
 	bool with_data = false;
 };
 ExitCode dump(const DumpOptions &options);
@@ -46,7 +45,7 @@ struct RestoreOptions {
 	std::string target;
 	/* Empty: standard input. */
 	std::string input;
-	/* The existing contents may be lost. */
+	/* The target may be overwritten. */
 	bool overwrite = false;
 	bool json = false;
 };
@@ -54,14 +53,14 @@ ExitCode restore(const RestoreOptions &options);
 
 struct RepairOptions {
 	StoreOptions store;
-	/* The copy that is made and repaired; empty and not in_place: only report. */
+	/* Make a copy here and repair it; empty and not in_place: only report. */
 	std::string output;
 	bool in_place = false;
-	/* Allow the device for the copy to be overwritten. */
+	/* The device for the copy may be overwritten. */
 	bool overwrite = false;
-	/* Mark a store that lost data as valid. */
+	/* Mark an invalid store as valid. */
 	bool force = false;
-	/* An unreadable header is replaced by one with this chunk size; 0: it is not. */
+	/* Replace an unreadable header by one with this chunk size; 0: do not. */
 	uint32_t chunk_sectors = 0;
 	bool json = false;
 };
@@ -75,11 +74,11 @@ ExitCode diff(const DiffOptions &options);
 
 struct ExportOptions {
 	StoreOptions store;
-	/* The whole origin; there is no store. */
+	/* The whole origin, without a store. */
 	bool full = false;
 	/* Empty: standard output. */
 	std::string output;
-	/* A file with the beginning of the stream, which is completed instead; empty: none. */
+	/* Complete this file, which has the beginning of the stream; empty: none. */
 	std::string resume;
 	bool json = false;
 };
@@ -89,9 +88,9 @@ struct ApplyOptions {
 	std::string target;
 	/* Empty: standard input. */
 	std::string input;
-	/* Check the stream and the copy, and write nothing. */
+	/* Check the stream and the copy, but write nothing. */
 	bool dry_run = false;
-	/* A new file for the overwritten contents, as a stream; empty: none. */
+	/* A new file for the overwritten contents as a stream; empty: none. */
 	std::string undo;
 	/* Change a copy of the image, and replace the image with it at the end. */
 	bool atomic = false;
@@ -110,7 +109,7 @@ struct EstimateOptions {
 	uint64_t write_bytes = 4096;
 	/* or a log of fio; */
 	std::string fio_log;
-	/* or two status lines of dmsetup, that many seconds apart. */
+	/* or two status lines of dmsetup, taken that many seconds apart. */
 	std::vector<std::string> statuses;
 
 	std::vector<uint64_t> chunk_bytes;
@@ -124,9 +123,9 @@ struct StatusOptions {
 	std::vector<std::string> names;
 	/* Exit with 1 if a COW device is fuller than this. */
 	std::optional<double> warn_percent;
-	/* Print and exit like a Nagios plugin: a COW device fuller than this is critical. */
+	/* Print and exit as a Nagios plugin does; critical if a COW device is fuller than this. */
 	std::optional<double> critical_percent;
-	/* Prometheus' text format, to this file or, if there is none, to standard output. */
+	/* Print Prometheus' text format, to this file or to standard output. */
 	bool prometheus = false;
 	std::string output;
 	bool json = false;
@@ -134,10 +133,10 @@ struct StatusOptions {
 ExitCode status(const StatusOptions &options);
 
 struct TopOptions {
-	/* Empty: all, including later ones. */
+	/* Empty: all, including snapshots that are made later. */
 	std::vector<std::string> names;
 	double interval_seconds = 2;
-	/* End after this many views; 0: never. */
+	/* Stop after this many views; 0: never. */
 	std::optional<uint64_t> count;
 	/* Do not take the whole terminal. */
 	bool lines = false;
@@ -147,12 +146,12 @@ ExitCode top(const TopOptions &options);
 
 struct WaitOptions {
 	std::string name;
-	/* One of these three. */
+	/* One of these three is set. */
 	bool merged = false;
 	bool invalid = false;
 	std::optional<unsigned int> fill_percent;
 
-	/* Nothing being merged there is not an error. */
+	/* No merge at all is not an error. */
 	bool or_none = false;
 	std::optional<double> timeout_seconds;
 	bool json = false;

@@ -15,16 +15,16 @@
 namespace dmsnap::tool {
 namespace {
 
-/* The possible words for an argument, by its name in the help. */
+/* What words an argument can be, according to its name in the help. */
 enum class Kind { nothing, snapshot, volume, config, file, folder, words };
 
 struct Argument {
 	Kind kind = Kind::nothing;
-	/* Of Kind::words. */
+	/* For Kind::words. */
 	const char *words = "";
 };
 
-/* Without the checks that CLI11 appends: "N:NONNEGATIVE". */
+/* Drops the checks that CLI11 appends: "N:NONNEGATIVE". */
 std::string type_of(const CLI::Option &option)
 {
 	std::string name = option.get_type_name();
@@ -88,7 +88,7 @@ struct Command {
 	const CLI::App *app;
 };
 
-/* Also those that belong to another one, behind it. */
+/* Subcommands come after their command. */
 std::vector<Command> commands_of(const CLI::App &app)
 {
 	std::vector<Command> commands;
@@ -129,7 +129,7 @@ std::string bash_action(const Argument &argument)
 	return ":";
 }
 
-/* A word is the argument of the option before it, or an option, or the command's argument. */
+/* A word is an argument of the option before it, an option, or an argument of the command. */
 std::string bash_script(const CLI::App &app)
 {
 	std::string names = names_of(app.get_subcommands({})), two_words;
@@ -185,7 +185,7 @@ std::string bash_script(const CLI::App &app)
 			   positionals);
 }
 
-/* @special: is preceded by a backslash. */
+/* Puts a backslash before each character of @special. */
 std::string escaped(std::string text, std::string_view special)
 {
 	for (size_t at = 0; (at = text.find_first_of(special, at)) != std::string::npos; at += 2)
@@ -193,7 +193,7 @@ std::string escaped(std::string text, std::string_view special)
 	return text;
 }
 
-/* In single quotes, escaped for a specification of zsh's _arguments. */
+/* Text in single quotes, escaped for zsh's _arguments. */
 std::string zsh_text(const std::string &text)
 {
 	std::string quoted;

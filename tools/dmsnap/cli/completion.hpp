@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Completion scripts for shells, made of the commands and options themselves. */
+/* Completion scripts for shells, generated from the commands and options. */
 #pragma once
 
 #include <string>
@@ -11,8 +11,8 @@ class App;
 namespace dmsnap::tool {
 
 /*
- * @shell: bash, zsh or fish; or "snapshots", which the scripts use: the names of
- * those of this machine.  Throws a Failure for another.
+ * @shell: bash, zsh or fish; or "snapshots": the names of this machine's snapshots, for these
+ * scripts.  Throws a Failure for another word.
  */
 std::string completion_script(const CLI::App &app, const std::string &shell);
 

@@ -14,7 +14,7 @@ std::string JsonValue::text() const
 		[](const auto &value) {
 			if constexpr (std::same_as<std::decay_t<decltype(value)>, std::monostate>)
 				return json(nullptr).dump();
-			/* Paths and foreign text need not be UTF-8. */
+			/* Paths and foreign text may not be UTF-8. */
 			else
 				return json(value).dump(-1, ' ', false,
 							json::error_handler_t::replace);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * JsonOutput: one JSON document on standard output, written as it comes: a list
- * may be longer than memory.
+ * JsonOutput: one JSON document on standard output.  It is written piece by piece, because a list
+ * may not fit into memory.
  *
  *	json.member("chunk_sectors", 8);
  *	json.begin_list("runs");
@@ -22,7 +22,7 @@
 
 namespace dmsnap::tool {
 
-/* The schema of all documents; raised when a member is removed or changes its meaning. */
+/* The schema of all documents; increased when a member is removed or changes its meaning. */
 constexpr unsigned int json_schema = 1;
 
 class JsonValue {
@@ -54,7 +54,7 @@ public:
 	void member(std::string_view name, const JsonValue &value);
 	void members(Members members);
 	void object(std::string_view name, Members members);
-	/* Until end(), only items. */
+	/* Only items may follow until end(). */
 	void begin_list(std::string_view name);
 	void item(Members members);
 	void end();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Commands for the snapshots of a machine, and for planning them: their options, as the command line has them. */
+/* The commands for a machine's snapshots and for planning them, and their options. */
 #pragma once
 
 #include "cli/option_words.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* dmsnap: runs the command, and reports the result. */
+/* dmsnap: runs the command and reports its result. */
 #include <algorithm>
 #include <cerrno>
 #include <clocale>
@@ -18,7 +18,7 @@ using namespace dmsnap::tool;
 
 namespace {
 
-/* Applies to an invalid command line as well. */
+/* Works for an invalid command line too. */
 bool wants_json(int argc, char **argv)
 {
 	return std::any_of(argv, argv + argc,
@@ -41,9 +41,9 @@ int main(int argc, char **argv)
 	ExitCode code = ExitCode::failed;
 	const bool json = wants_json(argc, argv);
 
-	/* Names may be non-ASCII; their width on the terminal depends on the locale. */
+	/* The width of non-ASCII names on the terminal depends on the locale. */
 	std::setlocale(LC_CTYPE, "");
-	/* If the caller ignores SIGCHLD, the exit status of children would be lost. */
+	/* If SIGCHLD were ignored, the exit status of children would be lost. */
 	std::signal(SIGCHLD, SIG_DFL);
 
 	try {

@@ -8,7 +8,7 @@
 namespace dmsnap::tool {
 namespace {
 
-/* Letters to insert, delete or replace (Levenshtein distance). */
+/* How many letters to insert, delete or replace (Levenshtein distance). */
 size_t distance(std::string_view one, std::string_view other)
 {
 	std::vector<size_t> row(other.size() + 1);

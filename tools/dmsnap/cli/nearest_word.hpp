@@ -7,7 +7,7 @@
 
 namespace dmsnap::tool {
 
-/* The one of @words that @word probably means; empty: none is near. */
+/* Which of @words was probably meant by @word; empty if none is similar. */
 std::string nearest_word(std::string_view word, const std::vector<std::string> &words);
 
 } // namespace dmsnap::tool

@@ -14,17 +14,17 @@
 
 namespace dmsnap::tool {
 
-/* Adds a command to the command line: its name, what it does, and the function that runs it. */
+/* Adds a command: its name, what it does, and the function that runs it. */
 using AddCommand = std::function<CLI::App *(const char *name, const char *what,
 					    const std::function<ExitCode()> &run)>;
 
-/* For what names something: an empty text is a variable that was not set. */
+/* A check for names: an empty text comes from a variable that was not set. */
 std::string not_empty(const std::string &text);
 CLI::Option *add_json(CLI::App *command, bool &json);
 CLI::Option *add_size(CLI::App *command, const char *name, const char *what,
 		      const std::function<void(uint64_t)> &take);
 void add_memory(CLI::App *command, size_t &bytes);
-/* Where the store is optional, the caller drops "required". */
+/* Callers with an optional store drop "required". */
 CLI::Option *add_store(CLI::App *command, StoreOptions &options,
 		       const char *what = "COW device, or an image of one");
 void add_origin(CLI::App *command, StoreOptions &options);

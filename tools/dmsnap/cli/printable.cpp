@@ -8,14 +8,14 @@
 namespace dmsnap::tool {
 namespace {
 
-/* The length of the first character of @text; 0 if it is not printable. */
+/* The length of @text's first character; 0 if it is not printable. */
 size_t shown_length(std::string_view text)
 {
 	struct Form {
 		uint8_t mask, lead;
 		uint32_t first;
 	};
-	/* By the number of bytes; @first: what has no shorter form. */
+	/* By the number of bytes; @first: the smallest value without a shorter form. */
 	constexpr Form forms[] = {
 		{0x80, 0, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
 	constexpr uint32_t space = 0x20, del = 0x7f, c1_end = 0xa0, last = 0x10ffff;

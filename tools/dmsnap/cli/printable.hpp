@@ -7,8 +7,8 @@
 namespace dmsnap::tool {
 
 /*
- * Makes foreign text safe for a terminal: one line, in UTF-8.  Control characters, which could
- * control the terminal, and bytes that are not UTF-8 are written as "\x1b".
+ * Makes foreign text safe for a terminal: one line of UTF-8.  Control characters, and bytes that
+ * are not UTF-8, become "\x1b".
  */
 std::string printable(std::string_view text);
 

@@ -18,7 +18,7 @@ bool on_terminal()
 	return terminal;
 }
 
-/* Without the last column: writing there makes some terminals wrap. */
+/* Leaves out the last column, because some terminals wrap there. */
 size_t terminal_columns()
 {
 	winsize size = {};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Progress: how far a command is and when it will end, on standard error, after
- * it has run for a second.
+ * Progress: how far a command is and when it will end, on standard error.  It appears after the
+ * first second.
  */
 #pragma once
 
@@ -12,7 +12,7 @@
 
 namespace dmsnap::tool {
 
-/* "copying: 50 %, 1:00 left, ends 12:30:05", not longer than the terminal has columns. */
+/* "copying: 50 %, 1:00 left, ends 12:30:05", cut to the columns of the terminal. */
 std::string progress_text(const std::string &what, uint64_t done, uint64_t total, double seconds,
 			  size_t columns = std::numeric_limits<size_t>::max());
 
@@ -28,16 +28,16 @@ public:
 		none,
 	};
 
-	/* @total: in units of the caller's; 0: unknown.  @what: without quotes. */
+	/* @total: in the caller's units; 0: unknown.  @what: must not contain quotes. */
 	Progress(std::string what, uint64_t total) : what_(std::move(what)), total_(total) {}
 	~Progress() { end(); }
 	Progress(const Progress &) = delete;
 	Progress &operator=(const Progress &) = delete;
 
 	void reached(uint64_t done);
-	/* Removes the line, so that something else can be printed. */
+	/* Removes the line, so that other output can follow. */
 	void end();
-	/* Applies to all progress displays from now on. */
+	/* Sets the style of all progress from now on. */
 	static void set_style(Style style) { style_ = style; }
 
 private:
@@ -50,7 +50,7 @@ private:
 	std::string what_;
 	uint64_t total_;
 	Clock::time_point begun_ = Clock::now();
-	/* Seconds after the beginning. */
+	/* Seconds since the beginning. */
 	double next_ = 1;
 	bool shown_ = false;
 };

@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-/* Otherwise "timeout", "erase" and others are macros. */
+/* Or "timeout", "erase" and others would be macros. */
 #define NCURSES_NOMACROS
 #include <ncurses.h>
 #include <term.h>
@@ -53,7 +53,7 @@ std::unique_ptr<Screen> Screen::open()
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) ||
 	    setupterm(nullptr, STDOUT_FILENO, &error) != OK)
 		return {};
-	/* Terminals without an address for the cursor, such as "dumb" */
+	/* Terminals without cursor addressing, such as "dumb" */
 	char cursor[] = "cup";
 	const char *address = tigetstr(cursor);
 	if (!address || address == reinterpret_cast<const char *>(-1))
@@ -71,7 +71,7 @@ Screen::Screen(std::unique_ptr<Terminal> terminal) : terminal_(std::move(termina
 	noecho();
 	curs_set(0);
 	keypad(stdscr, true);
-	/* How long after Esc another byte may follow as part of the same key. */
+	/* How long after Esc a byte may still belong to the same key. */
 	set_escdelay(50);
 	if (has_colors()) {
 		start_color();
@@ -107,7 +107,7 @@ void Screen::put(size_t row, const std::string &line, Look look)
 	if (row >= height())
 		return;
 	wattrset(stdscr, static_cast<int>(attributes_of(look)));
-	/* Not the last column: in the last row that would scroll. */
+	/* Not the last column, which would scroll in the last row. */
 	mvwaddstr(stdscr, static_cast<int>(row), 0,
 		  cut_to_width(line, std::max<size_t>(width(), 1) - 1).c_str());
 	wattrset(stdscr, A_NORMAL);

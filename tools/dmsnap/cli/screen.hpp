@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Screen: the whole terminal, as lines of text, and its keys; uses curses. */
+/* Screen: the whole terminal as lines of text, and its keys; uses curses. */
 #pragma once
 
 #include <memory>
@@ -18,7 +18,7 @@ public:
 		char letter = 0;
 	};
 
-	/* None: standard input or output is not a terminal, or cannot position the cursor. */
+	/* None if standard input or output is no terminal, or cannot position the cursor. */
 	static std::unique_ptr<Screen> open();
 	~Screen();
 	Screen(const Screen &) = delete;
@@ -27,7 +27,7 @@ public:
 	size_t height() const;
 	size_t width() const;
 
-	/* Between these two, lines are printed; long ones are cut. */
+	/* Lines are printed between these two; long ones are cut. */
 	void begin();
 	void put(size_t row, const std::string &line, Look look = Look::plain);
 	void end();

@@ -14,7 +14,7 @@ namespace {
 using Scols = std::unique_ptr<libscols_table,
 			      decltype([](libscols_table *table) { scols_unref_table(table); })>;
 
-/* The library fails only for lack of memory. */
+/* The library fails only if it has no memory. */
 void demand(bool done)
 {
 	if (!done)
@@ -44,9 +44,9 @@ std::vector<std::string> TextTable::lines() const
 	Scols table(scols_new_table());
 	demand(table != nullptr);
 	demand(scols_table_set_column_separator(table.get(), "  ") == 0);
-	/* Words are never cut, however narrow the terminal is. */
+	/* Words are never cut, even on a narrow terminal. */
 	demand(scols_table_set_termforce(table.get(), SCOLS_TERMFORCE_NEVER) == 0);
-	/* The titles are a row like the others; a table with only them prints nothing. */
+	/* The titles are an ordinary row, because the library prints no titles without rows. */
 	demand(scols_table_enable_noheadings(table.get(), 1) == 0);
 	for (const std::string &title : rows_.front()) {
 		bool right = title.starts_with(' ');

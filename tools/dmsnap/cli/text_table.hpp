@@ -9,11 +9,11 @@ namespace dmsnap::tool {
 
 class TextTable {
 public:
-	/* A column whose title begins with a blank is aligned to the right. */
+	/* A title that begins with a blank aligns its column to the right. */
 	explicit TextTable(std::vector<std::string> titles) : rows_{std::move(titles)} {}
 
 	void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
-	/* The titles first. */
+	/* The titles come first. */
 	std::vector<std::string> lines() const;
 
 private:

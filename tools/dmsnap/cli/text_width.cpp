@@ -11,7 +11,7 @@ struct Part {
 	size_t columns;
 };
 
-/* The longest beginning that fits into @columns_max; an invalid byte takes one column. */
+/* The longest prefix that fits into @columns_max; an invalid byte takes one column. */
 Part part_of(const std::string &text, size_t columns_max)
 {
 	Part part{};

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view size_letters = "KMGTPE";
 
-/* The number at the beginning, and the rest. */
+/* Returns the number at the beginning, and sets @unit to the rest. */
 double parse_number(const std::string &text, std::string &unit)
 {
 	char *end = nullptr;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The words of "dmsnap create". */
+/* The options of "dmsnap create". */
 #include <CLI/CLI.hpp>
 
 #include "cli/units.hpp"

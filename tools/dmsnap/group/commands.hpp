@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* dmsnap create --group, as tools/dmsnap/commands.hpp has the others. */
+/* dmsnap create --group; cli/commands.hpp has the other commands. */
 #pragma once
 
 #include <functional>
@@ -20,9 +20,9 @@ struct GroupOptions {
 	std::vector<std::string> volumes;
 	/* The size of each snapshot: bytes, or "20%" of its origin. */
 	std::string size = "20%";
-	/* How long writers may be held up. */
+	/* How long writers may be blocked. */
 	double limit_seconds = 10;
-	/* Run by a shell before the origins are suspended, and after everything else. */
+	/* Shell commands to run before the origins are suspended, and at the end. */
 	std::string before, after;
 	bool json = false;
 };

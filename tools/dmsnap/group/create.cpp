@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* dmsnap create --group: snapshots of several volumes, all of the same moment. */
+/* dmsnap create --group: snapshots of several volumes at the same moment. */
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -33,10 +33,10 @@ namespace dmsnap::tool {
 namespace {
 
 constexpr const char *lock_path = "/run/dmsnap-group";
-/* LVM2 could not work while one of them is frozen. */
+/* LVM2 could not work if one of these were frozen. */
 constexpr std::array needed_paths = {"/", "/usr", "/etc"};
 
-/* Runs the second one in any case, if the first one was begun. */
+/* Runs "after" in any case once "before" has started. */
 class Hooks {
 public:
 	explicit Hooks(const GroupOptions &options) : after_(options.after)
@@ -96,8 +96,8 @@ void require_good_name(const std::string &group)
 }
 
 /*
- * The snapshots among them that are of an unfinished group, and the tag of it.  Somebody may have
- * given the tags to a volume that is none: that stays.
+ * The snapshots of unfinished groups, each with its group's tag.  Somebody may have given the
+ * tags to a volume that is no snapshot; it is left out.
  */
 std::map<std::string, std::string> unfinished_of(const std::vector<LogicalVolume> &volumes)
 {
@@ -117,7 +117,7 @@ std::map<std::string, std::string> unfinished_of(const std::vector<LogicalVolume
 	return found;
 }
 
-/* Removes unfinished snapshots, with all of their group. */
+/* Removes unfinished snapshots, with all of their groups. */
 void clean_up()
 {
 	std::vector<std::string> names;
@@ -144,17 +144,18 @@ void clean_up()
 }
 
 /*
- * While LVM2 takes a snapshot the origin has a table that is not to be used yet: what it names
- * was not resumed, so writers would get errors.  A resume would make it the live one.
+ * While LVM2 takes a snapshot, the origin has an inactive table that must not be used yet: the
+ * device that it names was not resumed, so writers would get errors.  A resume would activate the
+ * table.
  */
 enum class Waits { for_inactive_table, not_at_all };
 
-/* False: LVM2 is working on it. */
+/* Returns false if LVM2 is working on it. */
 bool resume_one(const HeldDevice &held, Waits waits)
 try {
 	const DeviceNumber device = held.device;
 	DmRequest info(DM_DEVICE_INFO, device);
-	/* A volume that LVM2 is working on may already have another table loaded. */
+	/* LVM2 may have loaded another table for a volume that it is working on. */
 	if (!info.run() || !info.info().suspended || info.uuid() != held.uuid)
 		return true;
 	if (info.info().inactive_table) {
@@ -163,15 +164,15 @@ try {
 		DmRequest(DM_DEVICE_CLEAR, device).try_run();
 	}
 	DmRequest request(DM_DEVICE_RESUME, device);
-	/* udev may wait for what is suspended; it has nothing to do here. */
+	/* udev may wait for a suspended device, and has nothing to do here. */
 	request.try_run_without_udev();
 	return true;
 } catch (const std::exception &) {
-	/* At least resume the others. */
+	/* Go on, to resume the others at least. */
 	return true;
 }
 
-/* Resumes those at once that LVM2 is not working on, the others when it has ended or after 5 s. */
+/* Resumes all at once but those that LVM2 works on; those when it is done, or after 5 s. */
 void resume(std::vector<HeldDevice> devices) noexcept
 {
 	constexpr int rounds = 100;
@@ -230,7 +231,7 @@ std::vector<Member> members_of(const GroupOptions &options)
 	return members;
 }
 
-/* The file system has nothing in flight then, either. */
+/* A suspend freezes the file system, which then has nothing in flight. */
 void suspend(const Member &member)
 {
 	DmRequest request(DM_DEVICE_SUSPEND, member.device);
@@ -252,7 +253,7 @@ std::string uuid_of(const Member &member)
 	return info.uuid();
 }
 
-/* Returns how long the first origin was suspended.  @made: snapshots to remove if it throws. */
+/* Returns how long the first origin was suspended.  @made: what to remove if this throws. */
 double take_moment(const GroupOptions &options, const std::vector<std::string> &size_words,
 		   OnlyOne &only, const std::vector<Member> &members,
 		   const Interruption &interruption, std::vector<std::string> &made)
@@ -290,7 +291,7 @@ double take_moment(const GroupOptions &options, const std::vector<std::string> &
 		try {
 			make_snapshot(member.origin, member.snapshot, options.group, size_words);
 		} catch (const Failure &) {
-			/* That may be why. */
+			/* The time limit may be the reason. */
 			require_time(false);
 			throw;
 		}
@@ -299,7 +300,7 @@ double take_moment(const GroupOptions &options, const std::vector<std::string> &
 	return seconds_since(begin);
 }
 
-/* The snapshots of a group that did not exist before. */
+/* Removes the snapshots of a new group. */
 void remove_made(const std::string &group)
 {
 	std::vector<std::string> there;
@@ -369,7 +370,7 @@ ExitCode create_group(const GroupOptions &options)
 	try {
 		tell(options, members, seconds);
 	} catch (const std::exception &error) {
-		/* Do not report the failure a second time at exit. */
+		/* Or exit would report the failure again. */
 		__fpurge(stdout);
 		clearerr(stdout);
 		throw Failure(fmt::format("all snapshots are there, but writing the output failed: "

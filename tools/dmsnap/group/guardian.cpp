@@ -27,7 +27,7 @@ enum : int { in_time, too_late };
 
 constexpr double seconds_max = 1 << 20;
 
-/* True: the other side closed the pipe before the deadline. */
+/* Returns true if the other side closed the pipe before the deadline. */
 bool wait_for_end(int pipe, Clock::time_point until)
 {
 	for (;;) {
@@ -39,14 +39,14 @@ bool wait_for_end(int pipe, Clock::time_point until)
 	}
 }
 
-/* It must need nothing from a device that is suspended. */
+/* It must not need anything from a suspended device. */
 [[noreturn]] void guard(double seconds, const std::function<void()> &resume, int work, int over)
 {
 	using std::chrono::duration;
 	auto until = Clock::now() + std::chrono::duration_cast<Clock::duration>(
 					    duration<double>(std::min(seconds, seconds_max)));
 
-	/* What ends the other one, by way of its terminal or its group, must not end both. */
+	/* A signal from the terminal or to the process group must not kill both. */
 	setsid();
 	for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGQUIT})
 		std::signal(signal, SIG_IGN);
@@ -56,7 +56,7 @@ bool wait_for_end(int pipe, Clock::time_point until)
 	resume();
 	if (is_in_time)
 		_exit(in_time);
-	/* The other process may have suspended one more in the meantime. */
+	/* The other process may have suspended another device in the meantime. */
 	while (!wait_for_end(work, Clock::now() + std::chrono::hours(1)))
 		;
 	resume();
@@ -113,7 +113,7 @@ bool Guardian::finish()
 	close(work_);
 	const std::optional<int> status = status_of_ended(process_);
 	process_ = -1;
-	/* If that cannot be determined, assume that it was. */
+	/* If the status is not known, assume that it was killed. */
 	was_killed_ = !status || !WIFEXITED(*status);
 	if (was_killed_)
 		resume_();

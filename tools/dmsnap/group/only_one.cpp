@@ -42,7 +42,7 @@ void OnlyOne::write_suspended(const std::vector<HeldDevice> &devices)
 	std::string text;
 	for (const HeldDevice &held : devices)
 		text += to_text(held.device) + " " + held.uuid + "\n";
-	/* The end of a longer, older list would remain. */
+	/* Or the end of a longer, older list would remain. */
 	clear();
 	errno = ENOSPC;
 	if (pwrite(lock_.descriptor(), text.data(), text.size(), 0) !=
@@ -54,7 +54,7 @@ void OnlyOne::write_suspended(const std::vector<HeldDevice> &devices)
 
 void OnlyOne::clear() noexcept
 {
-	/* A stale list is harmless: devices on it that are not suspended are left alone. */
+	/* A stale list is harmless: devices that are not suspended are left alone. */
 	if (ftruncate(lock_.descriptor(), 0) != 0)
 		return;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * OnlyOne: one command makes groups at a time, so that what is unfinished is left by another one.
- * The file that it locks also says which devices are suspended: if a command is killed together
- * with its guardian, the next one resumes them.  A restart empties the file's folder.
+ * OnlyOne: only one command makes groups at a time, so unfinished snapshots belong to a command
+ * that has ended.  The locked file lists the suspended devices: if a command is killed with its
+ * guardian, the next one resumes them.  A reboot empties the file's folder.
  */
 #pragma once
 
@@ -14,7 +14,7 @@
 
 namespace dmsnap::tool {
 
-/* Its number may be that of another one later, its UUID not. */
+/* Another device may have its number later, but not its UUID. */
 struct HeldDevice {
 	DeviceNumber device;
 	std::string uuid;
@@ -24,10 +24,10 @@ struct HeldDevice {
 
 class OnlyOne {
 public:
-	/* Throws a Failure while another process has the lock. */
+	/* Throws a Failure if another process has the lock. */
 	explicit OnlyOne(const std::string &path);
 
-	/* The devices that another command suspended. */
+	/* The devices that another command has suspended. */
 	std::vector<HeldDevice> suspended() const;
 	/* Throws a Failure. */
 	void write_suspended(const std::vector<HeldDevice> &devices);

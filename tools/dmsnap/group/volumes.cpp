@@ -20,8 +20,8 @@ namespace {
 constexpr const char *tag_prefix = "dmsnap.group.";
 
 /*
- * LVM2 complains of each volume that it finds suspended ("Attempted to decrement suspended device
- * counter below zero"), and goes on.
+ * LVM2 complains about each volume that it finds suspended ("Attempted to decrement suspended
+ * device counter below zero"), and continues.
  */
 void run(const std::vector<std::string> &words)
 {
@@ -50,7 +50,7 @@ std::vector<LogicalVolume> list(const std::vector<std::string> &which)
 			volume.is_open = row.at("lv_device_open").get<std::string>() == "open";
 			const auto major = row.at("lv_kernel_major").get<std::string>();
 			const auto minor = row.at("lv_kernel_minor").get<std::string>();
-			/* -1 if there is none. */
+			/* -1: the volume has no device. */
 			if (!major.starts_with('-'))
 				volume.device = parse_device(major + ":" + minor);
 			std::istringstream tags(row.at("lv_tags").get<std::string>());
@@ -123,7 +123,7 @@ void make_snapshot(const LogicalVolume &origin, const std::string &snapshot,
 	words.insert(words.end(), size_words.begin(), size_words.end());
 	for (const std::string &tag : {group_tag(group), std::string(unfinished_tag)})
 		words.insert(words.end(), {"--addtag", tag});
-	/* A backup of metadata may be written to what is suspended. */
+	/* LVM2 may write a backup of its metadata to a suspended device. */
 	words.insert(words.end(),
 		     {"--autobackup", "n", "--config", "backup/archive=0", origin.name()});
 	run(words);

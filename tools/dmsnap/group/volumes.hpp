@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is asked of LVM2, and done by it, for a group of snapshots.  A snapshot of a group has the
- * tag of it, and until all are made another one: what has that was not finished.  All throw a
- * Failure.
+ * What LVM2 knows and does for a group of snapshots.  A snapshot of a group has the group's tag.
+ * Until all are made it has a second tag; a snapshot with this tag is unfinished.  All functions
+ * throw a Failure.
  */
 #pragma once
 
@@ -17,16 +17,16 @@ namespace dmsnap::tool {
 struct LogicalVolume {
 	std::string vg, lv;
 	std::vector<std::string> tags;
-	/* Of a snapshot. */
+	/* The origin of a snapshot. */
 	std::string origin;
-	/* Only if it is active. */
+	/* None if it is not active. */
 	std::optional<DeviceNumber> device;
 	bool is_active = false, is_suspended = false, is_open = false;
 
 	std::string name() const { return vg + "/" + lv; }
 	bool is_snapshot() const { return !origin.empty(); }
 	bool has_tag(const std::string &tag) const;
-	/* Group tags; normally one, unless an administrator added some. */
+	/* Its groups' tags; one, unless an administrator has added others. */
 	std::vector<std::string> group_tags() const;
 };
 
@@ -39,7 +39,7 @@ LogicalVolume look_at_volume(const std::string &name);
 std::vector<LogicalVolume> all_volumes();
 /* The arguments for lvcreate, from "4G", or "20%" of the origin. */
 std::vector<std::string> words_of_size(const std::string &size);
-/* "vg/a-monday" of "vg/a". */
+/* Makes "vg/a-monday" of "vg/a". */
 void make_snapshot(const LogicalVolume &origin, const std::string &snapshot,
 		   const std::string &group, const std::vector<std::string> &size_words);
 void finish_snapshots(const std::vector<std::string> &names);

@@ -6,7 +6,7 @@
 namespace dmsnap::tool {
 namespace {
 
-/* The reason why this kernel does not have our module. */
+/* Why this kernel does not have our module. */
 Advice missing_module(const Installation &now)
 {
 	if (!now.unlisted.empty())

@@ -21,7 +21,7 @@
 namespace dmsnap::tool {
 namespace {
 
-/* Checked without the library, which would create the file. */
+/* Not through the library, which would create the file. */
 bool is_in_kernel()
 {
 	int control = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
@@ -31,7 +31,7 @@ bool is_in_kernel()
 	return true;
 }
 
-/* "vg" and "lv", or nothing, if it is no logical volume that people see. */
+/* Sets "vg" and "lv" if it is a logical volume that users see. */
 void take_lvm_name(LiveSnapshot &snapshot, const char *uuid)
 {
 	struct DestroyPool {
@@ -49,7 +49,7 @@ void take_lvm_name(LiveSnapshot &snapshot, const char *uuid)
 	snapshot.lv = lv;
 }
 
-/* Its device-mapper name if it has one, else the kernel's. */
+/* Its device-mapper name, or else the kernel's name. */
 std::string name_of(DeviceNumber device)
 {
 	char name[256];
@@ -66,7 +66,7 @@ std::optional<LiveSnapshot> look(DeviceNumber device, const std::string &target,
 		return {};
 	DmRequest request(DM_DEVICE_STATUS, device);
 	std::string target_now, words;
-	/* The table may have been replaced since. */
+	/* The table may have been replaced in the meantime. */
 	if (!request.run() || !request.first_line(target_now, words) || target_now != target)
 		return {};
 	snapshot.name = dm_task_get_name(request.get());
@@ -96,7 +96,7 @@ std::optional<LiveSnapshot> DeviceMapper::snapshot_on(const std::string &path)
 std::vector<LiveSnapshot> DeviceMapper::snapshots()
 {
 	std::vector<LiveSnapshot> found;
-	/* The name of an origin in use. */
+	/* The names of origins in use. */
 	std::map<DeviceNumber, DeviceNumber> volumes;
 
 	for (DeviceNumber device : all_mapped_devices()) {
@@ -151,7 +151,7 @@ try {
 	std::optional<std::string> answer = send_message(device, "stats");
 	return answer ? parse_stats(*answer) : std::nullopt;
 } catch (const Failure &) {
-	/* The device was suspended or removed. */
+	/* The device was suspended or removed in the meantime. */
 	return {};
 }
 
@@ -194,7 +194,7 @@ std::optional<std::string> DeviceMapper::send_message(DeviceNumber device,
 		const char *answer = dm_task_get_message_response(request.get());
 		return answer ? answer : "";
 	}
-	/* The error for an unknown message, and for a target that takes no messages. */
+	/* EINVAL: an unknown message, or a target without messages. */
 	if (request.error() == EINVAL)
 		return {};
 	throw Failure(fmt::format("the message \"{}\" cannot be sent: {}", message,

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * DeviceMapper: the snapshots of this machine, through libdevmapper.  Its functions
- * throw a Failure.
- */
+/* DeviceMapper: this machine's snapshots, through libdevmapper.  All throw a Failure. */
 #pragma once
 
 #include <string>
@@ -18,19 +15,19 @@ public:
 	std::optional<SnapshotStats> stats(DeviceNumber device) override;
 
 	/*
-	 * The snapshot that is this device, or whose COW device it is; none: there is none,
+	 * The snapshot that this device is, or whose COW device it is.  None if there is none,
 	 * for example because this kernel has no device mapper.
 	 */
 	std::optional<LiveSnapshot> snapshot_on(const std::string &path);
-	/* None: the device is gone, or now has another target. */
+	/* None if the device is gone, or has another target. */
 	std::optional<LiveSnapshot> snapshot(DeviceNumber device);
-	/* "linear", "snapshot-origin" ...; empty: the device is gone, or has no table. */
+	/* "linear", "snapshot-origin" ...; empty if the device is gone or has no table. */
 	std::string target_of(DeviceNumber device);
-	/* For an LVM2 volume: is a merge under way, or pending for the next activation? */
+	/* For an LVM2 volume: is it being merged, or will it be at the next activation? */
 	bool is_to_be_merged(DeviceNumber device);
 	/*
-	 * To the first target, whose answer it is, or the empty text of one that has nothing
-	 * to answer.  None: the target has refused it.
+	 * Sends a message to the first target and returns its answer, which may be empty.  None
+	 * if the target refused it.
 	 */
 	std::optional<std::string> send_message(DeviceNumber device, const std::string &message);
 };

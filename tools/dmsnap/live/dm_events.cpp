@@ -40,11 +40,11 @@ DmEvents::~DmEvents()
 	close(file_);
 }
 
-/* libdevmapper has this request too, but on a file of its own, which cannot be polled. */
+/* libdevmapper sends this request to a file of its own, which cannot be polled. */
 void DmEvents::arm()
 {
 	dm_ioctl request = {};
-	/* The first version that has it: Linux 4.13. */
+	/* The first version with this request: Linux 4.13. */
 	request.version[0] = 4;
 	request.version[1] = 37;
 	request.data_size = sizeof(request);
@@ -60,7 +60,7 @@ bool DmEvents::wait(double seconds)
 	pollfd poll_file = {.fd = file_, .events = POLLIN, .revents = 0};
 	auto milliseconds = static_cast<int>(std::min(std::ceil(seconds * 1000), milliseconds_max));
 	int ready = poll(&poll_file, 1, std::max(milliseconds, 0));
-	/* A signal that was handled: let the caller look. */
+	/* A signal was handled: return to the caller. */
 	if (ready < 0 && errno != EINTR)
 		throw failed();
 	return ready != 0;

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DmEvents: sleeps until device mapper has an event, of any device.
+ * DmEvents: sleeps until device mapper has an event of any device.
  *
- * A target raises one when its state changes; device mapper raises one
- * when a device is created, removed, renamed or gets another table.  The event
- * number of one device, which "dmsetup wait" waits for, does not count new tables,
- * with which the end of a merge shows itself under LVM2.
+ * A target raises one when its state changes; device mapper raises one when a device is created,
+ * removed, renamed or gets another table.  The event number of one device, which "dmsetup wait"
+ * uses, does not count new tables; under LVM2 a merge ends with one.
  *
  *	DmEvents events;
  *	do
@@ -23,9 +22,9 @@ public:
 	DmEvents(const DmEvents &) = delete;
 	DmEvents &operator=(const DmEvents &) = delete;
 
-	/* From here on, any event ends the wait, even one that occurs before it begins. */
+	/* Any event from now on ends the wait, even one before the wait begins. */
 	void arm();
-	/* False: there was no event within this time. */
+	/* Returns false if there was no event within this time. */
 	bool wait(double seconds);
 
 private:

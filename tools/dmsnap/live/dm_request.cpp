@@ -17,7 +17,7 @@ std::string first_complaint;
 __attribute__((format(printf, 5, 6))) void keep_complaint(int level, const char *, int, int,
 							  const char *format, ...)
 {
-	/* As syslog's levels; the bits above tell where to write it. */
+	/* The levels of syslog; higher bits say where the message goes. */
 	constexpr int level_mask = 7, level_error = 3;
 	char text[512];
 	va_list arguments;
@@ -81,7 +81,7 @@ void DmRequest::run_with_udev(const std::string &what, uint16_t udev_flags)
 {
 	uint32_t cookie = 0;
 	bool done = dm_task_set_cookie(task_.get(), &cookie, udev_flags) && try_run();
-	/* Copied, because the wait resets the error messages. */
+	/* A copy, because the wait resets the error messages. */
 	const std::string why = first_complaint;
 	if (cookie)
 		dm_udev_wait(cookie);
@@ -130,7 +130,7 @@ std::vector<DeviceNumber> all_mapped_devices()
 	if (!request.try_run())
 		throw DmRequest::cannot_ask();
 	const dm_names *names = dm_task_get_names(request.get());
-	/* Of none, there is one without a number. */
+	/* An empty list has one entry without a number. */
 	while (names && names->dev) {
 		devices.push_back({major(names->dev), minor(names->dev)});
 		if (!names->next)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* DmRequest: one request of device mapper, through libdevmapper. */
+/* DmRequest: one request to device mapper, through libdevmapper. */
 #pragma once
 
 #include <memory>
@@ -21,22 +21,22 @@ public:
 
 	dm_task *get() const { return task_.get(); }
 
-	/* False: there is no such device.  Throws a Failure for anything else. */
+	/* Returns false if there is no such device.  Throws a Failure for any other error. */
 	bool run();
 	bool try_run() { return dm_task_run(task_.get()); }
-	/* A resume without notice to udev, which needs no semaphore. */
+	/* Resumes without notice to udev, so it needs no semaphore. */
 	bool try_run_without_udev();
-	/* For requests that create or remove a node in /dev: waits for udev, throws a Failure. */
+	/* For requests that create or remove a node in /dev.  Waits for udev; throws a Failure. */
 	void run_with_udev(const std::string &what, uint16_t udev_flags = 0);
 
 	int error() const { return dm_task_get_errno(task_.get()); }
 	dm_info info() const;
 	/* Empty if it has none. */
 	std::string uuid() const;
-	/* Target and arguments of the first line of the table, if there is one. */
+	/* Sets target and arguments of the table's first line; returns false if there is none. */
 	bool first_line(std::string &target, std::string &words) const;
 
-	/* The library's first error message in the last request. */
+	/* The library's first error message during the last request. */
 	static const std::string &complaint();
 	static Failure cannot_ask();
 

@@ -120,7 +120,7 @@ void print_json(const Installation &now, const std::vector<Advice> &todo)
 	json.finish();
 }
 
-/* In bytes; for a partition, that of its disk.  0: unknown. */
+/* In bytes; for a partition, that of its disk; 0: unknown. */
 unsigned long block_size(DeviceNumber device)
 {
 	unsigned long bytes = 0;
@@ -133,7 +133,7 @@ unsigned long block_size(DeviceNumber device)
 	return bytes;
 }
 
-/* Of this system; none without access to device mapper. */
+/* For this system; empty without access to device mapper. */
 std::vector<LargeBlocks> look_at_blocks()
 try {
 	std::vector<LargeBlocks> found;

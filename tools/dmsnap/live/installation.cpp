@@ -24,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/* Paths of the system below the root; errors read as "not there". */
+/* Paths below the root of a system.  An error means that the path does not exist. */
 class Root {
 public:
 	explicit Root(const std::string &path)
@@ -40,8 +40,8 @@ public:
 	Root &operator=(const Root &) = delete;
 
 	/*
-	 * As the system itself would find it: links along the path, absolute ones and those with
-	 * "..", do not lead out of the root.  Empty: it is not there.
+	 * Resolves the path as the system itself would: absolute links, and links with "..", do
+	 * not lead out of the root.  Empty if it does not exist.
 	 */
 	fs::path at(std::string_view path) const
 	{
@@ -64,7 +64,7 @@ public:
 		return fs::exists(at(path), error);
 	}
 
-	/* Empty if it cannot be read. */
+	/* The file's text; empty if it cannot be read. */
 	std::string text(const fs::path &path) const
 	try {
 		std::optional<RegularFile> file = read_regular_file(path, Link::follow);
@@ -79,7 +79,7 @@ public:
 		return all.substr(0, all.find_first_of(" \n"));
 	}
 
-	/* Its path inside the system. */
+	/* The path as the system itself sees it. */
 	std::string name(const fs::path &path) const
 	{
 		return "/" + path.lexically_relative(root_).string();
@@ -90,7 +90,7 @@ private:
 	int descriptor_ = -1;
 };
 
-/* Safe as a file name and as a word of a command. */
+/* Is @text safe as a file name and as a word of a command? */
 bool is_release(const std::string &text)
 {
 	return !text.empty() && text[0] != '.' && text[0] != '-' &&
@@ -106,7 +106,7 @@ std::string running_release()
 	return names.release;
 }
 
-/* @release: 6.12.3-amd64, say.  What the build names are series: "7.3 6.12 6.1". */
+/* @release: "6.12.3-amd64", for example.  The build sets the tested series: "7.3 6.12 6.1". */
 bool is_tested(const std::string &release)
 {
 	size_t minor = release.find('.') + 1;
@@ -121,7 +121,7 @@ std::optional<LoadedModule> look_at_loaded(const Root &root)
 	if (!root.has("/sys/module/dm_snapshot"))
 		return {};
 	LoadedModule loaded{.version = root.word("/sys/module/dm_snapshot/version")};
-	/* The kernel's own module has no version. */
+	/* The in-tree module has no version. */
 	loaded.ours = !loaded.version.empty();
 	loaded.users =
 		std::strtoul(root.word("/sys/module/dm_snapshot/refcnt").c_str(), nullptr, 10);
@@ -148,7 +148,7 @@ bool older(const fs::path &one, const fs::path &other)
 	return !error && !other_error && time < other_time;
 }
 
-/* The C++ compiler that belongs to the kernel's C compiler, as in the module's build. */
+/* The C++ compiler for the kernel's C compiler, as in the module's build. */
 std::string compiler_of(const Root &root, const std::string &headers)
 {
 	/* Some kernels quote the value. */
@@ -161,12 +161,12 @@ std::string compiler_of(const Root &root, const std::string &headers)
 	begin += config.compare(begin, 1, "\"") == 0;
 	std::string name = config.substr(begin, config.find_first_of(" \"\n", begin) - begin);
 	size_t gcc = name.rfind("gcc");
-	/* It becomes part of a command that the user is told to run. */
+	/* The name becomes part of a command that the user is told to run. */
 	if (gcc == std::string::npos ||
 	    name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789+-._", gcc) !=
 		    std::string::npos)
 		return {};
-	/* x86_64-linux-gnu-gcc-12 is in the package g++-12, and there called so, too. */
+	/* x86_64-linux-gnu-gcc-12: the package and the program are g++-12. */
 	return "g++" + name.substr(gcc + 3);
 }
 
@@ -192,7 +192,7 @@ std::optional<bool> look_at_secure_boot(const Root &root)
 		return {};
 	if (!root.has("/sys/firmware/efi"))
 		return false;
-	/* Four bytes of attributes, and the value. */
+	/* Four bytes of attributes, then the value. */
 	std::string value = root.text(root.at(
 		"/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"));
 	if (value.size() != 5)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Installation: how the driver is installed on a system, and what is loaded there;
- * and advise(), which says what there is to do about it.
+ * Installation: how the driver is installed on a system, and what is loaded.  advise() says what
+ * to do about it.
  */
 #pragma once
 
@@ -12,13 +12,13 @@
 
 namespace dmsnap::tool {
 
-/* What a module file says about itself. */
+/* The fields of a module file. */
 struct ModuleFile {
 	std::string path;
-	/* Is it dmsnap's rather than the kernel's own? */
+	/* It is dmsnap's module and not the in-tree one. */
 	bool ours = false;
 	std::string version;
-	/* Of the kernel that it was built for. */
+	/* The release of the kernel that it was built for. */
 	std::string release;
 	/* The signer; empty: it is not signed. */
 	std::string signer;
@@ -39,20 +39,20 @@ struct LargeBlocks {
 
 struct Installation {
 	std::string release;
-	/* Its series is one of those that the driver's tests run on. */
+	/* The driver's tests run on this kernel's series. */
 	bool tested = false;
-	/* Is it the running kernel?  Otherwise nothing is known to be loaded. */
+	/* It is the running kernel.  For another one nothing is known to be loaded. */
 	bool running = false;
 
 	std::optional<LoadedModule> loaded;
 	/* The module that modprobe would load. */
 	std::optional<ModuleFile> file;
-	/* In a place that modprobe prefers, but not in depmod's list. */
+	/* Modules that modprobe would prefer, but that are not in depmod's list. */
 	std::vector<std::string> unlisted;
-	/* The initramfs is older than the file of the module. */
+	/* The initramfs is older than the module file. */
 	bool initramfs_outdated = false;
 
-	/* What DKMS would build (empty: nothing), and what it needs for that. */
+	/* What DKMS would build (empty: nothing), and what it needs for it. */
 	std::string dkms_source;
 	bool has_dkms = false;
 	bool has_headers = false;
@@ -60,26 +60,26 @@ struct Installation {
 	bool has_compiler = false;
 	bool has_dmsetup = false;
 
-	/* Unset: cannot be told. */
+	/* Unset if it is not known. */
 	std::optional<bool> secure_boot;
 	/* The kernel refuses modules without a valid signature. */
 	bool signatures_enforced = false;
 
-	/* The active ones; look_at_installation() does not set this. */
+	/* Of active snapshots.  look_at_installation() does not set this. */
 	std::vector<LargeBlocks> large_blocks;
 };
 
-/* @root: where the system is, "/" for this one; @release: empty for the running kernel. */
+/* @root: the root of the system, "/" for this one; @release: empty for the running kernel. */
 Installation look_at_installation(const std::string &root, const std::string &release);
 
 struct Advice {
-	/* For programs. */
+	/* The name in JSON. */
 	std::string_view name;
-	/* What is the matter, and what to do. */
+	/* What is wrong, and what to do. */
 	std::string text;
 };
 
-/* What to do, in order; empty: nothing is wrong. */
+/* What to do, in order; empty if nothing is wrong. */
 std::vector<Advice> advise(const Installation &installation);
 
 } // namespace dmsnap::tool

@@ -14,7 +14,7 @@ using Json = nlohmann::ordered_json;
 
 std::string dump(const Json &json, int indent)
 {
-	/* Names that dmsnap did not choose need not be UTF-8. */
+	/* Names that dmsnap did not choose may not be UTF-8. */
 	return json.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 

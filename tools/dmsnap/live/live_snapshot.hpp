@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * LiveSnapshot: a device with the target snapshot or snapshot-merge, as its table
- * line and its status say it is.  Both drivers have the same lines.
+ * LiveSnapshot: a device with the target snapshot or snapshot-merge, according to its table line
+ * and status.  Both drivers have the same lines.
  */
 #pragma once
 
@@ -25,10 +25,10 @@ std::string to_text(DeviceNumber device);
 struct CowUsage {
 	uint64_t used = 0;
 	uint64_t total = 0;
-	/* Of those in use. */
+	/* The part of those in use that is metadata. */
 	uint64_t metadata = 0;
 
-	/* From 0 to 1.  On a full device the next chunk, the first not in use, may lie behind the end. */
+	/* From 0 to 1.  On a full device the next free chunk may be behind the end. */
 	double full() const;
 	uint64_t left() const { return used < total ? total - used : 0; }
 	/* What a merge still has to copy to the origin. */
@@ -39,21 +39,21 @@ enum class SnapshotState {
 	active,
 	suspended,
 	merging,
-	/* Nothing is left to merge; the table has not been replaced yet. */
+	/* Nothing is left to merge, but the table was not replaced yet. */
 	merged,
 	overflow,
 	invalid,
 	merge_failed,
-	/* The status has neither the words above nor numbers. */
+	/* The status has neither these words nor numbers. */
 	unknown,
 };
 /* As in JSON: "merge failed". */
 const char *to_text(SnapshotState state);
 
 struct LiveSnapshot {
-	/* Device mapper's. */
+	/* Device mapper's name. */
 	std::string name;
-	/* LVM2's, if it is one of its volumes: its group and its own. */
+	/* The names of its group and volume, if it is LVM2's. */
 	std::string vg, lv;
 	DeviceNumber device;
 	bool is_merge = false;
@@ -61,20 +61,20 @@ struct LiveSnapshot {
 
 	DeviceNumber origin;
 	DeviceNumber cow;
-	/* The name to display: the volume's, for an origin in use. */
+	/* The name to display: for an origin in use, that of the volume. */
 	std::string origin_name;
 	std::string cow_name;
-	/* P, PO or N. */
+	/* The type: P, PO or N. */
 	std::string store;
 	uint64_t chunk_sectors = 0;
 
 	SnapshotState state = SnapshotState::unknown;
-	/* Unknown for an invalid snapshot, for example, whose status is a single word. */
+	/* Unknown if the status is a word, as for an invalid snapshot. */
 	std::optional<CowUsage> usage;
-	/* Why it is invalid, as its driver says; empty: that does not. */
+	/* Why it is invalid; empty if its driver does not say. */
 	std::string reason;
 
-	/* For people: "vg/snap", or device mapper's name. */
+	/* The name to show: "vg/snap", or device mapper's name. */
 	std::string shown_name() const;
 	/* "invalid: no free chunk" */
 	std::string state_text() const;
@@ -82,11 +82,11 @@ struct LiveSnapshot {
 	bool is_bad() const;
 };
 
-/* Is it one of the targets?  Sets is_merge. */
+/* Is @target one of the two targets?  Sets is_merge. */
 bool take_target(LiveSnapshot &snapshot, const std::string &target);
-/* Parses what follows the target in "dmsetup table"; false: it is not such a line. */
+/* Parses what follows the target in "dmsetup table".  Returns false for another line. */
 bool take_table(LiveSnapshot &snapshot, const std::string &words);
-/* What follows the target in "dmsetup status"; is_merge and is_suspended are known. */
+/* Parses what follows the target in "dmsetup status"; is_merge and is_suspended must be set. */
 void take_status(LiveSnapshot &snapshot, const std::string &words);
 /* "253:4" */
 std::optional<DeviceNumber> parse_device(const std::string &text);

@@ -13,7 +13,7 @@
 namespace dmsnap::tool {
 namespace {
 
-/* The kernel's name, which exists without udev as well. */
+/* The node with the kernel's name, which exists without udev too. */
 std::string node_of(DeviceNumber device)
 {
 	std::ifstream file(fmt::format("/sys/dev/block/{}/uevent", to_text(device)));
@@ -90,7 +90,7 @@ StoreReport LiveStore::read(StoreVisitor &visitor, size_t memory_bytes)
 	return report;
 }
 
-/* A snapshot that became invalid in the meantime may lack later changes of its origin. */
+/* A snapshot that has become invalid may lack later changes of its origin. */
 void LiveStore::require_unchanged()
 {
 	std::optional<LiveSnapshot> now = machine_.snapshot(snapshot_.device);

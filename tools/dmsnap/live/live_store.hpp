@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * LiveStore: the store of an active snapshot, as far as its driver has committed
- * it on request (message "commit").  Its users, and the origin's, continue.
+ * LiveStore: the store of an active snapshot, up to a commit that the driver makes on request
+ * (message "commit").  The snapshot and its origin stay in use.
  */
 #pragma once
 
@@ -17,24 +17,24 @@ namespace dmsnap::tool {
 class LiveStore {
 public:
 	/*
-	 * Commits.  @machine outlives this.  Throws a Failure for a snapshot that is lost, has
-	 * no list on its COW device, is being merged, or has a driver that cannot be asked.
+	 * Commits.  @machine must outlive this.  Throws a Failure for a snapshot that is invalid,
+	 * transient, or being merged, or whose driver has no messages.
 	 */
 	LiveStore(DeviceMapper &machine, const LiveSnapshot &snapshot);
 
 	/*
-	 * Walks the committed part; throws a Failure if the snapshot is no longer what it was
-	 * before.  @memory_bytes: see ReadOptions.
+	 * Walks the committed part.  Throws a Failure if the snapshot has changed since the commit.
+	 * @memory_bytes: see ReadOptions.
 	 */
 	StoreReport walk(StoreVisitor &visitor, size_t memory_bytes);
-	/* The same, and throws a Failure if something is wrong with it. */
+	/* The same; also throws a Failure if something is wrong with it. */
 	StoreReport read(StoreVisitor &visitor, size_t memory_bytes);
 
 	const LiveSnapshot &snapshot() const { return snapshot_; }
 	Volume &cow() { return cow_; }
-	/* Entries of the list that were committed. */
+	/* How many entries of the list were committed. */
 	uint64_t entries() const { return entries_; }
-	/* Of the snapshot's own device. */
+	/* The size of the snapshot. */
 	uint64_t bytes() const { return bytes_; }
 
 private:

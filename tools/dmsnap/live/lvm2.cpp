@@ -12,7 +12,7 @@
 namespace dmsnap::tool {
 namespace {
 
-/* The caller's, but for PATH, and with messages in the language that is read here. */
+/* The caller's environment with another PATH, and with messages in English, which are parsed. */
 std::vector<std::string> lvm2_environment()
 {
 	return environment_with(
@@ -70,7 +70,7 @@ void lvm2_change(std::vector<std::string> words, Lvm2Says says)
 
 bool is_to_be_merged(const std::string &volume_path, const std::string &lvs)
 {
-	/* As lvs(8) has it: an origin into which a snapshot is to be merged. */
+	/* As in lvs(8): an origin into which a snapshot will be merged. */
 	constexpr char merging_origin = 'O';
 	const std::string program = lvs.empty() ? find_program("lvs") : lvs;
 	std::optional<std::string> output;

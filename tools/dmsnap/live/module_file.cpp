@@ -56,7 +56,7 @@ Module look_up(kmod_ctx *context, const char *name)
 
 std::optional<ModuleFile> look_in(const std::string &modules, const char *name)
 {
-	/* What an administrator configured for modprobe may name another module. */
+	/* modprobe's configuration could name another module. */
 	const char *no_configuration = nullptr;
 	Context context(kmod_new(modules.c_str(), &no_configuration), kmod_unref);
 	if (!context)
@@ -79,7 +79,7 @@ std::optional<ModuleFile> look_in(const std::string &modules, const char *name)
 	return file;
 }
 
-/* Zero-terminated strings, one after the other; empty: there is no module. */
+/* Zero-terminated strings; empty if there is no module. */
 std::string to_bytes(const std::optional<ModuleFile> &file)
 {
 	std::string bytes;
@@ -104,14 +104,14 @@ std::optional<ModuleFile> from_bytes(const std::string &bytes)
 	return file;
 }
 
-/* Ends the process: libkmod may hang on an index, or worse. */
+/* Does not return: libkmod may hang on a bad index, or crash. */
 [[noreturn]] void look_and_end(const std::string &modules, const char *name, int output)
 {
 	constexpr unsigned int seconds_max = 10;
 	constexpr rlimit no_dump = {0, 0};
 
 	setrlimit(RLIMIT_CORE, &no_dump);
-	/* The caller of this program may ignore or block it. */
+	/* The caller may have ignored or blocked the signal. */
 	sigset_t alarms;
 	sigemptyset(&alarms);
 	sigaddset(&alarms, SIGALRM);

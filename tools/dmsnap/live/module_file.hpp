@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The module that modprobe would load, found and read by libkmod as in modprobe. */
+/* The module that modprobe would load, according to libkmod. */
 #pragma once
 
 #include <optional>
@@ -10,8 +10,8 @@
 namespace dmsnap::tool {
 
 /*
- * @modules: the folder of a kernel's modules.  Read in a separate process, for at
- * most 10 s: libkmod trusts the files that depmod makes.  Throws a Failure if that fails.
+ * @modules: the folder with a kernel's modules.  A separate process reads it, for at most 10 s,
+ * because libkmod trusts the files that depmod makes.  Throws a Failure if that fails.
  */
 std::optional<ModuleFile> find_module(const std::string &modules, const char *name);
 

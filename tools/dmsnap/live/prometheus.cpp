@@ -20,7 +20,7 @@ constexpr SnapshotState states[] = {
 	SnapshotState::merge_failed, SnapshotState::unknown,
 };
 
-/* A later bucket would be a new series, so all are there, up to a minute. */
+/* A bucket that appears later would be a new series, so all up to a minute are printed. */
 constexpr uint64_t bucket_us_max = uint64_t{1} << 26;
 
 struct Statistic {
@@ -102,7 +102,7 @@ public:
 		text_ += fmt::format("dmsnap_{}{{{}}} {}\n", metric, labels, value);
 	}
 
-	/* The driver has no sums: each size counts as the middle of its bucket. */
+	/* The driver has no sums, so each value counts as the middle of its bucket. */
 	void histogram(const std::string &metric, const std::string &labels, const Histogram &sizes)
 	{
 		uint64_t below = 0;

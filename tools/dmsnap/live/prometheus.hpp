@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Metrics of snapshots in Prometheus' text format, for node_exporter's textfile
- * collector: base units (bytes, seconds), "_total" for counters, and "_info" for words.
+ * Metrics of snapshots in Prometheus' text format, for node_exporter's textfile collector: base
+ * units (bytes, seconds), "_total" for counters, and "_info" for text.
  */
 #pragma once
 
@@ -16,7 +16,7 @@ namespace dmsnap::tool {
 
 struct Observed {
 	LiveSnapshot snapshot;
-	/* None: its driver has no statistics. */
+	/* None if the driver has no statistics. */
 	std::optional<SnapshotStats> stats;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* SnapshotSource: the source of live snapshots: the machine, or a test's own. */
+/* SnapshotSource: where live snapshots come from, the machine or a test. */
 #pragma once
 
 #include <optional>
@@ -13,14 +13,14 @@ namespace dmsnap::tool {
 
 class SnapshotSource {
 public:
-	/* All of them, by name. */
+	/* All snapshots, sorted by name. */
 	virtual std::vector<LiveSnapshot> snapshots() = 0;
 	/*
-	 * The device of that name, of device mapper's (vg-snap) or LVM2's (vg/snap), or
-	 * of that path.  Throws a Failure when there is none.
+	 * The device with this path, or this name of device mapper (vg-snap) or LVM2 (vg/snap).
+	 * Throws a Failure if there is none.
 	 */
 	virtual DeviceNumber find(const std::string &name) = 0;
-	/* None: its driver has no statistics, or does not answer at present. */
+	/* None if the driver has no statistics, or does not answer now. */
 	virtual std::optional<SnapshotStats> stats(DeviceNumber device) = 0;
 
 protected:

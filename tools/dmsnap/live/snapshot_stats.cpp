@@ -12,7 +12,7 @@ namespace {
 
 constexpr uint64_t known_version = 1;
 
-/* "1:5 2:17"; none: it is something else. */
+/* Parses "1:5 2:17"; none for other text. */
 std::optional<Histogram> histogram(const std::string &words)
 {
 	Histogram histogram;
@@ -32,7 +32,7 @@ std::optional<Histogram> histogram(const std::string &words)
 	return histogram;
 }
 
-/* An empty histogram has only its name on the line. */
+/* An empty histogram is only a name on a line. */
 bool is_histogram(const std::string &name, const std::string &words)
 {
 	return words.empty() || words.find(':') != std::string::npos || name.ends_with("_us");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* SnapshotStats: what dmsnap's driver answers to the message "stats"; the kernel's own has none. */
+/* SnapshotStats: what dmsnap's driver answers to "stats"; the in-tree driver has none. */
 #pragma once
 
 #include <cstdint>
@@ -10,18 +10,18 @@
 
 namespace dmsnap::tool {
 
-/* Sizes by powers of two, as the driver counts them. */
+/* Counts by powers of two, as the driver makes them. */
 struct Histogram {
 	struct Bucket {
-		/* Of sizes from this to less than twice it; 0 is for itself. */
+		/* Values from this to less than twice it; 0 has a bucket of its own. */
 		uint64_t from;
 		uint64_t count;
 	};
-	/* By size. */
+	/* Sorted by value. */
 	std::vector<Bucket> buckets;
 
 	uint64_t count() const;
-	/* The quantile for @part (0 to 1); 0: there are no values. */
+	/* The quantile for @part (0 to 1); 0 if there are no values. */
 	uint64_t below(double part) const;
 };
 
@@ -29,11 +29,11 @@ struct SnapshotStats {
 	/* Keyed by the driver's names. */
 	std::map<std::string, uint64_t> counters;
 	std::map<std::string, Histogram> histograms;
-	/* Empty: it is not invalid, or was invalid before it was activated. */
+	/* Empty if it is valid, or was invalid before its activation. */
 	std::string invalid_reason;
 };
 
-/* None: the answer has another version's format. */
+/* None if the answer has the format of another version. */
 std::optional<SnapshotStats> parse_stats(const std::string &answer);
 
 } // namespace dmsnap::tool

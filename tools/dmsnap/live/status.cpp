@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* dmsnap status: the snapshots of this machine, and their health. */
+/* dmsnap status: the snapshots of this machine and their health. */
 #include "live/status.hpp"
 
 #include <algorithm>
@@ -28,7 +28,7 @@ std::string sectors_text(uint64_t sectors)
 	return size_text(static_cast<double>(sectors) * sector_bytes);
 }
 
-/* A merge does not fill its COW device, so there is no warning. */
+/* A merge does not fill its COW device, so it causes no warning. */
 bool is_above(const LiveSnapshot &snapshot, std::optional<double> percent)
 {
 	return percent && snapshot.usage && !snapshot.is_merge &&
@@ -70,7 +70,7 @@ std::string performance(const LiveSnapshot &snapshot, const StatusOptions &optio
 			   *options.critical_percent);
 }
 
-/* One line: the worst state first, and the figures after a vertical bar. */
+/* One line: the worst state, and the figures after a vertical bar. */
 ExitCode plugin(const StatusOptions &options, SnapshotSource &source)
 {
 	static constexpr const char *names[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
@@ -110,7 +110,7 @@ ExitCode plugin(const StatusOptions &options, SnapshotSource &source)
 	return static_cast<ExitCode>(worst);
 }
 
-/* Readers see the old file or the new one, and it is for the exporter to read. */
+/* Readers see the old or the new file; the exporter must be able to read it. */
 void write_whole(const std::string &path, const std::string &text)
 {
 	constexpr mode_t for_all = 0644;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* dmsnap status, of any source of snapshots. */
+/* dmsnap status, for any source of snapshots. */
 #pragma once
 
 #include "cli/commands.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dmsnap top: how COW devices fill and merges progress, live: on the whole terminal,
- * or as lines or JSON, once in each interval.
+ * dmsnap top: shows how COW devices fill and merges progress, on the whole terminal, or as lines
+ * or JSON once in each interval.
  */
 #include "live/top.hpp"
 
@@ -35,7 +35,7 @@ double unix_seconds()
 		.count();
 }
 
-/* Reads the requested snapshots; one that disappears is not an error. */
+/* Reads the requested snapshots.  One that disappears is no error. */
 class Watch {
 public:
 	Watch(const TopOptions &options, SnapshotSource &source)
@@ -77,12 +77,12 @@ void print_once(const TopOptions &options, const std::vector<TrendRow> &rows)
 			fmt::print("{}\n", line);
 		fmt::print("\n");
 	}
-	/* A reader waits for this line; if it has gone, there is nothing more to do. */
+	/* A reader waits for this line; if it is gone there is nothing more to do. */
 	if (std::fflush(stdout) != 0)
 		throw Failure("writing the output failed");
 }
 
-/* A rate needs two samples, and there was one: each view comes at the end of an interval. */
+/* A rate needs two samples, so each view comes at the end of an interval. */
 void run_lines(const TopOptions &options, Watch &watch)
 {
 	uint64_t views = options.count.value_or(options.json ? 0 : 1);
@@ -137,10 +137,10 @@ public:
 
 private:
 	enum class Page { list, detail, help };
-	/* Above and below the rows: the summary, titles, keys. */
+	/* Lines around the rows: summary, titles, keys. */
 	static constexpr size_t others = 3;
 
-	/* False: top ends. */
+	/* Returns false if top must end. */
 	bool take_key(Screen::Input input, double &next)
 	{
 		using Key = Screen::Key;
@@ -169,7 +169,7 @@ private:
 		return true;
 	}
 
-	/* In a list, the selected row; on other pages, the first line shown. */
+	/* In the list the selected row; on other pages the first line shown. */
 	size_t &place() { return page_ == Page::list ? chosen_ : page_first_; }
 
 	void turn_to(Page page)
@@ -302,9 +302,9 @@ private:
 	Watch &watch_;
 	Screen &screen_;
 	double interval_;
-	/* 0: without end. */
+	/* 0: no limit. */
 	uint64_t views_;
-	/* Only names that contain this are shown; it is being typed. */
+	/* Only names that contain this are shown; the user is typing it. */
 	std::string wanted_;
 	bool typing_ = false;
 	Page page_ = Page::list;
@@ -322,7 +322,7 @@ ExitCode top(const TopOptions &options, SnapshotSource &source)
 {
 	if (!(options.interval_seconds >= interval_min && options.interval_seconds <= interval_max))
 		throw Failure("--interval is from 0.1 s to 1 h");
-	/* Before the screen is set up, so that an error stays visible. */
+	/* Before the screen starts, so that an error stays visible. */
 	Watch watch(options, source);
 	watch.look();
 	if (!options.json && !options.lines) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* dmsnap top, of any source of snapshots. */
+/* dmsnap top, for any source of snapshots. */
 #pragma once
 
 #include "cli/commands.hpp"

@@ -20,7 +20,7 @@ namespace {
 
 constexpr size_t bar_min = 11, bar_max = 42;
 
-/* Full, or of a merge: what is done. */
+/* How full it is; for a merge, how much is merged. */
 std::optional<double> part_of(const TrendRow &row)
 {
 	if (row.trend.merged)
@@ -55,7 +55,7 @@ std::string rate_text(const Trend &trend)
 	return fmt::format("{:.1f}", *trend.sectors_per_second * sector_bytes / 1024);
 }
 
-/* A time of day, where that is unambiguous. */
+/* Adds the time of day if it is unambiguous. */
 std::string end_text(const Trend &trend, std::time_t now)
 {
 	constexpr double day = 86400, century = 36525 * day;
@@ -69,7 +69,7 @@ std::string end_text(const Trend &trend, std::time_t now)
 	return fmt::format("{}, {:%H:%M:%S}", left, fmt::localtime(end));
 }
 
-/* A sparkline between the minimum and the maximum. */
+/* A sparkline from the minimum to the maximum. */
 std::string curve(const std::vector<uint64_t> &values)
 {
 	static const char *const blocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
@@ -90,12 +90,12 @@ std::string curve(const std::vector<uint64_t> &values)
 	return text;
 }
 
-/* The columns of the table that may go, the first ones first. */
+/* Which columns are left out; the first ones go first. */
 enum class Level { all, no_curve, no_bar, no_rate, no_used, no_clock, no_state };
 constexpr Level levels[] = {Level::all,	    Level::no_curve, Level::no_bar,  Level::no_rate,
 			    Level::no_used, Level::no_clock, Level::no_state};
 
-/* "5 min, 12:30:05": the first half. */
+/* "5 min" of "5 min, 12:30:05". */
 std::string without_clock(const std::string &end)
 {
 	return end.substr(0, end.find(','));
@@ -183,7 +183,7 @@ std::string microseconds_text(uint64_t value)
 
 void sort_rows(std::span<TrendRow> rows, TopOrder order)
 {
-	/* What is bad comes first, as if it were more than full. */
+	/* Bad snapshots come first, as if they were more than full. */
 	auto weight = [](const TrendRow &row) {
 		if (row.snapshot.is_bad())
 			return 2.0;

@@ -7,7 +7,9 @@
 namespace dmsnap::tool {
 namespace {
 
-/* Enough for a rate that does not jump with each flush, and few enough to follow a change. */
+/*
+ * Enough samples for a rate that does not jump with each flush, and few enough to follow changes.
+ */
 constexpr size_t looks_max = 10;
 /* One for each column of the sparkline. */
 constexpr size_t used_max = 12;
@@ -24,7 +26,7 @@ std::vector<TrendRow> Trends::add(double seconds, std::span<const LiveSnapshot> 
 			history = std::move(known->second);
 		rows.push_back({snapshot, add(history, seconds, snapshot)});
 	}
-	/* Those that are gone are forgotten: their numbers may come again. */
+	/* Snapshots that are gone are forgotten, because their device numbers may be reused. */
 	histories_ = std::move(kept);
 	return rows;
 }
@@ -37,7 +39,7 @@ Trend Trends::add(History &history, double seconds, const LiveSnapshot &snapshot
 	}
 	const CowUsage &usage = *snapshot.usage;
 	uint64_t now = snapshot.is_merge ? usage.unmerged() : usage.used;
-	/* Another store, or another direction: earlier samples predict nothing. */
+	/* The store or the direction has changed: earlier samples predict nothing. */
 	bool turned = !history.looks.empty() &&
 		      (snapshot.is_merge ? now > history.looks.back().sectors
 					 : now < history.looks.back().sectors);

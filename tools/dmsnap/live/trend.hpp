@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Trends: how fast COW devices fill, or merges progress, from one sample of the
- * snapshots to the next; and when that will be complete.
+ * Trends: how fast COW devices fill or merges progress, from successive samples, and when they
+ * will be done.
  */
 #pragma once
 
@@ -16,11 +16,11 @@
 namespace dmsnap::tool {
 
 struct Trend {
-	/* New usage, or for a merge, what was merged.  Unknown at the first sample. */
+	/* Growth of the usage or, for a merge, what was merged.  Unknown at the first sample. */
 	std::optional<double> sectors_per_second = {};
-	/* Until it is full, or merged; unknown while nothing moves. */
+	/* The time until it is full or merged; unknown while nothing moves. */
 	std::optional<double> seconds_left = {};
-	/* From 0 to 1: the merged part since the first sample. */
+	/* From 0 to 1: the part that was merged since the first sample. */
 	std::optional<double> merged = {};
 	/* The usage at the last samples in sectors, oldest first. */
 	std::vector<uint64_t> used = {};
@@ -33,7 +33,7 @@ struct TrendRow {
 
 class Trends {
 public:
-	/* @seconds: of any monotonic clock. */
+	/* @seconds: from any monotonic clock. */
 	std::vector<TrendRow> add(double seconds, std::span<const LiveSnapshot> snapshots);
 
 private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* dmsnap wait: until a snapshot is merged, so full, or invalid. */
+/* dmsnap wait: waits until a snapshot is merged, invalid, or full to some percentage. */
 #include <algorithm>
 #include <chrono>
 #include <limits>
@@ -16,9 +16,9 @@
 namespace dmsnap::tool {
 namespace {
 
-/* Only this driver's module has a version; the kernel's own raises no event when a merge ends. */
+/* Only dmsnap's module has a version; the in-tree driver raises no event when a merge ends. */
 constexpr const char *driver_mark = "/sys/module/dm_snapshot/version";
-/* How often such a merge is polled in addition. */
+/* The interval at which such a merge is polled. */
 constexpr double look_again_seconds = 5;
 
 class Clock {
@@ -48,7 +48,7 @@ WaitFor wanted_of(const WaitOptions &options)
 	return {WaitFor::What::fill, *options.fill_percent};
 }
 
-/* The standard driver has no event for a level: the mark has to be set first. */
+/* There is an event only for the low-water mark, so set it first. */
 void set_mark(DeviceMapper &machine, DeviceNumber device, const WaitOptions &options)
 {
 	if (!machine.send_message(device, fmt::format("low_water {}", *options.fill_percent)))
@@ -85,13 +85,13 @@ ExitCode wait(const WaitOptions &options)
 	Clock clock;
 	DeviceMapper machine;
 	DmEvents events;
-	/* Identified by its number from here on, because it may be renamed. */
+	/* Use the number from here on, because the device may be renamed. */
 	DeviceNumber device = machine.find(options.name);
 	bool looks_again = options.merged && access(driver_mark, F_OK) != 0;
 	std::optional<DeviceNumber> cow;
 
 	for (bool first = true;; first = false) {
-		/* Taken before the look, so that later events end the sleep. */
+		/* Before the look, so that later events end the sleep. */
 		events.arm();
 		DeviceLook look = look_at(machine, device);
 		if (first && options.merged && !look.snapshot)
@@ -111,7 +111,7 @@ ExitCode wait(const WaitOptions &options)
 		cow = look.snapshot->cow;
 		if (first && options.fill_percent) {
 			set_mark(machine, device, options);
-			/* It may have come to the level before it had the mark. */
+			/* The level may have been reached before the mark was set. */
 			continue;
 		}
 		double left = options.timeout_seconds.value_or(never) - clock.seconds();

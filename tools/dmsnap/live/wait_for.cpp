@@ -7,9 +7,9 @@ namespace dmsnap::tool {
 namespace {
 
 /*
- * LVM2 replaces a merge's table when all is merged, and then removes the COW device; that it
- * was replaced tells of the end only where the merge was seen.  A device that is gone tells
- * nothing: it is deactivated in the middle of a merge, too.
+ * LVM2 replaces a merge's table when the merge is complete, and then removes the COW device.  A
+ * new table means the end only if the merge was seen before.  A device that is gone means
+ * nothing, because it may be deactivated in the middle of a merge.
  */
 WaitVerdict judge_merge_without(const DeviceLook &look, bool was_seen)
 {
@@ -59,7 +59,7 @@ WaitVerdict judge(const WaitFor &wanted, const DeviceLook &look, std::optional<D
 		return {WaitResult::failed, state};
 	if (snapshot.is_merge)
 		return {WaitResult::mistaken, "is being merged, and fills no more"};
-	/* Rounded like the driver does, or its event could come slightly before this is reached. */
+	/* Rounded as in the driver, or its event could come slightly earlier. */
 	if (snapshot.usage && snapshot.usage->used * 100 >= snapshot.usage->total * wanted.percent)
 		return {WaitResult::reached,
 			fmt::format("is {:.1f} % full", 100 * snapshot.usage->full())};

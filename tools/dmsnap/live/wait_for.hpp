@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * WaitFor: what "dmsnap wait" waits for, and whether it has happened, according to one look at
- * the device.
- */
+/* WaitFor: what "dmsnap wait" waits for, and whether it has happened at one look at the device. */
 #pragma once
 
 #include <optional>
@@ -22,23 +19,23 @@ struct WaitFor {
 
 /* The state of a device at one moment. */
 struct DeviceLook {
-	/* Empty: the device is gone, or has no table. */
+	/* Empty if the device is gone or has no table. */
 	std::string target;
-	/* Of the targets snapshot and snapshot-merge. */
+	/* Set for the targets snapshot and snapshot-merge. */
 	std::optional<LiveSnapshot> snapshot;
 	/* No merge yet, but LVM2 will start one at the volume's next activation. */
 	bool is_to_be_merged = false;
 };
 
 enum class WaitResult {
-	/* Not yet: keep waiting. */
+	/* Not yet: wait on. */
 	open,
 	reached,
-	/* It can no longer happen. */
+	/* It cannot happen any more. */
 	failed,
-	/* It can never happen there: the wrong device. */
+	/* It can never happen with this device. */
 	mistaken,
-	/* There is no merge, and none was seen to end: it is over, or was refused. */
+	/* There is no merge, and none was seen: it is over, or was refused. */
 	nothing,
 	/* A merge is pending, but does not start now. */
 	postponed,
@@ -51,8 +48,8 @@ struct WaitVerdict {
 };
 
 /*
- * At first @cow is unknown.  Later it is that of the first look, so that
- * a merge counts as complete even if another one has begun on the same origin.
+ * @cow: unknown at first, later that of the first look.  So a merge counts as complete even if the
+ * next one has begun on the same origin.
  */
 WaitVerdict judge(const WaitFor &wanted, const DeviceLook &look, std::optional<DeviceNumber> cow);
 

@@ -65,7 +65,7 @@ std::string kernel_name(DeviceNumber device)
 	fs::path link = fs::read_symlink("/sys/dev/block/" + to_text(device), error);
 	if (error)
 		throw Failure(fmt::format("the device {} is gone", to_text(device)));
-	/* Of those in folders "!" is for "/": cciss!c0d0. */
+	/* In sysfs "!" stands for "/" in a name: cciss!c0d0. */
 	std::string name = link.filename();
 	std::ranges::replace(name, '!', '/');
 	return name;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What has to be known of, and done to, the device under an overlay.  All throw a Failure. */
+/* Queries and changes of the device under an overlay.  All throw a Failure. */
 #pragma once
 
 #include <cstdint>
@@ -10,11 +10,11 @@
 
 namespace dmsnap::tool {
 
-/* False: it was pulled out, though something may still have it open. */
+/* Returns false if it was unplugged, though something may still have it open. */
 bool is_connected(DeviceNumber device);
 /* "sdb", "dm-3" */
 std::string kernel_name(DeviceNumber device);
-/* Those that are built on it. */
+/* The devices that are built on it. */
 std::vector<DeviceNumber> holders_of(DeviceNumber device);
 
 struct BlockDevice {
@@ -24,7 +24,7 @@ struct BlockDevice {
 };
 BlockDevice look_at_device(DeviceNumber device);
 void set_read_only(DeviceNumber device, bool read_only);
-/* Of its first and its last MiB, past the page cache. */
+/* The checksum of its first and last MiB, read around the page cache. */
 std::string checksum_of_ends(DeviceNumber device);
 
 } // namespace dmsnap::tool

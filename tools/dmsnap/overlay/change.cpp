@@ -60,7 +60,7 @@ CowFile new_file_of(const Overlay &overlay, const Label &label)
 {
 	if (overlay.is_in_memory)
 		return CowFile::in_memory(label);
-	/* One of a reset that was killed. */
+	/* A reset that was killed may have left this. */
 	remove_file(path_beside(overlay, new_cow_file_ending));
 	return CowFile::create(path_beside(overlay, new_cow_file_ending), label);
 }
@@ -85,9 +85,8 @@ Label label_of_reset(const Overlay &overlay)
 }
 
 /*
- * An empty store takes the place of the other one, and the device stays.  The file has its name
- * before it is in use: a restart in between must not bring back what was to be thrown away, nor
- * lose what is written later.
+ * Replaces the store by an empty one; the device stays.  The file gets its name before it is in
+ * use: a reboot in between must neither bring the old changes back nor lose later ones.
  */
 void reset(const Overlay &overlay)
 {
@@ -95,7 +94,7 @@ void reset(const Overlay &overlay)
 	CowFile file = new_file_of(overlay, label_of_reset(overlay));
 	LoopDevice loop(file.descriptor(), overlay.name, Label::bytes, LoopDevice::Access::write);
 
-	/* A keep that was killed may have left it writable. */
+	/* A killed keep may have left it writable. */
 	if (overlay.was_origin_writable())
 		set_read_only(origin, true);
 	load_overlay(overlay.name, origin, loop.number(), false);
@@ -112,14 +111,14 @@ void reset(const Overlay &overlay)
 
 void extend(const Overlay &overlay, uint64_t bytes)
 {
-	/* Not that of before: a keep may have changed it since the overlay was found. */
+	/* Read the label again: a keep may have changed it since the overlay was found. */
 	CowFile::change_label(overlay.file, [&](Label &label) {
 		label.cow_bytes = bytes / sector_bytes * sector_bytes;
 	});
 	take_new_size(overlay.snapshot->cow);
 }
 
-/* One after the other; says of which it was done, also when it fails at one. */
+/* Does it for each in turn, and reports which are done, even if one fails. */
 void do_each(const std::vector<Overlay> &overlays, bool json, const char *done,
 	     const std::function<void(const Overlay &)> &action)
 {
@@ -155,7 +154,7 @@ ExitCode extend_overlays(const OverlayOptions &options)
 			throw Failure(fmt::format(
 				"{} has its changes in {}, and cannot become larger", overlay.name,
 				overlay.is_in_memory ? "memory" : "no file"));
-		/* Not what the label says: it comes first, and a command may have been killed then. */
+		/* Not the label's size: a command may have been killed after it changed that. */
 		uint64_t bytes = look_at_device(overlay.snapshot->cow).bytes;
 		if (options.bytes <= bytes)
 			throw Failure(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The words of "dmsnap overlay". */
+/* The options of "dmsnap overlay". */
 #include <CLI/CLI.hpp>
 
 #include "cli/units.hpp"

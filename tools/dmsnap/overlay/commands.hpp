@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* dmsnap overlay: its commands, as tools/dmsnap/commands.hpp has the others. */
+/* The commands of dmsnap overlay; cli/commands.hpp has the other commands. */
 #pragma once
 
 #include <cstdint>
@@ -17,13 +17,13 @@ class App;
 namespace dmsnap::tool {
 
 struct OverlayOptions {
-	/* Devices and images, or overlays. */
+	/* Devices and images, or names of overlays. */
 	std::vector<std::string> names;
 	std::string folder = default_overlay_folder;
 	bool is_folder_given = false;
 	bool json = false;
 
-	/* create, extend: of each COW device. */
+	/* create, extend: the size of each COW device. */
 	uint64_t bytes = 0;
 	/* create: */
 	bool is_in_memory = false;
@@ -46,21 +46,23 @@ ExitCode reset_overlays(const OverlayOptions &options);
 ExitCode drop_overlays(const OverlayOptions &options);
 ExitCode keep_overlay(const OverlayOptions &options);
 
-/* What restarts have left, all of them or none: the labels say on what they stood.  Throws a
- * Failure. */
+/*
+ * Activates overlays that a reboot has left, all or none.  Their labels name their devices.
+ * Throws a Failure.
+ */
 void activate_left(const std::vector<Overlay> &overlays, const std::string &folder);
-/* Device, loop device and file; throws a Failure. */
+/* Removes the device, the loop device and the file.  Throws a Failure. */
 void drop(const Overlay &overlay);
 void remove_files(const Overlay &overlay);
-/* What became of overlays, one a line or as a document: "dropped". */
+/* Prints what was done with overlays ("dropped"), one a line or as JSON. */
 void print_done(const std::vector<Overlay> &overlays, bool json, const char *what);
-/* What there is to know of each. */
+/* Prints all that is known of each. */
 void print_json(const std::vector<Overlay> &overlays);
 
-/* The words of "dmsnap overlay". */
+/* The options of "dmsnap overlay". */
 class OverlayCommands {
 public:
-	/* @add_to: adds a command to another one. */
+	/* @add_to: adds a subcommand. */
 	using Run = std::function<ExitCode()>;
 	using Add = std::function<CLI::App *(CLI::App *parent, const char *name, const char *what,
 					     const Run &run)>;

@@ -129,7 +129,7 @@ void CowFile::change_label(const std::string &path, const std::function<void(Lab
 void CowFile::write(const Label &label)
 {
 	std::vector<std::byte> bytes = to_bytes(label);
-	/* A label that is older than an extension must not cut off what is in use. */
+	/* A label from before an extension must not make the file shorter. */
 	if (static_cast<uint64_t>(about().st_size) < Label::bytes + label.cow_bytes &&
 	    ftruncate(descriptor_, static_cast<off_t>(Label::bytes + label.cow_bytes)) != 0)
 		fail(fmt::format("cannot be made {} bytes long", Label::bytes + label.cow_bytes));

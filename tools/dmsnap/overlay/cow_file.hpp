@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * CowFile: what is behind the loop device that is an overlay's COW device: a label, and room
- * that is taken from the disk, or from memory, when it is written to.
+ * CowFile: the file behind the loop device that is an overlay's COW device.  It has a label, and
+ * takes room on disk or in memory only when it is written.
  */
 #pragma once
 
@@ -18,7 +18,7 @@ namespace dmsnap::tool {
 
 class CowFile {
 public:
-	/* Throw a Failure; a file of that name must not be there. */
+	/* These throw a Failure; a file of this name must not exist. */
 	static CowFile create(const std::string &path, const Label &label);
 	static CowFile in_memory(const Label &label);
 	enum class Access { read, write };
@@ -27,22 +27,22 @@ public:
 	CowFile(CowFile &&other) noexcept;
 	CowFile &operator=(CowFile &&) = delete;
 
-	/* Of a file in memory, empty. */
+	/* Empty for a file in memory. */
 	const std::string &path() const { return path_; }
 	int descriptor() const { return descriptor_; }
 	struct stat about() const;
-	/* None: it has no label that can be read. */
+	/* None if it has no readable label. */
 	std::optional<Label> label() const;
-	/* Somebody was killed before it had a label. */
+	/* A command was killed before the file had a label. */
 	bool is_unfinished() const;
-	/* Throws a Failure for one that is shorter than its label says. */
+	/* Throws a Failure if the file is shorter than its label says. */
 	void require_all_of(const Label &label) const;
-	/* The label of the file now, changed; throws a Failure if there is none. */
+	/* Changes the current label of the file; throws a Failure if there is none. */
 	static void change_label(const std::string &path,
 				 const std::function<void(Label &)> &change);
-	/* It is durable then, and the file as large as that says, or larger: it never shrinks. */
+	/* Makes it durable, and the file at least as large as it says.  The file never shrinks. */
 	void write(const Label &label);
-	/* The file stays when this goes. */
+	/* The destructor will not remove the file. */
 	void keep() { is_new_ = false; }
 
 private:
@@ -55,12 +55,12 @@ private:
 };
 
 constexpr const char *cow_file_ending = ".cow";
-/* Of one that is to take the place of another. */
+/* The ending of a file that will replace another one. */
 constexpr const char *new_cow_file_ending = ".cow.new";
 
-/* What the files there may still take as they fill. */
+/* How much the files in the folder may still grow. */
 uint64_t promised_bytes_in(const std::string &folder);
-/* What a folder's file system, besides that, or memory and swap space, can still take. */
+/* How much more the folder's file system, or memory and swap, can take beyond that. */
 uint64_t free_bytes_in(const std::string &folder);
 uint64_t free_bytes_in_memory();
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* dmsnap overlay create: all of them, or none. */
+/* dmsnap overlay create: makes all of the overlays, or none. */
 #include <algorithm>
 #include <filesystem>
 #include <memory>
@@ -21,10 +21,10 @@ namespace dmsnap::tool {
 namespace {
 
 constexpr uint64_t cow_bytes_min = 1 << 20;
-/* Of device mapper's names there are 127 bytes, of its UUIDs 128. */
+/* Device mapper allows 127 bytes for a name and 128 for a UUID. */
 constexpr size_t name_bytes_max = 100;
 
-/* A device on which overlays are to stand; an image gets a loop device, which cannot be written. */
+/* A device for overlays; an image gets a read-only loop device. */
 struct Base {
 	std::string path;
 	DeviceNumber number;
@@ -33,14 +33,14 @@ struct Base {
 	bool was_writable = true;
 };
 
-/* On that device, or on the loop device of that image. */
+/* Is the snapshot's origin this device, or a loop device of this image? */
 bool stands_on(const LiveSnapshot &snapshot, const std::string &path,
 	       const std::optional<DeviceNumber> &device)
 {
 	std::error_code error;
 	if (device)
 		return snapshot.origin == *device;
-	/* A path that is not there must not match an origin that is no loop device. */
+	/* A missing path must not match an origin that is no loop device. */
 	auto image = std::filesystem::canonical(path, error);
 	return !error && backing_file_of(snapshot.origin) == image;
 }
@@ -56,7 +56,7 @@ Base open_base(const std::string &name, const std::vector<Overlay> &others)
 		throw Failure(fmt::format("{} is being written to, by {} that is merged", name,
 					  other->name));
 	if (other == others.end()) {
-		/* Says who else has it, if somebody has. */
+		/* Throws a Failure that names other users of the device. */
 		Volume volume(base.path, Volume::Access::read);
 		if (!volume.is_block_device()) {
 			base.loop.emplace(volume.descriptor(),
@@ -77,7 +77,7 @@ Base open_base(const std::string &name, const std::vector<Overlay> &others)
 	return base;
 }
 
-/* Goes again, unless it is finished. */
+/* Undoes itself unless it is finished. */
 class Making {
 public:
 	Making(std::string name, const Base &base) : name_(std::move(name)), base_(base) {}
@@ -96,8 +96,8 @@ public:
 	}
 
 	/*
-	 * UUID and table are there before the device under it is made read-only: they tell which one
-	 * that is, and whether it was so before.
+	 * The UUID and the table are set before the device under it is made read-only.  They
+	 * record which device that is, and whether it was writable before.
 	 */
 	void make(CowFile file, bool is_merge)
 	{
@@ -107,7 +107,7 @@ public:
 		number_ = DeviceMapper().find(name_);
 		file_.emplace(std::move(file));
 		load_overlay(name_, base_.number, loop.number(), is_merge);
-		/* Not that of an image, whose loop device is read-only: it would outlive the image. */
+		/* An image's loop device is read-only already, and this would outlive the image. */
 		if (base_.was_writable && base_.about.is_read_only == is_merge)
 			set_read_only(base_.number, !is_merge);
 		resume_mapped(name_);
@@ -129,7 +129,7 @@ private:
 	std::string name_;
 	const Base &base_;
 	DeviceNumber number_ = {};
-	/* It is removed behind the device. */
+	/* Destroyed after the device. */
 	std::optional<CowFile> file_;
 	bool is_begun_ = false;
 	bool is_done_ = false;
@@ -239,7 +239,7 @@ void activate_left(const std::vector<Overlay> &overlays, const std::string &fold
 		bases.push_back(
 			std::make_unique<Base>(open_base(label.origin, find_overlays(folder))));
 		Base &base = *bases.back();
-		/* Of one that is half merged that is all that can be told. */
+		/* A half merged device can only be recognised by its size. */
 		bool is_same =
 			base.about.bytes == label.origin_bytes &&
 			(label.is_merge || checksum_of_ends(base.number) == label.origin_checksum);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* dmsnap overlay keep: the changes of an overlay come to the device under it. */
+/* dmsnap overlay keep: merges the changes of an overlay into the device under it. */
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -25,7 +25,7 @@
 namespace dmsnap::tool {
 namespace {
 
-/* A kernel's own driver has no event for the end of a merge. */
+/* The in-tree driver has no event for the end of a merge. */
 constexpr double look_again_seconds = 0.5;
 
 void require_alone(const Overlay &overlay, const std::string &folder)
@@ -75,7 +75,7 @@ void ask_to_merge(const Overlay &overlay, const OverlayOptions &options)
 	ask(text, options);
 }
 
-/* Half merged, a device has no checksum that would tell it from another one of its size. */
+/* The checksum of a half merged device cannot tell it from another one of its size. */
 void ask_to_go_on(const Overlay &overlay, const OverlayOptions &options)
 {
 	const std::string &origin = overlay.label->origin;
@@ -89,25 +89,25 @@ void ask_to_go_on(const Overlay &overlay, const OverlayOptions &options)
 
 void write_is_merge(const Overlay &overlay, bool is_merge)
 {
-	/* Not that of before: an extension may have changed it since the overlay was found. */
+	/* Read the label again: an extension may have changed it since the overlay was found. */
 	CowFile::change_label(overlay.file, [&](Label &label) { label.is_merge = is_merge; });
 }
 
 void begin_merge(const Overlay &overlay)
 {
 	const LiveSnapshot &snapshot = *overlay.snapshot;
-	/* From here on a restart must not take the device for what it was. */
+	/* After a reboot the device must not be taken for the original any more. */
 	if (overlay.label) {
 		write_is_merge(overlay, true);
 	} else if (overlay.is_file_removed) {
-		/* What may have its name by now is not what is merged. */
+		/* Another file may have its name by now. */
 		remove_files(overlay);
 	}
 	try {
 		set_read_only(snapshot.origin, false);
 		load_overlay(overlay.name, snapshot.origin, snapshot.cow, true);
 	} catch (const Failure &) {
-		/* Nothing is merged yet. */
+		/* Nothing was merged yet. */
 		set_read_only(snapshot.origin, true);
 		if (overlay.label)
 			write_is_merge(overlay, false);
@@ -178,7 +178,7 @@ ExitCode keep_overlay(const OverlayOptions &options)
 	if (!overlay.snapshot->is_merge) {
 		require_mergeable(overlay, options.folder);
 		ask_to_merge(overlay, options);
-		/* The answer may have taken hours, in which nobody else was to wait. */
+		/* Only now: the answer may have taken hours, and others must not wait for it. */
 		FileLock lock = lock_overlays();
 		overlay = select();
 		if (!overlay.snapshot || overlay.snapshot->is_merge ||
@@ -188,13 +188,13 @@ ExitCode keep_overlay(const OverlayOptions &options)
 		require_mergeable(overlay, options.folder);
 		begin_merge(overlay);
 	} else if (overlay.snapshot->is_suspended) {
-		/* A command was killed between the two. */
+		/* A command was killed between the two steps. */
 		resume_mapped(overlay.name);
 	}
 	wait_for_merge(overlay);
-	/* Somebody may have opened it since. */
+	/* Somebody may have opened it in the meantime. */
 	require_unused(select());
-	/* The device's own cache. */
+	/* Flush the device's own cache. */
 	Volume::share("/dev/" + kernel_name(origin)).sync();
 	drop(select());
 	print_done({overlay}, options.json, "kept");

@@ -5,7 +5,7 @@ namespace dmsnap::tool {
 
 FileLock lock_overlays()
 {
-	/* A restart empties its folder. */
+	/* A reboot empties this folder. */
 	return {"/run/dmsnap-overlay", FileLock::Busy::wait, "another command"};
 }
 

@@ -5,7 +5,7 @@
 
 namespace dmsnap::tool {
 
-/* One command at a time changes overlays; another one waits for it.  Throws a Failure. */
+/* One command at a time changes overlays; others wait.  Throws a Failure. */
 FileLock lock_overlays();
 
 } // namespace dmsnap::tool

@@ -27,7 +27,7 @@ Failure failed(const std::string &what)
 	return Failure(fmt::format("{}: {}", what, std::strerror(errno)));
 }
 
-/* A number that was free when it was asked for. */
+/* A number that was free a moment ago. */
 int free_number()
 {
 	int control = open(control_path, O_RDWR | O_CLOEXEC);
@@ -64,7 +64,7 @@ LoopDevice::LoopDevice(int file, const std::string &name, uint64_t offset, Acces
 		int error = errno;
 		close(std::exchange(descriptor_, -1));
 		errno = error;
-		/* Another one has taken it meanwhile. */
+		/* Another process has taken it in the meantime. */
 		if (error != EBUSY)
 			throw failed(fmt::format("{} cannot become {}", name, path));
 	}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * LoopDevice: a file as a block device.  The kernel detaches it when the last one that has it
- * open is gone: this object, or a mapped device above it.  So nothing is left of one when a
- * command is killed, or when the mapped device is removed.
+ * LoopDevice: a file as a block device.  The kernel detaches it after its last user has closed
+ * it: this object, or a mapped device above it.  So nothing is left of it if a command is killed,
+ * or if the mapped device is removed.
  */
 #pragma once
 
@@ -17,7 +17,7 @@ class LoopDevice {
 public:
 	enum class Access { read, write };
 
-	/* What lies behind @offset in the file; throws a Failure. */
+	/* The part of the file from @offset on.  Throws a Failure. */
 	LoopDevice(int file, const std::string &name, uint64_t offset, Access access);
 	~LoopDevice();
 	LoopDevice(LoopDevice &&other) noexcept;
@@ -30,9 +30,9 @@ private:
 	DeviceNumber number_;
 };
 
-/* The file behind the loop device, as the kernel names it; empty: it is none. */
+/* The file behind the loop device, by the kernel's name; empty if it is no loop device. */
 std::string backing_file_of(DeviceNumber device);
-/* The device takes notice that its file has grown; throws a Failure. */
+/* Tells the device that its file has grown.  Throws a Failure. */
 void take_new_size(DeviceNumber loop);
 
 } // namespace dmsnap::tool

@@ -81,8 +81,8 @@ void resume_mapped(const std::string &name)
 	DmRequest request(DM_DEVICE_RESUME, name);
 	dm_task_set_add_node(request.get(), DM_ADD_NODE_ON_RESUME);
 	/*
-	 * It has the UUIDs of what it stands on: it must not take that one's links, nor be made a
-	 * part of an array or a volume group by itself.
+	 * It has the same UUIDs as the device under it.  It must not take that device's links,
+	 * nor be assembled into an array or a volume group.
 	 */
 	request.run_with_udev(name + " cannot be resumed",
 			      DM_UDEV_DISABLE_DISK_RULES_FLAG | DM_UDEV_DISABLE_OTHER_RULES_FLAG);
@@ -104,7 +104,7 @@ void exchange_table(const std::string &name)
 void remove_mapped(const std::string &name)
 {
 	DmRequest request(DM_DEVICE_REMOVE, name);
-	/* udev may look at it at this moment. */
+	/* udev may have it open at this moment. */
 	dm_task_retry_remove(request.get());
 	request.run_with_udev(name + " cannot be removed");
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What is done to the mapped device that an overlay is.  All throw a Failure. */
+/* Operations on the mapped device of an overlay.  All throw a Failure. */
 #pragma once
 
 #include <string>
@@ -15,13 +15,13 @@ struct MappedDevice {
 	std::string uuid;
 	/* How often it is open. */
 	uint32_t users = 0;
-	/* Of the first line; empty: it has none. */
+	/* The table's first line; empty if there is none. */
 	std::string target, words;
-	/* They are only loaded, and nobody has resumed the device. */
+	/* The table is loaded, but the device was not resumed. */
 	bool is_inactive = false;
 };
 
-/* Of this beginning of their UUID, by name. */
+/* Those whose UUIDs have this prefix, by name. */
 std::vector<MappedDevice> mapped_devices(const std::string &uuid_prefix);
 
 /* How often it is open now. */
@@ -33,15 +33,15 @@ struct TableLine {
 	std::string words;
 };
 
-/* Has no table yet, and no node. */
+/* Makes it without a table and a node. */
 void create_mapped(const std::string &name, const std::string &uuid);
-/* The table that it has after resume_mapped(). */
+/* Loads the table that resume_mapped() activates. */
 void load_mapped(const std::string &name, const TableLine &line);
 void suspend_mapped(const std::string &name);
 void resume_mapped(const std::string &name);
 /*
- * The loaded table takes the place of the other one.  Neither a signal nor a failure leaves the
- * device suspended; after a failure it has either table.
+ * Replaces the active table by the loaded one.  Neither a signal nor a failure leaves the device
+ * suspended.  After a failure it has one of the two tables.
  */
 void exchange_table(const std::string &name);
 void remove_mapped(const std::string &name);

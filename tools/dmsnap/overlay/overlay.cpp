@@ -25,12 +25,12 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view uuid_prefix = "DMSNAP-OVERLAY-";
 constexpr std::string_view name_prefix = "overlay-";
-/* As the kernel names a file that is in memory, or was removed. */
+/* The kernel's names for a file in memory and for a removed file. */
 constexpr std::string_view memory_prefix = "/memfd:", deleted_suffix = " (deleted)";
-/* Only this driver's module has a version. */
+/* Only dmsnap's module has a version. */
 constexpr const char *driver_mark = "/sys/module/dm_snapshot/version";
 
-/* None: it cannot be read. */
+/* None if it cannot be read. */
 std::optional<CowFile> open_to_look(const std::string &file)
 try {
 	return CowFile::open(file, CowFile::Access::read);
@@ -63,7 +63,7 @@ Overlay active_overlay(MappedDevice device)
 	return overlay;
 }
 
-/* What is left in the folder, of overlays that are not active. */
+/* Adds the files in the folder whose overlays are not active. */
 void add_files(std::vector<Overlay> &overlays, const std::string &folder)
 {
 	std::error_code error;
@@ -81,7 +81,7 @@ void add_files(std::vector<Overlay> &overlays, const std::string &folder)
 		auto active = std::ranges::find(overlays, name, &Overlay::name);
 		bool is_ours = label ? label->name == name
 				     : name.starts_with(name_prefix) && opened->is_unfinished();
-		/* It has no table yet that would tell of its file. */
+		/* It has no table yet that names the file. */
 		if (is_ours && active != overlays.end() && !active->origin_device) {
 			active->file = file;
 			active->label = label;
@@ -114,7 +114,7 @@ bool is_called(const Overlay &overlay, const std::string &name)
 
 bool Overlay::is_merge() const
 {
-	/* The label says so before the table does. */
+	/* The label has it before the table does. */
 	return snapshot ? snapshot->is_merge : label && label->is_merge;
 }
 
@@ -160,7 +160,7 @@ std::string overlay_name_of(const std::string &path)
 		base = name;
 	else if (device)
 		base = kernel_name(*device);
-	/* What device mapper and udev take as it is. */
+	/* Characters that device mapper and udev do not escape. */
 	for (char &letter : base) {
 		if (!std::isalnum(static_cast<unsigned char>(letter)) &&
 		    std::string_view("#+-.:=@_").find(letter) == std::string_view::npos)
@@ -214,7 +214,7 @@ void require_unused(const Overlay &overlay)
 
 	if (!overlay.device)
 		return;
-	/* As device mapper does with a removal: udev looks at what was closed just now. */
+	/* Like a removal by device mapper: udev looks at a device that was just closed. */
 	for (int tries = 25; tries > 0; tries--) {
 		if (users_of(overlay.device->number) == 0)
 			return;
@@ -246,8 +246,8 @@ void take_down(const std::string &name, DeviceNumber device, std::optional<Devic
 					   [&](DeviceNumber holder) { return holder == device; });
 	};
 	/*
-	 * While the device is there, which alone tells what is to be done: a command that is killed
-	 * in between leaves that to the next one.
+	 * Before the device is removed, because only the device records what to do.  If this
+	 * command is killed in between, the next one does it.
 	 */
 	bool is_given_back = is_free();
 	if (is_given_back)
@@ -259,7 +259,7 @@ void take_down(const std::string &name, DeviceNumber device, std::optional<Devic
 			set_read_only(*origin, true);
 		throw;
 	}
-	/* Another one on the same origin may have been taken down at the same time. */
+	/* Another overlay on the same origin may have been removed at the same time. */
 	if (is_free())
 		set_read_only(*origin, false);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* dmsnap overlay status, and what the other commands print of overlays. */
+/* dmsnap overlay status, and what other commands print about overlays. */
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 

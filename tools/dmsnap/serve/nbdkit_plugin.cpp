@@ -22,10 +22,10 @@ namespace {
 using namespace dmsnap::tool;
 
 StoreOptions options;
-/* One for all connections: the images are locked once. */
+/* One for all connections, so the images are locked once. */
 std::unique_ptr<SnapshotView> view;
 
-/* Returns to C, which knows no exceptions. */
+/* C callers cannot handle exceptions. */
 template <typename Call> int guarded(const Call &call)
 try {
 	call();
@@ -76,7 +76,7 @@ int64_t get_size(void *)
 	return static_cast<int64_t>(view->bytes());
 }
 
-/* For all connections the same. */
+/* All connections see the same. */
 int can_multi_conn(void *)
 {
 	return 1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* dmsnap serve: a snapshot as a read-only network block device, by nbdkit and its plugin. */
+/* dmsnap serve: a snapshot as a read-only network block device, through nbdkit and its plugin. */
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -20,13 +20,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/* nbdkit takes names as files in its working directory. */
+/* nbdkit takes relative names as relative to its working directory. */
 std::string absolute(const std::string &name)
 {
 	return fs::absolute(path_of(name));
 }
 
-/* Beside the program in the build folder; otherwise nbdkit finds the installed one. */
+/* In the build folder it is beside the program; nbdkit finds an installed one. */
 std::string plugin_name()
 {
 	std::error_code ignored;
@@ -42,7 +42,7 @@ void require_free(const std::string &socket)
 					  sizeof(sockaddr_un::sun_path) - 1));
 	if (!is_there(socket))
 		return;
-	/* nbdkit leaves its socket behind, without a listener. */
+	/* nbdkit leaves its socket behind; then it has no listener. */
 	sockaddr_un address = {};
 	address.sun_family = AF_UNIX;
 	socket.copy(address.sun_path, socket.size());
@@ -62,7 +62,7 @@ ExitCode serve(const ServeOptions &options)
 {
 	const std::string socket = fs::absolute(options.socket);
 	require_free(socket);
-	/* Errors are reported here, with the program's exit codes. */
+	/* Reports errors here, with the program's exit codes. */
 	SnapshotView(options.store).bytes();
 	std::vector<std::string> words = {"nbdkit",
 					  "--foreground",

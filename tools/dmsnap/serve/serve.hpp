@@ -10,7 +10,7 @@ namespace dmsnap::tool {
 
 struct ServeOptions {
 	StoreOptions store;
-	/* Path of the socket that it makes. */
+	/* The path of the socket to make. */
 	std::string socket;
 };
 ExitCode serve(const ServeOptions &options);

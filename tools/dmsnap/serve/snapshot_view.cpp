@@ -41,7 +41,7 @@ SnapshotView::SnapshotView(const StoreOptions &options) : source_(options)
 
 bool SnapshotView::read(uint64_t offset, std::span<std::byte> data)
 {
-	/* The first run that ends after the offset. */
+	/* The first run that ends behind the offset. */
 	auto run = std::ranges::partition_point(runs_, [&](const Run &one) {
 		return (one.old_chunk + one.count) * chunk_bytes_ <= offset;
 	});

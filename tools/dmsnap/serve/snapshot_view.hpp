@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * SnapshotView: the contents of a snapshot, without a driver: the origin, overlaid with the
- * chunks that the store has.  Neither may be in use, and nothing is written to them.
+ * SnapshotView: the contents of a snapshot without a driver, which are the origin with the store's
+ * chunks over it.  Neither may be in use, and neither is written to.
  *
- * Memory: 24 bytes a run of chunks that follow each other on both devices.
+ * Memory: 24 bytes for each run of chunks that are consecutive on both devices.
  */
 #pragma once
 
@@ -22,7 +22,7 @@ public:
 	explicit SnapshotView(const StoreOptions &options);
 
 	uint64_t bytes() const { return source_.origin->bytes(); }
-	/* Reads all of @data, which is inside; false: unreadable.  From any threads at once. */
+	/* Reads all of @data, which must be inside; false: an error.  Safe in all threads. */
 	bool read(uint64_t offset, std::span<std::byte> data);
 
 private:
@@ -36,7 +36,7 @@ private:
 
 	StoreSource source_;
 	uint64_t chunk_bytes_ = 0;
-	/* By old_chunk; they do not overlap. */
+	/* Sorted by old_chunk; they do not overlap. */
 	std::vector<Run> runs_;
 };
 

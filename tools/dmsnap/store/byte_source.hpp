@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* ByteSource: the source from which a store is read: a device, an image file, a test's memory. */
+/* ByteSource: where a store is read from: a device, an image file, or a test's memory. */
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@ namespace dmsnap::tool {
 class ByteSource {
 public:
 	virtual uint64_t bytes() const = 0;
-	/* Reads all of @data, which is inside the source; false: unreadable. */
+	/* Reads all of @data, which must be inside the source.  Returns false on an error. */
 	virtual bool read(uint64_t offset, std::span<std::byte> data) = 0;
 
 protected:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* dmsnap check: everything that is wrong with a store. */
+/* dmsnap check: reports everything that is wrong with a store. */
 #include <map>
 #include <string_view>
 
@@ -17,7 +17,7 @@
 namespace dmsnap::tool {
 namespace {
 
-/* Lists the first findings of each kind, and counts them all. */
+/* Lists the first findings of each kind and counts all. */
 class Findings final : public StoreVisitor {
 public:
 	Findings(uint64_t most, JsonOutput *json) : most_(most), json_(json) {}
@@ -81,7 +81,7 @@ ExitCode exit_code(const StoreReport &report)
 	return report.not_looked_at.empty() ? ExitCode::fine : ExitCode::failed;
 }
 
-/* Why there is no list: what was found instead of a header. */
+/* Prints what was found instead of a header. */
 void print_header(const StoreReport &report, const std::string &contents)
 {
 	if (report.kind == format::DecodedHeader::Kind::blank || !report.device_bytes)
@@ -110,7 +110,7 @@ void print_summary(const StoreReport &report)
 	fmt::print("{} found wrong, {} noted\n", report.findings, report.notes);
 }
 
-/* For an active snapshot, what it committed on request. */
+/* The store; for an active snapshot, the part that it committed on request. */
 class CheckedStore {
 public:
 	explicit CheckedStore(const StoreOptions &options) : options_(options)
@@ -128,7 +128,7 @@ public:
 		return StoreReader(store_->cow, store_->read_options).read(visitor);
 	}
 
-	/* Of one without a list, if libblkid knows that. */
+	/* What is there instead of a store, if libblkid knows it. */
 	std::string contents() { return store_ ? contents_of(store_->cow) : ""; }
 
 	JsonValue committed() const { return live_ ? JsonValue(live_->entries()) : nullptr; }

@@ -11,9 +11,9 @@
 namespace dmsnap::tool {
 namespace {
 
-/* With what malloc() adds, and as their arrays grow. */
+/* With the overhead of malloc() and of growing arrays. */
 constexpr size_t container_cost = 96, bitmap_cost = 256;
-/* What a call takes at most: a bitmap, a container, and twice what an array had. */
+/* The most that a call takes: a bitmap, a container, and an array of twice the size. */
 constexpr size_t call_cost = 1024;
 
 } // namespace
@@ -40,7 +40,7 @@ bool ChunkSet::contains(uint64_t chunk) const
 	       roaring_bitmap_contains(found->second.get(), static_cast<uint32_t>(chunk));
 }
 
-/* So seldom that a call costs no more than 8 containers that are looked at. */
+/* So rarely that it adds the cost of at most 8 containers to a call. */
 bool ChunkSet::pay()
 {
 	size_t bytes = 0, containers = 0;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ChunkSet: a set of chunks with limited memory, wherever the chunks are: a few
- * bytes for each isolated one, one bit where they are dense, and a few bytes for each
- * stretch.  The bitmaps are CRoaring's.
+ * ChunkSet: a set of chunks in limited memory, wherever the chunks are.  An isolated chunk takes
+ * a few bytes, one in a dense area a bit, and a stretch a few bytes.  The bitmaps are CRoaring's.
  */
 #pragma once
 
@@ -16,12 +15,12 @@ struct roaring_bitmap_s;
 
 namespace dmsnap::tool {
 
-/* The memory that several sets may take together.  Outlives them. */
+/* The memory that several sets may take together.  It must outlive them. */
 class ChunkBudget {
 public:
 	explicit ChunkBudget(size_t bytes) : left_(bytes) {}
 
-	/* For a set that took @from until now; false: not enough is left. */
+	/* For a set that took @from until now.  Returns false if not enough is left. */
 	bool change(size_t from, size_t to)
 	{
 		if (to > left_ + from)
@@ -42,8 +41,8 @@ public:
 
 	bool contains(uint64_t chunk) const;
 	/*
-	 * False: no room, now and from now on; then the chunk may be in the set or not.
-	 * The limit may be exceeded by an eighth before that is noticed.
+	 * Returns false if there is no room, now and from now on; the chunk may be in the set or
+	 * not.  The limit may be exceeded by an eighth before that is noticed.
 	 */
 	bool insert(uint64_t chunk);
 	/* @count > 0. */
@@ -56,7 +55,7 @@ private:
 	struct Free {
 		void operator()(roaring_bitmap_s *bitmap) const;
 	};
-	/* Of the chunks whose numbers have the same upper 32 bits. */
+	/* The chunks whose numbers have the same upper 32 bits. */
 	using Bitmap = std::unique_ptr<roaring_bitmap_s, Free>;
 
 	roaring_bitmap_s *bitmap_of(uint64_t chunk);
@@ -65,7 +64,7 @@ private:
 	ChunkBudget *budget_;
 	std::map<uint32_t, Bitmap> bitmaps_;
 	size_t paid_ = 0;
-	/* The memory in use is checked after this many calls, because that takes time. */
+	/* How many calls may follow before the memory in use is computed, which takes time. */
 	size_t calls_left_ = 0;
 	bool is_full_ = false;
 };

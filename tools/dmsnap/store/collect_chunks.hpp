@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* CollectChunks: the chunks of the origin that a store has. */
+/* CollectChunks: collects the origin chunks that are in a store. */
 #pragma once
 
 #include "store/chunk_set.hpp"

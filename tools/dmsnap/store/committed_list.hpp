@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * CommittedList: the store of an active snapshot, as far as it was committed: later
- * entries read as zeros, as if the list ended there.
+ * CommittedList: the store of an active snapshot up to its last commit.  Later entries read as
+ * zeros, as if the list ended there.
  *
  * Earlier entries do not change, because a snapshot only adds to its list.
  */
@@ -14,14 +14,14 @@ namespace dmsnap::tool {
 
 class CommittedList final : public ByteSource {
 public:
-	/* @entries: how many are committed.  @store outlives this. */
+	/* @entries: how many are committed.  @store must outlive this. */
 	CommittedList(ByteSource &store, ChunkSize chunk_size, uint64_t entries)
 	    : store_(store), geometry_(chunk_size), entries_(entries)
 	{
 	}
 
 	uint64_t bytes() const override { return store_.bytes(); }
-	/* Part of the header, or whole entries of one area. */
+	/* Reads a part of the header, or whole entries of one area. */
 	bool read(uint64_t offset, std::span<std::byte> data) override;
 
 private:

@@ -19,7 +19,9 @@ ChangedChunks changed_chunks(const Load &load, uint64_t chunk_bytes)
 		return {};
 	return {
 		.at_most = std::ceil(std::min(chunks, touched)),
-		/* Of n chunks, m throws miss one with (1 - 1/n)^m, about e^(-m/n). */
+		/*
+		 * Each of n chunks is missed by m random writes with (1 - 1/n)^m, about e^(-m/n).
+		 */
 		.by_chance = std::ceil(-chunks * std::expm1(-touched / chunks)),
 	};
 }

@@ -10,20 +10,20 @@ namespace dmsnap::tool {
 struct Load {
 	double volume_bytes = 0;
 	double written_bytes = 0;
-	/* In one write, which begins at a multiple of its size. */
+	/* The size of one write, which begins at a multiple of it. */
 	double write_bytes = 4096;
 };
 
 struct ChangedChunks {
-	/* If no chunk is written to twice, as far as the volume has others. */
+	/* If each write touches another chunk, as long as the volume has more. */
 	double at_most = 0;
-	/* If all chunks are equally likely. */
+	/* If all chunks are written with equal probability. */
 	double by_chance = 0;
 };
 
 ChangedChunks changed_chunks(const Load &load, uint64_t chunk_bytes);
 
-/* Bytes of a COW device for this many exceptions, with header and areas. */
+/* The bytes of a COW device for this many exceptions, including header and areas. */
 uint64_t cow_bytes(uint64_t exceptions, uint64_t chunk_bytes);
 
 } // namespace dmsnap::tool

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dmsnap dump: header, areas and runs of a store, for people, as JSON, or in the
- * form that restore reads (dump_format.hpp).
+ * dmsnap dump: prints header, areas and runs of a store, as text, as JSON, or in the form that
+ * restore reads (dump_format.hpp).
  */
 #include <algorithm>
 #include <vector>
@@ -17,7 +17,7 @@
 namespace dmsnap::tool {
 namespace {
 
-/* Calls @print_run for each run of the list, and of the dead entries after it. */
+/* Calls @print_run for each run of the list and of the dead entries behind it. */
 template <typename PrintRun> class RunPrinter final : public StoreVisitor {
 public:
 	explicit RunPrinter(PrintRun print_run) : print_run_(print_run) {}
@@ -109,7 +109,7 @@ void dump_json(StoreReader &reader, const Volume &cow)
 	json.finish();
 }
 
-/* Rows of a part of the device that are not zero. */
+/* Prints the rows of a part of the device that are not zero. */
 void dump_bytes(Volume &cow, uint64_t offset, uint64_t length)
 {
 	std::vector<std::byte> piece(std::min<uint64_t>(length, 64 << 10));
@@ -176,7 +176,7 @@ void dump_for_restore(StoreSource &source, bool with_data)
 	printer.end();
 	if (!report.not_looked_at.empty() && !report.ended)
 		throw Failure(fmt::format("{}: {}", cow.path(), report.not_looked_at));
-	/* The area in which the list ends may be one of zeros. */
+	/* The area in which the list ends may be all zeros. */
 	if (report.ended)
 		begin_area(report.end_area);
 

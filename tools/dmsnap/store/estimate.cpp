@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dmsnap estimate: how large a COW device must be, for a rate of writes or for
- * a log of fio; and when one is full.
+ * dmsnap estimate: how large a COW device must be for a rate of writes or for a log of fio, and
+ * when one will be full.
  */
 #include <bit>
 #include <cmath>
@@ -24,7 +24,7 @@
 namespace dmsnap::tool {
 namespace {
 
-/* No store has more exceptions. */
+/* More than any store has. */
 constexpr double exceptions_max = 1e15;
 
 std::vector<uint64_t> chunk_sizes(const EstimateOptions &options)
@@ -94,7 +94,7 @@ ExitCode estimate_load(const EstimateOptions &options)
 	return ExitCode::fine;
 }
 
-/* Chunks of one size that a log wrote to, file by file. */
+/* Counts the chunks of one size that a log wrote to, for each file. */
 struct Counter {
 	uint64_t chunk_bytes;
 	ChunkBudget &budget;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Finding: something wrong with a store, or worth a note, and where it is.
+ * Finding: something wrong with a store or worth a note, and its place.
  *
- * Reasons for which a loader refuses a store have the core's name and text
- * (src/core/base/errors.def).  A note is not a reason for refusal.
+ * A reason for which the loader refuses a store has the core's name and text
+ * (src/core/base/errors.def).  A note is no such reason.
  */
 #pragma once
 
@@ -37,7 +37,7 @@ constexpr FindingKind kind_of(Error error)
 	return kinds[static_cast<uint8_t>(error)];
 }
 
-/* The loader does not refuse it, but loads an invalid snapshot. */
+/* The loader does not refuse this, but makes an invalid snapshot. */
 constexpr FindingKind marked_invalid{"marked_invalid",
 				     "the store is marked invalid: the snapshot lost data"};
 
@@ -49,7 +49,7 @@ constexpr FindingKind dead_entry{
 	"entry behind the end of the list, left by a torn write or a merge; wiped before the next use",
 	true};
 
-/* Where an entry is. */
+/* The place of an entry. */
 struct EntryPlace {
 	uint64_t area = 0;
 	uint32_t slot = 0;
@@ -58,7 +58,7 @@ struct EntryPlace {
 
 struct Finding {
 	FindingKind kind;
-	/* On the COW device: byte, and chunk where chunks have a size. */
+	/* The byte on the COW device, and the chunk if the chunk size is known. */
 	uint64_t offset = 0;
 	std::optional<uint64_t> chunk = {};
 	std::optional<uint64_t> area = {};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A finding as a line for people. */
+/* A finding as a line of text. */
 #pragma once
 
 #include <string>

@@ -16,7 +16,7 @@
 namespace dmsnap::tool {
 namespace {
 
-/* Longer lines are no log's. */
+/* A longer line is not from fio. */
 constexpr size_t line_bytes_max = 8192;
 
 bool next_line(FILE *file, std::string &line)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Writes out of fio's logs: --write_iolog (versions 2 and 3), and the logs of
- * single I/Os (--write_bw_log, --write_lat_log) with --log_offset=1.
+ * The writes in fio's logs: --write_iolog (versions 2 and 3), and the logs of single I/Os
+ * (--write_bw_log, --write_lat_log) with --log_offset=1.
  */
 #pragma once
 
@@ -12,15 +12,15 @@
 namespace dmsnap::tool {
 
 struct FioWrite {
-	/* Of the files in the log, from 0 on. */
+	/* The number of the file in the log, from 0 on. */
 	uint64_t file = 0;
 	uint64_t offset = 0;
 	uint64_t length = 0;
 };
 
 /*
- * Calls @write for each write and discard.  Throws a Failure for a log that is
- * of another form, or that does not say where I/Os went.
+ * Calls @write for each write and discard.  Throws a Failure for another format, or for a log
+ * without offsets.
  */
 void read_fio_log(FILE *file, const std::function<void(const FioWrite &)> &write);
 

@@ -17,12 +17,12 @@ struct flock lock_of(short type, off_t start, off_t length)
 	lock.l_type = type;
 	lock.l_whence = SEEK_SET;
 	lock.l_start = start;
-	/* 0: to the end, wherever that is. */
+	/* 0: up to the end of the file, wherever it is. */
 	lock.l_len = length;
 	return lock;
 }
 
-/* No other process has a conflicting lock. */
+/* Returns true if no other process has a conflicting lock. */
 bool is_free(int descriptor, struct flock lock)
 {
 	return fcntl(descriptor, F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK;

@@ -27,7 +27,7 @@ void ListWriter::zero_rest(uint64_t area, uint32_t slot)
 	flush();
 	uint64_t begin = offset_of(area, slot);
 	uint64_t end = offset_of(area, geometry_.exceptions_per_area());
-	/* Most of it is zero already, and should stay a hole in an image. */
+	/* Most of it is zero already, and must stay a hole in an image. */
 	std::vector<std::byte> piece;
 	for (; begin < end; begin += piece.size()) {
 		piece.resize(std::min<uint64_t>(end - begin, buffer_bytes_max));

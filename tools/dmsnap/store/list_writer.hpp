@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * ListWriter: entries of a store, from bytes in memory to areas on the device,
- * many at once.
- */
+/* ListWriter: writes the entries of a store to its areas on the device, many at a time. */
 #pragma once
 
 #include <vector>
@@ -19,9 +16,9 @@ public:
 	{
 	}
 
-	/* The place that counts is the one given here. */
+	/* Writes to the place that is given here. */
 	void write(const EntryPlace &place);
-	/* From an entry to the end of its area. */
+	/* Zeroes from an entry to the end of its area. */
 	void zero_rest(uint64_t area, uint32_t slot);
 	void flush();
 
@@ -34,7 +31,7 @@ private:
 
 	Volume &cow_;
 	format::Geometry geometry_;
-	/* Where the buffer goes. */
+	/* Where the buffer will be written. */
 	uint64_t begin_ = 0;
 	std::vector<std::byte> buffer_;
 };

@@ -11,7 +11,7 @@
 namespace dmsnap::tool {
 namespace {
 
-/* Most disks have a queue of that many. */
+/* The queue depth of most disks. */
 constexpr size_t readers_max = 32;
 
 class Reading {

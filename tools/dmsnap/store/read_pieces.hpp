@@ -13,8 +13,8 @@ struct ReadPiece {
 };
 
 /*
- * Reads all of them: a disk that can choose among many reads completes all of them much
- * sooner.  Throws the Failure of one that fails.
+ * Reads all pieces in parallel; a disk with many reads in its queue can order them, and is much
+ * faster.  Throws the Failure of a piece that fails.
  */
 void read_pieces(std::span<const ReadPiece> pieces);
 

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dmsnap repair: makes a loadable store from one that is not, and first reports
- * what will be lost.
+ * dmsnap repair: makes a store that can be loaded from one that cannot.  It first reports what
+ * will be lost.
  *
- * The list is rewritten without the entries that are impossible; of two that name
- * one chunk the first stays, because the second is a dead one that was revived.
- * An entry moves only towards the beginning, and its old place is overwritten
- * later than its new one.  Killed in between, the program leaves a store that
- * has entries twice and can be repaired again.  (After a loss of power that is true
- * only for a copy, whose original is still there.)  The header comes last; a copy has none
- * until all else of it is durable, so an interrupted one is not a store.
+ * The list is rewritten without impossible entries.  If two entries name one chunk the first one
+ * stays, because the second is a dead entry that reappeared.
+ *
+ * An entry moves only towards the beginning, and its old place is overwritten later than its new
+ * one.  If the program is killed in between, the store has some entries twice and can be repaired
+ * again.  (After a power cut this holds only for a copy, whose original still exists.)  The
+ * header is written last.  A copy has no header until the rest is durable, so an interrupted one
+ * is not a store.
  */
 #include <algorithm>
 #include <optional>
@@ -29,17 +30,17 @@
 namespace dmsnap::tool {
 namespace {
 
-/* More lost chunks than these are only counted. */
+/* Lost chunks beyond this number are only counted. */
 constexpr uint64_t listed_max = 1000;
 
-/* What the snapshot will no longer show. */
+/* What the snapshot will not show any more. */
 class Losses final : public StoreVisitor {
 public:
 	explicit Losses(JsonOutput *json) : json_(json) {}
 
 	void finding(const Finding &finding) override
 	{
-		/* The snapshot has the chunk in another entry, or cannot have it. */
+		/* The chunk is in another entry, or cannot be in a snapshot. */
 		if (finding.kind == kind_of(Error::old_chunk_duplicate) ||
 		    finding.kind == kind_of(Error::old_chunk_out_of_range))
 			keeps_chunk_ = true;
@@ -54,7 +55,7 @@ public:
 		keeps_chunk_ = false;
 	}
 
-	/* It makes room for the end of the list. */
+	/* The last entry makes room for the end of the list. */
 	void lose_last() { lose(last_); }
 
 	uint64_t lost = 0;
@@ -82,12 +83,12 @@ private:
 };
 
 struct Plan {
-	/* Valid entries that stay. */
+	/* How many valid entries stay. */
 	uint64_t kept = 0;
 	uint64_t dropped = 0;
 	bool rewrite_list = false;
 	bool cut_tail = false;
-	/* The tail cannot be read: its contents are unknown. */
+	/* The tail cannot be read, so its contents are unknown. */
 	bool unknown_tail = false;
 	bool rewrite_header = false;
 	bool valid = false;
@@ -186,7 +187,7 @@ private:
 	uint64_t next_ = 0;
 };
 
-/* @to: the store itself, or all of it but the header. */
+/* @to: the store itself, or a copy of it without the header. */
 void write_repaired(StoreSource &source, Volume &to, const StoreReport &report, const Plan &plan)
 {
 	const bool is_copy = &to != &source.cow;
@@ -214,14 +215,14 @@ void write_repaired(StoreSource &source, Volume &to, const StoreReport &report, 
 	StoreReader reader(to, as_it_is);
 	IgnoreAll nothing;
 	const StoreReport &now = reader.read(nothing);
-	/* The mark is a finding, and may be wanted. */
+	/* The invalid mark is a finding, and may be intended. */
 	if (!now.has_list || now.findings != (plan.valid ? 0 : 1) || !now.ended)
 		throw Failure(to.path() +
 				      ": still has findings after the repair; see \"dmsnap check\"",
 			      ExitCode::findings);
 }
 
-/* All but the header: zeros are in its place. */
+/* Copies all but the header, which becomes zeros. */
 void copy_rest(Volume &from, Volume &to)
 {
 	if (to.bytes() < from.bytes())

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dmsnap restore: makes a store from a dump.  The header comes
- * last, so an interrupted one is not a store.
+ * dmsnap restore: makes a store from a dump.  The header is written last, so an interrupted restore
+ * leaves no store.
  */
 #include <array>
 #include <cerrno>
@@ -58,7 +58,7 @@ private:
 
 	bool next_line()
 	{
-		/* The longest is a row of bytes. */
+		/* The longest line is a row of bytes. */
 		char buffer[64 + 2 * dump_row_bytes];
 		if (!std::fgets(buffer, sizeof(buffer), file_)) {
 			if (std::ferror(file_))
@@ -133,7 +133,7 @@ private:
 			refuse(fmt::format("\"{}\" is not understood", line_));
 	}
 
-	/* The target, when the lines about its size and header are over. */
+	/* Opens the target after the lines about its size and header. */
 	Volume &target()
 	{
 		if (target_)
@@ -166,7 +166,7 @@ private:
 		if (!options_.overwrite)
 			require_nothing_on(*target_);
 		target_->zero(0, std::min(geometry_.chunk_size().bytes(), bytes));
-		/* Or a loss of power could leave the old header before new areas. */
+		/* Or a power cut could leave the old header with new areas. */
 		target_->sync();
 	}
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* EntryRun: consecutive entries of one area, whose chunks are consecutive too. */
+/* EntryRun: consecutive entries of one area with consecutive chunks. */
 #pragma once
 
 #include <optional>
@@ -22,7 +22,7 @@ struct EntryRun {
 
 class RunBuilder {
 public:
-	/* The run that @place ended, if it did. */
+	/* Returns the run that ended before @place, if one did. */
 	std::optional<EntryRun> add(const EntryPlace &place)
 	{
 		if (run_.count && run_.continued_by(place)) {
@@ -34,7 +34,7 @@ public:
 		return ended;
 	}
 
-	/* The last one. */
+	/* Returns the last run. */
 	std::optional<EntryRun> end()
 	{
 		std::optional<EntryRun> ended;

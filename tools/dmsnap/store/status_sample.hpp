@@ -9,9 +9,8 @@
 namespace dmsnap::tool {
 
 /*
- * Takes the whole line or only what follows the target's name.  Throws a Failure
- * for another line; code findings where it says Invalid, Overflow or Merge failed.
- * Metadata is ignored.
+ * Parses the whole line, or what follows the target's name.  Throws a Failure for another line;
+ * its code is findings if the status is Invalid, Overflow or Merge failed.  Ignores the metadata.
  */
 CowUsage parse_status(const std::string &line);
 

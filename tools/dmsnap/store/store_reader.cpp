@@ -12,7 +12,7 @@ namespace {
 
 using Kind = format::DecodedHeader::Kind;
 
-/* The part of an area that is read at once. */
+/* How much of an area is read at a time. */
 constexpr uint64_t piece_bytes_max = 64 << 10;
 /* No device is larger. */
 constexpr uint64_t device_bytes_max = uint64_t{INT64_MAX};
@@ -233,7 +233,7 @@ bool StoreReader::check(const EntryPlace &place)
 	if (!good)
 		return false;
 
-	/* A bad entry does not claim its chunk: the next one with it may be right. */
+	/* A bad entry does not claim its chunk: the next entry with it may be right. */
 	if (new_seen_.contains(new_chunk.value))
 		bad(Error::new_chunk_duplicate);
 	if (old_seen_.contains(old_chunk.value))

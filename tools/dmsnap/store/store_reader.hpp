@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * StoreReader: walks a store as a loader does, with the core's codec, but does
- * not stop at errors: it passes every finding and every entry to a visitor.
+ * StoreReader: walks a store as the loader does, with the core's codec, but does not stop at
+ * errors.  It passes every finding and every entry to a visitor.
  *
- * Its rules are those of the core's loader (store/persistent_load.cpp): every error
- * that refuses a store is a finding here that is not a note, and vice versa.
- * The list of a store that is marked invalid is read too.
+ * Its rules are those of the core's loader (store/persistent_load.cpp): each error for which the
+ * loader refuses a store is a finding that is not a note, and vice versa.  The list of a store
+ * that is marked invalid is read too.
  *
- * Memory: two ChunkSets of a limited size together and one piece of an area,
- * whatever the store says.
+ * Memory: two ChunkSets with a common limit and one piece of an area, whatever the store holds.
  */
 #pragma once
 
@@ -28,12 +27,12 @@
 namespace dmsnap::tool {
 
 struct ReadOptions {
-	/* Unknown: any chunk that an origin of 2^63 bytes could have. */
+	/* Unknown: an origin chunk may be anything up to 2^63 bytes. */
 	std::optional<uint64_t> origin_bytes;
 	format::BlockSizes blocks;
-	/* The chunk size to use, whatever the header says; 0: the header's. */
+	/* The chunk size to use instead of the header's; 0: the header's. */
 	uint32_t chunk_sectors = 0;
-	/* For finding chunks that are used twice. */
+	/* For the detection of chunks that are used twice. */
 	size_t memory_bytes = size_t{256} << 20;
 };
 
@@ -46,42 +45,42 @@ struct StoreReport {
 	uint32_t chunk_sectors = 0;
 
 	format::DecodedHeader::Kind kind = format::DecodedHeader::Kind::blank;
-	/* There is a list, with this layout. */
+	/* There is a list with this layout. */
 	bool has_list = false;
 	format::Geometry geometry;
 	uint64_t device_bytes = 0;
 	uint64_t device_chunks = 0;
-	/* Areas that have room on the device. */
+	/* How many areas fit on the device. */
 	uint64_t areas = 0;
 
 	uint64_t entries = 0;
 	uint64_t good_entries = 0;
 	uint64_t dead_entries = 0;
-	/* The list ends at this slot, and does end. */
+	/* The list has an end, at this slot. */
 	bool ended = false;
 	uint64_t end_area = 0;
 	uint32_t end_slot = 0;
-	/* After the highest data chunk that a valid entry uses. */
+	/* The chunk after the highest data chunk in a valid entry. */
 	NewChunk next_free{2};
 
 	uint64_t findings = 0;
 	uint64_t notes = 0;
-	/* An area could not be read, and nothing after it was read. */
+	/* An area could not be read; nothing after it was read. */
 	bool unreadable = false;
 	bool short_of_memory = false;
-	/* Why not everything could be checked; empty: everything was. */
+	/* Why not everything was checked; empty if everything was. */
 	std::string not_looked_at;
 
 	bool is_store() const { return kind == format::DecodedHeader::Kind::store; }
 	uint64_t chunk_bytes() const { return geometry.chunk_size().bytes(); }
-	/* Chunks before next_free that hold neither data nor metadata. */
+	/* How many chunks before next_free hold neither data nor metadata. */
 	uint64_t unused_chunks() const;
 };
 
 class StoreVisitor {
 public:
 	virtual void finding(const Finding &) {}
-	/* @good: no finding is about it.  In the order of the list. */
+	/* In the order of the list.  @good: there is no finding about it. */
 	virtual void entry(const EntryPlace &, bool /* good */) {}
 	/* Non-zero entries after the end of the list, in its last area. */
 	virtual void dead(const EntryPlace &) {}
@@ -94,9 +93,9 @@ class StoreReader {
 public:
 	StoreReader(ByteSource &source, const ReadOptions &options);
 
-	/* Reads only the header: the report without the list. */
+	/* Reads only the header: a report without the list. */
 	const StoreReport &read_header(StoreVisitor &visitor);
-	/* Header and list. */
+	/* Reads the header and the list. */
 	const StoreReport &read(StoreVisitor &visitor);
 
 private:

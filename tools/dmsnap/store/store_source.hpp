@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Opens the store that the command line names; and says what
- * is wrong with a store that a command cannot use.
- */
+/* Opens the store on the command line, and says why a command cannot use it. */
 #pragma once
 
 #include <optional>
@@ -13,7 +10,7 @@
 
 namespace dmsnap::tool {
 
-/* The store's volume, and the origin's where one is named. */
+/* The store's volume, and the origin's if one is given. */
 struct StoreSource {
 	StoreSource(const StoreOptions &options, Volume::Access access = Volume::Access::read);
 
@@ -26,8 +23,8 @@ struct StoreSource {
 struct IgnoreAll final : StoreVisitor {};
 
 /*
- * Throws a Failure unless the store is valid and without findings: for commands
- * that rely on every entry.
+ * Throws a Failure unless the store is valid and without findings.  For commands that rely on every
+ * entry.
  */
 void require_good(const StoreReport &report, const Volume &cow);
 

@@ -2,8 +2,9 @@
 /*
  * dmsnap apply: applies a stream of export to a copy.
  *
- * With --undo, overwritten contents are durable elsewhere before (undo_file.hpp); with
- * --atomic, the copy is replaced by another one that has the whole stream.
+ * With --undo the old contents are durable elsewhere before they are overwritten (undo_file.hpp).
+ * With
+ * --atomic a new copy with the whole stream replaces the old one.
  */
 #include <optional>
 

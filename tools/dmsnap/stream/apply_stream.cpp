@@ -24,10 +24,10 @@ void require_free(Volume &target)
 					  target.path(), held));
 }
 
-/* Writes the records; saves the old contents first, if requested. */
+/* Writes the records.  Saves the old contents first if requested. */
 class Applier {
 public:
-	/* @target: the existing one, which is written unless there is a @copy for that. */
+	/* @target: the existing copy.  It is written unless there is a @copy for that. */
 	Applier(const ApplyOptions &options, const StreamInfo &info, Volume &target, Volume *copy)
 	    : options_(options), info_(info), target_(copy ? *copy : target),
 	      has_name_(!target.is_new()), blank_(info.full && !has_name_),
@@ -70,7 +70,7 @@ public:
 	void end()
 	{
 		write_waiting();
-		/* Without a mark, only a stream that has an end leads back. */
+		/* Without a mark, a stream must have an end to lead back. */
 		if (undo_)
 			undo_->end();
 		if (!options_.dry_run && has_name_) {
@@ -80,13 +80,13 @@ public:
 	}
 
 	const Applied &applied() const { return applied_; }
-	/* The copy has part of the stream, if that ends here. */
+	/* If the stream ends here, the copy has only a part of it. */
 	bool is_half() const { return is_half_; }
-	/* All that was to be undone is as it was, or will be after end(). */
+	/* Everything that had to be undone is undone, or will be after end(). */
 	bool is_undone() const { return mark_.is_undone(); }
 
 private:
-	/* The undo file is flushed after this much. */
+	/* The undo file is flushed after so many bytes. */
 	static constexpr uint64_t waiting_bytes_max = 32 << 20;
 
 	struct Waiting {
@@ -95,7 +95,7 @@ private:
 		std::vector<std::byte> data;
 	};
 
-	/* Need not be read: a full stream writes each place only once. */
+	/* A full stream writes each place once, so a blank target need not be read. */
 	void take_blank(const Record &record)
 	{
 		if (record.data.empty()) {
@@ -174,9 +174,9 @@ private:
 	const ApplyOptions &options_;
 	const StreamInfo &info_;
 	Volume &target_;
-	/* Otherwise it is new, and the caller names it. */
+	/* Or it is new, and the caller names it. */
 	const bool has_name_;
-	/* Zeros, made for this stream. */
+	/* It is zero, made for this stream. */
 	const bool blank_;
 	const bool in_place_;
 	HalfApplied mark_;

@@ -16,7 +16,7 @@ ChangeSource::ChangeSource(const StoreOptions &options) : options_(options)
 	snapshot = machine_->snapshot_on(path_of(options.store));
 	if (!snapshot) {
 		StoreOptions store = options;
-		/* The other half is the visitor's. */
+		/* The visitor gets the other half. */
 		store.memory_bytes /= 2;
 		store_.emplace(store);
 		return;
@@ -33,7 +33,7 @@ ChangeSource::ChangeSource(const StoreOptions &options) : options_(options)
 		if (younger->store != "N")
 			younger_.emplace(*machine_, *younger);
 	}
-	/* Not before the younger one: see require_younger(). */
+	/* After the younger one: see require_younger(). */
 	live_.emplace(*machine_, *snapshot);
 	if (origin_ && origin_->bytes() != live_->bytes())
 		throw Failure(fmt::format("{} has {} bytes and {} {}: the origin was resized "
@@ -45,14 +45,14 @@ ChangeSource::ChangeSource(const StoreOptions &options) : options_(options)
 }
 
 /*
- * Chunks that a younger one has because the origin was written, the older one
- * has too.  So one that has more is the older one, or was written to; both would
- * make the data wrong.  It may be the older one and have nothing more, if nothing was
- * written in between, and then the two are the same.
+ * A chunk that the younger one has because of an origin write is also in the older one.  So if
+ * the named one has more, it is older, or it was written to; in both cases the data would be
+ * wrong.  If it is older and has nothing more, nothing was written in between, and both have the
+ * same contents.
  */
 void ChangeSource::require_younger()
 {
-	/* A quarter each, and another two for what their lists are read with. */
+	/* A quarter for each set; reading the two lists takes the other half. */
 	const size_t memory = options_.memory_bytes / 4;
 	CollectChunks young_chunks(memory), old_chunks(memory);
 	uint64_t young_bytes = younger_->read(young_chunks, memory).chunk_bytes();

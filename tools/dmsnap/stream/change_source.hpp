@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ChangeSource: what changed since a snapshot was made, and the data, for diff and
- * export.  The snapshot may be inactive or active.
+ * ChangeSource: what changed since a snapshot was made, and its data, for diff and export.  The
+ * snapshot may be active or not.
  *
- * The origin of an active one keeps changing, so it cannot be read as of one moment; a
- * younger snapshot of it can.  Everything that changed between the two is on the older one's
- * list, if that is committed after the younger one was made.  Chunks that changed later
- * are on it as well; there the younger one shows the right contents.
+ * The origin of an active snapshot keeps changing, so it cannot be read as of one moment, but a
+ * younger snapshot can.  Every change between the two is on the older one's list, if that is
+ * committed after the younger one was made.  Chunks that changed later are on it too; the younger
+ * one shows their right contents.
  */
 #pragma once
 
@@ -23,15 +23,15 @@ public:
 	/* Throws a Failure for a source that cannot be read as of one moment. */
 	explicit ChangeSource(const StoreOptions &options);
 
-	/* Walks the list; throws a Failure if it is not reliable. */
+	/* Walks the list.  Throws a Failure if it is not reliable. */
 	StoreReport read(StoreVisitor &visitor);
 
 	Volume &cow() { return live_ ? live_->cow() : store_->cow; }
-	/* Where one is named. */
+	/* The origin, if one is given. */
 	std::optional<Volume> &origin() { return live_ ? origin_ : store_->origin; }
-	/* If it is known. */
+	/* None if it is not known. */
 	std::optional<uint64_t> origin_bytes() const;
-	/* For an active snapshot, how many entries were committed. */
+	/* For an active snapshot: how many entries were committed. */
 	std::optional<uint64_t> committed() const;
 
 private:
@@ -40,7 +40,7 @@ private:
 	const StoreOptions options_;
 	/* For an inactive snapshot. */
 	std::optional<StoreSource> store_;
-	/* For an active one; the younger one, if it is named as the origin. */
+	/* For an active snapshot; and the younger one, if it is given as the origin. */
 	std::optional<DeviceMapper> machine_;
 	std::optional<LiveStore> younger_;
 	std::optional<LiveStore> live_;

@@ -6,12 +6,11 @@
  *	head   := magic version flags volume_bytes chunk_sectors 0 checksum
  *	record := kind length offset base content checksum  data{length}
  *
- * A record is a piece of the volume, at most record_bytes_max long.  Its two long
- * checksums are those of the snapshot's contents there (not in a full stream) and
- * of the volume's present contents; the short one is that of the head before
- * it.  A record of zeros has no data.  The records of a full stream are all of the
- * volume, in order: so no short stream makes a large file.  The end has the number of
- * records as its offset, and the checksum of all their heads as its content.
+ * A record is a piece of the volume of at most record_bytes_max.  Its two long checksums are
+ * those of the snapshot's contents there (not in a full stream) and of the volume's contents now.
+ * The short one covers the head before it.  A record of zeros has no data.  The records of a full
+ * stream cover the whole volume in order, so a short stream cannot make a large file.  The end
+ * has the number of records as its offset, and the checksum of all their heads as its content.
  */
 #pragma once
 
@@ -28,7 +27,7 @@ namespace dmsnap::tool {
 
 constexpr uint32_t record_bytes_max = 1 << 20;
 
-/* The first @length bytes of a buffer that grows as needed: most records are short. */
+/* The first @length bytes of a buffer that grows as needed; most records are short. */
 inline std::span<std::byte> first_of(std::vector<std::byte> &buffer, size_t length)
 {
 	if (buffer.size() < length)
@@ -37,7 +36,7 @@ inline std::span<std::byte> first_of(std::vector<std::byte> &buffer, size_t leng
 }
 
 struct StreamInfo {
-	/* Everything, not changes: there is no base. */
+	/* The whole volume, without a base. */
 	bool full = false;
 	uint64_t volume_bytes = 0;
 	/* 0 in a full stream. */
@@ -49,11 +48,11 @@ struct Record {
 	uint32_t length = 0;
 	Checksum base{};
 	Checksum content{};
-	/* Empty: all of it is zero. */
+	/* Empty if all of it is zero. */
 	std::span<const std::byte> data;
 };
 
-/* The format in the stream. */
+/* The head as stored in the stream. */
 struct StreamHead {
 	format::le64 magic;
 	format::le32 version;
@@ -79,9 +78,9 @@ class StreamWriter {
 public:
 	StreamWriter(FILE *file, const StreamInfo &info);
 
-	/* @data: all of it, also where it is zero.  @base: checksum of the snapshot's contents. */
+	/* @data: all of it, even zeros.  @base: the checksum of the snapshot's contents. */
 	void add(uint64_t offset, std::span<const std::byte> data, const Checksum &base);
-	/* Of a full stream. */
+	/* For a full stream. */
 	void add_zeros(uint64_t offset, uint32_t length);
 	void end();
 
@@ -97,18 +96,18 @@ private:
 	RunningChecksum heads_;
 	uint64_t records_ = 0;
 	uint64_t bytes_ = 0;
-	/* The checksum of that many zeros: the next zeros are mostly as long. */
+	/* Of so many zeros; cached, because most runs of zeros have the same length. */
 	uint32_t zeros_length_ = 0;
 	Checksum zeros_checksum_{};
 };
 
-/* Throws a Failure (findings) at the first sign of damage. */
+/* Throws a Failure (findings) at the first damage. */
 class StreamReader {
 public:
 	explicit StreamReader(FILE *file);
 
 	const StreamInfo &info() const { return info_; }
-	/* False: this was the end of a complete stream.  The data is valid until the next call. */
+	/* Returns false at the end of a complete stream.  The data is valid until the next call. */
 	bool next(Record &record);
 	uint64_t records() const { return records_; }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Checksums of streams: XXH3, which finds damage, not forgery. */
+/* Checksums of streams: XXH3, which detects damage but no forgery. */
 #pragma once
 
 #include <array>
@@ -12,14 +12,14 @@
 
 namespace dmsnap::tool {
 
-/* As stored in a stream: the same on every machine. */
+/* As stored in a stream, the same on every machine. */
 using Checksum = std::array<std::byte, 16>;
 
 Checksum checksum_of(std::span<const std::byte> bytes);
 std::string hexadecimal(const Checksum &checksum);
 uint64_t short_checksum_of(std::span<const std::byte> bytes);
 
-/* The checksum of consecutive bytes. */
+/* Computes the checksum of consecutive bytes. */
 class RunningChecksum {
 public:
 	RunningChecksum();

@@ -36,7 +36,7 @@ std::string to_text(blkid_probe probe)
 	return value(probe, "TYPE") + (label.empty() ? "" : fmt::format(" (label \"{}\")", label));
 }
 
-/* All that it knows: there may be a partition table around a file system. */
+/* All that libblkid knows: there may be a partition table around a file system. */
 std::string known_contents(Volume &volume)
 {
 	std::unique_ptr<blkid_struct_probe, FreeProbe> probe(blkid_new_probe());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The contents of a volume that is about to be overwritten. */
+/* What is on a volume that is about to be overwritten. */
 #pragma once
 
 #include <string>
@@ -9,8 +9,8 @@
 namespace dmsnap::tool {
 
 /*
- * As libblkid knows it: 'ext4 (label "home")', "a gpt partition table"; or where it is not
- * zero.  Empty: nothing that libblkid knows, and zeros in its first and last MiB.
+ * libblkid's description, 'ext4 (label "home")' or "a gpt partition table", or else where the first
+ * byte is that is not zero.  Empty if libblkid knows nothing, and the first and last MiB are zeros.
  */
 std::string contents_of(Volume &volume);
 

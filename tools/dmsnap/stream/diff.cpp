@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* dmsnap diff: the parts of the origin that may have changed since the snapshot was made. */
+/* dmsnap diff: prints the parts of the origin that may have changed since the snapshot was made. */
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -14,7 +14,7 @@ namespace dmsnap::tool {
 ExitCode diff(const DiffOptions &options)
 {
 	ChangeSource source(options.store);
-	/* The other half is the reader's. */
+	/* The reader gets the other half. */
 	CollectChunks changed(options.store.memory_bytes / 2);
 	StoreReport report = source.read(changed);
 	uint64_t end = source.origin_bytes().value_or(INT64_MAX);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dmsnap export: the changes of the origin since the snapshot was made, with
- * its data, as a stream.
+ * dmsnap export: writes the changes of the origin since the snapshot was made, with their data,
+ * as a stream.
  */
 #include <fmt/format.h>
 
@@ -16,7 +16,7 @@ namespace {
 
 void report_export(const ExportOptions &options, const StreamExport::Figures &figures)
 {
-	/* Standard output may be the stream's. */
+	/* The stream may go to standard output. */
 	FILE *out = options.output.empty() && options.resume.empty() ? stderr : stdout;
 	if (!options.json) {
 		fmt::print(out, "exported {} bytes in {} records\n", figures.bytes,

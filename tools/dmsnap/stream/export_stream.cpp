@@ -15,9 +15,9 @@ namespace {
 
 using format::Exception;
 
-/* Sorted together, so that the origin is read mostly in order; 16 MiB. */
+/* Entries that are sorted together, so that the origin is read mostly in order; 16 MiB. */
 constexpr size_t window_entries = 1 << 20;
-/* Of the volume, read at once: enough for a disk to choose a good order. */
+/* How much of the volume is read at a time: enough for a disk to choose a good order. */
 constexpr size_t batch_bytes = 16 << 20;
 
 class ChangeExporter final : public StoreVisitor {
@@ -51,14 +51,14 @@ public:
 	}
 
 private:
-	/* A record to be; base_ and data_ have what it is of from @begin on. */
+	/* A future record; its contents in base_ and data_ start at begin. */
 	struct Piece {
 		uint64_t offset;
 		size_t begin;
 		size_t bytes;
 	};
 
-	/* As many as go into one record. */
+	/* How many entries fit into one record. */
 	size_t consecutive(std::span<const Exception> entries) const
 	{
 		size_t most = std::min<size_t>(
@@ -69,7 +69,7 @@ private:
 		return count;
 	}
 
-	/* @at: of what the entries are about; the last chunk may reach beyond the end. */
+	/* @at: the place of the entries' contents.  The last chunk may extend past the end. */
 	void add_record(std::span<const Exception> entries, uint64_t at)
 	{
 		uint64_t offset = entries[0].old_chunk.value * chunk_bytes_ + at;
@@ -96,7 +96,7 @@ private:
 		}
 	}
 
-	/* How many lie one behind the other on the COW device. */
+	/* How many entries are consecutive on the COW device. */
 	static size_t contiguous(std::span<const Exception> entries)
 	{
 		size_t count = 1;

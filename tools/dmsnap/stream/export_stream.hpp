@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * StreamExport: a volume, or its changes since a snapshot was made, written as a
- * stream (change_stream.hpp).
+ * StreamExport: writes a volume, or its changes since a snapshot was made, as a stream
+ * (change_stream.hpp).
  *
- * The new contents are read from the origin or, while it is active, from a younger snapshot of
- * it.  The contents of a chunk when the snapshot
- * was made are on the COW device, if the snapshot was not written; their checksum
- * accompanies the data, so that apply can check whether a copy is the right one.
+ * The new contents come from the origin or, if it is active, from a younger snapshot of it.  The
+ * old contents of a chunk are on the COW device if the snapshot was not written.  Their checksum
+ * goes with the data, so that apply can check that a copy is the right one.
  */
 #pragma once
 
@@ -26,7 +25,7 @@ public:
 		uint64_t records = 0;
 	};
 
-	/* All of @options.origin, if no store is named; throws a Failure for what cannot be. */
+	/* All of @options.origin if no store is given.  Throws a Failure. */
 	explicit StreamExport(const StoreOptions &options);
 
 	uint64_t volume_bytes();

@@ -30,13 +30,13 @@ std::string path_for(const Volume &target)
 	std::error_code ignored;
 	std::string name = std::filesystem::canonical(target.path(), ignored);
 
-	/* Of a new file, which has no name yet. */
+	/* A new file has no name yet. */
 	if (name.empty())
 		name = target.path();
 	std::optional<DeviceNumber> device = device_at(name);
 	if (!device)
 		return name + ".half-applied";
-	/* After a restart the kernel's name may be that of another device. */
+	/* After a reboot another device may have the kernel's name. */
 	std::ifstream file(fmt::format("/sys/dev/block/{}/dm/name", to_text(*device)));
 	std::string mapped;
 	name = std::getline(file, mapped) ? mapped : lasting_path(*device, name);
@@ -44,7 +44,7 @@ std::string path_for(const Volume &target)
 	return fmt::format("{}/{}.half-applied", state_folder(), name);
 }
 
-/* Only what is not there is no mark: the copy is not taken for whole if it cannot be read. */
+/* Only a missing file means no mark: a copy whose mark cannot be read may not be complete. */
 std::optional<std::string> text_at(const std::string &path)
 try {
 	std::optional<RegularFile> file = read_regular_file(path, Link::refuse);
@@ -56,14 +56,14 @@ try {
 		fmt::format("{}: whether the copy is half applied cannot be told", failure.what()));
 }
 
-/* 0 if there is none. */
+/* 0 if there is no such member. */
 uint64_t number_in(const Json &object, const char *name)
 {
 	auto found = object.find(name);
 	return found != object.end() && found->is_number_unsigned() ? found->get<uint64_t>() : 0;
 }
 
-/* Empty if there is none. */
+/* Empty if there is no such member. */
 std::string text_in(const Json &object, const char *name)
 {
 	auto found = object.find(name);
@@ -120,7 +120,7 @@ void HalfApplied::saw(const Record &record)
 
 void HalfApplied::mark(const Record &record, const Checksum &found, uint64_t kept)
 {
-	/* On the way back nothing begins: what is undone stays marked until the end. */
+	/* An undo begins no attempt: what it undoes stays marked until its end. */
 	if (undoes_last_ || (has_begun_ && attempts_.back().kept == kept))
 		return;
 	if (!has_begun_)

@@ -2,16 +2,18 @@
 /*
  * HalfApplied: the mark on a copy that has only part of a stream.
  *
- * It is durable before the first piece is written, and removed when the whole stream is durable:
- * so a copy without it is complete, however an apply ended.  It is a file, NAME.half-applied
- * beside an image; of a device in /var/lib/dmsnap (or $STATE_DIRECTORY), by a name that lasts.
+ * It is durable before the first piece is written, and is removed when the whole stream is
+ * durable.  So a copy without it is complete, however an apply ended.  It is a file:
+ * NAME.half-applied beside an image; for a device in /var/lib/dmsnap (or $STATE_DIRECTORY), under
+ * a persistent name.
  *
- * It identifies the stream: for each attempt it has the first record that was
- * written, and what that overwrote.  Everything before that was there already, so the same stream
- * passes this record before it writes anything; a stream of apply --undo begins with it, the other
- * way round, and undoes the last attempt only.  The mark has the number of its records that cover
- * all that was overwritten: later ones, and its end, may be missing.  Other streams are refused: the next increment may
- * lead from what this record wrote, or write the same once more, but does not lead back.
+ * It identifies the stream.  For each attempt it has the first record that was written, and what
+ * that record overwrote.  Everything before it was there already, so the same stream passes this
+ * record before it writes anything.  A stream of apply --undo begins with it in reverse, and
+ * undoes the last attempt only.  The mark also says how many records of that stream cover all
+ * that was overwritten; later records, and its end, may be missing.  Other streams are refused:
+ * the next increment may start from what this record wrote, or write the same again, but it does
+ * not lead back.
  */
 #pragma once
 
@@ -25,28 +27,28 @@ namespace dmsnap::tool {
 
 class HalfApplied {
 public:
-	/* What may be marked; these throw a Failure. */
+	/* @target: what may be marked.  These throw a Failure. */
 	explicit HalfApplied(const Volume &target);
 
 	bool is_marked() const { return !attempts_.empty(); }
 	const std::string &path() const { return path_; }
 
-	/* Each record, before it is written. */
+	/* Called for each record before it is written. */
 	void saw(const Record &record);
-	/* The stream is neither the one that began nor leads back to before it. */
+	/* The stream is neither the interrupted one nor one that undoes it. */
 	bool is_other() const { return is_marked() && !again_ && !undoes_last_; }
-	/* It is the one that began. */
+	/* It is the interrupted stream again. */
 	bool is_again() const { return again_; }
-	/* It leads back, but from an attempt before the last one. */
+	/* It undoes an attempt, but not the last one. */
 	bool is_too_early() const { return undoes_earlier_; }
 	/*
-	 * Before the record is written, over what has the checksum @found.  @kept: as many records of
-	 * the stream of --undo are durable, and nothing else has been overwritten.
+	 * Called before the record is written over data with the checksum @found.  @kept: so many
+	 * records of the stream of --undo are durable, and nothing beyond them was overwritten.
 	 */
 	void mark(const Record &record, const Checksum &found, uint64_t kept = 0);
-	/* What led back so far has all that the last attempt overwrote, even if its end is missing. */
+	/* All that the last attempt overwrote was undone, even if the stream's end is missing. */
 	bool is_undone() const;
-	/* All of the stream is durable. */
+	/* Called when the whole stream is durable. */
 	void end();
 
 private:
@@ -54,10 +56,10 @@ private:
 		uint64_t offset;
 		uint32_t length;
 		std::string content;
-		/* Empty in the mark of an older dmsnap: no stream is known to be the one. */
+		/* Empty in the mark of an older dmsnap, so that no stream matches. */
 		std::string base;
 		std::string found;
-		/* 0: of the way back, nothing is known. */
+		/* 0 if nothing is known about the undo stream. */
 		uint64_t kept = 0;
 	};
 

@@ -39,7 +39,7 @@ UndoFile::~UndoFile()
 		try {
 			end();
 		} catch (const Failure &) {
-			/* What is told is what went wrong first. */
+			/* The first error is the one that is reported. */
 		}
 	}
 	std::fclose(file_);

@@ -2,10 +2,10 @@
 /*
  * UndoFile: the contents that apply overwrites, as a stream that apply can put back.
  *
- * settle() comes before the overwrite: so however the program ends, everything that was
- * overwritten is in the file, perhaps with more.  The file has its name from the beginning,
- * and gets the end of a stream also when apply fails.  After a signal or a crash it has none:
- * then the mark of the copy says how many records are needed (half_applied.hpp).
+ * settle() comes before the overwrite.  So however the program ends, the file has everything that
+ * was overwritten, and maybe more.  It has its name from the beginning, and gets its end even if
+ * apply fails.  After a signal or a crash the end is missing; then the copy's mark says how many
+ * records are needed (half_applied.hpp).
  */
 #pragma once
 
@@ -18,20 +18,21 @@ namespace dmsnap::tool {
 
 class UndoFile {
 public:
-	/* @path: of a new file.  @info: of the stream that is applied.  These throw a Failure. */
+	/* @path: a new file.  @info: the stream that is applied.  These throw a Failure. */
 	UndoFile(const std::string &path, const StreamInfo &info);
 	~UndoFile();
 	UndoFile(const UndoFile &) = delete;
 	UndoFile &operator=(const UndoFile &) = delete;
 
 	/*
-	 * @present: the copy's contents at the place of @record.  Throws a Failure and keeps nothing,
-	 * if a record was there before: the contents in between cannot be restored in order.
+	 * @present: the copy's contents at the place of @record.  Throws a Failure, and keeps
+	 * nothing, if there was a record for this place before: the contents in between could not
+	 * be restored in order.
 	 */
 	void keep(const Record &record, std::span<const std::byte> present);
 	/* Makes everything kept durable. */
 	void settle();
-	/* Removes the file if nothing was overwritten: the way back would be empty. */
+	/* Removes the file if nothing was overwritten, because the undo stream would be empty. */
 	void end();
 	uint64_t records() const { return stream_.records(); }
 
@@ -44,7 +45,7 @@ private:
 	bool is_ended_ = false;
 	/* Something may have been overwritten. */
 	bool is_needed_ = false;
-	/* Sectors that were kept. */
+	/* The sectors that were kept. */
 	ChunkBudget budget_{size_t{256} << 20};
 	ChunkSet kept_{budget_};
 };

@@ -61,12 +61,12 @@ Child::Child(const std::vector<std::string> &words, const std::vector<std::strin
 		posix_spawn_file_actions_adddup2(&actions, ends[0], STDIN_FILENO);
 	else
 		posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	/* Standard output may be a JSON document, or a stream. */
+	/* Standard output may carry a JSON document or a stream. */
 	posix_spawn_file_actions_adddup2(&actions, pipe == Pipe::from ? ends[1] : STDERR_FILENO,
 					 STDOUT_FILENO);
 	if (is_quiet)
 		posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	/* Also where this process blocks it. */
+	/* Even if this process blocks it. */
 	posix_spawnattr_init(&attributes);
 	sigprocmask(SIG_BLOCK, nullptr, &mask);
 	sigdelset(&mask, SIGPIPE);
@@ -90,7 +90,7 @@ Child::~Child()
 {
 	if (process_ < 0)
 		return;
-	/* Before it sees the end of its input and takes it for complete. */
+	/* Before it sees the end of its input, which it would take for complete. */
 	kill(process_, SIGTERM);
 	end();
 }

@@ -16,32 +16,32 @@
 
 namespace dmsnap::tool {
 
-/* This process' environment, with these "NAME=value" replaced or added. */
+/* This process's environment with these "NAME=value" replaced or added. */
 std::vector<std::string> environment_with(const std::vector<std::string> &more);
 
-/* Waits for a process of ours.  How it ended, as waitpid() tells it; empty: errno says why not. */
+/* Waits for a child.  Its status as from waitpid(); none: see errno. */
 std::optional<int> status_of_ended(pid_t process);
 
 class Child {
 public:
-	/* The child's standard input, its standard output, or neither. */
+	/* A pipe to the child's standard input, from its standard output, or none. */
 	enum class Pipe { none, to, from };
 
 	/*
-	 * The first of @words is searched in PATH unless it has a slash; throws a Failure if it
-	 * cannot be run.  Without a pipe, what it prints goes to standard error, and it reads
-	 * nothing.
+	 * Searches PATH for the first of @words unless it has a slash.  Throws a Failure if it
+	 * cannot be run.  Without a pipe the child's output goes to standard error, and its input
+	 * is empty.
 	 */
 	Child(const std::vector<std::string> &words, const std::vector<std::string> &environment,
 	      Pipe pipe, bool is_quiet = false);
-	/* Terminates a child that still runs, and waits for it. */
+	/* Kills a child that is still running, and waits for it. */
 	~Child();
 	Child(const Child &) = delete;
 	Child &operator=(const Child &) = delete;
 
 	/* This side of the pipe. */
 	int descriptor() const { return descriptor_; }
-	/* Closes the pipe and waits.  Empty: exit code 0; otherwise how it ended. */
+	/* Closes the pipe and waits.  Empty for exit code 0, otherwise how the child ended. */
 	std::string end();
 
 private:
@@ -51,7 +51,7 @@ private:
 	int descriptor_ = -1;
 };
 
-/* The output of a program; throws a Failure if its exit code is not 0. */
+/* The output of a program.  Throws a Failure if its exit code is not 0. */
 std::string output_of(const std::vector<std::string> &words,
 		      const std::vector<std::string> &environment, bool is_quiet = false);
 

@@ -79,7 +79,7 @@ void ContinuedFile::end()
 	sync_folder_of(path_);
 }
 
-/* As of fopencookie(): 0 is an error.  No exception may pass through the C library. */
+/* For fopencookie(): 0 is an error.  No exception may pass through the C library. */
 ssize_t ContinuedFile::take(void *self, const char *data, size_t bytes)
 {
 	auto &file = *static_cast<ContinuedFile *>(self);

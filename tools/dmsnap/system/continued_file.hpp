@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ContinuedFile: a file with the beginning of what will be written, which is completed.
+ * ContinuedFile: completes a file that has the beginning of what will be written.
  *
- * What is written is compared with the file as far as that goes, and the rest is added to it.  So
- * the complete file is what it would be without the interruption, to the byte, or nothing in it
- * was changed.  It keeps its name, and what it has, if this is interrupted as well.
+ * What is written is compared with the file as far as that goes; the rest is appended.  So the
+ * complete file is the same as without the interruption, to the byte, or nothing in it was
+ * changed.  It keeps its name and contents if this is interrupted as well.
  */
 #pragma once
 
@@ -19,16 +19,16 @@ namespace dmsnap::tool {
 
 class ContinuedFile {
 public:
-	/* @path: a file that no other process completes.  These throw a Failure. */
+	/* @path: must not be completed by another process.  These throw a Failure. */
 	explicit ContinuedFile(std::string path);
 	~ContinuedFile();
 	ContinuedFile(const ContinuedFile &) = delete;
 	ContinuedFile &operator=(const ContinuedFile &) = delete;
 
-	/* Writing to it fails if that is not what the file has; why() then throws. */
+	/* A write fails if it differs from what the file has; then why() throws. */
 	FILE *get() const { return file_; }
 	void why() const;
-	/* Everything was written: makes it durable. */
+	/* After everything was written: makes it durable. */
 	void end();
 
 private:

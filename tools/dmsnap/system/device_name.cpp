@@ -28,7 +28,7 @@ std::string lasting_path(DeviceNumber device, const std::string &path)
 	std::vector<std::string> links;
 	std::error_code error;
 	for (const fs::directory_entry &link : fs::directory_iterator("/dev/disk/by-id", error)) {
-		/* This one comes and goes with the contents, and a clone of them has it too. */
+		/* This link depends on the contents, and a clone of them has it too. */
 		if (link.path().filename().string().starts_with("lvm-pv-uuid-"))
 			continue;
 		if (device_at(link.path()) == device)

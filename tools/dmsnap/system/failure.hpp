@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Failure: why a command ends without success, as a sentence; and
- * the exit codes, which mean the same for every command.
+ * Failure: why a command does not succeed, as a sentence; and the exit codes, which mean the same
+ * for every command.
  */
 #pragma once
 
@@ -11,17 +11,17 @@
 namespace dmsnap::tool {
 
 enum class ExitCode : int {
-	/* Done, and nothing is wrong. */
+	/* It is done, and nothing is wrong. */
 	fine = 0,
-	/* Checked, and something is wrong: with a store, a stream, a copy. */
+	/* It was checked, and something is wrong with a store, a stream or a copy. */
 	findings = 1,
-	/* Could not check or do it: arguments, devices, I/O. */
+	/* It could not be checked or done: arguments, devices, I/O. */
 	failed = 2,
-	/* The awaited event did not come in time. */
+	/* What was waited for did not happen in time. */
 	timed_out = 3,
 	/* There is nothing to wait for. */
 	nothing = 4,
-	/* It was requested, but does not begin now. */
+	/* A merge is pending, but does not start now. */
 	postponed = 5,
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * FileLock: admits one program at a time, while it exists.  Only root can open the file,
- * otherwise any user could hold the lock.
+ * FileLock: a lock that one program at a time can have.  Only root can open the file, or any user
+ * could hold the lock.
  */
 #pragma once
 
@@ -13,13 +13,13 @@ class FileLock {
 public:
 	enum class Busy { wait, refuse };
 
-	/* Throws a Failure if it is held and not waited for: "@who is at work". */
+	/* Throws a Failure if another has it and @busy says not to wait: "@who is at work". */
 	FileLock(const std::string &path, Busy busy, const std::string &who);
 	~FileLock();
 	FileLock(const FileLock &) = delete;
 	FileLock &operator=(const FileLock &) = delete;
 
-	/* Of the file, for what its holder writes to it. */
+	/* The file, for what the holder writes to it. */
 	int descriptor() const { return file_; }
 
 private:

@@ -20,7 +20,7 @@ Interruption::Interruption()
 	noted = 0;
 	for (size_t i = 0; i < signals.size(); i++) {
 		sigaction(signals[i], nullptr, &before_[i]);
-		/* Not one that is ignored, as by nohup. */
+		/* A signal that is ignored, as under nohup, stays ignored. */
 		if (before_[i].sa_handler != SIG_IGN)
 			sigaction(signals[i], &action, nullptr);
 	}

@@ -6,7 +6,7 @@
 
 namespace dmsnap::tool {
 
-/* While there is one, a signal that would end the program is only noted: it has to undo things. */
+/* While one exists, signals that would end the program are only recorded. */
 class Interruption {
 public:
 	Interruption();

@@ -25,7 +25,7 @@
 namespace dmsnap::tool {
 namespace {
 
-/* For the handler of signals, which may neither allocate nor wait; empty: free. */
+/* For the signal handler, which may neither allocate nor wait; empty: free. */
 struct Slot {
 	char path[PATH_MAX];
 };
@@ -37,11 +37,11 @@ void remove_and_end(int signal)
 		if (slot.path[0])
 			unlink(slot.path);
 	}
-	/* With the handler that the signal would have had. */
+	/* With the original handler of the signal. */
 	raise(signal);
 }
 
-/* Not a signal that is ignored, as by nohup. */
+/* A signal that is ignored, as under nohup, stays ignored. */
 void catch_signals()
 {
 	static bool caught = false;
@@ -71,7 +71,7 @@ std::string folder_of(const std::string &path)
 	return slash == std::string::npos ? "./" : path.substr(0, slash + 1);
 }
 
-/* mkostemp() fills in the letters at its end. */
+/* mkostemp() replaces these letters. */
 constexpr std::string_view letters = "XXXXXX";
 
 std::string temporary_name(const std::string &path)
@@ -134,7 +134,7 @@ void NewFile::make(mode_t mode)
 	}
 	catch_signals();
 	{
-		/* The handler finds the file and its name, or neither. */
+		/* The handler must find both the file and its name, or neither. */
 		SignalsBlocked blocked;
 		descriptor_ = mkostemp(temporary_.data(), O_CLOEXEC);
 		Slot *slot = slot_of("");
@@ -193,7 +193,7 @@ void NewFile::give_name()
 	}
 	if (renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, path_.c_str(), RENAME_NOREPLACE) == 0)
 		return;
-	/* A file system without that may have links, which replace nothing either. */
+	/* A file system without this may have hard links, which do not replace anything either. */
 	if (errno != EINVAL || link(temporary_.c_str(), path_.c_str()) != 0)
 		fail("cannot be given its name");
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * NewFile: a file that appears completely or not at all.
+ * NewFile: a file that appears complete or not at all.
  *
- * It is written under a temporary name beside its own, and only its owner may read it.
- * appear() makes its bytes durable, then gives it its name, then makes that durable: after a
- * crash the name stands for all of the file, or there is none.  Without appear() the file
- * is removed, also when a signal ends the program; after a loss of power or SIGKILL it is left
- * behind as ".NAME.dmsnap-XXXXXX".
+ * It is written under a temporary name in the same folder, and only its owner may read it.
+ * appear() makes its bytes durable, then gives it its name, then makes the name durable.  So
+ * after a crash the name stands for the whole file, or there is none.  Without appear() the file
+ * is removed, even if a signal ends the program.  A power cut or SIGKILL leaves it as
+ * ".NAME.dmsnap-XXXXXX".
  */
 #pragma once
 
@@ -19,13 +19,13 @@ namespace dmsnap::tool {
 class NewFile {
 public:
 	/*
-	 * @mode: as of open(); not more than the owner's rights are given.  Throws a Failure
-	 * if there is something of that name, or it cannot be made.
+	 * @mode: as for open(); only the owner's permissions are used.  Throws a Failure if the
+	 * name exists, or if the file cannot be made.
 	 */
 	explicit NewFile(std::string path, mode_t mode = 0600);
-	/* Replaces the existing file, with its permissions and owner; a link to it stays. */
+	/* Replaces the existing file, and keeps its permissions and owner.  A link to it stays. */
 	static NewFile in_place_of(const std::string &path);
-	/* Takes the place of the file or the link of that name, if there is one. */
+	/* Replaces the file or link with this name, if there is one. */
 	static NewFile with_name(const std::string &path);
 	~NewFile();
 	NewFile(NewFile &&other) noexcept;
@@ -33,7 +33,7 @@ public:
 
 	/* Open for reading and writing; the caller owns it from now on. */
 	int take_descriptor();
-	/* @descriptor: the result of take_descriptor(), with all buffers flushed. */
+	/* @descriptor: from take_descriptor(), with all buffers flushed. */
 	void appear(int descriptor);
 
 private:
@@ -44,19 +44,19 @@ private:
 	void forget();
 
 	std::string path_;
-	/* Empty: it has its name, or was moved to another NewFile. */
+	/* Empty if it has its name, or was moved to another NewFile. */
 	std::string temporary_;
 	int descriptor_ = -1;
 	bool replaces_ = false;
 };
 
 /*
- * What SIGKILL or a crash left of a NewFile of that path; no other process may be writing one.
- * Throws a Failure.
+ * Removes what SIGKILL or a crash left of a NewFile with this path.  No other process may be
+ * writing one.  Throws a Failure.
  */
 void remove_parts_of(const std::string &path);
 
-/* A name that was given in the file's folder is durable; throws a Failure. */
+/* Makes a new name in the file's folder durable.  Throws a Failure. */
 void sync_folder_of(const std::string &path);
 
 } // namespace dmsnap::tool

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* OutputFile: the destination of a stream: a new file, or standard output. */
+/* OutputFile: where a stream goes: to a new file, or to standard output. */
 #pragma once
 
 #include <cstdio>
@@ -12,14 +12,14 @@ namespace dmsnap::tool {
 
 class OutputFile {
 public:
-	/* Empty: standard output, unless that is a terminal.  These throw a Failure. */
+	/* Empty: standard output, which must not be a terminal.  These throw a Failure. */
 	explicit OutputFile(const std::string &path);
 	~OutputFile();
 	OutputFile(const OutputFile &) = delete;
 	OutputFile &operator=(const OutputFile &) = delete;
 
 	FILE *get() const { return file_; }
-	/* Everything was written: makes a new file durable, and names it. */
+	/* After everything was written: makes a new file durable, and names it. */
 	void end();
 
 private:

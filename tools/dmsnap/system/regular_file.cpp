@@ -13,10 +13,10 @@
 namespace dmsnap::tool {
 namespace {
 
-/* More than any of these files has. */
+/* More than any of these files is long. */
 constexpr size_t bytes_max = 16 << 20;
 
-/* Empty, or what went wrong. */
+/* Returns what went wrong; empty if nothing did. */
 std::string read_whole(int descriptor, RegularFile &file)
 {
 	char piece[4096];
@@ -38,7 +38,7 @@ std::string read_whole(int descriptor, RegularFile &file)
 
 std::optional<RegularFile> read_regular_file(const std::string &path, Link link)
 {
-	/* A FIFO would wait for its other end. */
+	/* Do not wait for the other end of a FIFO. */
 	int descriptor = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC |
 						    (link == Link::refuse ? O_NOFOLLOW : 0));
 	if (descriptor < 0 && errno == ENOENT)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a file holds that somebody else may have put there: only if it is a file, and not huge. */
+/* Reads a file that others could have replaced: only if it is a regular file of a sane size. */
 #pragma once
 
 #include <optional>
@@ -16,7 +16,7 @@ struct RegularFile {
 
 enum class Link { follow, refuse };
 
-/* None: there is nothing of that name.  Throws a Failure if it cannot be read completely. */
+/* None if the name does not exist.  Throws a Failure if it cannot be read completely. */
 std::optional<RegularFile> read_regular_file(const std::string &path, Link link);
 
 } // namespace dmsnap::tool

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * SignalsBlocked: those that end a program from outside wait until this goes.
- */
+/* SignalsBlocked: while it exists, signals that would end the program wait. */
 #pragma once
 
 #include <array>

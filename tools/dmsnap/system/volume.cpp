@@ -37,7 +37,7 @@ std::string first_line(const fs::path &path)
 	return line;
 }
 
-/* Mapped devices and others that are built on the device, by the names people know. */
+/* The devices that are built on this one, by the names that users know. */
 std::string holders_of(dev_t device)
 {
 	std::string names;
@@ -52,7 +52,7 @@ std::string holders_of(dev_t device)
 	return names;
 }
 
-/* Whole, or until an error or the end; what was done. */
+/* Repeats @call until all is done, an error, or the end.  Returns how much was done. */
 template <typename Call> size_t repeat(size_t wanted, const Call &call)
 {
 	size_t done = 0;
@@ -95,9 +95,8 @@ Volume::Volume(const std::string &path, Access access) : path_(path)
 }
 
 /*
- * What it is is asked of what was opened, so that nothing else can take the place of the
- * name in between; a FIFO without a writer must not be waited for.  Linux takes no notice
- * of O_EXCL where there is no block device.
+ * The type is that of the opened file, so that nothing can replace the name in between.  A FIFO
+ * must not wait for a writer.  Linux ignores O_EXCL for anything but block devices.
  */
 void Volume::open_any(int flags)
 {
@@ -148,7 +147,7 @@ Volume Volume::clone(Volume &image)
 	return copy;
 }
 
-/* Without its holes; the kernel shares the blocks where it can (XFS, btrfs). */
+/* Leaves out the holes.  The kernel shares the blocks if it can (XFS, btrfs). */
 void Volume::copy_data(Volume &image)
 {
 	auto size = static_cast<off_t>(image.bytes_);
@@ -233,7 +232,7 @@ Volume::~Volume()
 		close(fd_);
 }
 
-/* In whole blocks, to memory that begins where a page does. */
+/* Reads whole blocks to page-aligned memory. */
 bool Volume::read_around_cache(uint64_t offset, std::span<std::byte> data)
 {
 	constexpr size_t page = 4096, piece_max = 1 << 20;

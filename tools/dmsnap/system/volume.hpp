@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Volume: a block device or an image file, exclusively while it is open.
+ * Volume: a block device or an image file, for exclusive use while it is open.
  *
- * A block device is opened exclusively, which fails while device mapper, a file
- * system or LVM2 has it; an image file is locked, and refused while it is the
- * backing file of a loop device, or QEMU writes to it (image_lock.hpp).  So an active
- * store is never read half written, and never written to.
+ * A block device is opened with O_EXCL, which fails if device mapper, a file system or LVM2 has
+ * it.  An image file is locked; it is refused if it is the backing file of a loop device, or if
+ * QEMU writes to it (image_lock.hpp).  So an active store is never read while it changes, and
+ * never written to.
  *
- * Or, with share(), a device that others use: it is only read, bypassing the kernel's
- * page cache, which may be older than the device.
+ * share() opens a device that others use.  It is only read, around the kernel's page cache, which
+ * may be older than the device.
  */
 #pragma once
 
@@ -30,13 +30,13 @@ public:
 	/* Throws a Failure that says what uses it, or what else is wrong. */
 	Volume(const std::string &path, Access access);
 	/*
-	 * A new image file, of zeros, that has its name from appear() on.  @mode: no more than
-	 * the owner's rights of it are given.
+	 * A new image file of zeros, which gets its name from appear().  @mode: only the owner's
+	 * permissions are used.
 	 */
 	static Volume create(const std::string &path, uint64_t bytes, mode_t mode = 0600);
 	/*
-	 * A copy of an image file that shares its blocks if the file system supports that; it
-	 * replaces the file when it appears.
+	 * A copy of an image file, which it replaces when it appears.  Shares the blocks if the
+	 * file system can.
 	 */
 	static Volume clone(Volume &image);
 	/* A block device, in use or not. */
@@ -48,18 +48,18 @@ public:
 	const std::string &path() const { return path_; }
 	bool is_block_device() const { return is_block_device_; }
 	uint64_t bytes() const override { return bytes_; }
-	/* The logical block, in sectors; images have blocks of one. */
+	/* The size of its logical blocks, in sectors; 1 for images. */
 	uint32_t block_sectors() const { return block_sectors_; }
-	/* Of an image file. */
+	/* The mode of an image file. */
 	mode_t mode() const { return mode_; }
 	bool is_new() const { return new_.has_value(); }
-	/* The volume's own. */
+	/* The volume keeps it. */
 	int descriptor() const { return fd_; }
 
 	bool read(uint64_t offset, std::span<std::byte> data) override;
 	/*
-	 * Where an image next has data, at or after @offset; its end, if there are only holes.
-	 * @offset, if that cannot be told.
+	 * Where an image has data next, at or after @offset; its end if there are only holes.
+	 * Returns @offset if this is not known.
 	 */
 	uint64_t next_data(uint64_t offset) const;
 	/* These throw. */
@@ -68,7 +68,7 @@ public:
 	void zero(uint64_t offset, uint64_t length);
 	/* Makes all writes durable. */
 	void sync();
-	/* The same, and names a new image. */
+	/* The same; also names a new image. */
 	void appear();
 
 private:
@@ -90,12 +90,12 @@ private:
 	std::optional<NewFile> new_;
 };
 
-/* Does that name exist?  Throws a Failure if that cannot be checked. */
+/* Does the name exist?  Throws a Failure if that cannot be checked. */
 bool is_there(const std::string &path);
-/* True if all of @data is zero. */
+/* Is all of @data zero? */
 bool all_zero(std::span<const std::byte> data);
 
-/* "/dev/loop3", that has this file; empty: none has. */
+/* "/dev/loop3" with this backing file; empty if there is none. */
 std::string loop_device_of(const struct stat &file);
 
 } // namespace dmsnap::tool

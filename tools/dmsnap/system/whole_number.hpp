@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A number in the text of another program: decimal digits, and nothing else. */
+/* A number in another program's text: decimal digits and nothing else. */
 #pragma once
 
 #include <charconv>
