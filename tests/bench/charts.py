@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The charts of the report, as SVG that stands in its page: drawn by pygal, with the page's
-colours and fonts, without what pygal has for pages of its own (scripts, styles, links).
+"""The charts of the report, as SVG inside its page.  pygal draws them; they use the page's colours
+and fonts, and nothing of what pygal adds for pages of its own (scripts, styles, links).
 """
 
 import dataclasses
@@ -15,12 +15,12 @@ import pygal
 SVG = "http://www.w3.org/2000/svg"
 ET.register_namespace("", SVG)
 
-# A telephone is 390 pixels wide: nothing is made smaller there
+# Fits the 390 pixels of a telephone without scaling
 WIDTH, HEIGHT, BAR, FRAME = 370, 260, 9, 55
-# Of the source: lintian takes a page with lines above 512 for one that has been compiled
+# The line length of the page: lintian takes longer lines than 512 for a compiled page
 COLUMNS = 120
 
-# Colours tell the driver or, where both are in each bar, the kernel; lines of the second kernel are dashed
+# A colour stands for a driver or, in bars, for a kernel; lines of the second kernel are dashed
 STYLE = """
 svg { width: 100%; max-width: 480px; height: auto } svg text { font: 11px sans-serif; fill: var(--text) }
 svg .background, svg .nofill { fill: none } svg .line { stroke: var(--line); fill: none }
@@ -36,18 +36,18 @@ svg .line.reactive { fill: none; stroke-width: 2 } svg .serie-2 .line, svg .seri
 @dataclasses.dataclass(frozen=True)
 class Words:
     title: str
-    text: str                  # what it shows, for readers who do not see it
-    x: str                     # what the axes are, with units
+    text: str                  # describes the picture for screen readers
+    x: str                     # the titles of the axes, with units
     y: str | None
 
 
 def shortened(value):
-    """Numbers with one digit behind the point: a tenth of a pixel."""
+    """Rounds numbers to one decimal: a tenth of a pixel."""
     return re.sub(r"-?\d+\.\d+", lambda match: f"{float(match[0]):.1f}".removesuffix(".0"), value)
 
 
 def drawn(chart, words, kind):
-    """A figure with what pygal draws, but for what belongs to a page."""
+    """A figure with pygal's drawing, without the parts that are only for a page of its own."""
     root = ET.fromstring(chart.render())
     for parent in list(root.iter()):
         for child in list(parent):
@@ -64,7 +64,7 @@ def drawn(chart, words, kind):
 
 
 def options(words, label_size=11, **more):
-    """@label_size: what pygal is to leave room for."""
+    """@label_size: the font size for which pygal leaves room."""
     sizes = {"label_font_size": label_size, "major_label_font_size": label_size, "title_font_size": 11, "value_font_size": 11}
     return {"no_prefix": True, "js": (), "x_title": words.x, "y_title": words.y, "width": WIDTH, "height": HEIGHT,
             "show_legend": False, "margin": 4, "margin_right": 26, "truncate_label": -1,
@@ -72,7 +72,7 @@ def options(words, label_size=11, **more):
 
 
 def bars(words, series):
-    """Horizontal bars of multiples, from above, that begin at 1; @series: {name: {label: value}}, with the same labels."""
+    """Horizontal bars that begin at 1; @series: {name: {label: value}}, all with the same labels."""
     labels = list(next(iter(series.values())))[::-1]
     values = [value for of in series.values() for value in of.values() if value is not None]
     marks = [2.0**power for power in range(math.floor(math.log2(min(values) + 0.1)), math.ceil(math.log2(max(values))) + 1)]
@@ -85,7 +85,7 @@ def bars(words, series):
 
 
 def steps(low, high):
-    """1, 2, 5, 10 ... that lie between, with one more at each end."""
+    """The numbers 1, 2, 5, 10 ... between @low and @high, and one more at each end."""
     every = [digit * 10**power for power in range(-1, 8) for digit in (1, 2, 5)]
     first = max(place for place, value in enumerate(every) if value <= low)
     last = min(place for place, value in enumerate(every) if value >= high)
@@ -93,7 +93,7 @@ def steps(low, high):
 
 
 def lines(words, labels, series, logarithmic):
-    """@series: {name: values}, in the order of @labels."""
+    """@series: {name: values}, with the values in the order of @labels."""
     values = [value for of in series.values() for value in of if value is not None]
     step = 10 ** math.floor(math.log10(max(values)))
     marks = steps(min(values), max(values)) if logarithmic else [step * count for count in range(math.ceil(max(values) / step) + 1)]

@@ -1,12 +1,11 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The guest's part of tests/bench/contention: the same work with one module and the
-# other in turn, by sixteen jobs at once.
+# The guest's part of tests/bench/contention: sixteen jobs at once, with each module in turn.
 #
 # usage: bash contention.sh ROUNDS [MODULE]
 #
-# With MODULE (ours or in-tree) only that one, and the kernel's symbols at the end.
+# With MODULE (ours or in-tree) it uses only this one, and saves the kernel's symbols at the end.
 
 . /job/lib.sh
 
@@ -14,7 +13,7 @@ readonly ROUNDS=$1 MODULE=${2:-}
 readonly ORIGIN_MB=256 COW_MB=96 LATENCY=10000
 readonly SIZE=$((ORIGIN_MB * 2048)) REWRITTEN_MB=32
 readonly TOUCHES=1000 READS=2500 REWRITES=2500     # for each of the jobs
-# shellcheck disable=SC2034 # set by make_device, read by their names
+# shellcheck disable=SC2034 # make_device sets them by name
 origin='' cow1='' cow2=''
 
 module_path()
@@ -25,7 +24,7 @@ module_path()
 	esac
 }
 
-# jobs NAME COUNT FIO_OPTIONS...: a section of fio's
+# jobs NAME COUNT FIO_OPTIONS...: prints a section for fio
 jobs()
 {
 	local name=$1 count=$2
@@ -37,7 +36,7 @@ jobs()
 work()
 {
 	printf '%s\n' '[global]' 'ioengine=libaio' 'direct=1' 'bs=4k' 'iodepth=8' 'randrepeat=1' 'thread'
-	# Each job has its own part of what has not been written yet
+	# Each job has its own part of the chunks that have not been written yet
 	jobs touch 6 'filename=/dev/mapper/org' 'rw=randwrite' "offset=${REWRITTEN_MB}m" 'offset_increment=36m' 'size=36m' "number_ios=$TOUCHES"
 	jobs rewrite 5 'filename=/dev/mapper/org' 'rw=randwrite' "size=${REWRITTEN_MB}m" 'norandommap' "number_ios=$REWRITES"
 	jobs read 5 'filename=/dev/mapper/s1' 'rw=randread' 'size=248m' 'norandommap' "number_ios=$READS"
@@ -85,7 +84,7 @@ work > /tmp/work
 for ((number = 0; number < ROUNDS; number++)); do
 	if [ -n "$MODULE" ]; then
 		round "$MODULE" "$number"
-	# The order alternates, so that slow changes affect both alike
+	# Alternate the order, so that a slow drift affects both alike
 	elif ((number % 2)); then
 		round ours "$number"
 		round in-tree "$number"

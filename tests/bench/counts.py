@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Instructions that a guest has executed, by function: a QEMU plugin counts them,
-also with interrupts off, where a profiler in the guest sees nothing.
+"""Counts the instructions that a guest executes, by function.  A QEMU plugin counts them, also with
+interrupts off, where a profiler in the guest is blind.
 """
 
 import bisect
@@ -13,7 +13,7 @@ KERNEL_HALF = 1 << 63
 
 
 def build_plugin(folder):
-    """Returns the path of the plugin, built in @folder."""
+    """Builds the plugin in @folder and returns its path."""
     plugin = folder / "plugin.so"
     subprocess.run(("gcc-12", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-fvisibility=hidden",
                     "-o", plugin, HERE / "profile-plugin.c"), check=True)
@@ -21,7 +21,7 @@ def build_plugin(folder):
 
 
 def play(folder, plugin, files, command, **spec):
-    """Counts of a guest by function; @command copies its /proc/kallsyms to /results/kallsyms.
+    """Counts by function; @command must copy the guest's /proc/kallsyms to /results/kallsyms.
 
     @files and @command as for prepared_guest(), @spec for the guest
     """

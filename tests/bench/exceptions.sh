@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The guest's part of tests/bench/exceptions: makes a store with many exceptions,
-# activates it, removes the snapshot, and says what that took.
+# The guest's part of tests/bench/exceptions: makes a store with many exceptions, activates it,
+# removes the snapshot, and prints the figures.
 #
 # usage: bash exceptions.sh SCENARIO...
 
@@ -12,7 +12,7 @@ readonly LATENCY_NS=100000
 cow=''                      # set by make_device
 TOOK=0 ACTIVATION_1M=0
 
-# timed NAME COMMAND...: how long it takes, in ms; in TOOK, in us
+# timed NAME COMMAND...: prints how long it takes as a figure, in ms; sets TOOK, in us
 timed()
 {
 	local name=$1 begun=${EPOCHREALTIME/./}
@@ -22,13 +22,13 @@ timed()
 	figure "$name" "$(thousandths "$TOOK")"
 }
 
-# thousandths NUMBER
+# thousandths NUMBER: prints NUMBER / 1000
 thousandths()
 {
 	printf '%d.%03d\n' $(($1 / 1000)) $(($1 % 1000))
 }
 
-# exceptions COUNT ORIGIN_BITS
+# exceptions COUNT ORIGIN_BITS: measures a store with so many exceptions
 exceptions()
 {
 	local before after

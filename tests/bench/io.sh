@@ -1,17 +1,16 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The guest's part of tests/bench/io: makes snapshots, reads and writes, and says
-# what that took.
+# The guest's part of tests/bench/io: makes snapshots, does I/O, and prints the figures.
 #
 # usage: bash io.sh SCENARIO...
 #
-# A scenario is WORKLOAD, WORKLOAD@LATENCY or WORKLOAD@LATENCY+cache; LATENCY is 20us, 100us
-# (default) or 1ms, and with a volatile cache writes are in memory until a flush.
+# A scenario is WORKLOAD, WORKLOAD@LATENCY or WORKLOAD@LATENCY+cache.  LATENCY is 20us, 100us
+# (default) or 1ms.  With a volatile cache, writes stay in memory until a flush.
 
 . /job/lib.sh
 
-# Of touch-open, a second, by latency and cache
+# The rate of touch-open in IOPS, by latency and cache
 declare -rA RATE=(["100000 0"]=8000 ["1000000 0"]=3600 ["100000 64"]=6000 ["1000000 64"]=2100)
 readonly ORIGIN_MB=256
 TIMES=${TIMES:-1} SYMBOLS=${SYMBOLS:-} PEAK=${PEAK:-}
@@ -19,10 +18,10 @@ readonly SIZE=$((ORIGIN_MB * 2048))
 origin=''                   # set by make_device
 LATENCY='' CACHE_MB='' COUNT=0
 BESIDE=()                   # see beside()
-FLUSHED=''                  # caches are, before it is measured
-BEFORE=''                   # the kernel's memory before the snapshots were made
+FLUSHED=''                  # if set, caches are flushed before the measurement
+BEFORE=''                   # the kernel's memory before snapshots were made
 
-# snapshots COUNT TYPE CHUNK: s1 ..., on devices c1 ...
+# snapshots COUNT TYPE CHUNK: makes s1 ... on devices c1 ...
 snapshots()
 {
 	local n cow
@@ -41,7 +40,7 @@ snapshots()
 	COUNT=$1
 }
 
-# io DEVICE FIO_OPTIONS...: not measured
+# io DEVICE FIO_OPTIONS...: I/O that is not measured
 io()
 {
 	local device=$1
@@ -51,7 +50,7 @@ io()
 	fio --name=io "$where" --ioengine=libaio --direct=1 --randrepeat=1 --output-format=json --output=/tmp/fio.json "$@"
 }
 
-# counters DEVICE...: reads, sectors read, writes, sectors written and flushes, of all together
+# counters DEVICE...: the sums of reads, sectors read, writes, sectors written, and flushes
 counters()
 {
 	local device fields sums=(0 0 0 0 0)
@@ -62,14 +61,14 @@ counters()
 	echo "${sums[@]}"
 }
 
-# How long the processor has worked since the kernel's start, in ns: here instructions
+# How long the processor has been busy since boot, in ns; one ns is one instruction here
 busy_ns()
 {
 	awk '/^now at/ { now = $3 } /idle_sleeptime/ { idle += $3 } END { printf "%.0f\n", now - idle }' /proc/timer_list
 }
 
-# The memory that is nobody's file, program or free, so the kernel's; with bash alone, for a process more
-# would be memory more
+# The memory that is neither free nor of files or programs, so the kernel's.  In bash alone,
+# because a process would need memory itself
 kernel_kib()
 {
 	local lines line fields pages=0
@@ -85,7 +84,8 @@ kernel_kib()
 	echo $((4 * pages))
 }
 
-# From here to peak(): the most that the kernel has in use, beyond what was before the snapshots were made
+# Records until peak() how much the kernel has in use at most, beyond what it had before the
+# snapshots
 watch_peak()
 {
 	[ -n "$PEAK" ] || return 0
@@ -111,7 +111,7 @@ peak()
 	figure peak_kib $(($(< /tmp/peak) - BEFORE))
 }
 
-# What was in their caches before does not count
+# Flushes what earlier I/O has left in the caches
 flush_devices()
 {
 	local device
@@ -120,7 +120,7 @@ flush_devices()
 	done
 }
 
-# beside NAME DEVICE FIO_OPTIONS...: the words of another job, which ends with the one that is measured
+# beside NAME DEVICE FIO_OPTIONS...: adds a job that ends with the measured one
 beside()
 {
 	local name=$1 device=$2
@@ -129,7 +129,7 @@ beside()
 		--time_based --runtime=1h "$@")
 }
 
-# measure DEVICE FIO_OPTIONS...: $TIMES times as much as they say; $SYMBOLS: where the kernel's symbols go
+# measure DEVICE FIO_OPTIONS...: does $TIMES times the I/O; saves the kernel's symbols in $SYMBOLS
 measure()
 {
 	local device=$1 options=() loops=$TIMES option
@@ -192,7 +192,8 @@ rand()
 	measure "$device" --bs=4k "$@"
 }
 
-# The volume `org` of dm-thin, written all over, and its snapshot `s1`; their data is on the origin's device
+# Makes the dm-thin volume `org`, fully written, and its snapshot `s1`; the data is on the
+# origin's device
 thin()
 {
 	local meta=''
@@ -207,7 +208,7 @@ thin()
 	dmsetup create s1 --table "0 $SIZE thin /dev/mapper/pool 1"
 }
 
-# All of the first MB is copied, in one go
+# Copies all of the first MB at once
 touch_first()
 {
 	io org --rw=write --bs=1m --size="$1m"
@@ -217,7 +218,7 @@ workload()
 {
 	case $1 in
 	linear-write-qd1) rand org --rw=randwrite --io_size=2m ;;
-	# As many as of rewrite and snap-read, which are compared with it: fio reports whole ms.
+	# The same amount as rewrite and snap-read, which are compared with it: fio reports whole ms
 	linear-write) rand org --rw=randwrite --io_size=24m --iodepth=32 ;;
 	linear-read) rand org --rw=randread --io_size=24m --iodepth=32 ;;
 	linear-seq-write) measure org --rw=write --bs=1m --io_size=32m --iodepth=4 ;;
@@ -232,9 +233,9 @@ workload()
 	linear-stream-sync) FLUSHED=yes measure org --bs=8k --rw=write --io_size=4m --fdatasync=1 ;;
 	stream) snapshots 1 P 8 && measure org --bs=4k --rw=write --io_size=8m ;;
 	stream-sync) snapshots 1 P 8 && FLUSHED=yes measure org --bs=8k --rw=write --io_size=4m --fdatasync=1 ;;
-	# Four at once
+	# Four streams at once
 	streams-n*) snapshots "${1#streams-n}" P 8 && measure org --bs=4k --rw=write --size=2m --numjobs=4 --offset_increment=64m --group_reporting ;;
-	# Each ends after 64 KiB
+	# Each stream ends after 64 KiB
 	stream-ends) snapshots 1 P 8 && measure org --bs=4k --rw=randwrite:16 --rw_sequencer=sequential --norandommap --io_size=24m ;;
 	# 2000 files of 8 KiB, with fsync after each
 	files-sync)
@@ -245,7 +246,7 @@ workload()
 			--file_service_type=sequential --create_on_open=1 --fsync_on_close=1
 		umount /mnt
 		;;
-	# A log that is appended to with fdatasync, a checkpoint of random pages, and again
+	# Appends to a log with fdatasync, then a checkpoint of random pages, and again
 	wal) snapshots 1 P 8 && FLUSHED=yes measure org --bs=4k --rw=write --size=4m --fdatasync=1 \
 		--name=checkpoint1 --stonewall --filename=/dev/mapper/org --direct=1 --bs=4k --rw=randwrite --offset=64m --size=64m --io_size=256k --end_fsync=1 \
 		--name=wal2 --stonewall --filename=/dev/mapper/org --direct=1 --bs=4k --rw=write --offset=4m --size=4m --fdatasync=1 \
@@ -268,7 +269,7 @@ workload()
 	free-read) snapshots 1 P 8 && rand s1 --rw=randread --io_size=24m --iodepth=32 ;;
 	touch-seq) snapshots 1 P 8 && measure org --rw=write --bs=1m --io_size=32m --iodepth=4 ;;
 	touch-sync) snapshots 1 P 8 && rand org --rw=randwrite --io_size=1m --fsync=1 ;;
-	# At 60 % of what in-tree does at its best on 6.1
+	# 60 % of the most that in-tree does on 6.1
 	touch-open) snapshots 1 P 8 && rand org --rw=randwrite --io_size=16m --iodepth=256 --rate_process=poisson --rate_iops="${RATE[$LATENCY $CACHE_MB]}" ;;
 	rewrite-n*) snapshots "${1#rewrite-n}" P 8 && touch_first 24 && rand org --rw=randwrite --size=24m --iodepth=32 ;;
 	rewrite-1m) snapshots 1 P 8 && touch_first 32 && measure org --rw=write --bs=1m --size=32m --iodepth=1 ;;
@@ -277,7 +278,7 @@ workload()
 	snap-part-qd1) snapshots 1 P 128 && rand s1 --rw=randwrite --io_size=1m ;;
 	snap-part) snapshots 1 P 128 && rand s1 --rw=randwrite --io_size=3200k --iodepth=32 ;;
 	snap-seq-write) snapshots 1 P 8 && measure s1 --rw=write --bs=1m --io_size=32m --iodepth=4 ;;
-	# 3 % of the chunks
+	# With 3 % of the chunks copied
 	snap-seq-read) snapshots 1 P 8 && io org --bs=4k --rw=randwrite --size=32m --io_size=984k --iodepth=32 &&
 		measure s1 --rw=read --bs=1m --size=32m --iodepth=4 ;;
 	snap-read) snapshots 1 P 8 && rand s1 --rw=randread --io_size=24m --iodepth=32 ;;
@@ -294,7 +295,7 @@ for SCENARIO; do
 	echo "begin $SCENARIO"
 	# shellcheck disable=SC2034 # BACKED and MBPS are read by make_device
 	LATENCY=100000 CACHE_MB=0 BACKED=1 MBPS=0 COW_MB=64
-	# Devices that cost nothing, and keep nothing
+	# Devices without cost, which keep no data
 	# shellcheck disable=SC2034
 	[[ $SCENARIO != free-* ]] || LATENCY=20000 BACKED=0 COW_MB=192
 	# shellcheck disable=SC2034
@@ -304,7 +305,7 @@ for SCENARIO; do
 	[[ $SCENARIO != *+cache ]] || CACHE_MB=64
 	origin_mb=$ORIGIN_MB
 	if [[ $SCENARIO = thin-* ]]; then
-		origin_mb=$((2 * ORIGIN_MB)) # what it copies is there, too
+		origin_mb=$((2 * ORIGIN_MB)) # includes room for what it copies
 	fi
 	make_device origin "$origin_mb" "$LATENCY" "$CACHE_MB"
 	fill "$origin" "$origin_mb"

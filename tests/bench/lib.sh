@@ -1,14 +1,14 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What the scripts of the benches share: devices with an exact latency, their
-# counters, and what the host is told (see suite.py).  Sourced.
+# Functions for the scripts of the benches: devices with an exact latency, their counters, and the
+# lines for the host (see suite.py).  Sourced.
 
 set -eEuo pipefail
 shopt -s inherit_errexit
 trap 'echo "${BASH_SOURCE[0]##*/}: line $LINENO: $BASH_COMMAND" >&2' ERR
 
-# An interruptible sleep that needs no process, which would be 3 ms of CPU
+# An interruptible sleep without a process, which would take 3 ms of CPU
 mkfifo /tmp/never
 exec 9<> /tmp/never
 
@@ -17,8 +17,8 @@ pause()
 	read -r -t "$1" -u 9 || true
 }
 
-# make_device NAME MB LATENCY_NS CACHE_MB: sets the variable NAME to its name in /sys/block.  It keeps
-# what is written unless $BACKED is 0, and carries $MBPS MB a second, 0: any number
+# make_device NAME MB LATENCY_NS CACHE_MB: sets the variable NAME to the device's name in
+# /sys/block.  It keeps data unless $BACKED is 0, and transfers $MBPS MB/s; 0: no limit
 BACKED=1 MBPS=0
 make_device()
 {
@@ -36,8 +36,8 @@ make_device()
 	fi
 }
 
-# fill DEVICE MB: what null_blk has never stored it has to get memory for, which takes longer than to
-# store it: so devices have been written before, as those of a volume in use
+# fill DEVICE MB: writes the device once, like that of a volume in use.  null_blk allocates memory
+# at the first write to a page, which takes longer than the write
 fill()
 {
 	dd if=/dev/zero of="/dev/$1" bs=1M count="$2" oflag=direct status=none
@@ -52,7 +52,7 @@ drop_devices()
 	done
 }
 
-# count_of DEVICE FIELD: of its stat file, from 0; 4 is writes, 15 flushes
+# count_of DEVICE FIELD: a field of its stat file, from 0; 4 is writes, 15 flushes
 count_of()
 {
 	local fields
@@ -60,7 +60,7 @@ count_of()
 	echo "${fields[$2]}"
 }
 
-# In kB, with the free pages that the processor keeps to itself
+# In kB; includes the free pages in the processor's own lists
 mem_available()
 {
 	awk '$1 == "MemAvailable:" { kB += $2 } $1 == "count:" { kB += 4 * $2 } END { print kB }' \
@@ -72,7 +72,7 @@ figure()
 	printf 'figure %s %s %s\n' "$SCENARIO" "$1" "$2"
 }
 
-# need_target NAME: or says that it is missing, and ends
+# need_target NAME: reports that it is missing, and exits
 need_target()
 {
 	if ! dmsetup targets | grep "^$1 " > /dev/null; then

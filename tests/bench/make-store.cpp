@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Writes a persistent store with many exceptions, in random order, to a COW device: in
- * seconds, where writing as many chunks of a snapshot would take hours.  Chunks of
- * 4 KiB; for the guests of tests/bench, statically linked.
+ * Writes a persistent store with many exceptions, in random order, to a COW device.  It takes
+ * seconds; writing the chunks through a snapshot would take hours.  Chunks of 4 KiB; statically
+ * linked, for the guests of tests/bench.
  *
  * usage: make-store DEVICE EXCEPTIONS ORIGIN_BITS
  *

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The guest's part of tests/bench/merge: makes a snapshot, writes to it, merges
-# it, and says what that took.
+# The guest's part of tests/bench/merge: makes a snapshot, writes to it, merges it, and prints the
+# figures.
 #
 # usage: bash merge.sh SCENARIO...
 
@@ -13,7 +13,8 @@ readonly SIZE=$((ORIGIN_MB * 2048))
 readonly TRACE=/sys/kernel/tracing
 origin='' cow=''            # set by make_device
 
-# prepare LATENCY_NS CACHE_MB FIO_OPTIONS...: the devices, and on `cow` a snapshot written by fio
+# prepare LATENCY_NS CACHE_MB FIO_OPTIONS...: makes the devices, and a snapshot on `cow` that fio
+# writes to
 prepare()
 {
 	make_device origin "$ORIGIN_MB" "$1" "$2"
@@ -51,7 +52,7 @@ is_merged()
 	esac
 }
 
-# run_merge [COMMAND...]: resumes `merge`, starts COMMAND, and returns when all is merged
+# run_merge [COMMAND...]: resumes `merge`, starts COMMAND, and returns when the merge is complete
 run_merge()
 {
 	local stat='' last='' end=$((SECONDS + 300))
@@ -64,21 +65,21 @@ run_merge()
 	echo 1 > "$TRACE/events/dmsnap/resume/enable"
 	dmsetup resume merge
 	"$@"
-	# The status is not asked while there is I/O: dmsetup is 5 ms of CPU
+	# Do not ask for the status during I/O: dmsetup takes 5 ms of CPU
 	until [ "$stat" = "$last" ] && [ "$stat" ] && is_merged; do
 		if ((SECONDS > end)); then
 			echo "no end of the merge: $(dmsetup status merge)" >&2
 			exit 1
 		fi
 		last=$stat
-		pause 0.02 # no gap between two I/Os of a merge is as long
+		pause 0.02 # longer than any gap between two I/Os of a merge
 		read -r stat < "/sys/block/$cow/stat"
 	done
 }
 
-# merge_time: in s, from the targets' resume to the last I/O on the COW device, by the
-# kernel's trace: a merge ends by clearing the last entries there.  Looking at the
-# counters often enough instead would change what is measured, by up to a quarter.
+# merge_time: prints the seconds from the targets' resume to the last I/O on the COW device, by the
+# kernel's trace; a merge ends by clearing the last entries there.  Polling the counters often
+# enough would change the result by up to a quarter.
 merge_time()
 {
 	echo 0 > "$TRACE/events/enable"
@@ -96,7 +97,7 @@ merge_time()
 	echo > "$TRACE/kprobe_events"
 }
 
-# merge LATENCY_NS CACHE_MB FIO_OPTIONS...
+# merge LATENCY_NS CACHE_MB FIO_OPTIONS...: measures a merge without other users
 merge()
 {
 	local flushes writes took
@@ -114,7 +115,7 @@ merge()
 	echo "images $SCENARIO"
 }
 
-# user_start REGION USERS
+# user_start REGION USERS: starts users that write to the first REGION of the device
 user_start()
 {
 	fio --name=user --filename=/dev/mapper/merge --ioengine=libaio --direct=1 --rw=randwrite --bs=4k --iodepth=1 \
@@ -123,7 +124,7 @@ user_start()
 	USER_PID=$!
 }
 
-# merge_used REGION USERS FIO_OPTIONS...: while users write to the first REGION of the device
+# merge_used REGION USERS FIO_OPTIONS...: measures a merge beside such users
 merge_used()
 {
 	local region=$1 users=$2 took
@@ -131,9 +132,9 @@ merge_used()
 	CHECK=no
 	prepare 1000000 0 "$@"
 	run_merge user_start "$region" "$users"
-	# At once, for the user would wait for all CPU time that we take
+	# At once: the user would wait for all CPU time that is used here
 	kill -INT "$USER_PID"
-	wait "$USER_PID" || true # its exit code tells of the signal
+	wait "$USER_PID" || true # it exits with the signal
 	took=$(merge_time)
 	figure seconds "$took"
 	dmsetup remove merge
@@ -149,9 +150,9 @@ for SCENARIO; do
 	rand-100us) merge 100000 0 --rw=randwrite --bs=4k --io_size=8m --iodepth=32 ;;
 	seq-100us) merge 100000 0 --rw=write --bs=1m --io_size=32m --iodepth=4 ;;
 	wait-seq) merge_used "${ORIGIN_MB}m" 1 --rw=write --bs=1m --iodepth=4 ;;
-	# Few chunks and some users, so that enough writes hit a chunk which is just
-	# being merged: in-tree, merging one at a time, that is 3 writes for each user
-	# So much that it is not over before the user has begun
+	# Few chunks and some users, so that enough writes hit a chunk that is being merged.
+	# In-tree merges one chunk at a time; that makes 3 writes for each user.  So much data
+	# that the merge is not over before the user starts.
 	wait-rand) merge_used 64m 4 --rw=randwrite --bs=4k --size=64m --iodepth=32 ;;
 	esac
 	drop_devices

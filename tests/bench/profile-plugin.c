@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A plugin of QEMU's TCG that counts how often each translated block is executed, and
- * at the end writes "address instructions executions" for each.  A repeated string
- * instruction counts once for each repetition, as it does in virtual time.
+ * A plugin for QEMU's TCG.  It counts how often each translated block is executed, and writes
+ * "address instructions executions" for each at the end.  A repeated string instruction counts
+ * once for each repetition, as in virtual time.
  *
- * Debian packages no header for plugins: the parts used of version 1 of the interface
- * (docs/devel/tcg-plugins of QEMU 7.2) are declared here.
+ * Debian has no package with the header for plugins, so the parts of version 1 of the interface
+ * that are used are declared here (docs/devel/tcg-plugins of QEMU 7.2).
  */
 #include <inttypes.h>
 #include <stdio.h>

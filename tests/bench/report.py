@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The report of tools/bench: one page with a summary, charts and tables, from the rows of
-figures.json.  It needs nothing but itself: no script, no network.
+figures.json.  It has everything in itself: no script, and no network.
 """
 
 import html
@@ -18,8 +18,8 @@ CORNERS = {"": "100 µs", "100us+cache": "100 µs, cache", "1ms": "1 ms", "1ms+c
 COUNTS = (1, 2, 4, 8, 16, 32)
 EXCEPTIONS = {"1k": "1,024", "16k": "16,384", "128k": "131,072", "1m": "1 million", "8m": "8 million"}
 LATENCIES = {"touch": "first touch, 32 at a time", "touch-open": "first touch, as they come", "snap-write": "snapshot write, 32 at a time"}
-SAME = 0.01                    # less than that is no difference
-BARS_MIN = 3                   # with fewer a table says it as well
+SAME = 0.01                    # smaller differences count as none
+BARS_MIN = 3                   # fewer do not need a chart
 
 STYLE = """
 :root { color-scheme: light dark; --text: #222; --back: #fff; --line: #ccc; --in-tree: #777; --ours: #1668a8; --newer: #e08a1e;
@@ -41,7 +41,7 @@ def identity(row):
 
 
 def as_lines(rows):
-    """JSON with a line for each row, so that a change shows what has changed."""
+    """JSON with one row a line, for readable diffs."""
     return "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n"
 
 
@@ -50,7 +50,7 @@ def number(value, digits):
 
 
 def times(row):
-    """How many times as fast as in-tree, or None."""
+    """How many times as fast as in-tree; None if it is not known."""
     return row["ours"] / row["in-tree"] if row and row["in-tree"] else None
 
 
@@ -73,7 +73,7 @@ class Figures:
         return sorted({row["release"] for row in self.rows.values()})
 
     def throughput(self):
-        """[(times in-tree, row)] of all that moves data through the driver, the slowest first."""
+        """[(times in-tree, row)] of all workloads through the driver, slowest first."""
         found = [(times(row), row) for row in self.rows.values()
                  if row["figure"] in ("iops", "mbs") and not row["scenario"].startswith(("linear-", "free-linear", "thin-", "touch-open"))]
         return sorted((pair for pair in found if pair[0] is not None), key=lambda pair: pair[0])
@@ -145,7 +145,7 @@ def compared(figures, suite, scenarios, figure, words, logarithmic=True):
     ends = "; ".join(f"{name} from {number(have[0], 1)} to {number(have[-1], 1)}" for name, values in series.items()
                      if (have := [value for value in values if value is not None]))
     words = charts.Words(words.title, f"Lines: {words.y}, by {words.x}. {ends}.", words.x, words.y)
-    # What no kernel has
+    # Leave out scenarios that no kernel has
     have = [place for place in range(len(scenarios)) if any(values[place] is not None for values in series.values())]
     return charts.lines(words, [list(scenarios.values())[place] for place in have],
                         {name: [values[place] for place in have] for name, values in series.items()}, logarithmic)
@@ -183,7 +183,7 @@ def all_charts(figures, suites):
 # --- Tables ---
 
 def cell(row, figure):
-    """In-tree's and ours, and what was asked."""
+    """The values of in-tree and ours, and the limit."""
     if not row:
         return "<td><td>"
     mark = {True: " class=kept", False: " class=missed", None: ""}[row["kept"]]
@@ -192,12 +192,12 @@ def cell(row, figure):
 
 
 def workload(figures, kernel, suite, name, corners):
-    """A table of one workload, on the devices that it was measured on."""
+    """A table of one workload, for the devices on which it was measured."""
     shown = [figure for figure in suite.figures if figure.scenario == at(name, corners[0]) and figure.shown]
     rows, first = [], None
     for figure in shown:
         of = [figures.get(suite.name, kernel, at(name, corner), figure.name) for corner in corners]
-        if figure.name.startswith(("origin_", "cow_")):    # I/Os are counted once: they hardly depend on the device
+        if figure.name.startswith(("origin_", "cow_")):    # shown once: the number of I/Os hardly depends on the device
             of = of[:1]
         if any(row and (row["in-tree"] or row["ours"]) for row in of):
             first = first or of[0]
@@ -226,7 +226,7 @@ def simple(figures, kernel, suite):
 
 
 def contention(rows):
-    """A table of what tests/bench/contention has written down."""
+    """A table of the figures that tests/bench/contention has written."""
     what = {"round": "all of it, s", "touch": "6 jobs write what is new, IOPS", "rewrite": "5 jobs write what is copied, IOPS",
             "read": "5 jobs read a snapshot, IOPS"}
     lines_of = []
@@ -250,7 +250,7 @@ def all_tables(figures, suites):
 
 
 def write(path, rows, suites, measured):
-    """@suites: {name: Suite}; @measured: the date and the commit of the last figures."""
+    """@suites: {name: Suite}; @measured: date and commit of the last figures."""
     figures = Figures(rows)
     page = ("<!doctype html>\n<html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width, initial-scale=1\">"
             f"<title>dmsnap: figures</title><style>{STYLE}</style>\n"

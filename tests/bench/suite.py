@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The common part of the benches in this folder: guests in virtual time, one for
-each kernel and module, in which a script plays scenarios; the figures it prints;
-and a table of them, with their limits.
+"""The common part of the benches in this folder: guests in virtual time, one for each kernel and
+module, where a script runs scenarios; the figures that it prints; and a table of them with their
+limits.
 
-One instruction is one nanosecond there, and the devices (null_blk) have an exact
-latency, so the figures show how many I/Os wait for each other and how much is
-computed, whatever else this machine does.
+There one instruction is one nanosecond, and the devices (null_blk) have an exact latency.  So the
+figures show how many I/Os wait for each other, and how much is computed, whatever else this
+machine does.
 
-The script prints, one a line:
+The script prints lines:
 
     begin SCENARIO
     figure SCENARIO NAME VALUE
@@ -48,7 +48,7 @@ TIME_LIMIT = 600.0                             # for each scenario
 class Limit:
     """The limit of a figure of ours: @value, or @value times another figure.
 
-    The other one is of @module, and of the same scenario and name by default.
+    The other figure is that of @module; its scenario and name are the same by default.
     """
     value: float = 1.0
     module: str = ""               # empty: @value is the limit itself
@@ -73,12 +73,12 @@ class Figure:
     digits: int = 0
     limit: Limit | None = None     # None: only shown
     shown: bool = True             # in tables
-    known: tuple = (None, None)    # in-tree, by kernel as in guests.KERNELS, if it is not measured
+    known: tuple = (None, None)    # in-tree's, in the order of guests.KERNELS, if not measured
 
 
 @dataclasses.dataclass(frozen=True)
 class Suite:
-    """A bench: @name.sh beside this file is played in the guests."""
+    """A bench: the guests run @name.sh, which is beside this file."""
     name: str
     about: str
     scenarios: dict                # name -> description
@@ -86,10 +86,10 @@ class Suite:
     # More figures: (folder with the guest's files, scenario, those that it printed) -> {name: value}
     read_results: typing.Callable
     percentiles: dict = dataclasses.field(default_factory=dict)    # for latencies: figure's name -> per cent
-    usual: tuple = ()              # scenarios that are played without --only; empty: all
+    usual: tuple = ()              # scenarios that run without --only; empty: all
     mem: int = 2048                # MB
     programs: tuple = ()           # each built from NAME.cpp beside this file, for the guest, with the core's format
-    # Figures that are measured in a separate guest, where $PEAK is set, because measuring would slow down the others
+    # Figures that a separate guest measures, with $PEAK set: measuring them slows down the others
     peaks: tuple = ()
 
 
@@ -102,7 +102,7 @@ def load(name):
 
 
 def prepared_guest(place, spec, files, command):
-    """A guest whose job is the shell command @command, with @files in /job; its results are in @place/results."""
+    """A guest that runs the shell command @command, with @files in /job and results in @place/results."""
     shutil.rmtree(place, ignore_errors=True)
     (place / "job").mkdir(parents=True)
     (place / "results").mkdir()
@@ -114,7 +114,6 @@ def prepared_guest(place, spec, files, command):
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A guest."""
     kernel: str
     module: str
     peak: bool                     # only for the suite's peaks
@@ -125,18 +124,18 @@ class Run:
 
 
 class CannotRun(Exception):
-    """Something could not be measured, or is implausible; the text says why."""
+    """Something could not be measured, or cannot be true; the text says why."""
 
 
 class Follower(guest_run.Watcher):
-    """Extracts the figures from the script's output."""
+    """Collects the figures from the script's output."""
 
     def __init__(self, results, wait, expected):
         self.results = results
         self.wait = wait
         self.expected = expected   # scenario -> seconds
         self.figures = {}          # (scenario, name) -> number
-        self.seconds = {}          # scenario -> seconds that it took here
+        self.seconds = {}          # scenario -> seconds of real time
         self.other = []            # unexpected lines: errors
         self.unequal = []          # scenarios
         self.missing = None
@@ -162,7 +161,7 @@ class Follower(guest_run.Watcher):
                     image.unlink()
             case ["end", scenario]:
                 self.seconds[scenario] = time.monotonic() - self._begun
-                # The same speed as so far
+                # At the speed so far
                 usual = BOOT_SECONDS + sum(self.expected[name] for name in self.seconds)
                 self.wait.expected = self.wait.seconds() / usual * (BOOT_SECONDS + sum(self.expected.values()))
             case ["missing", target]:
@@ -182,7 +181,7 @@ class Bench:
                      for peak, only in ((False, options.only), (True, self.with_peaks())) if only]
 
     def with_peaks(self):
-        """The scenarios to be played again for their peaks."""
+        """The scenarios to run again for their peaks."""
         if not (self.suite.peaks and self.options.peaks):
             return []
         have = {figure.scenario for figure in self.suite.figures if figure.name in self.suite.peaks}
@@ -192,7 +191,7 @@ class Bench:
         return f"bench/{self.suite.name} {run.name()} {scenario}"
 
     def usual_seconds(self, run):
-        """The seconds that each one will take here."""
+        """The real seconds that each scenario will take."""
         return {name: self.durations.get(self.duration_name(run, name), SCENARIO_SECONDS) for name in run.scenarios}
 
     def expected(self, runs):
@@ -231,7 +230,7 @@ class Bench:
                 self.figures[run.kernel, run.module, scenario, name] = value
 
     def prepare(self):
-        """Builds what the guests need, so that errors show now and not after minutes."""
+        """Builds what the guests need first, so that errors show at once."""
         for run in self.runs:
             parts = guests.guest_parts(run.kernel)
             if run.module == "ours":
@@ -246,7 +245,7 @@ class Bench:
     def run(self, after=0.0):
         """Measures everything, prints the tables, and returns the exit code.
 
-        @after: seconds that later steps will take, for the estimate
+        @after: the seconds that later steps will take, for the estimate
         """
         self.prepare()
         problems = []
@@ -268,12 +267,12 @@ class Bench:
     # --- output ---
 
     def in_tree(self, kernel, figure):
-        """The number to compare with, and whether it was measured now."""
+        """The value to compare with, and whether it was measured now."""
         value = self.figures.get((kernel, "in-tree", figure.scenario, figure.name))
         return (value, True) if value is not None else (figure.known[guests.KERNELS.index(kernel)], False)
 
     def limit(self, kernel, figure):
-        """The limit, or None if there is none, or no figure that it is relative to."""
+        """The limit; None if there is none, or if the figure it refers to is missing."""
         limit = figure.limit
         if limit is None or not limit.module:
             return limit and limit.value
@@ -284,7 +283,7 @@ class Bench:
         return None if other is None else other * limit.value
 
     def kept(self, kernel, figure):
-        """None if there is nothing to compare."""
+        """Is the limit kept?  None if there is nothing to compare."""
         ours = self.figures.get((kernel, "ours", figure.scenario, figure.name))
         limit = self.limit(kernel, figure)
         if ours is None or limit is None:
@@ -292,7 +291,7 @@ class Bench:
         return ours >= limit if figure.limit.at_least else ours <= limit
 
     def table(self, kernel):
-        """Prints it; returns how many limits are missed."""
+        """Prints the table and returns how many limits are missed."""
         missed, last, recorded = 0, None, False
         self.terminal.line(f"\nLinux {kernel}{'':<47}{'in-tree':>10}{'ours':>10}{'limit':>10}", "bold")
         for figure in self.suite.figures:
@@ -315,7 +314,7 @@ class Bench:
         return missed
 
     def rows(self):
-        """Each figure, as it is written to a file."""
+        """Each figure as it is written to a file."""
         releases = {kernel: guests.guest_parts(kernel)["RELEASE"] for kernel in self.options.kernel}
         return [{"suite": self.suite.name, "kernel": kernel, "scenario": figure.scenario, "figure": figure.name,
                  "release": releases[kernel],
@@ -351,7 +350,7 @@ def parse_options(suite):
 
 
 def chosen(suite, patterns):
-    """The selected scenarios, in their order; without a pattern, the usual ones."""
+    """The selected scenarios in order; the usual ones if there is no pattern."""
     if not patterns:
         return list(suite.usual or suite.scenarios)
     return [name for name in suite.scenarios if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]

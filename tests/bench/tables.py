@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Makes the tables of Documentation/performance.rst from figures.json.  Only the
-choice of rows and columns is made here.
+"""Makes the tables of Documentation/performance.rst from figures.json.  Rows and columns are
+chosen here.
 
 usage: tests/bench/tables.py [--check]      writes them, or only checks them
 """
@@ -16,7 +16,7 @@ FIGURES = TOP / "Documentation/performance/figures.json"
 DOCUMENT = TOP / "Documentation/performance.rst"
 KERNELS, MODULES = ("6.1", "6.12"), ("in-tree", "ours")
 
-# For the tables below: the name of a row, its scenario and figure, the format of a number, the goal
+# Rows of the tables: name, scenario and figure, number format, goal
 MERGE = (
     ("512 random chunks, volatile cache: flushes", "counts", "flushes", "{:.0f}", "8 at most"),
     ("the same: metadata writes", "counts", "metadata", "{:.0f}", "8 at most"),
@@ -75,7 +75,7 @@ PEAKS = tuple((what, scenario, "peak_kib", "{:,.0f}", "") for what, scenario in 
     ("first touch, 32 snapshots", "touch-n32"), ("first touch, 1 MiB in sequence", "touch-seq"),
     ("rewrite, 1 snapshot", "rewrite-n1"), ("rewrite, 16 snapshots", "rewrite-n16"), ("snapshot write", "snap-write"),
     ("snapshot write, 1 MiB in sequence", "snap-seq-write"), ("snapshot read", "snap-read")))
-# dm-thin's own are measured with either module, as it depends on neither
+# dm-thin depends on neither module, so its figures come from either run
 THIN = (("first touch", "thin-touch-64k", "touch-64k"), ("rewrite (ours: chunks of 4 KiB)", "thin-rewrite-64k", "rewrite-n1"),
         ("snapshot write of 4 KiB", "thin-part-64k", "snap-part"), ("snapshot read (ours: chunks of 4 KiB)", "thin-read-64k", "snap-read"))
 
@@ -98,7 +98,7 @@ class Tables:
         return row
 
     def compared(self, suite, name, rows):
-        """In-tree and ours on each kernel, and the goals, if there are any."""
+        """In-tree and ours on each kernel, and the goals if there are any."""
         asked_of_some = any(asked for *_, asked in rows)
         table = [(name, *(f"{module}, {kernel}" for kernel in KERNELS for module in MODULES), *(["asked"] if asked_of_some else []))]
         for what, scenario, figure, form, asked in rows:
@@ -126,7 +126,7 @@ class Tables:
 
 
 def with_tables(text, tables):
-    """The document's text, with the tables between their comments."""
+    """The document's text with the tables between their comments."""
     for name, table in tables.items():
         begin, end = f".. Made by tests/bench/tables.py: {name}\n", ".. End of what is made.\n"
         text, found = re.subn(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _, new=f"{begin}\n{table}\n{end}": new, text, flags=re.DOTALL)
@@ -136,7 +136,7 @@ def with_tables(text, tables):
 
 
 def write(check=False):
-    """Whether the document was up to date."""
+    """Returns whether the document was up to date."""
     old = DOCUMENT.read_text()
     new = with_tables(old, Tables(json.loads(FIGURES.read_text())).all())
     if not check and new != old:
