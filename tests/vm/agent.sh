@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The job of a test guest: runs the cases named in /job/plan one after the
-# other, each in its own bash, and says on the console which one is running, so
-# that the host knows which one to blame for a splat, a hang or a lost guest.
+# The job of a test guest.  It runs the cases named in /job/plan in turn, each in its own bash, and
+# prints on the console which one is running.  So the host knows to which case a splat, a hang or a
+# lost guest belongs.
 #
 # A line of the plan: NAME STAGE MODULE
 
 . /lib/dmsnap/guest.sh
 
-# Exit code: the guest is not fit for more cases, the host starts another
+# Exit code of a case after which the guest cannot run others; the host starts a new guest
 readonly UNFIT=88
 
-# In memory: it is run all the time
+# Copied to memory, because it runs all the time
 cp /job/vm/sum /run/sum
 
 while read -r CASE STAGE MODULE; do

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Cases of the guest tests: what the head of each file says (lib.sh describes it)."""
+"""Cases of the guest tests: parses the headers of their files, which lib.sh describes."""
 
 import dataclasses
 import pathlib
@@ -12,7 +12,7 @@ import guest as guests  # noqa: E402  pylint: disable=wrong-import-position
 
 
 class CaseError(Exception):
-    """A case's header is wrong."""
+    """The header of a case is wrong."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Case:
     guest: str = "quick"
     modules: tuple = ("ours",)     # of each boot
     kernels: tuple = guests.STOCK_KERNELS
-    default: tuple = guests.KERNELS    # those without --full
+    default: tuple = guests.KERNELS    # the kernels without --full
     disks: tuple = ()
     timeout: float = 60.0
     mem: int = 1024
@@ -30,14 +30,14 @@ class Case:
     append: str = ""
     fresh: bool = False
     tools: tuple = ()              # programs of build/unit
-    keeps: str = ""                # a result that is kept for the next run
+    keeps: str = ""                # the name of a result that is kept for the next run
 
     @property
     def boots(self):
         return len(self.modules)
 
     def processors(self, kernel):
-        """One if nothing runs concurrently; the kernel smp always has both."""
+        """One if the case runs nothing concurrently; the kernel smp always has two."""
         return 2 if kernel == "smp" else self.smp
 
 
@@ -87,7 +87,7 @@ def read_case(path):
 
 
 def belongs(options, kernel, case):
-    """Is it in this run?  A case that is named runs in full length."""
+    """Does this run include the case?  A case that is named runs at full length."""
     if options.full or options.names:
         return kernel in case.kernels
     if kernel in guests.KERNELS + guests.DEBUG_KERNELS:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Results of guest tests that never change, kept for the next run.
 
-A transcript of the kernel's own driver does not change as long as the kernel, the
-guest, the case and its libraries stay the same, and playing it takes as long as playing ours.  A
-case with "# keeps: FILE" finds that result of its last good run as /job/vm/kept/FILE.
+A transcript of the in-tree driver stays the same as long as the kernel, the guest, the case and its
+libraries do, and it takes as long to run as one of ours.  A case with "# keeps: FILE" finds this
+result of its last good run as /job/vm/kept/FILE.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ import shutil
 
 
 def key(parts, directory, case_file):
-    """@parts: what the guest boots from; the names contain hashes of the contents."""
+    """@parts: what the guest boots from; the file names contain hashes of the contents."""
     hashed = hashlib.sha256(f"{parts['KERNEL']} {parts['INITRAMFS']}".encode())
     files = [pathlib.Path(case_file), *directory.glob("lib*.sh"), *(directory / "transcripts").iterdir()]
     for path in sorted(files, key=lambda path: path.name):
@@ -29,14 +29,14 @@ class Kept:
         return self.directory / f"{kernel}-{name}-{of}"
 
     def give(self, kernel, name, of, to):
-        """Copies the kept result to where the case looks for it."""
+        """Copies the kept result to where the case expects it."""
         path = self.path(kernel, name, of)
         if path.is_file():
             to.parent.mkdir(exist_ok=True)
             shutil.copy(path, to)
 
     def take(self, kernel, name, of, result):
-        """Keeps the result of the case, and removes those under other keys."""
+        """Keeps the result of the case, and removes its results with other keys."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self.path(kernel, name, of)
         new = path.with_name(f".{path.name}.{os.getpid()}")

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Disks, device-mapper devices and mounts of a case; sourced by lib.sh, which
-# describes them.
+# Disks, device-mapper devices and mounts of a case.  Sourced by lib.sh, which describes them.
 
 export DISKS_MADE=/run/dmsnap-disks     # "NAME KIND PATH" of make_*
 
@@ -28,8 +27,8 @@ make_ram()
 	make_ram_bs "$1" "$2" 512
 }
 
-# null_blk and not brd: it has any size and block size, and can be made and
-# unmade one by one.
+# null_blk and not brd: it supports any size and block size, and disks can be made and removed
+# one by one.
 make_ram_bs()
 {
 	local dir=/sys/kernel/config/nullb/$1 name
@@ -61,7 +60,7 @@ make_loop()
 	printf '%s\n' "$path"
 }
 
-# shellcheck disable=SC2094 # the loop ends once the file it reads is changed
+# shellcheck disable=SC2094 # the loop ends after it has changed the file that it reads
 drop_disk()
 {
 	local name kind path
@@ -74,8 +73,8 @@ drop_disk()
 		loop) losetup -d "$path" ;;
 		esac
 		sed -i "/^$name /d" "$DISKS_MADE"
-		# The number is needed: in a trap, a bare return gives what $?
-		# was before the trap.
+		# An explicit 0: in a trap, a bare return returns the value of $? from before the
+		# trap
 		return 0
 	done < "$DISKS_MADE"
 	fail "there is no disk $1"
@@ -122,7 +121,7 @@ dm_remove()
 	done
 }
 
-# Every guest has fio, whose buffers repeat for a seed; AES in counter mode would need
+# fio, because every guest has it and its buffers repeat for a seed.  AES in counter mode would need
 # another program.
 fill()
 {
@@ -142,7 +141,7 @@ mount_at()
 {
 	local where=/mnt/${1##*/} type
 	mkdir -p "$where"
-	# A snapshot of an XFS has its origin's UUID
+	# A snapshot of an XFS has the UUID of its origin
 	type=$(blkid -p -o value -s TYPE "$1")
 	if [ "$type" = xfs ]; then
 		mount -t xfs -o "nouuid${2:+,$2}" "$1" "$where"

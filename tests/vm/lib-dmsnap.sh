@@ -1,12 +1,12 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Helpers of the cases that run the program dmsnap ("# tools: dmsnap"), sourced by a
-# case after lib.sh.
+# Helpers for cases that run the program dmsnap ("# tools: dmsnap").  A case sources this after
+# lib.sh.
 #
-#   exits CODE ARGUMENTS...    of dmsnap; what it says is then in $TMP/out and $TMP/err
-#   says REGEX                 it does, on standard output
-#   complains REGEX            it does, on standard error
+#   exits CODE ARGUMENTS...    dmsnap must exit with CODE; its output goes to $TMP/out and $TMP/err
+#   says REGEX                 standard output must match
+#   complains REGEX            standard error must match
 
 dmsnap=/job/vm/dmsnap
 readonly dmsnap

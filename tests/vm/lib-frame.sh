@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The frame around a case: what happens before it, and that nothing of it is left
-# behind.  Sourced by lib.sh; the agent calls case_begin.
+# The frame around a case: what happens before it, and the check that it leaves nothing behind.
+# Sourced by lib.sh; the agent calls case_begin.
 
 readonly UNFIT=88
 
-# Removes everything that a case may have left, newest first.  Returns 1, with a
-# line for each leftover, if something stays.
+# Removes everything that a case may have left, newest first.  Prints a line for each thing that
+# cannot be removed, and returns 1 if there is one.
 _clean_up()
 {
 	local name path pid try left=0
 	cd /
-	# Background processes: the case leads its session
+	# Background processes: the case is the leader of its session
 	for pid in $(pgrep -s $$); do
 		if [ "$pid" -ne $$ ] && [ "$pid" -ne "$BASHPID" ]; then
 			kill -KILL "$pid" 2> /dev/null
@@ -25,10 +25,10 @@ _clean_up()
 		done < /proc/mounts
 	} | tac | while read -r path; do umount "$path" || umount -l "$path"; done
 	if [ -e /etc/lvm/lvm.conf ]; then
-		vgchange -q -an > /dev/null 2>&1 # leftovers are removed below
+		vgchange -q -an > /dev/null 2>&1 # the loop below removes what is left
 	fi
-	# A device can be removed only after those on top of it.  One pass per level; a
-	# suspended one blocks its users, so all run first.
+	# A device can be removed only after those on top of it, so there is one pass per level.  A
+	# suspended device blocks its users, so all are resumed first.
 	for ((try = 0; try < 20; try++)); do
 		if ! grep -q . < <(_dm_names); then
 			break
@@ -68,7 +68,7 @@ _dm_names()
 	dmsetup info -c --noheadings -o name,minor --sort -minor 2> /dev/null | sed -n 's/:[0-9]*$//p'
 }
 
-# No `local` in the two traps: bash 5.2 can run them outside of any function.
+# No `local` in the two traps: bash 5.2 can run them outside of any function
 _on_exit()
 {
 	_rc=$?
@@ -87,7 +87,7 @@ _on_error()
 	printf 'FAIL: %s: exit code %s: %s\n' "$(_where)" "$_rc" "$BASH_COMMAND" >&2
 }
 
-# The agent calls it before it sources the case
+# The agent calls this before it sources the case
 case_begin()
 {
 	local serial device
@@ -102,7 +102,7 @@ case_begin()
 	trap _on_exit EXIT
 	rm -rf "$TMP" && mkdir -p "$TMP"
 	if [ "$STAGE" -eq 1 ]; then
-		# LVM2's notes on which PVs it has seen (full guest)
+		# LVM2's record of the PVs that it has seen (full guest)
 		rm -rf /run/lvm/pvs_online /run/lvm/vgs_online /run/lvm/pvs_lookup
 		for serial in /sys/block/vd*/serial; do
 			if [ -e "$serial" ] && [[ $(< "$serial") == disk* ]]; then

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The guest tests fs-*.sh: a file system on an origin, seen and changed through its
-# snapshots.  Sourced after lib-io.sh.
+# The guest tests fs-*.sh: a file system on an origin, read and changed through its snapshots.  A
+# case sources this after lib-io.sh.
 #
 #   fs_case TYPE               ext4 or xfs
 
@@ -21,7 +21,7 @@ fs_case()
 	sums "$org" > "$TMP/old"
 
 	note "a snapshot of an idle file system"
-	# Without sync: dmsetup suspend freezes the file system, which writes everything back
+	# No sync: dmsetup suspend freezes the file system, which writes everything back
 	take still 8
 	writer_start small "$org/big" --rw=randwrite --bs=4k --iodepth=16 --size=6M --fsync=32 --overwrite=1
 	writer_start large "$org/huge" --rw=randwrite --bsrange=4k-128k --iodepth=4 --size=6M --overwrite=1
@@ -81,7 +81,7 @@ fs_make()
 	esac
 }
 
-# Read-only, without a repair
+# Read-only; repairs nothing
 fs_check()
 {
 	case $1 in
@@ -90,7 +90,7 @@ fs_check()
 	esac
 }
 
-# take NAME CHUNK [OPTION]: in LVM2's order; OPTION is of dmsetup suspend
+# take NAME CHUNK [OPTION]: takes a snapshot in LVM2's order; OPTION is for dmsetup suspend
 take()
 {
 	dmsetup create "$1" --notable
@@ -100,7 +100,7 @@ take()
 	dmsetup resume org
 }
 
-# make_files WHERE SEED: overwrites existing ones
+# make_files WHERE SEED: overwrites existing files
 make_files()
 {
 	local i
@@ -114,7 +114,7 @@ make_files()
 	ln -f "$1/file-1" "$1/dir/link"
 }
 
-# sums WHERE [FILE...]: of all files except those
+# sums WHERE [FILE...]: checksums of all files but these
 sums()
 {
 	local where=$1 name skip=()
@@ -125,8 +125,8 @@ sums()
 	(cd "$where" && find . -type f ! -path './lost+found/*' "${skip[@]}" | LC_ALL=C sort | xargs sha256sum)
 }
 
-# check_files WHERE SUMS [FILE...]: all files except those are unchanged, read
-# from the device
+# check_files WHERE SUMS [FILE...]: all files but these must be unchanged when they are read from
+# the device
 check_files()
 {
 	local where=$1 want=$TMP/$2 name

@@ -1,14 +1,14 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The guest tests interchange-*.sh: stores written by one module and continued
-# by the other, in turn.  Sourced after lib-io.sh.
+# The guest tests interchange-*.sh: each module in turn continues the stores that the other has
+# written.  A case sources this after lib-io.sh.
 #
 #   interchange FIRST SECOND   modules, ours and in-tree
 #
-# Snapshots of each chunk size are written, and compared with models. Another
-# one has a list of 255, 256 and 257 exceptions at the end of each turn: an area of its
-# chunk size holds 256.  One more is invalid.
+# Snapshots of each chunk size are written and compared with models.  One more has a list of 255,
+# 256 and 257 exceptions at the ends of the turns; an area of its chunk size holds 256.  Another
+# one is invalid.
 
 declare -A CHUNKS=([c8]=8 [c16]=16 [c128]=128 [c2048]=2048 [edge]=8 [full]=8)
 SNAPSHOTS=(c8 c16 c128 c2048)
@@ -24,7 +24,7 @@ interchange()
 		snap_take "$name" P "${CHUNKS[$name]}" 20
 		model_make "$name"
 	done
-	# Their device has no origin target, so only their own writes matter
+	# Their device has no origin target, so only their own writes count
 	dm_create quiet "0 $SIZE linear $(make_ram ram-quiet 8) 0"
 	make_alone edge 4
 	make_alone full 1
@@ -46,7 +46,7 @@ make_alone()
 	dm_create "$1" "$(table_of "$1" "${CHUNKS[$1]}")"
 }
 
-# table_of NAME CHUNK
+# table_of NAME CHUNK: prints the table line
 table_of()
 {
 	case $1 in
@@ -59,11 +59,11 @@ write_all()
 {
 	local name turn=$1 offset=$(($1 * 2))
 	note "turn $turn: $(loaded_module) writes"
-	# A different part of the origin in each turn, overlapping the previous one
+	# A different part of the origin in each turn, which overlaps the previous one
 	fio_run "$(dm_path org)" --rw=randwrite --bs=4k --iodepth=32 --offset="${offset}M" --size=2040k \
 		--io_size=1M --randseed="$turn"
 	fio_run "$(dm_path org)" --rw=write --bs=128k --iodepth=4 --offset="$((turn + 1))M" --size=1M --randseed="$turn"
-	# Two in each turn, so that each module handles each
+	# Two snapshots in each turn, so that each module writes to each snapshot
 	for name in "${SNAPSHOTS[@]:turn / 2 * 2:2}"; do
 		fio_both "$name" --rw=randwrite --bsrange=512-160k --norandommap --iodepth=1 --end_fsync=1 \
 			--offset="$((turn + 2))M" --size=2040k --io_size=1M --randseed="$((turn + 10))"
@@ -78,19 +78,19 @@ write_all()
 	2) write_chunks edge 256 1 ;;
 	3) write_chunks edge 257 300 ;;
 	esac
-	# The header and the areas count too; a full area starts the next one
+	# The header and the areas count as well; a full area starts the next one
 	expect_match "$(status_of edge)" "${EDGE_USED[turn]}/8192 ${EDGE_METADATA[turn]}"
 }
 
-# write_chunks NAME FIRST COUNT: of 4 kB.  All recorded then: ours begins an area
-# when its first entry is recorded, which happens only on request
+# write_chunks NAME FIRST COUNT: writes chunks of 4 kB and records them.  Our driver starts an area
+# when it records the first entry in it, which takes a flush or FUA
 write_chunks()
 {
 	dd if=/dev/urandom of="$(dm_path "$1")" bs=4k seek="$2" count="$3" oflag=direct iflag=fullblock \
 		conv=notrunc,fsync status=none
 }
 
-# The other module shows the same contents and the same usage
+# The other module must show the same contents and the same usage
 hand_over()
 {
 	local name edge
@@ -103,7 +103,7 @@ hand_over()
 	load_module "$1"
 	note "$1 takes over"
 	for name in "${!CHUNKS[@]}"; do
-		# 0: it finds the chunk size itself
+		# 0: the module reads the chunk size from the store
 		dm_create "$name" "$(table_of "$name" 0)"
 	done
 	org_load
@@ -111,7 +111,7 @@ hand_over()
 		expect_eq "$(status_of "$name")" "${before[$name]}" "how full $name is"
 		expect_match "$(dmsetup table "$name")" ".* P ${CHUNKS[$name]}"
 	done
-	# Without model_check: checksums take most of the time here
+	# Not model_check: checksums take most of the time here
 	for name in "${SNAPSHOTS[@]}"; do
 		cmp <(contents "$name") <(contents "model-$name") || fail "$name does not have the written contents"
 	done

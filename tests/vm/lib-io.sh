@@ -1,9 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Helpers of the guest tests about data (io-*.sh, lvm-*.sh), sourced by a case
-# after lib.sh: `. /job/vm/lib-io.sh`.  What they compare are whole devices,
-# read around the page cache.
+# Helpers for the guest tests of data (io-*.sh, lvm-*.sh).  A case sources this after lib.sh:
+# `. /job/vm/lib-io.sh`.  They compare whole devices, read around the page cache.
 #
 # One origin and its snapshots
 #   origin_make [MB] [SECTORS_LESS]   `base` (linear, on RAM, random contents) and
@@ -14,13 +13,13 @@
 #   snap_take NAME TYPE CHUNK [COW_MB]  in LVM2's order, beside I/O: table loaded,
 #                              origin suspended, image remembered, snapshot resumed,
 #                              origin resumed.  Makes the COW device if there is none
-#   snap_check [NAME...]       each of them (all) still has the image that was remembered
+#   snap_check [NAME...]       each of them (all) must still have the remembered image
 #   model_make NAME            a RAM disk with the image of snapshot NAME, just taken and
 #                              not written yet.  Later writes to
 #                              the snapshot must use fio_both, which also writes the model
 #   model_check NAME           the snapshot equals its model
-#   snap_drop NAME             removes it and its COW device
-#   snap_names                 all that were taken and not dropped
+#   snap_drop NAME             removes the snapshot and its COW device
+#   snap_names                 all snapshots that were taken and not dropped
 #   status_of NAME             the words after "0 SIZE TARGET "
 #   is_status NAME REGEX       for wait_until
 #   allocated NAME             sectors in use of its COW device
@@ -31,10 +30,10 @@
 #   fio_both NAME OPTIONS...   fio_run on snapshot NAME and on its model, the same data to the
 #                              same places (so with overlaps: --iodepth=1)
 #   fio_verified DEVICE OPTIONS...  the same, then reads everything back and verifies it
-#   writer_start NAME DEVICE OPTIONS...   fio_verified over and over in the background, with
-#                              a new seed each time
+#   writer_start NAME DEVICE OPTIONS...   repeats fio_verified in the background, with a new seed
+#                              for each round
 #   writer_passed NAME         has it completed a round since the last call?
-#   writers_stop [NAME...]     lets them (all) finish their round; fails if one of them has failed
+#   writers_stop [NAME...]     waits until they (all) have completed the round; fails if one failed
 #   writers_move               waits until each writer has completed one more round
 #   pick N                     a random number below N; repeatable, see seed_random
 #   seed_random                prints the seed; SEED on the kernel's command line repeats it
@@ -160,7 +159,7 @@ _fio()
 {
 	local output=$1 device=$2
 	shift 2
-	# randrepeat would have the same places for every seed
+	# With randrepeat all seeds would have the same places
 	fio --name=io --filename="$device" --ioengine=libaio --direct=1 --refill_buffers --randrepeat=0 --randseed=1 \
 		--group_reporting --output="$output" "$@"
 }
@@ -215,7 +214,7 @@ _writer_past()
 	[ "$(_writer_round "$1")" -gt "$2" ]
 }
 
-# Two rounds: the first may have started earlier
+# Two rounds: the current one may have started before
 writers_move()
 {
 	local name

@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Helpers of the cases that run KUnit suites, sourced by a case after lib.sh.
+# Helpers for cases that run KUnit suites.  A case sources this after lib.sh.
 #
-#   kunit_load ARGUMENTS...    loads dm-snapshot-kunit.ko, which runs its suites, in place of
-#                              the driver: the two have the same caches
-#   kunit_results              what KUnit says of them (KTAP)
-#   kunit_check [CASE...]      fails unless everything that was planned has passed, and nothing was
-#                              skipped except these
+#   kunit_load ARGUMENTS...    loads dm-snapshot-kunit.ko, which runs its suites.  It replaces
+#                              the driver, because both have the same caches
+#   kunit_results              KUnit's results (KTAP)
+#   kunit_check [CASE...]      fails unless everything planned has passed, and only these cases
+#                              were skipped
 
 kunit_load()
 {
@@ -20,7 +20,7 @@ kunit_results()
 	cat /sys/kernel/debug/kunit/dmsnap-*/results
 }
 
-# The inner lines are those of the cases: "1..N" plans, "ok N name", "not ok N name",
+# The indented lines are those of the cases: "1..N" is the plan, then "ok N name", "not ok N name",
 # "ok N name # SKIP why"
 kunit_check()
 {

@@ -1,19 +1,19 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Helpers of the guest tests with LVM2 (lvm-*.sh): files on the volume `origin` of
-# the group `vg`, and the expected contents of each snapshot.  Sourced after lib.sh.
+# Helpers for the guest tests with LVM2 (lvm-*.sh): files on the volume `origin` of the group `vg`,
+# and the expected contents of each snapshot.  A case sources this after lib.sh.
 #
 #   lvm_make MB [DEVICE...]    the group on these (all disks of the guest), and the volume
 #                              with ext4 and files, mounted below /mnt; made with the
 #                              options in LVM_LAYOUT
 #   lvm_files WHERE SEED       overwrites the files there
 #   lvm_take NAME OPTIONS...   lvcreate -s; records the contents of the origin
-#   lvm_check [NAME...]        those snapshots (all taken) have the expected files; they are
-#                              mounted meanwhile
-#   lvm_check_origin           the origin has what lvm_files wrote last
-#   lvm_forget NAME            it is no longer checked
-#   lvm_rename NAME NEW        its files are under that name now
+#   lvm_check [NAME...]        mounts these snapshots (all taken); they must have the expected
+#                              files
+#   lvm_check_origin           the origin must have what lvm_files wrote last
+#   lvm_forget NAME            the snapshot is not checked any more
+#   lvm_rename NAME NEW        the snapshot has a new name
 #   lv_field NAME FIELD        the output of lvs, without blanks
 #
 # A merge must be slow to be observed:
@@ -23,7 +23,7 @@
 #                              takes the time of four writes or more, as long as nothing else uses
 #                              the origin
 #
-# The sums are in $RESULTS: later boots use them.
+# The checksums are in $RESULTS, for later boots.
 
 LVM_LAYOUT=()
 
@@ -38,9 +38,9 @@ lvm_make()
 			disks+=("/dev/${serial##*/}")
 		fi
 	done
-	# This volume holds nothing of earlier cases in this boot
+	# This volume has no files of earlier cases in this boot
 	rm -f "$RESULTS"/*.sums
-	# Otherwise udev would activate it in a later boot before the right module is loaded
+	# Or udev would activate the group in a later boot before the right module is loaded
 	vgcreate -q --setautoactivation n vg "${disks[@]}"
 	lvcreate -q -y -n origin -L "${mb}M" "${LVM_LAYOUT[@]}" vg
 	mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 -N 256 -J size=4 /dev/vg/origin
@@ -128,7 +128,7 @@ pv_table()
 {
 	local device
 	device=$(disk "$1")
-	# After the start of the disk, or LVM2 finds each PV twice
+	# Not at the start of the disk, or LVM2 would find each PV twice
 	echo "0 4096 linear $device 2048"
 	if [ "$2" -eq 0 ]; then
 		echo "4096 $(($(sectors "$device") - 6144)) linear $device 6144"

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Helper of the cases that tests/vm/lvm2-suite makes, sourced after lib.sh.
+# Helpers for the cases that tests/vm/lvm2-suite makes.  A case sources this after lib.sh.
 #
-#   lvm2_test NAME     runs that test of LVM2's own suite
+#   lvm2_test NAME     runs this test of LVM2's own suite
 #   stall_by_default   all snapshots wait when they are full
 
 stall_by_default()
@@ -15,13 +15,13 @@ stall_by_default()
 lvm2_test()
 {
 	local rc=0
-	modprobe sd_mod # for scsi_debug, which some of them use
-	# Its wrappers take what has this name out of PATH when they look for the real lvm
+	modprobe sd_mod # for scsi_debug, which some tests use
+	# Its wrappers look for the real lvm in PATH without directories of this name
 	mkdir lvm2-testsuite work
 	tar -C lvm2-testsuite -xf /job/vm/lvm2-suite.tar
 	cd lvm2-testsuite || return
 	export PATH=$PWD/lib:$PATH LVM_TEST_FLAVOUR=ndev-vanilla LVM_TEST_DIR=$TMP/work
-	# Where it may create its own device nodes
+	# The tests create their own device nodes here
 	mount -t tmpfs -o size=1200m tmpfs "$TMP/work"
 	setsid --wait bash -noprofile -norc "shell/$1.sh" > "$TMP/out" 2>&1 || rc=$?
 	pkill -x dmeventd || true

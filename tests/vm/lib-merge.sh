@@ -1,16 +1,15 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Helpers of the guest tests about merging (merge-*.sh), sourced by a case after
-# lib-io.sh.
+# Helpers for the guest tests of merging (merge-*.sh).  A case sources this after lib-io.sh.
 #
 #   merge_table NAME [TYPE [CHUNK]]   the table line of snapshot-merge for snapshot NAME
 #   merge_begin NAME           `org` becomes the merge of snapshot NAME, in LVM2's order; the
 #                              snapshot is removed.  TYPE and CHUNK are those of the snapshot
-#   merge_wait NAME SECONDS    until NAME (org) is merged: on dm events, as a tool would; fails
-#                              if nothing was merged for that long
-#   is_merged NAME             according to its status: only the header and an area are left
-#   merge_progress NAME        sectors left, or 0
+#   merge_wait NAME SECONDS    waits until NAME (org) is merged, on dm events as a tool does;
+#                              fails if nothing was merged for that long
+#   is_merged NAME             its status says so: only the header and an area are left
+#   merge_progress NAME        sectors left to merge, or 0
 
 merge_table()
 {
@@ -44,7 +43,7 @@ is_merged()
 	[[ $(status_of "$1") =~ ^([0-9]+)/[0-9]+\ ([0-9]+)$ ]] && [ "${BASH_REMATCH[1]}" = "${BASH_REMATCH[2]}" ]
 }
 
-# The event may come between the check and the wait, so its number is read first
+# The event may come between the check and the wait, so read its number first
 merge_wait()
 {
 	local event now left=-1 end=0

@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Helpers of the cases of "dmsnap overlay", on three disks of 24M and one of 64M, sourced by a
-# case after lib.sh.
+# Helpers for the cases of "dmsnap overlay", on three disks of 24M and one of 64M.  A case sources
+# this after lib.sh.
 #
-#   begin_overlays       the last disk has the folder of the changes
-#   overlay ARGUMENTS... must end with exit code 0
-#   over DISK            prints the overlay of it
-#   nothing_left         no device, no loop, no file, and the disks can be written to
+#   begin_overlays       makes a folder for the changes on the last disk
+#   overlay ARGUMENTS... must exit with code 0
+#   over DISK            prints the disk's overlay
+#   nothing_left         there must be no device, loop device or file, and the disks be writable
 
 . /job/vm/lib-dmsnap.sh
 

@@ -1,16 +1,15 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Helpers of the guest tests on SCSI disks that misbehave (scsi_debug), sourced by a case after
+# Helpers for the guest tests on SCSI disks that misbehave (scsi_debug).  A case sources this after
 # lib.sh.
 #
-#   scsi_plug COUNT MB [OPTIONS...]     makes disks, with OPTIONS of scsi_debug; SCSI are their paths
-#   scsi_pull PATH             that one goes, as if it were pulled out
-#   scsi_unplug                all go; nobody uses them any more
+#   scsi_plug COUNT MB [OPTIONS...]     makes disks with scsi_debug; sets SCSI to their paths
+#   scsi_pull PATH             removes the disk, as if it were unplugged
+#   scsi_unplug                removes all disks; they must not be in use
 
 SCSI=()
 
-# _scsi_path NUMBER
 _scsi_path()
 {
 	local dir=(/sys/bus/pseudo/drivers/scsi_debug/adapter"$1"/host*/target*/*:*/block/*)

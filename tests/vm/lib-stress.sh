@@ -1,14 +1,14 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The stress run, sourced by a case after lib-io.sh and lib-merge.sh.
-# stress-io.c writes and checks; this part creates and removes snapshots.
+# The stress run.  A case sources this after lib-io.sh and lib-merge.sh.  stress-io.c writes and
+# checks; this part creates and removes snapshots.
 #
-#   option_seconds DEFAULT     how long: dmsnap.seconds= on the kernel's command line
-#   stress_rounds SECONDS      rounds, at least one
-#   stress_round               one: an origin, three snapshots of any kind, I/O to all of them
-#                              while they are suspended and resumed; a snapshot is recreated,
-#                              one is reactivated, one is merged; all blocks are checked
+#   option_seconds DEFAULT     the length: dmsnap.seconds= on the kernel's command line
+#   stress_rounds SECONDS      runs rounds, at least one
+#   stress_round               one round: I/O to an origin and three snapshots of any kind while
+#                              they are suspended and resumed; one snapshot is recreated, one
+#                              reactivated and one merged; then all blocks are checked
 
 readonly STRESS_MB=8 STRESS_WORKERS=6
 
@@ -17,7 +17,7 @@ option_seconds()
 	sed -n 's/.*dmsnap\.seconds=\([0-9]*\).*/\1/p; t; s/.*/'"$1"'/p' /proc/cmdline
 }
 
-# stress_io COMMAND ARGUMENTS...: with the round's state
+# stress_io COMMAND ARGUMENTS...: runs stress-io with the state of the round
 stress_io()
 {
 	local command=$1
@@ -25,7 +25,7 @@ stress_io()
 	/job/vm/stress-io "$command" "$TMP/state" "$@"
 }
 
-# The devices in the form that stress-io expects
+# The devices as arguments for stress-io
 _stress_devices()
 {
 	local slot
@@ -42,7 +42,7 @@ _stress_check()
 	stress_io check "${devices[@]}"
 }
 
-# _stress_take SLOT: a snapshot of any kind
+# _stress_take SLOT: takes a snapshot of any kind
 _stress_take()
 {
 	local types=(P N PO) chunks=(8 16 64 256 1024) slot=$1
@@ -55,7 +55,7 @@ _stress_take()
 	stress_io snap "$slot"
 }
 
-# Suspends and resumes all of them in turn for as long as $1 is there
+# Suspends and resumes all of them in turn as long as the file $1 exists
 _stress_shake()
 {
 	local slot
@@ -70,7 +70,7 @@ _stress_shake()
 	done
 }
 
-# _stress_run SECONDS: I/O to all of them, with suspends and resumes
+# _stress_run SECONDS: I/O to all devices, with suspends and resumes
 _stress_run()
 {
 	local devices shaker
@@ -84,7 +84,7 @@ _stress_run()
 	wait "$shaker"
 }
 
-# The store of snapshot SLOT under a new device
+# Activates the store of snapshot SLOT as a new device
 _stress_activate_again()
 {
 	local name=snap$1 kind

@@ -1,20 +1,20 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Helpers of the guest tests unplug-*.sh: the disk below an origin, or below a snapshot's
-# COW device, goes while it is in use, and everything ends in time.  Sourced after lib.sh.
-# How disks come and go is the case's business:
+# Helpers for the guest tests unplug-*.sh: the disk below an origin or below a snapshot's COW device
+# is unplugged in use, and everything must end in time.  A case sources this after lib.sh,
+# and defines the first three functions:
 #
 #   plug                       makes two disks of $MB MB; DISKS[base] and DISKS[cow] are their paths
-#   pull base|cow              one of them goes
-#   unplug                     nobody uses them any more: what is there of them goes
+#   pull base|cow              removes one of them in use
+#   unplug                     removes what is left of them when they are not in use any more
 #
-#   unplug_everywhere          either of them, in each of the situations
+#   unplug_everywhere          pulls each of them in each situation
 #   unplug_at SITUATION base|cow        load, merge, handover or stall
-#   begin [FEATURES [COW_SECTORS]]      origin and snapshot `snap` on the two disks, the snapshot
-#                              `witness` on a RAM disk
-#   finish NAME...             those volumes and all of begin's go, and the disks
-#   bounded COMMAND...         ends in time, well or not; its exit code
+#   begin [FEATURES [COW_SECTORS]]      makes an origin and a snapshot `snap` on the two disks, and
+#                              the snapshot `witness` on a RAM disk
+#   finish NAME...             removes these volumes, those of begin, and the disks
+#   bounded COMMAND...         must end in time, with any exit code, which it returns
 
 . /job/vm/lib-io.sh
 . /job/vm/lib-merge.sh
@@ -37,7 +37,7 @@ begin()
 	fill "$(dm_path base)" 3 2
 	org_load
 	dm_create cow-snap "0 ${2:-$((MB * 2048))} linear ${DISKS[cow]} 0"
-	# Another disk was there before
+	# As if another disk had been there before
 	dd if=/dev/zero of="$(dm_path cow-snap)" bs=4k count=1 oflag=direct status=none
 	snap_take witness P 16 "$MB"
 	snap_take snap P 8
@@ -57,7 +57,7 @@ finish()
 	unplug
 }
 
-# Writes to the origin at random places until a write fails or the test ends
+# Writes to random places of the origin until a write fails or the test ends
 _write_on()
 {
 	rm -f "$TMP/writes-end"
@@ -82,7 +82,7 @@ _writer_ends()
 	wait_until "$LIMIT" _ended "$WRITER"
 }
 
-# The origin and the other snapshot are unaffected
+# The origin and the other snapshot must not be affected
 _check_goes_on()
 {
 	_writer_ends
@@ -91,8 +91,8 @@ _check_goes_on()
 	expect_fail dd if="$(dm_path "$1")" of=/dev/null bs=4k count=1 iflag=direct status=none
 }
 
-# _check_origin_fails NAME...: the origin has no disk any more, its writers are told; NAMEs are
-# snapshots of it
+# _check_origin_fails NAME...: the origin has lost its disk, so writes must fail; NAMEs are its
+# snapshots
 _check_origin_fails()
 {
 	local name
@@ -131,7 +131,7 @@ _at_merge()
 	local left
 	begin
 	fio_run "$(dm_path snap)" --rw=randwrite --bs=4k --iodepth=32 --size=4M --io_size=2M
-	# Each write of the origin takes its time, so that there is a merge to meet
+	# Slow writes to the origin, so that the merge is still running when the disk goes
 	dm_reload base "0 $SIZE delay ${DISKS[base]} 0 0 ${DISKS[base]} 0 1000"
 	merge_begin snap
 	dmsetup message org 0 merge rate 64
@@ -142,7 +142,7 @@ _at_merge()
 	pull "$1"
 	wait_until "$LIMIT" is_status org "Merge failed|Invalid"
 	_writer_ends
-	# Losing either disk loses what was not merged
+	# Without either disk, what was not merged is lost
 	! bounded dd if="$(dm_path org)" of=/dev/null bs=64k iflag=direct status=none || fail "all of the origin can be read"
 	finish
 }
@@ -169,7 +169,7 @@ _at_handover()
 _at_stall()
 {
 	local before
-	# Nothing is asked of a COW device meanwhile: when this time is over it shows that it has gone
+	# The COW device gets no I/O during the stall; it is found missing at the timeout
 	echo 10 > /sys/module/dm_snapshot/parameters/no_space_timeout
 	begin "1 stall_on_full" 2048
 	before=$(events_of snap)
@@ -182,7 +182,7 @@ _at_stall()
 		_check_goes_on snap
 		finish snap
 	else
-		# Writes that wait for room proceed once the full snapshot has gone
+		# Writes that wait for room proceed when the full snapshot is removed
 		bounded dmsetup remove snap || fail "cannot remove snap: $(< "$TMP/bounded")"
 		_check_origin_fails witness
 		finish

@@ -2,11 +2,10 @@
 #
 # The library of the guest tests.
 #
-# A case is a file tests/vm/cases/NAME.sh.  It is sourced by a fresh bash, as
-# root in the guest, after this file, with `set -eEuo pipefail`: a failing
-# command fails the case, and the log says which one.  It passes when it reaches
-# its end.  Output goes to its log; the runner shows the end of it when the
-# case fails.
+# A case is a file tests/vm/cases/NAME.sh.  A fresh bash sources it after this file, as root in the
+# guest, with `set -eEuo pipefail`: a command that fails fails the case, and the log says which one.
+# A case passes if it reaches its end.  Its output goes to its log; the runner shows the end of the
+# log if the case fails.
 #
 #     # summary: an overwritten chunk is copied before        (required)
 #     # guest: quick            quick (default): no udev, no LVM2 | full: both | own: in
@@ -33,14 +32,14 @@
 #     expect_eq "$(dmsetup status base)" "0 131072 linear "
 #     expect_fail dm_create bad "0 8 linear"
 #
-# Cases with the same needs share one boot.  Each gets the state of a new guest,
-# as far as these functions know: mounts below /mnt, dm devices, RAM and
-# loop disks are removed when a case ends, its virtio disks are emptied before it starts,
-# and the module is reloaded.  Anything that cannot be removed fails the case.
+# Cases with the same needs share one boot.  Each gets the state of a new guest as far as these
+# functions know it.  When a case ends, mounts below /mnt, dm devices, RAM and loop disks are
+# removed.  Before it starts, its virtio disks are emptied and the module is reloaded.  A case that
+# leaves something that cannot be removed fails.
 #
-# In the full guest udev activates volume groups of an earlier boot before the case
-# can load its module.  So a case with several boots makes them with
-# --setautoactivation n, and says `vgchange -ay` itself.
+# In the full guest udev activates volume groups of an earlier boot before the case can load its
+# module.  A case with several boots therefore makes them with --setautoactivation n, and runs
+# `vgchange -ay` itself.
 #
 # Set for a case: CASE (name), STAGE (1, 2, ... with `boots`), MODULE (as above),
 # RESULTS (a directory that the host keeps, and that later stages see), TMP (an
@@ -55,7 +54,7 @@
 #   expect_match GOT REGEX     GOT matches the whole extended REGEX (lines: .*)
 #   expect_fail COMMAND...     must fail; what it prints is in $OUTPUT
 #   expect_ok COMMAND...       must succeed; what it prints is in $OUTPUT
-#   expect_log REGEX           the kernel has logged it since the case (or clear_log) began
+#   expect_log REGEX           the kernel has logged it since the case started (or clear_log)
 #   expect_no_log REGEX
 #   clear_log
 #   same A B [BYTES]           two devices or files are equal
@@ -171,7 +170,7 @@ clear_log()
 	echo "<6>$_log_mark" > /dev/kmsg
 }
 
-# kernel_log: what the kernel has logged since clear_log
+# kernel_log: prints what the kernel has logged since clear_log
 kernel_log()
 {
 	dmesg | sed "1,/$_log_mark/d"
@@ -207,7 +206,7 @@ expect_preemption()
 
 wait_until()
 {
-	# The clock of a guest on a busy host may run many times too fast
+	# On a busy host the guest's clock may run many times too fast
 	local end=$((SECONDS + $1)) tries=$(($1 * 10))
 	shift
 	until "$@"; do
@@ -222,7 +221,7 @@ module_path()
 {
 	case $1 in
 	ours) printf '/lib/modules/%s/updates/dm-snapshot.ko\n' "$(uname -r)" ;;
-	in-tree) printf '%s\n' "/lib/modules/$(uname -r)/kernel/drivers/md/dm-snapshot.ko"* ;; # .xz in own guests
+	in-tree) printf '%s\n' "/lib/modules/$(uname -r)/kernel/drivers/md/dm-snapshot.ko"* ;; # compressed in own guests
 	*) fail "unknown module '$1' (ours or in-tree)" ;;
 	esac
 }
@@ -273,7 +272,7 @@ slab_settle()
 	echo 3 > /proc/sys/vm/drop_caches
 	for name in "$@"; do
 		cache=/sys/kernel/slab/$name
-		# Until then empty slabs on the per-CPU lists count as objects
+		# Without this, empty slabs on the per-CPU lists count as objects
 		if [ -e "$cache/shrink" ]; then
 			echo 1 > "$cache/shrink"
 		fi
@@ -281,8 +280,7 @@ slab_settle()
 	done
 }
 
-# In kB.  The free pages that each processor keeps to itself, up to 28 MB of them, are
-# not part of MemAvailable.
+# In kB.  MemAvailable leaves out the free pages in each processor's own lists, up to 28 MB.
 mem_available()
 {
 	awk '$1 == "MemAvailable:" { kB += $2 } $1 == "count:" { kB += 4 * $2 } END { print kB }' \

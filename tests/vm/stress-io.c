@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Writes and reads an origin and its snapshots from many processes at once, and
- * knows the expected contents of each of their blocks.
+ * Writes and reads an origin and its snapshots from many processes at once, and knows the
+ * expected contents of each block.
  *
  *   stress-io fill  STATE ORIGIN            initialises the origin and STATE
- *   stress-io snap  STATE SLOT              snapshot SLOT was taken just now
- *   stress-io back  STATE SLOT              the origin was merged with snapshot SLOT
+ *   stress-io snap  STATE SLOT              snapshot SLOT has just been taken
+ *   stress-io back  STATE SLOT              snapshot SLOT was merged into the origin
  *   stress-io run   STATE SEED SECONDS WORKERS ORIGIN [SLOT=DEVICE...]
  *   stress-io check STATE ORIGIN [SLOT=DEVICE...]
  *
- * STATE is a file, mapped by all: for each block of 4 KiB the number of the write
- * last wrote it, in the origin and in each slot.  Blocks belong to
- * workers in stripes, so that no two write the same block, but many write the
- * same chunk.  An I/O that fails ends the program, and so does a wrong block.
+ * STATE is a file that all processes map.  For each block of 4 KiB, in the origin and in each
+ * slot, it has the number of the write that last wrote the block.  Blocks belong to workers in
+ * stripes, so that no two write the same block, but many write the same chunk.  An I/O that fails
+ * ends the program, and so does a wrong block.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -32,7 +32,7 @@
 #define BLOCKS_MAX (1u << 16)
 #define SLOTS 8
 #define STRIPE 16u
-/* Longest I/O, in blocks */
+/* The longest I/O, in blocks. */
 #define LENGTH 8u
 
 /* Slot 0 is the origin. */
@@ -44,7 +44,7 @@ struct state {
 
 static struct state *state;
 
-/* A device that is open. */
+/* An open device. */
 struct device {
 	unsigned int slot;
 	const char *path;
@@ -108,7 +108,7 @@ static void open_device(unsigned int slot, const char *path)
 		die("%s: %s", path, strerror(errno));
 }
 
-/* ORIGIN [SLOT=DEVICE...] */
+/* Opens ORIGIN [SLOT=DEVICE...]. */
 static void open_devices(char **args)
 {
 	open_device(0, *args++);
@@ -122,7 +122,7 @@ static void open_devices(char **args)
 	}
 }
 
-/* What write @write puts into a word of block @block. */
+/* Word @word of block @block as write @write leaves it. */
 static uint64_t word_of(uint32_t write, uint32_t block, unsigned int word)
 {
 	return (((uint64_t)write << 32) | block) * 0x9e3779b97f4a7c15ull + word;

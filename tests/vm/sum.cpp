@@ -4,8 +4,8 @@
  *
  *   sum DEVICE [MEGABYTES [OFFSET_IN_MEGABYTES]]
  *
- * The checksum does not resist an attacker, but an emulated processor computes it quickly:
- * guest tests compare whole devices all the time.
+ * The checksum resists no attacker, but an emulated processor computes it fast, and guest tests
+ * compare whole devices all the time.
  */
 #include <algorithm>
 #include <cerrno>
@@ -21,7 +21,7 @@ namespace {
 
 constexpr size_t megabyte = 1 << 20;
 
-/* Two sums detect words that change places or cancel each other out. */
+/* Two sums, which detect words that are swapped or cancel each other out. */
 class Sum {
 public:
 	void add(const uint8_t *data, size_t size)
@@ -55,7 +55,7 @@ int main(int argc, char **argv)
 					   : ~size_t{0};
 	off_t at = argc > 3 ? std::strtoll(argv[3], nullptr, 10) * megabyte : 0;
 	int fd = open(argv[1], O_RDONLY | O_DIRECT);
-	/* A tmpfs has no cache to read around, and before Linux 6.6 refuses. */
+	/* A tmpfs has no cache to read around, and refuses O_DIRECT before Linux 6.6. */
 	if (fd < 0 && errno == EINVAL)
 		fd = open(argv[1], O_RDONLY);
 	auto *buffer = static_cast<uint8_t *>(std::aligned_alloc(4096, megabyte));

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""How the cases of a guest ended, from what its console says."""
+"""How the cases of a guest ended, according to its console."""
 
 import dataclasses
 import pathlib
@@ -49,8 +49,8 @@ class Blame(guest_run.Watcher):
         if words[:2] == ["case", "begin"] and len(words) == 3:
             self.running = self.last = words[2]
             self.begun = time.monotonic()
-            # A host too busy to boot in the usual time needs longer for the
-            # cases too; it may have become busy since.
+            # A host too busy to boot the guest in the usual time needs longer for the cases too.
+            # It may have become busy since.
             limit = self.cases[words[2]].timeout * self.slow * max(guests.busy(), guest.boot_seconds / self.usual_boot)
             guest.set_time_limit(limit, f"still running after {limit:.0f} s")
         elif words[:2] == ["case", "end"] and len(words) == 4:

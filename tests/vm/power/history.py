@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a block device may hold after power cuts, from the log of its writes.
+"""What a block device may hold after power cuts, computed from the log of its writes.
 
-A write has a beginning and, once it was answered, an end; each is a place in the log.
-It is durable if it was a FUA write, or when a flush that began after its end
-was answered.  It is obsolete when a write of the same sector that began after its end is
-durable: then it must not be seen again.  Every other write may be seen, and so may
-the initial contents, until a durable write follows them.  A discard is a write that may
-have no effect, or part of it: it makes no write obsolete.
+A write has a beginning and, once it was answered, an end; both are positions in the log.  It is
+durable if it was a FUA write, or if a flush that began after its end was answered.  It is
+obsolete if a durable write to the same sector began after its end; then it must not be seen
+again.  Every other write may be seen, and so may the initial contents until a durable write
+follows them.  A discard is a write that may take effect in part or not at all, so it makes no
+write obsolete.
 """
 
 import dataclasses
@@ -20,19 +20,19 @@ class Write:
     begin: int
     end: int | None = None
     durable: bool = False
-    certain: bool = True        # once it has ended; a discard is not
+    certain: bool = True        # takes effect for sure once it has ended; not a discard
 
 
 class History:
-    """The history of one device, whose sectors are identified by stamps."""
+    """The history of one device.  Stamps identify the contents of its sectors."""
 
     def __init__(self, stamps):
-        self.first = list(stamps)   # what each sector held when it was read
+        self.first = list(stamps)   # what each sector held when it was shown
         self.writes = {}            # sector -> Writes since then
-        self._volatile = []         # answered, not durable
+        self._volatile = []         # answered but not durable
 
     def copy(self):
-        """The history of a device that starts with the last known contents of this one."""
+        """A history that starts with the last known contents of this one."""
         if self.writes:
             raise ValueError("it has been written since")
         return History(self.first)
@@ -60,7 +60,7 @@ class History:
             self._volatile.append(write)
 
     def flushed(self, begin):
-        """A flush that began there has been answered."""
+        """The flush that began at this place was answered."""
         for write in self._volatile:
             write.durable = write.durable or write.end < begin
         self._volatile = [write for write in self._volatile if not write.durable]
@@ -68,7 +68,7 @@ class History:
     # --- what may be read ---
 
     def _allowed(self, sector, counts):
-        """Stamps that the sector may have, if the writes for which `counts` holds are certain."""
+        """The stamps that the sector may have if the writes that `counts` accepts are certain."""
         writes = self.writes.get(sector, ())
         last = max((write.begin for write in writes if counts(write)), default=BEFORE)
         allowed = [write.stamp for write in writes if write.end is None or write.end >= last]
@@ -80,11 +80,11 @@ class History:
         return self._allowed(sector, lambda write: write.durable)
 
     def read_at(self, sector, begin):
-        """For a read that began there, in the power cycle of all the writes."""
+        """The same for a read that began at this place, in the power cycle of all the writes."""
         return self._allowed(sector, lambda write: write.certain and write.end is not None and write.end < begin)
 
     def seen(self, stamps):
-        """Takes the stamps after a cut.  Returns what is wrong: (sector, stamp, allowed)."""
+        """Takes the stamps after a cut.  Returns the wrong ones: (sector, stamp, allowed)."""
         wrong = []
         if len(stamps) != len(self.first):
             raise ValueError(f"{len(stamps)} sectors, not {len(self.first)}")

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Writes block devices in a guest that is about to lose its power, and records in a
- * log outside of the guest what it does: before each operation, and after it.
+ * Writes block devices in a guest that is about to lose its power.  It records each operation,
+ * before and after it, in a log outside of the guest.
  *
  *   load show LOG NAME=DEVICE...
  *   load work LOG SEED FIRST_STAMP MILLISECONDS DEPTH RATE DURABLE NAME=DEVICE...
  *
- * work: for that time (0: no limit), at most DEPTH operations at a time and RATE in a
- * second, of which DURABLE in 100 make something durable.  The first device takes discards.
- * Each sector written holds its number and the stamp of the write; anything else is
- * detected.  A discard leaves the stamp 0.  Numbers in the log are hexadecimal:
+ * work runs for the given time (0: no limit), with at most DEPTH operations in flight and RATE a
+ * second; DURABLE of 100 make something durable.  The first device takes discards.  Each written
+ * sector holds its number and the stamp of the write; anything else is detected.  A discard
+ * leaves the stamp 0.  Numbers in the log are hexadecimal:
  *
  *   show NAME STAMP[*COUNT]...       the sectors of a device; "bad" for what is no stamp
- *   write STAMP NAME SECTOR COUNT    write that needs no durability
- *   fua STAMP NAME SECTOR COUNT      write that is durable when it ends
- *   discard STAMP NAME SECTOR COUNT  the origin's alone
+ *   write STAMP NAME SECTOR COUNT    a write that need not be durable
+ *   fua STAMP NAME SECTOR COUNT      a write that is durable when it ends
+ *   discard STAMP NAME SECTOR COUNT  only of the origin
  *   flush STAMP NAME
  *   read STAMP NAME SECTOR COUNT
- *   end STAMP [STAMP[*COUNT]...]     the operation has ended well; what was read
+ *   end STAMP [STAMP[*COUNT]...]     the operation has succeeded; what was read
  *   error STAMP ERRNO
  */
 #include <algorithm>
@@ -136,7 +136,7 @@ public:
 private:
 	uint64_t below(uint64_t limit) { return random_() % limit; }
 
-	/* As many as are due. */
+	/* Starts the operations that are due. */
 	void begin(std::chrono::steady_clock::time_point now)
 	{
 		std::vector<iocb *> controls;
@@ -149,7 +149,7 @@ private:
 			controls.push_back(prepare(*operation));
 			next_ += interval_;
 		}
-		/* One that had to wait is not caught up on */
+		/* An operation that had to wait is not made up for. */
 		next_ = std::max(next_, now);
 		log_.write_out();
 		for (size_t done = 0; done < controls.size();) {
@@ -159,7 +159,7 @@ private:
 				die("io_submit");
 			done += n;
 		}
-		/* Beside those that have just been submitted, for this one is waited for. */
+		/* Last, because the ioctl waits for the discard; the others are in flight then. */
 		if (discards)
 			discard(devices_[0]);
 	}
@@ -193,7 +193,7 @@ private:
 		uint64_t size = below(10);
 		uint32_t unit = size < 7 ? 8 : 1;
 		operation.count = size < 5 ? 8 : size < 7 ? 8 * (1 + below(32)) : 1 + below(24);
-		/* Half of them near each other, on all devices */
+		/* Half of them are near each other, on all devices. */
 		if (below(64) == 0)
 			near_ = below(sectors);
 		uint64_t at = below(2) ? near_ + below(512) : below(sectors);
@@ -222,7 +222,7 @@ private:
 			 operation.count);
 		control.aio_lio_opcode = operation.kind == Kind::read ? IOCB_CMD_PREAD
 								      : IOCB_CMD_PWRITE;
-		/* Asynchronous, so the kernel makes it a FUA write and not a flush */
+		/* Asynchronous, so that the kernel makes it a FUA write and not a flush. */
 		control.aio_rw_flags = operation.kind == Kind::fua ? RWF_DSYNC : 0;
 		control.aio_buf = reinterpret_cast<uintptr_t>(operation.buffer);
 		control.aio_nbytes = uint64_t{operation.count} * sector_size;
@@ -233,7 +233,7 @@ private:
 		return &control;
 	}
 
-	/* Waits until one has ended, or the next one is due. */
+	/* Waits until an operation has ended or the next one is due. */
 	void wait()
 	{
 		io_event events[64];

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * The log of the load, which is outside of the guest.
- */
+/* The log of the load, which lies outside of the guest. */
 #pragma once
 
 #include <cstdint>
@@ -34,7 +32,7 @@ public:
 		text_.append(text, std::snprintf(text, sizeof(text), format, args...));
 	}
 
-	/* The log has left the guest when this returns. */
+	/* When this returns, the log has left the guest. */
 	void write_out()
 	{
 		for (size_t done = 0; done < text_.size();) {
@@ -51,7 +49,7 @@ private:
 	std::string text_;
 };
 
-/* Stamps of consecutive sectors, equal ones together. */
+/* The stamps of consecutive sectors; equal ones are joined. */
 class Runs {
 public:
 	explicit Runs(Log &log) : log_(log) {}

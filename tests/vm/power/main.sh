@@ -1,23 +1,23 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The job of a guest that is about to lose its power (tests/vm/power-cuts): activates
-# origin and snapshots, shows all of their contents, takes snapshots and starts a
-# merge as /job/plan says, and writes to all devices until the end.
+# The job of a guest that is about to lose its power (tests/vm/power-cuts).  It activates the
+# origin and its snapshots, shows all of their contents, takes snapshots and starts a merge as
+# /job/plan says, and writes to all devices until the end.
 #
-# /dev/vda is the origin; the snapshots' COW devices come after it.  What the host
-# needs is in the log, which leaves the guest at once (see load.cpp):
+# /dev/vda is the origin, followed by the snapshots' COW devices.  What the host needs is in the
+# log, which leaves the guest at once (see load.cpp):
 #
-#   new NAME       the snapshot is being made        taken NAME   and is there
-#   merge NAME     from now on it is merged          merged NAME  it is, and is no more
-#   left SECTORS   how much of the merge there is to do after the cut
+#   new NAME       the snapshot is being made        taken NAME   it has been made
+#   merge NAME     from now on it is merged          merged NAME  the merge is complete; it is gone
+#   left SECTORS   how much of the merge is left after the cut
 
 set -euo pipefail
 
 . /lib/dmsnap/guest.sh
 
-# SIZE, EXISTING, NEW, MERGING, TO_MERGE, LAST, SEED, STAMP, DEPTH, RATE, DURABLE,
-# MERGE_AFTER; arrays COW and CHUNK by name
+# The plan sets SIZE, EXISTING, NEW, MERGING, TO_MERGE, LAST, SEED, STAMP, DEPTH, RATE, DURABLE and
+# MERGE_AFTER, and the arrays COW and CHUNK by name
 declare -A COW CHUNK
 # shellcheck source=/dev/null
 . /job/plan
@@ -34,7 +34,7 @@ tell()
 	echo "$*" > "$LOG"
 }
 
-# table TARGET NAME
+# table TARGET NAME: prints the table line
 table()
 {
 	echo "0 $SIZE $1 $ORIGIN ${COW[$2]} P ${CHUNK[$2]}"
@@ -42,7 +42,7 @@ table()
 
 readonly ORIGIN_TABLE="0 $SIZE snapshot-origin $ORIGIN"
 
-# load COMMAND... for the origin and all existing snapshots
+# load COMMAND...: runs the load for the origin and all existing snapshots
 load()
 {
 	local name devices=(org=/dev/mapper/org)
@@ -58,7 +58,7 @@ activate()
 	for name in $EXISTING; do
 		all+="$name,,,rw,$(table snapshot "$name");"
 	done
-	# Last: it asks for the chunk size when it is resumed
+	# Last, because its resume needs the chunk size
 	if [ -n "$MERGING" ]; then
 		all+="org,,,rw,$(table snapshot-merge "$MERGING")"
 	else
@@ -77,7 +77,7 @@ activate()
 	done
 }
 
-# Sectors
+# The sectors left to merge
 merge_left()
 {
 	[[ $(dmsetup status org) =~ \ ([0-9]+)/[0-9]+\ ([0-9]+)$ ]] || {
@@ -87,7 +87,7 @@ merge_left()
 	LEFT=$((BASH_REMATCH[1] - BASH_REMATCH[2]))
 }
 
-# In LVM2's order
+# Takes a snapshot in LVM2's order
 take()
 {
 	tell "new $1"
@@ -121,7 +121,7 @@ merge_end()
 	MERGING=
 }
 
-# Read before the check: the event may come between the check and the wait
+# Read the event number before the check: the event may come between the check and the wait
 merge_wait()
 {
 	local event

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Power cuts on the same stores, one after the other.
+"""A series of power cuts on the same stores.
 
-Each boot of the guest activates origin and snapshots and shows their contents,
-which are compared with the log of all operations (history.py).  Then it
-writes until its power fails: QEMU is killed, and the disks decide which
-writes survive that are not durable (volatile_disk.py).
+Each boot of the guest activates the origin and its snapshots, and shows their contents, which are
+compared with the log of all operations (history.py).  Then it writes until its power fails: QEMU is
+killed, and the disks choose which writes survive that are not durable (volatile_disk.py).
 """
 
 import dataclasses
@@ -28,22 +27,22 @@ COW_SECTORS = 40 * 1024
 SNAPSHOTS = ("a", "b", "c")
 CHUNKS = (8, 8, 16, 32, 128, 512)
 FIRST_STAMP = 1
-DISCARDED = 0                       # stamp of what a discard has left
-STAMPS_IN_BOOT = 1 << 20            # the second half for writes after a merge has started
+DISCARDED = 0                       # the stamp that a discard leaves
+STAMPS_IN_BOOT = 1 << 20            # the second half is for writes after the start of a merge
 BAD = 2 ** 64 - 1
-# Cuts come after the guest has said one of these; how many of 100 after each
+# A cut comes after the guest has printed one of these; in how many of 100 cases after each
 WRITING = {"ready": 10, "power: taking snapshots": 10, "power: at work": 80}
 MERGE_TO_COME = {"ready": 5, "power: at work": 25, "power: merging": 70}
 MERGE_GOES_ON = {"ready": 60, "power: at work": 40}
-# And up to this many seconds after it, if the guest boots in USUAL_BOOT seconds
+# And at most this many seconds later, if the guest boots in USUAL_BOOT seconds
 AT_WORK, ELSE = 2.5, 1.0
 USUAL_BOOT = 4.0
 TIME_LIMIT = 90.0
-SHOWN = 10                          # wrong sectors shown of a device
+SHOWN = 10                          # how many wrong sectors of a device to show
 
 
 class Failure(Exception):
-    """Something is wrong after a power cut, or the guest did not get to it."""
+    """Something is wrong after a power cut, or the guest did not get that far."""
 
 
 def stamped(sectors, stamp):
@@ -61,8 +60,8 @@ def parse_runs(words):
 @dataclasses.dataclass
 class Cut:
     """The result of one cut."""
-    shown: bool = False         # the guest has shown everything that the earlier cuts left
-    merge_left: int = 0         # sectors to merge, as the next boot finds it
+    shown: bool = False         # the guest has shown all that earlier cuts left
+    merge_left: int = 0         # sectors left to merge, as the next boot finds
     merging: bool = False
     operations: int = 0
     flushes: int = 0
@@ -76,7 +75,7 @@ class Cut:
 
 
 class PowerCut(guest_run.Watcher):
-    """Cuts the power at a moment chosen beforehand."""
+    """Cuts the power at a moment that was chosen beforehand."""
 
     def __init__(self, moment, seconds):
         self.moment = moment
@@ -106,19 +105,19 @@ class Series:
         self.load = load
         self.chance = random.Random(seed)
         self.boots = 0
-        self.place = 0              # in the logs of all boots, one after the other
+        self.place = 0              # position in the concatenated logs of all boots
         self.disks = {}
         self.chunk = {name: self.chance.choice(CHUNKS) for name in SNAPSHOTS}
         self.smp = self.chance.choice((1, 2))
         self.histories = {"org": History([FIRST_STAMP] * SECTORS)}
         self.merging = ""
-        self.to_show = set()        # devices that the boot has yet to show
+        self.to_show = set()        # devices that the boot has not shown yet
         self.directory.mkdir(parents=True)
         for name in ("org", *SNAPSHOTS):
             contents = stamped(SECTORS, FIRST_STAMP) if name == "org" else bytes(COW_SECTORS * SECTOR)
             self.disks[name] = VolatileDisk(self.directory / f"{name}.socket", contents,
                                             random.Random(self.chance.random()), name in lies)
-        self.images = {}            # from before the last boot
+        self.images = {}            # contents before the last boot
 
     def close(self):
         for disk in self.disks.values():
@@ -165,7 +164,7 @@ class Series:
         return cut
 
     def merge_next(self):
-        """A snapshot to merge, in half of the boots that could."""
+        """Chooses a snapshot to merge, in half of the boots that could merge one."""
         present = [name for name in SNAPSHOTS if name in self.histories]
         return self.chance.choice(present) if present and not self.merging and self.chance.random() < 0.5 else ""
 
@@ -174,7 +173,7 @@ class Series:
         present = [name for name in SNAPSHOTS if name in self.histories]
         new = []
         if not self.merging:
-            # Snapshots that have all of the origin copied are of no use any more
+            # A snapshot that has copied all of the origin tests nothing any more
             for name in list(present):
                 if not last and name != to_merge and chance.random() < 0.3:
                     present.remove(name)
@@ -200,7 +199,7 @@ class Series:
         cut = Cut()
         running = {}                # stamp -> (kind, history, sector, begin, Write or None)
         lines = text.split("\n")
-        # The cut interrupted the last one
+        # The cut interrupted the last line
         for line in lines[:-1]:
             self.place += 1
             word, *words = line.split()
@@ -268,10 +267,10 @@ class Series:
             raise Failure(f"{name} has {len(wrong)} wrong sectors, the first:\n" +
                           "\n".join("  " + describe(*one) for one in wrong[:SHOWN]))
 
-    # --- for the developer ---
+    # --- debugging ---
 
     def keep(self):
-        """Saves images from before the boot, and what the boot and the power cut did to them."""
+        """Saves the images from before the boot, and what the boot and the power cut changed."""
         for name, disk in self.disks.items():
             (self.directory / f"{name}.before").write_bytes(self.images[name])
             (self.directory / f"{name}.after").write_bytes(disk.contents())

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * What the load writes into a sector: its number, and the stamp of the write.
- */
+/* What the load writes into a sector: its number and the stamp of the write. */
 #pragma once
 
 #include <algorithm>

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A disk with a volatile write cache that loses its power, served to QEMU as NBD.
+"""A disk with a volatile write cache that can lose its power, served to QEMU over NBD.
 
-Reads see writes at once.  A write is durable only after a flush
-that came later, or if it was a FUA write.  power_fails() decides at
-random about each write that was not durable: kept, lost, or torn (some of its sectors
-kept).  Requests that arrive together are answered in any order.
+A read sees a write at once.  A write is durable if it was a FUA write, or after a later flush.
+power_fails() decides at random about each write that was not durable: it is kept, lost, or torn
+(some of its sectors are kept).  Requests that arrive together are answered in any order.
 """
 
 import dataclasses
@@ -34,7 +33,7 @@ REPLY = struct.Struct(">IIQ")                   # magic, error, cookie
 REPLY_MAGIC = 0x67446698
 EINVAL = 22
 
-FILLING = b"\xd5"                               # of what was trimmed, unless it reads as zeros
+FILLING = b"\xd5"                               # what trimmed sectors read as, unless as zeros
 
 BATCH = 32                                      # requests answered in any order
 
@@ -47,18 +46,18 @@ class Write:
 
 
 class VolatileDisk:
-    """Created with its contents; served on its own socket until close()."""
+    """Created with its contents; serves its own socket until close()."""
 
     def __init__(self, address, contents, chance, lies=False):
         self.address = str(address)
-        self.trace = []             # of this power cycle: (seconds, what, sector, sectors)
+        self.trace = []             # this power cycle: (seconds, what, sector, sectors)
         self.delay = 0.0            # seconds before each batch
         self._chance = chance       # random.Random
-        self._lies = lies           # loses what it calls durable
+        self._lies = lies           # loses what it reports as durable
         self._trimmed = chance.choice((b"\0", FILLING))
         self._durable = bytearray(contents)
         self._seen = bytearray(contents)
-        self._cache = []            # Writes since the last flush, in their order
+        self._cache = []            # Writes since the last flush, in order
         self._begun = time.monotonic()
         self._idle = threading.Event()
         self._idle.set()
@@ -72,13 +71,13 @@ class VolatileDisk:
         os.unlink(self.address)
 
     def contents(self):
-        """The durable contents; the disk must not be in use."""
+        """The durable contents.  The disk must not be in use."""
         return bytes(self._durable)
 
     # --- power ---
 
     def power_fails(self):
-        """QEMU must be gone.  Returns how many writes were kept, lost and torn."""
+        """Cuts the power.  QEMU must be gone.  Returns how many writes were kept, lost and torn."""
         if not self._idle.wait(10):
             raise TimeoutError(f"{self.address} is still in use")
         chance = self._chance
@@ -134,7 +133,7 @@ class VolatileDisk:
                     if self._negotiate(peer):
                         self._serve(peer)
             except (EOFError, OSError):
-                pass        # QEMU is gone: the power cut
+                pass        # QEMU was killed by the power cut
             self._idle.set()
 
     def _negotiate(self, peer):
@@ -164,7 +163,7 @@ class VolatileDisk:
                 time.sleep(self.delay)
             while len(batch) < BATCH and select.select([peer], [], [], 0)[0]:
                 batch.append(self._receive_request(peer))
-            # A flush need not cover requests that were unanswered when it came
+            # A flush need not cover requests that were not answered when it came
             answered = len(self._cache)
             self._chance.shuffle(batch)
             for flags, kind, cookie, offset, length, data in batch:
