@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# shellcheck shell=bash disable=SC2034 # sourced: what is unused here is used there
+# shellcheck shell=bash disable=SC2034 # sourced: the scripts use what is not used here
 #
-# Shared by the project's bash tools: messages, logs, and the cache of things that
-# are built once (kernels, guest root, initramfs).  Sourced.
+# Shared by the project's bash scripts: messages, logs, and a cache of things that are built once
+# (kernels, guest root, initramfs).  Sourced.
 
 DMSNAP_TOP=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 DMSNAP_LIB=$DMSNAP_TOP/tools/lib
@@ -21,21 +21,21 @@ die()
 	exit 1
 }
 
-# log_of WHAT: the file with the last output of that step
+# log_of WHAT: prints the path of the file for the last output of this step
 log_of()
 {
 	mkdir -p "$DMSNAP_LOGS"
 	printf '%s/%s.log\n' "$DMSNAP_LOGS" "${1//[^A-Za-z0-9.+-]/-}"
 }
 
-# quietly WHAT COMMAND...: runs the command with its output in a log, and shows the
-# end of that output only when the command fails.
+# quietly WHAT COMMAND...: runs the command with its output in a log, and prints the end of the log
+# if it fails
 quietly()
 {
 	local what=$1 log new rc=0
 	shift
 	log=$(log_of "$what")
-	new=$(mktemp "$log.XXXXXX") # concurrent ones of the same name do not mix
+	new=$(mktemp "$log.XXXXXX") # concurrent runs must not share a log
 	"$@" > "$new" 2>&1 || rc=$?
 	mv "$new" "$log"
 	if [ "$rc" -ne 0 ]; then
@@ -45,31 +45,30 @@ quietly()
 	return "$rc"
 }
 
-# names_in FILE: one a line, without its comments and empty lines
+# names_in FILE: its lines without comments and empty lines
 names_in()
 {
 	sed -E 's/[[:space:]]*#.*//; /^$/d' "$1"
 }
 
-# hash_of: the name of a cache entry from the text on stdin
+# hash_of: hashes stdin, for the name of a cache entry
 hash_of()
 {
 	sha256sum | cut -c 1-16
 }
 
-# A cache entry is a directory KIND-HASH.  It is built under another name and
-# renamed, so that an existing one is always complete.  Other users have no access: a
-# guest's root has setuid programs, and gets no updates.  Nor may other users
-# hold the locks.
+# A cache entry is a directory KIND-HASH.  It is built under another name and then renamed, so an
+# entry that exists is complete.  Other users have no access: a guest's root has setuid programs and
+# gets no updates.  They cannot hold the locks either.
 cache_path()
 {
 	printf '%s/%s-%s\n' "$DMSNAP_CACHE" "$1" "$2"
 }
 
-# cache_make PATH BUILDER [ARGS...]: if PATH does not exist, runs `BUILDER
-# NEWDIR ARGS...` and publishes NEWDIR as PATH.  Two of one kind at once: the
-# second waits, and then finds the work done.  Entries of the same kind that
-# were not used for a week are removed; younger ones may be another tree's.
+# cache_make PATH BUILDER [ARGS...]: if PATH does not exist, runs `BUILDER NEWDIR ARGS...` and
+# renames NEWDIR to PATH.  A concurrent call for the same kind waits, and then finds the entry.
+# Removes entries of this kind that were not used for a week; younger ones may belong to another
+# tree.
 cache_make()
 {
 	local -r entry=$1 builder=$2
@@ -88,7 +87,7 @@ cache_make()
 		umask 022
 		flock 9
 		if [ ! -d "$entry" ]; then
-			# We hold the lock, so incomplete entries are leftovers
+			# The lock is held, so incomplete entries are leftovers
 			rm -rf --one-file-system "$DMSNAP_CACHE/.new.$kind".*
 			new=$(mktemp -d "$DMSNAP_CACHE/.new.$kind.XXXXXX")
 			trap 'rm -rf --one-file-system "$new"' EXIT
@@ -101,7 +100,7 @@ cache_make()
 	)
 }
 
-# cache_clean: removes what was made here, and nothing else
+# cache_clean: removes what the cache has made, and nothing else
 cache_clean()
 {
 	find "$DMSNAP_CACHE" -mindepth 1 -maxdepth 1 -regextype posix-extended \

@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Shows that a long command is alive and how long it will take, with nothing but
-# bash: for the time before Python is installed.  After that it is terminal.py's
-# work.  Sourced.
+# Shows that a long command is alive and how long it will take.  It needs nothing but bash, for the
+# time before Python is installed; after that terminal.py does this.  Sourced.
 
 _clock()
 {
 	printf '%d:%02d' $(($1 / 60)) $(($1 % 60))
 }
 
-# follow SECONDS LOG COMMAND...: the command's lines as they come, also to LOG,
-# with the time it has taken and an estimate of what remains (SECONDS is about
-# what it takes in all): on a terminal in a last line that changes, else in a
-# line every half minute.  Returns the command's exit code.
+# follow SECONDS LOG COMMAND...: prints the command's lines as they come, also to LOG, with the
+# time so far and an estimate of what is left; SECONDS is the expected total.  On a terminal the
+# time is a last line that changes, otherwise a line every half minute.  Returns the command's
+# exit code.
 follow()
 {
 	local about=$1 log=$2 begun=$SECONDS told=$SECONDS feed pid line part='' left got

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Guests: their kernels, what they boot from, and the command that starts one.
 
-A guest gets a job directory (read-only, /job there, its program /job/main) and
-a results directory (/results).  tools/lib/guest/ runs inside; guest_run.py runs it.
+A guest has a job directory (/job, read-only; its program is /job/main) and a results directory
+(/results).  The scripts in tools/lib/guest run inside; guest_run.py starts and watches the guest.
 """
 
 import ctypes
@@ -23,7 +23,7 @@ TOP = LIB.parent.parent
 
 
 def _stock_kernels():
-    """The kernels of kernels.list, and in which runs of the tests each is used."""
+    """The kernels of kernels.list, and which runs of the tests use each."""
     lines = [line.split() for line in (LIB / "kernels.list").read_text().splitlines() if line and line[0] != "#"]
     return {line[0]: line[3] for line in lines}
 
@@ -34,16 +34,15 @@ USUAL_KERNELS = tuple(name for name, runs in _KERNELS.items() if runs != "full")
 KERNELS = tuple(name for name in reversed(STOCK_KERNELS) if _KERNELS[name] == "all")    # all tests, oldest first
 DEBUG_KERNELS = ("um", "smp")    # tools/build/debug-kernel says what they are
 
-# How much longer everything takes in a debug kernel
+# How many times slower a debug kernel is
 SLOWNESS = {"um": 2.0, "smp": 4.0}
 
 @functools.cache
 def tsc_khz():
-    """The rate of this machine's time stamp counter, 0 if unknown.
+    """The rate of this machine's time stamp counter; 0 if unknown.
 
-    The guests' counter is this one.  They would measure its rate against an emulated
-    timer, and on a busy machine get it wrong: their clock then ran up to 20 times too
-    fast.
+    The guests read this counter.  They would measure its rate with an emulated timer, and get it wrong
+    on a busy machine: their clock has run up to 20 times too fast.
     """
     if platform.machine() != "x86_64":
         return 0
@@ -55,7 +54,7 @@ def tsc_khz():
     counter = ctypes.CFUNCTYPE(ctypes.c_uint64)(ctypes.addressof(ctypes.c_char.from_buffer(page)))
 
     def sample():
-        """(time in ns, counter) of the least disturbed attempt"""
+        """(time in ns, counter) of the attempt that was disturbed least."""
         attempts = []
         for _ in range(20):
             before = time.monotonic_ns()
@@ -71,7 +70,7 @@ def tsc_khz():
 
 
 def busy():
-    """An estimate of how many times longer than on an idle machine everything may take."""
+    """An estimate of how many times longer everything takes than on an idle machine."""
     return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
@@ -108,7 +107,7 @@ class Spec:
 
 
 def guest_parts(kernel):
-    """Paths of the guest's parts, which are built first if necessary."""
+    """Paths of the guest's parts.  Builds them first if necessary."""
     done = subprocess.run([str(LIB / "guest-image"), kernel], stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         raise GuestError("the guest's parts could not be built; does tools/setup succeed?")
@@ -116,7 +115,7 @@ def guest_parts(kernel):
 
 
 def build_program(source, directory):
-    """A program for guests, from one C++ file; returns its path."""
+    """Builds a program for guests from one C++ file; returns its path."""
     path = pathlib.Path(directory) / pathlib.Path(source).stem
     done = subprocess.run(["g++-12", "-std=gnu++20", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-s",
                            "-o", str(path), str(source)], check=False)
@@ -126,7 +125,7 @@ def build_program(source, directory):
 
 
 def build_tools():
-    """build/unit/dmsnap.  The libraries it needs are those of the full guest."""
+    """Builds build/unit/dmsnap.  The full guest has the libraries that it needs."""
     done = subprocess.run(["make", "-s", "-C", str(TOP), "tools"], stdout=subprocess.DEVNULL, check=False)
     if done.returncode != 0:
         raise GuestError("the program dmsnap cannot be built; does tools/setup succeed?")
@@ -141,7 +140,7 @@ def own_module(release):
 
 
 def compiler_of(module):
-    """The compiler of the module's C++, as the compiler recorded it: "gcc 14.2.0"."""
+    """The compiler of the module's C++ code, as recorded in the module: "gcc 14.2.0"."""
     found = re.search(rb"GNU C\+\+\d+ (\d+\.\d+\.\d+)", pathlib.Path(module).read_bytes())
     return f"gcc {found[1].decode()}" if found else "unknown"
 
@@ -153,8 +152,7 @@ def align_up(data, to):
 def initramfs_with(parts, module, work):
     """The initramfs with `module` in updates/, where modprobe prefers it.
 
-    The kernel takes several archives one after the other, later ones win: only
-    the module and depmod's files are added.
+    The kernel unpacks several archives in turn, so only the module and depmod's files are added.
     """
     release = parts["RELEASE"]
     tree = work / "overlay"
@@ -180,7 +178,7 @@ def initramfs_with(parts, module, work):
 
 
 def command_of(spec, parts, job, results, work, output_fd=None):
-    """The command that starts a guest; @job, @results: folders that it shares with us."""
+    """The command that starts a guest; @job, @results: directories that it shares with the host."""
     initramfs = parts["INITRAMFS"]
     if spec.module == "ours":
         initramfs = initramfs_with(parts, own_module(parts["RELEASE"]), work)
@@ -197,12 +195,10 @@ def command_of(spec, parts, job, results, work, output_fd=None):
     if spec.kernel in DEBUG_KERNELS and "kmemleak=" not in spec.append:
         append += " kmemleak=off"     # twice as fast
     if spec.kernel == "smp":
-        # With kmemleak the firmware's program for a device's interrupt runs into its
-        # limit of 30 s
+        # With kmemleak the firmware's method for a device's interrupt hits its limit of 30 s
         append += " pci=noacpi"
     if spec.icount:
-        # One instruction is one nanosecond of the guest's time, so that
-        # measurements repeat; needs one CPU.
+        # One instruction is one nanosecond of guest time, so measurements repeat.  Needs one CPU.
         command += ["-accel", "tcg,thread=single", "-smp", "1",
                     "-icount", "shift=0,align=off,sleep=off",
                     "-rtc", "base=2026-01-01,clock=vm"]
@@ -218,12 +214,12 @@ def command_of(spec, parts, job, results, work, output_fd=None):
         command += ["-chardev", f"file,id=output,path=/dev/fd/{output_fd}",
                     "-device", "virtserialport,chardev=output,name=dmsnap.output"]
     if spec.log:
-        # Without an eventfd: the guest's output is in the file before it continues
+        # Without an eventfd the guest's output is in the file before the guest continues
         command += ["-device", "virtio-serial-pci,id=logs,ioeventfd=off",
                     "-chardev", f"file,id=log,path={spec.log}",
                     "-device", "virtserialport,bus=logs.0,chardev=log,name=dmsnap.log"]
-    # mapped-xattr: what the guest writes are files of ours without set-uid bits, owners and
-    # devices of its choice, although QEMU may run as root
+    # mapped-xattr: on the host the guest's files have no set-uid bits, owners or device nodes of its
+    # choice, although QEMU may run as root
     for tag, path, model in (("job", job, "passthrough,readonly=on"), ("results", results, "mapped-xattr")):
         command += ["-fsdev", f"local,id={tag},path={path},security_model={model},multidevs=remap",
                     "-device", f"virtio-9p-pci,fsdev={tag},mount_tag={tag}"]
@@ -232,13 +228,13 @@ def command_of(spec, parts, job, results, work, output_fd=None):
             raise GuestError(f"{disk.path}: no such disk file")
         command += _disk_options(disk, f"disk{number}", disk.serial or f"disk{number}")
     if spec.kind != "quick":
-        # Last, so that the disks of the job are vda, vdb ... in both guests
+        # Last, so that the job's disks are vda, vdb ... in both guests
         command += _disk_options(Disk(spec.root_image or parts["ROOT_IMAGE"], readonly=True), "root", "dmsnap-root")
     return command
 
 
 def _uml_command(spec, parts, initramfs, job, results):
-    """User Mode Linux: a process of this machine, which uses the shared folders directly."""
+    """User Mode Linux: a process of the host, which uses the shared directories directly."""
     if spec.kind != "quick" or spec.disks or spec.mode != "job":
         raise GuestError("User Mode Linux runs jobs in the quick guest, without virtio disks")
     return ["setpriv", "--pdeathsig", "KILL", parts["KERNEL"], f"mem={spec.mem}M", f"initrd={initramfs}",
@@ -259,7 +255,7 @@ def _disk_options(disk, name, serial):
 
 
 def stop_on_signals():
-    """Turns SIGTERM and SIGHUP into an exception, so that clean-up runs."""
+    """Turns SIGTERM and SIGHUP into an exception, so that clean-up code runs."""
     def handler(number, _frame):
         raise SystemExit(128 + number)
     signal.signal(signal.SIGTERM, handler)
@@ -273,7 +269,7 @@ def size_bytes(text):
 
 
 def parse_disk(text, number, directory):
-    """SIZE or PATH, with ,serial= ,cache= ,ro: a Disk (SIZE: a new sparse file)."""
+    """Parses SIZE or PATH, with ,serial= ,cache= ,ro, into a Disk (SIZE: a new sparse file)."""
     what, *options = text.split(",")
     disk = Disk(what)
     size = size_bytes(what)

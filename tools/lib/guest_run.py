@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Starts a guest, watches it, and reports how it ended.
 
-While it runs, its console is searched for kernel splats, and time limits are enforced; in
-any case QEMU has ended at the end.
+Searches the console for kernel splats and enforces time limits while the guest runs.  QEMU has
+always ended when this returns.
 """
 
 import dataclasses
@@ -17,10 +17,9 @@ import time
 
 import guest as guests
 
-# Lines of the kernel's log that mean a failure, whatever the
-# job itself says.  Matched anywhere in the line: a line of the console can
-# start with a piece of another one.  (The driver says "unable to handle snapshot
-# disk version".)
+# Lines of the kernel's log that mean a failure, whatever the job itself reports.  They match
+# anywhere, because a line of the console can start with a piece of another one.  (The driver logs
+# "unable to handle snapshot disk version".)
 SPLAT = re.compile(
     r"BUG:|WARNING:|Oops|general protection fault|Kernel panic|kernel BUG at"
     r"|INFO: task .* blocked for more than|INFO: rcu|soft lockup|hard LOCKUP"
@@ -30,16 +29,16 @@ SPLAT = re.compile(
     r"|refcount_t:|list_(add|del) corruption|sleeping function called|scheduling while atomic"
     r"|Out of memory: Killed process|Bad page state|Call Trace:")
 
-# Printed by the guest itself (say_host in guest/guest.sh)
+# Printed by the guest's scripts (say_host in guest/guest.sh)
 GUEST_LINE = re.compile(r"dmsnap: (.*)")
 
 BOOT_LIMIT = 120.0       # seconds from QEMU's start to "ready"; emulation on a busy host is slow
 BOOT_ATTEMPTS = 3
-SPLAT_GRACE = 3.0        # how long a guest may keep printing its stack traces
-HANG_GRACE = 3.0         # the same for the blocked tasks that a hung guest prints on request
+SPLAT_GRACE = 3.0        # how long a guest may go on printing stack traces
+HANG_GRACE = 3.0         # the same for the blocked tasks that a hung guest prints
 
-# Requests to a hung guest: everything to the console, the blocked tasks, all
-# CPUs' stacks.  One at a time: a break overtakes the keys before it.
+# SysRq keys for a hung guest: all messages to the console, the blocked tasks, the stacks of all
+# CPUs.  One at a time, because a break overtakes the keys before it.
 SYSRQ_QUESTIONS = (b"7", b"w", b"l")
 SYSRQ_ANSWER = re.compile(r"sysrq: (Changing|Show)")
 
@@ -73,7 +72,7 @@ class Watcher:
         """A line of the console."""
 
     def message(self, text, guest):
-        """A message from the guest's own scripts to the host."""
+        """A message to the host from the guest's scripts."""
 
 
 class Guest:
@@ -95,21 +94,21 @@ class Guest:
         self.deadline_reason = reason
 
     def cut_power(self):
-        """Ends QEMU at once, as when the power fails."""
+        """Kills QEMU at once, as a power failure would."""
         self._cut = True
         self._kill()
 
     def _kill(self):
-        """Ends the guest; User Mode Linux has a host process for each process."""
+        """Kills the guest.  User Mode Linux has a host process for each of its processes."""
         try:
             os.killpg(self._process.pid, signal.SIGKILL)
         except ProcessLookupError:
-            pass    # ended by itself
+            pass    # it has ended by itself
 
     # --- running ---
 
     def shell(self):
-        """Hands the terminal to the guest's console; returns the exit code."""
+        """Connects the terminal to the guest's console; returns the exit code."""
         parts = guests.guest_parts(self.spec.kernel)
         with tempfile.TemporaryDirectory(prefix="dmsnap-guest.") as work:
             command = guests.command_of(self.spec, parts, self.job, self.results, pathlib.Path(work))
@@ -118,10 +117,9 @@ class Guest:
     def run(self, watcher=None, timeout=None):
         """Runs the job; `timeout` (seconds) counts from the end of the boot.
 
-        Emulated, a stock kernel sometimes stops within its first second: a timer of
-        the second processor is lost, and at best RCU complains later.  As long
-        as nothing of ours has been loaded this is not our failure, so such a guest
-        is started again, and the console's log says so.
+        Under emulation a stock kernel sometimes stops in its first second: a timer of the second
+        processor is lost, and RCU may complain later.  Nothing of ours is loaded then, so it is not
+        our failure.  Such a guest is started again, and the console's log says so.
         """
         watcher = watcher or Watcher()
         for attempt in range(1, BOOT_ATTEMPTS + 1):
@@ -137,7 +135,7 @@ class Guest:
         parts = guests.guest_parts(self.spec.kernel)
         self.results.mkdir(parents=True, exist_ok=True)
         (self.results / ".exit-code").unlink(missing_ok=True)
-        # Beside the job, whose creator also cleans up after a kill
+        # Beside the job: whoever made that directory also cleans up after a kill
         with tempfile.TemporaryDirectory(prefix="boot.", dir=self.job.parent) as work:
             read_end, write_end = os.pipe()
             try:
@@ -177,7 +175,7 @@ class Guest:
         pending = b""
         tail = []
         splat = []
-        grace_end = None           # if set, the verdict has been reached
+        grace_end = None           # if set, the verdict is known
         hang_reason = ""
         questions = []
         boot_seconds = 0.0

@@ -1,18 +1,17 @@
 # shellcheck shell=bash disable=SC2154
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The configuration of a kernel's source tree, the current directory.  Sourced after
-# common.sh, by the script that has set `compiler`.
+# Configures the kernel source tree in the current directory.  Sourced after common.sh, by a
+# script that has set `compiler`.
 #
-# Kconfig tests whether the compiler knows an option by compiling nothing with it
-# (cc-option), discards the output, and takes any failure for a "no", even for
-# lack of memory, processes or disk space.  So the compiler's output is kept
-# here, and a configuration that lacks something is made again.
+# Kconfig finds out whether the compiler has an option by compiling an empty file (cc-option).  It
+# drops the output and takes any failure for a "no", even a lack of memory, processes or disk
+# space.  So the output is kept here, and a configuration that lacks an option is made again.
 
 readonly CONFIGURE_ATTEMPTS=3
-CONFIGURE_PAUSE=${CONFIGURE_PAUSE:-10} # seconds, for the shortage to end
+CONFIGURE_PAUSE=${CONFIGURE_PAUSE:-10} # seconds to wait for a shortage to end
 
-# kbuild ARCHITECTURE ARGS...: without the variables of a calling make
+# kbuild ARCHITECTURE ARGS...: runs make without the variables of a calling make
 kbuild()
 {
 	local architecture=$1
@@ -20,8 +19,8 @@ kbuild()
 	env -u MAKEFLAGS -u MAKELEVEL make ARCH="$architecture" CC="$compiler" HOSTCC="$compiler" "$@"
 }
 
-# not_taken CONFIGURATION FRAGMENT...: says which lines of the fragments it lacks;
-# fails if there are any
+# not_taken CONFIGURATION FRAGMENT...: prints the lines of the fragments that it lacks; fails if
+# there are any
 not_taken()
 {
 	local config=$1 line name bad=0
@@ -41,7 +40,7 @@ not_taken()
 	return "$bad"
 }
 
-# _watched DIR LOG: a compiler in DIR, of the same name, that records its failures in LOG
+# _watched DIR LOG: puts a compiler of the same name into DIR that records its failures in LOG
 _watched()
 {
 	cat > "$1/$compiler" <<-END
@@ -58,7 +57,7 @@ _watched()
 	chmod +x "$1/$compiler"
 }
 
-# Resources that a machine may lack
+# Prints the state of resources that a machine may lack
 _machine()
 {
 	uptime
@@ -67,7 +66,7 @@ _machine()
 	echo "processes: $(find /proc -maxdepth 1 -name '[0-9]*' | wc -l), at most $(ulimit -u)"
 }
 
-# _attempt TOOLS ARCHITECTURE FRAGMENT...
+# _attempt TOOLS ARCHITECTURE FRAGMENT...: makes the configuration once
 _attempt()
 {
 	local tools=$1 architecture=$2
@@ -78,7 +77,7 @@ _attempt()
 		not_taken .config "$@"
 }
 
-# configure ARCHITECTURE FRAGMENT...: fails if a line was not accepted
+# configure ARCHITECTURE FRAGMENT...: makes the configuration; fails if a line is not accepted
 configure()
 {
 	local tools log attempt rc=1

@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# shellcheck disable=SC2034 # what is unused here is used by those who source this
+# shellcheck disable=SC2034 # the scripts that source this use what is not used here
 #
-# Which kernels the project is built for and tested on (kernels.list), and where they
-# are.  For this machine's release of Debian the headers are installed packages; the
-# image of the same version is only unpacked, in the cache, because this machine's own kernel
-# must not change.  For another release everything is unpacked in one cache entry.
+# The kernels for which the project is built and tested (kernels.list), and where they are.  For
+# this machine's Debian release the headers are installed packages.  The image of the same version
+# is only unpacked in the cache, because this machine's kernel must not change.  For another
+# release everything is unpacked in one cache entry.
 #
 # Run: tools/lib/kernels.sh NAME release|headers|image|modules
 #      tools/lib/kernels.sh list           the names
@@ -17,7 +17,7 @@
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 KERNEL_NAMES=()  # all
-KERNEL_SERIES=() # those on which every run of the tests has all cases, oldest first
+KERNEL_SERIES=() # those with all cases in every run of the tests, oldest first
 declare -A KERNEL_DEBIAN KERNEL_PACKAGES KERNEL_IN KERNEL_PATTERN
 while read -r name debian packages in pattern; do
 	KERNEL_NAMES+=("$name")
@@ -28,27 +28,26 @@ unset name debian packages in pattern
 
 readonly KERNEL_HERE=12 # this machine's release of Debian
 
-# known_kernel NAME
 known_kernel()
 {
 	[[ -n $1 && -v KERNEL_DEBIAN[$1] ]]
 }
 
-# kernel_tested: the series that the tests run on, on one line, newest first
+# kernel_tested: prints the series that the tests run on in one line, newest first
 kernel_tested()
 {
 	printf '%s\n' "${KERNEL_NAMES[@]%%-*}" | sort -Vru | paste -sd ' '
 }
 
-# releases_in_cache: of the unpacked kernels
+# releases_in_cache: prints the releases of the unpacked kernels
 releases_in_cache()
 {
 	find "$DMSNAP_CACHE" -maxdepth 1 -type d -name 'kernel-*' -printf '%f\n' 2> /dev/null |
 		sed -n -E 's/^kernel-(.*)-[0-9a-f]{16}$/\1/p'
 }
 
-# kernel_release NAME: the newest one here; for another release of Debian NAME may be
-# what this would print
+# kernel_release NAME: prints the newest release here.  For another Debian release NAME may be the
+# release itself.
 kernel_release()
 {
 	local release=
@@ -69,7 +68,7 @@ kernel_release()
 	printf '%s\n' "$release"
 }
 
-# kernel_debian RELEASE: its release of Debian, if that is not this machine's
+# kernel_debian RELEASE: prints its Debian release; fails if that is this machine's
 kernel_debian()
 {
 	local name
@@ -94,7 +93,7 @@ kernel_headers()
 	printf '/lib/modules/%s/build\n' "$release"
 }
 
-# kernel_entry RELEASE: the cache directory for the unpacked image
+# kernel_entry RELEASE: prints the cache directory of the unpacked image
 kernel_entry()
 {
 	if kernel_debian "$1" > /dev/null; then
@@ -105,9 +104,8 @@ kernel_entry()
 	cache_path "kernel-$1" "$(printf '%s %s' "$1" "$(kernel_version "$1")" | hash_of)"
 }
 
-# kernel_lighten RELEASE: removes firmware, sound, network and so on, in the current
-# directory: 300 MB that no guest loads.  depmod must see the rest, so that it is
-# consistent.
+# kernel_lighten RELEASE: removes firmware, sound, network and so on from the current directory,
+# 300 MB that no guest loads.  depmod must run after it, so that its files are consistent.
 kernel_lighten()
 {
 	rm -rf "lib/modules/$1/kernel/"{sound,drivers/{gpu,net,media,staging,infiniband,iio,hid,usb,input,leds,hwmon,power,platform}}
@@ -130,8 +128,8 @@ kernel_unpack()
 	)
 }
 
-# kernel_fetch RELEASE: makes sure that the image is unpacked.  tools/setup does it for
-# those of another release of Debian (other-debian.sh).
+# kernel_fetch RELEASE: unpacks the image unless it is there.  For another Debian release
+# tools/setup does that (other-debian.sh).
 kernel_fetch()
 {
 	if ! kernel_debian "$1" > /dev/null; then

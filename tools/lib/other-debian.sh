@@ -1,15 +1,14 @@
 # shellcheck shell=bash disable=SC2154
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Kernels of another release of Debian than this machine's: the packages of that
-# release, and a root with its compiler to build modules in.  Sourced after kernels.sh
-# and apt-sources.sh.
+# Kernels of another Debian release than this machine's: the packages of that release, and a root
+# with its compiler for building modules.  Sourced after kernels.sh and apt-sources.sh.
 
-# Packages for building a module there, besides the kernel's headers; by make, or by DKMS
+# Packages for building a module, besides the kernel's headers, with make or DKMS
 declare -rA OTHER_CODENAME=([13]=trixie)
 declare -rA OTHER_BUILD=([13]="g++ make dkms openssl kmod libelf1t64 libssl3t64 zlib1g")
 
-# other_sources DEBIAN: its suites, from the mirrors of this machine's
+# other_sources DEBIAN: prints the suites of that release, from the mirrors of this machine
 other_sources()
 {
 	local codename=${OTHER_CODENAME[$1]} sources
@@ -18,7 +17,7 @@ other_sources()
 	sed -n "s/ $codename main$/ $codename-backports main/p" <<< "$sources"
 }
 
-# other_archive DEBIAN DIRECTORY: sets up apt for that release there, for other_apt
+# other_archive DEBIAN DIRECTORY: sets up apt for that release in the directory, for other_apt
 other_archive()
 {
 	local directory=$2
@@ -35,14 +34,14 @@ other_archive()
 	quietly "apt-get update for Debian $1" apt-get -q -c "$directory/apt.conf" update
 }
 
-# other_newest DIRECTORY NAME: the newest release of that kernel in the archive
+# other_newest DIRECTORY NAME: prints the newest release of the kernel in the archive
 other_newest()
 {
 	apt-cache -c "$1/apt.conf" search --names-only '^linux-headers-[0-9]' |
 		sed -n -E "s/^linux-headers-(${KERNEL_PATTERN[$2]}) - .*/\1/p" | sort -V | tail -n 1
 }
 
-# other_packages DIRECTORY NAME RELEASE: those of the kernel and of its headers
+# other_packages DIRECTORY NAME RELEASE: prints the packages of the kernel and its headers
 other_packages()
 {
 	local release=$3
@@ -55,7 +54,6 @@ other_packages()
 		sed -n -E 's/^ *Depends: (linux-headers-[0-9].*-common(-rt)?|linux-kbuild-[0-9].*)$/\1/p'
 }
 
-# kernel_unpack_other NEW DIRECTORY RELEASE PACKAGE...
 kernel_unpack_other()
 {
 	local new=$1 directory=$2 release=$3 package
@@ -78,7 +76,7 @@ kernel_unpack_other()
 	)
 }
 
-# kernel_fetch_other DIRECTORY NAME: the newest, unless it is in the cache
+# kernel_fetch_other DIRECTORY NAME: unpacks the newest release unless it is in the cache
 kernel_fetch_other()
 {
 	local directory=$1 name=$2 release packages
@@ -105,7 +103,7 @@ build_root_build()
 	rm -rf "$new/root"/var/{cache,lib/apt,log}/*
 }
 
-# build_root DEBIAN: its cache entry; the root is in root/
+# build_root DEBIAN: prints its cache entry; the root is in root/
 build_root()
 {
 	cache_path "build-root-$1" "$({

@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Runs the parts of tools/test one after the other, and adds up their results.
+"""Runs the parts of tools/test in turn and adds up their results.
 
-A part is a command.  Its counts are read from its output.  A part that shows
-nothing (no output, no test, all tests skipped) has failed.  A check or a build,
-which prints no counts, is one test by its exit code; randomised runs, however
-many, are one test together.  A part that fails without a failed
-test counts as one failure, so that a crash of the runner itself is not lost.
+A part is a command.  Its counts are read from its output.  A part that shows nothing (no output,
+no test, all tests skipped) has failed.  A check or a build prints no counts, and is one test by
+its exit code; randomised runs, however many, are one test together.  A part that fails without a
+failed test counts as one failure, so that a crash of its runner is not lost.
 """
 
 import argparse
@@ -34,11 +33,11 @@ GTEST_PASSED = re.compile(r"^\[  PASSED  \] (\d+) tests?\.")
 FAILURE = re.compile(r"FAIL|\[  FAILED  \]|.*\berror:")
 GTEST_FAILED = re.compile(r"^\[  FAILED  \] (\d+) tests?, listed below")
 SKIPPED = re.compile(r"^(\d+) skipped$|^\[  SKIPPED \] (\d+) tests?, listed below")
-# A check without its tool says so and succeeds; here all tools are required
+# A check whose tool is missing says so and succeeds; here all tools are required
 NOT_RUN = re.compile(r"^[\w-]+: skipped, no ")
 BUILD_STEP = re.compile(r"  [A-Z]+ +\S")
-LEFT = re.compile(r"\[\d+/\d+, about (\d+):(\d\d) left\]$")    # of the guest tests
-LIMIT, LIMIT_FACTOR = 1800.0, 5.0    # after this many seconds, or times its usual time, a part counts as hung
+LEFT = re.compile(r"\[\d+/\d+, about (\d+):(\d\d) left\]$")    # printed by the guest tests
+LIMIT, LIMIT_FACTOR = 1800.0, 5.0    # a part hangs after this many seconds, or multiples of its usual time
 
 
 class Shows(enum.Enum):
@@ -202,7 +201,7 @@ class Command:
         self.end()
 
     def end(self):
-        """First those that clean up after themselves, like the guests' runner."""
+        """Sends SIGTERM first, for programs that clean up, like the runner of the guests."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             if self.process.poll() is not None:
                 return
@@ -294,7 +293,7 @@ def main():
     LOGS.mkdir(parents=True, exist_ok=True)
     terminal = Terminal()
     durations = Durations()
-    # A part that differs in a full run has another time there
+    # A part with another command in a full run has another duration there
     keys = {part.name: f"test {part.name}{' full' if part.full and options.run == 'full' else ''}" for part in parts}
     expected = {part.name: durations.get(keys[part.name], part.guess) for part in parts}
     terminal.line(f"{len(parts)} parts, about {clock(sum(expected.values()))}")

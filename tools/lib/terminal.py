@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Output of tools/demo and tools/test: permanent lines and, while something
-takes long, the time left.  On a terminal that is a last line that
-changes every second; elsewhere an occasional line.  Does not decide what is
-shown.  Remembers durations in the cache, only for the estimates.
+"""Output of tools/demo and tools/test: permanent lines and, during something long, the time left.
+On a terminal that is a last line that changes every second, otherwise an occasional line.  This
+module does not decide what is shown.  It remembers durations in the cache, for estimates only.
 """
 
 import contextlib
@@ -23,7 +22,7 @@ def clock(seconds):
 
 
 class Durations:
-    """Durations of the last time in seconds, by name."""
+    """The last durations in seconds, by name."""
 
     PATH = CACHE / "durations-tools.json"
 
@@ -47,7 +46,7 @@ class Durations:
 
 
 class Wait:
-    """Something that takes long.  Its caller may refine the estimate while it runs."""
+    """Something that takes long.  The caller may refine the estimate while it runs."""
 
     def __init__(self, what, expected, after):
         self.what = what
@@ -56,7 +55,7 @@ class Wait:
         self.begun = time.monotonic()
         self.fraction = None       # done so far, if known
         self.detail = ""
-        self.bar = None            # of a part of it, shown instead
+        self.bar = None            # the bar of a part, which is shown instead
 
     def seconds(self):
         return time.monotonic() - self.begun
@@ -130,7 +129,7 @@ class Terminal:
 
     @contextlib.contextmanager
     def wait(self, what, expected, after=0.0):
-        """While the body runs, its progress is shown; yields the Wait."""
+        """Shows progress while the body runs; yields the Wait."""
         wait = Wait(what, expected, after)
         over = threading.Event()
 

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Runs the steps of the demonstration, in the guest:  guest.sh STEP...
+# Runs the steps of the demonstration in the guest:  guest.sh STEP...
 #
-# A step is a file steps/NN-NAME.sh, sourced in the order of the names.  Its
-# first lines say what the host (run.py) needs to know:
+# A step is a file steps/NN-NAME.sh; they are sourced in the order of their names.  The first lines
+# of a step are for the host (run.py):
 #
 #     # title: A snapshot
-#     # boot: 1                 in which start of the machine
+#     # boot: 1                 in which boot of the machine
 #
-# It uses these functions, and ends the demonstration when
-# a command fails.  $NOTES survives a restart.
+# It uses these functions.  A command that fails ends the demonstration.  $NOTES survives a reboot.
 #
 #   say TEXT...               plain words for the user, a paragraph
 #   run 'COMMAND LINE'        shows the line, runs it, shows its output
@@ -23,8 +22,8 @@ NOTES=/results/notes
 OLD=$NOTES/old.sha256 NEW=$NOTES/new.sha256 KEPT=$NOTES/snapshot.sha256
 mkdir -p "$NOTES"
 
-# tell KIND TEXT: a line for the host, distinguished from output by its first byte; not to
-# stdout, which may be captured
+# tell KIND TEXT: a line for the host; its first byte marks it.  Not to stdout, which may be
+# captured
 tell()
 {
 	printf '\036%s %s\n' "$1" "$2" >&3
@@ -45,7 +44,7 @@ held()
 {
 	CLAIM=$1
 	shift
-	# Not in an if: a claim's command must fail like any other
+	# Not in an if: a claim's command must fail like any other command
 	"$@"
 	tell held "$CLAIM"
 	CLAIM=
@@ -58,7 +57,7 @@ progress()
 
 # --- functions for the steps ----------------------------------------------
 
-# ours_is_loaded: the kernel has the module that was built, not the in-tree one
+# ours_is_loaded: the loaded module is the one that was built, and not the in-tree one
 ours_is_loaded()
 {
 	local built
@@ -72,7 +71,7 @@ sums()
 	(cd "$1" && find . -type f ! -path './lost+found/*' | LC_ALL=C sort | xargs sha256sum)
 }
 
-# files_are DIR SUMS: DIR holds these files, no others, as the disks have them
+# files_are DIR SUMS: DIR holds exactly these files, as read from the disks
 files_are()
 {
 	sync
@@ -83,7 +82,7 @@ files_are()
 # --- main ---------------------------------------------------------------------
 
 exec 3>&1
-export LVM_SUPPRESS_FD_WARNINGS=1 # of that one
+export LVM_SUPPRESS_FD_WARNINGS=1 # LVM2 warns of inherited file descriptors
 CLAIM=
 trap 'tell broken "${CLAIM:+not so: $CLAIM; }exit code $? of: $BASH_COMMAND"' ERR
 

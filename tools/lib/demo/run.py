@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The host's side of tools/demo: builds the module, starts the guest, explains to the
-user what its steps (steps/*.sh, run by guest.sh) do, and reports whether all checks held.
+"""The host's side of tools/demo.  Builds the module, starts the guest, explains its steps
+(steps/*.sh, which guest.sh runs) to the user, and reports whether all checks held.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def read_steps():
 
 
 class Narrator(guest_run.Watcher):
-    """Follows a boot, and shows its steps."""
+    """Follows a boot and shows its steps."""
 
     def __init__(self, demo):
         self.demo = demo
@@ -96,7 +96,7 @@ class Narrator(guest_run.Watcher):
         self.broken = text
 
     def on_progress(self, text):
-        """WHAT DONE TOTAL, in MB"""
+        """@text: WHAT DONE TOTAL, in MB."""
         what, done, total = text.rsplit(" ", 2)
         if self.bar is None:
             self.bar = Bar(what, "MB")
@@ -174,7 +174,7 @@ class Demo:
         self.say("dm-snapshot.ko is built." if compiled else "dm-snapshot.ko was built before, and is up to date.")
 
     def boot(self, number):
-        """Starts the guest for the steps of that boot; returns (outcome, narrator)."""
+        """Starts the guest for the steps of this boot; returns (outcome, narrator)."""
         kernel = self.options.kernel
         self.section(f"Starting a machine with Linux {kernel}" if number == 1 else "Starting it again")
         if number == 1:

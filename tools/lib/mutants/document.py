@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The table of mutants in Documentation/mutants.rst, between two comments there."""
+"""The table of mutants in Documentation/mutants.rst, between two comments."""
 
 BEGIN, END = ".. Written by tools/mutants --document:\n", ".. End of what is written.\n"
 

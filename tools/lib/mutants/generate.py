@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Mutants made from the sources: in each function of the core an operator is
-exchanged, a condition or a constant is negated, a statement is removed.
+"""Mutants made from the sources.  In each function of the core an operator is exchanged, a
+condition or a constant is negated, or a statement is removed.
 
-The sources are formatted by clang-format, so a line is enough: a binary operator
-has a blank on each side, the brackets of a template have none, and a function's body is
-between two braces on their own lines, or in one line.
+clang-format has formatted the sources, so it is enough to look at single lines: a binary operator
+has a blank on each side and the brackets of a template have none, and a function's body is
+between two braces on lines of their own, or in one line.
 """
 
 import collections
@@ -23,13 +23,13 @@ WORDS = {"true": "false", "false": "true", "break": "continue"}
 CODE = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|//.*')
 BODY = re.compile(r"(\t*)\{$")
 IN_ONE_LINE = re.compile(r"\t+.*\) (?:const )?\{ .* \}$")
-# A call or an assignment, whole, that nothing else is a part of; no declaration
+# A complete call or assignment that is no part of another statement, and no declaration
 STATEMENT = re.compile(r"\t+[\w*(][\w.\->:\[\]()*&]*?(?:\(.*\)| [-+|&]?= .*);$")
 NO_STATEMENT = re.compile(r"\t+(?:return|delete|static_assert|DMSNAP_ASSERT|co_)\b")
 
 
 def masked(lines):
-    """The lines with blanks for comments, strings and characters."""
+    """The lines with blanks in place of comments, strings and characters."""
     inside = False
     for line in lines:
         if inside:
@@ -46,7 +46,7 @@ def masked(lines):
 
 
 def functions(lines):
-    """[numbers of the lines of a function's body], of masked lines"""
+    """[line numbers of a function's body] for each function; the lines are masked"""
     bodies, number = [], 0
     while number < len(lines):
         if found := BODY.match(lines[number]):
@@ -61,7 +61,7 @@ def functions(lines):
 
 
 def changes(line, code, before):
-    """(what is done, the new line) of each mutant of a line; @code: masked; @before: the code line before it"""
+    """(what is changed, the new line) of each mutant; @code: the masked line; @before: the code before it"""
     if "static_assert" in code or "DMSNAP_ASSERT" in code:
         return
     for old, new in OPERATORS.items():
@@ -79,7 +79,7 @@ def changes(line, code, before):
 
 
 def known(top):
-    """{(path, line, what is done)}: those that change nothing that can be seen, each with a reason"""
+    """{(path, line, what is changed)} of mutants without a visible effect; the list has the reasons"""
     entries = set()
     for number, text in enumerate((top / KNOWN).read_text().splitlines(), 1):
         if text and not text.startswith("#"):
@@ -91,7 +91,7 @@ def known(top):
 
 
 class Generated(Mutant):
-    """Of a line, by its number."""
+    """The mutants of a line, given by its number."""
 
     def applied(self, text):
         lines = text.splitlines(keepends=True)
@@ -117,8 +117,10 @@ def mutants_of(top, path, equivalent):
 
 
 def generate(top, count, seed, parts):
-    """@count random mutants: one of each function, before any has a second.  Those of files whose path
-    holds one of @parts, if there are any."""
+    """@count random mutants, one of each function before any function has a second one.
+
+    @parts: if not empty, only files whose paths contain one of them
+    """
     chance = random.Random(seed)
     equivalent = known(top)
     pools = []

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Mutant: a seeded defect, as tests/mutants holds it: a unified diff of one file,
-and above it what it breaks and which rule that is.
+"""Mutant: a seeded defect as stored in tests/mutants: a unified diff of one file, and above it
+what it breaks and which rule that is.
 
     # SPDX-License-Identifier: GPL-2.0-only
     # Breaks: a commit writes its entries without a preceding flush
@@ -20,7 +20,7 @@ HUNK = re.compile(r"^@@ .*\n", re.MULTILINE)
 
 
 class Unfit(Exception):
-    """A mutant that is not what it should be, or does not suit the sources any more."""
+    """A mutant is malformed, or does not apply to the sources any more."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Mutant:
     name: str
     breaks: str
     rule: str
-    path: pathlib.Path      # of the file it changes, from the top of the tree
-    hunks: tuple            # pairs of lines before and after
+    path: pathlib.Path      # the file that it changes, relative to the top of the tree
+    hunks: tuple            # pairs (lines before, lines after)
 
     @classmethod
     def load(cls, patch):
@@ -62,7 +62,7 @@ class Mutant:
             text = self.applied(file.read_text())
         except FileNotFoundError:
             raise Unfit(f"{self.name}: there is no {self.path}") from None
-        # Not written in place: it may be a link to the original.
+        # Not written in place, because it may be a hard link to the original
         file.unlink()
         file.write_text(text)
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The quick tests that a mutant has to survive to be a hole, in the order in which
-they run, and how to read from their output what failed.
+"""The quick tests, in their order, and how to read from their output what failed.  A mutant that
+survives all of them is a hole in the tests.
 """
 
 import dataclasses
@@ -9,23 +9,23 @@ import signal
 import subprocess
 import threading
 
-MEMORY = 4 << 30           # bytes of addresses; a defect may allocate without end
-IDLE_FACTOR = 20           # on a busy machine a test may take so many times its processor time
+MEMORY = 4 << 30           # bytes of address space; a defect may allocate without end
+IDLE_FACTOR = 20           # a test may take this many times its CPU time on a busy machine
 
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
     name: str
     target: str             # of tools/build/unit.mk, builds it
-    command: tuple          # in the tree; ends with the first failure
-    begins: re.Pattern      # a line that names the test that begins
+    command: tuple          # runs in the tree; ends with the first failure
+    begins: re.Pattern      # a line that names the test that starts
     fails: re.Pattern       # a line that names the test that failed
-    dies: re.Pattern        # a line that says why it ends at once
+    dies: re.Pattern        # a line that says why the program ended early
 
 
 DIES = re.compile(r"dmsnap: ([^:\n]+)")
 GTEST = (re.compile(r"\[ RUN      \] (\S+)"), re.compile(r"\[  FAILED  \] ([^\s,]+)"), DIES)
-# What takes nine tenths of the time, and says less of what is wrong, comes last.
+# Last come the tests that take nine tenths of the time and say less about what is wrong
 SLOW = {"unit-crash": "PersistentCrash*",
         "unit-copier": "Copier.copies_*:CopierThrottle.*",
         "unit-small-table": "SmallTable*",
@@ -36,7 +36,7 @@ def unit(name, tests):
     return Stage(name, "unit-build", ("build/unit/unit-tests", "--gtest_fail_fast", f"--gtest_filter={tests}"), *GTEST)
 
 
-# The simulator names no test: what it says is wrong, without the device and the history, stands for one.
+# The simulator has no test names: its message, without the device and the history, stands for one
 SAYS = (re.compile(r"(?!)"), re.compile(r"FAIL: (?:\S+: )*(.{1,60}?)(?:: \d.*)?$"), DIES)
 SIM = ("build/unit/sim", "--runs", "3000", "--jobs", "1", "--no-shrink")
 
@@ -47,14 +47,14 @@ STAGES = (unit("unit", "-" + ":".join(SLOW.values())), *(unit(name, tests) for n
 @dataclasses.dataclass(frozen=True)
 class Failure:
     test: str
-    how: str = ""           # unless by a check: "hangs", "deadlock", "SIGSEGV"
+    how: str = ""           # if no check failed: "hangs", "deadlock", "SIGSEGV"
 
     def __str__(self):
         return f"{self.test} ({self.how})" if self.how else self.test
 
 
 def run(stage, tree, limit, log):
-    """The Failure, None if there is none.  @limit: seconds of a processor."""
+    """The Failure, or None.  @limit: seconds of CPU time."""
     command = ("prlimit", "--core=0", f"--as={MEMORY}", f"--cpu={limit}:{limit + 5}", *stage.command)
     begun = failed = stage.name
     death = None
@@ -65,7 +65,7 @@ def run(stage, tree, limit, log):
             timed_out.set()
             process.kill()
 
-        # Threads that wait for each other take no time of a processor.
+        # Threads that wait for each other use no CPU time
         timer = threading.Timer(IDLE_FACTOR * limit, time_out)
         timer.start()
         try:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Copies of the source tree with what was built of it.  One is kept as it was, so that
-the sources may be worked on meanwhile; each mutant gets one of links to it, in which
-make builds only what depends on the file that the mutant changes.
+"""Copies of the source tree with build products.  One copy stays unchanged, so that work on the
+sources can continue.  Each mutant gets a tree of links to it, in which make builds only what
+depends on the file that the mutant changes.
 """
 
 import os
@@ -17,7 +17,7 @@ class BuildFailed(Exception):
 
 
 def copy(source, target, copy_file=shutil.copy2):
-    """With the times of the files: make goes by them."""
+    """Copies the times of the files as well, because make compares them."""
     remove(target)
     for part in PARTS:
         shutil.copytree(source / part, target / part, copy_function=copy_file)
@@ -28,9 +28,9 @@ def remove(tree):
 
 
 def forget(tree, path):
-    """Removes what was built of @path, as some tools write over what is there.
+    """Removes what was built from @path, because some tools write to existing files in place.
 
-    The precompiled header is of nobody's headers but the libraries'.
+    The precompiled header includes only headers of libraries.
     """
     for depends in (tree / "build/unit").rglob("*.d"):
         if str(path) in depends.read_text().split():
@@ -45,7 +45,7 @@ def link(source, target):
 
 
 def make(tree, *words):
-    """As if no make were above us, whose jobs we cannot share."""
+    """The environment without that of a make above this, whose job server cannot be shared."""
     above = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
     environment = {name: value for name, value in os.environ.items() if name not in above}
     return subprocess.run(("make", "--no-print-directory", *words), cwd=tree, env=environment, text=True, errors="replace",
