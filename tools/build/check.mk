@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Checks of the sources that need neither a kernel nor a test run.  Called by
-# the Makefile, under a lock.  A file that passed is recorded by an empty file
-# in build/check, and checked again when it or a header of it changes.
+# Checks of the sources that need neither a kernel nor a test run.  The Makefile calls this under a
+# lock.  An empty file in build/check stands for a file that passed; the file is checked again when
+# it or one of its headers changes.
 
 include tools/build/cxx-flags.mk
 
@@ -48,8 +48,8 @@ check-selftest: $(out)/selftest.ok
 $(out)/selftest.ok: $(gates) $(out)/.flags
 	@CXX=$(CXX) tools/build/selftest && touch $@
 
-# Each header alone, and twice: it includes what it uses, and can be repeated.
-# Those of the boundary in both languages, C as the kernel's C of 6.1.
+# Compiles each header by itself and twice: it must include what it uses, and allow repetition.
+# Headers of the boundary are compiled in both languages, as C with the flags of 6.1.
 
 c-alone := $(c-headers:%=$(out)/alone/c/%.ok)
 cxx-alone := $(c-headers:%=$(out)/alone/cxx/%.ok) $(core-headers:%=$(out)/alone/cxx/%.ok)
@@ -58,8 +58,8 @@ user-alone := $(user-headers:%=$(out)/alone/user/%.ok)
 check-headers: $(c-alone) $(cxx-alone) $(user-alone)
 	@:
 
-# The compiler reads the header's name from standard input, so that the header
-# is not itself the main file, in which #pragma once causes a warning.
+# The compiler gets the header's name on standard input.  As the main file, a header with #pragma
+# once would cause a warning.
 alone = @echo '  ALONE   $* ($(1))'; mkdir -p $(@D); \
 	printf '\#include "%s"\n\#include "%s"\n' '$*' '$*' | \
 		$(2) -iquote . -fsyntax-only $(deps) - && touch $@
@@ -76,9 +76,9 @@ $(user-alone): $(out)/alone/user/%.ok: % $(out)/.flags
 	$(call alone,C++,$(CXX) -x c++ -std=gnu++23 -fno-rtti $(dmsnap-cxx-warnings) -Werror \
 		$(user-includes))
 
-# The core as a kernel compiles it, as far as possible without one, linked into
-# one object: detects static constructors, floating point, large stack frames, and
-# anything the core would need besides the port.
+# Compiles the core as for a kernel, as far as possible without one, and links it into one object.
+# Detects static constructors, floating point, large stack frames, and anything that the core needs
+# besides the port.
 
 freestanding-objects := $(core-sources:%.cpp=$(out)/core/%.o)
 
@@ -103,10 +103,10 @@ $(out)/core/core.ok: $(freestanding-objects) tools/build/check-ko $(out)/.files
 	@tools/build/check-ko --core $(out)/core/core.o
 	@touch $@
 
-# A second compiler, and the one that checks the lock annotations.
+# A second compiler, which also checks the lock annotations.
 
-# libstdc++ 12's <expected> needs the concepts and the conditionally trivial
-# destructors that clang has from 16 on.
+# libstdc++ 12's <expected> needs concepts and conditionally trivial destructors, which clang has
+# since 16.
 clang-candidates := clang++-19 clang++-18 clang++-17 clang++-16
 CLANGXX ?= $(firstword $(foreach c,$(clang-candidates),$(shell command -v $(c))))
 clang-version := $(if $(CLANGXX),$(shell $(CLANGXX) -dumpversion | cut -d. -f1))
@@ -130,7 +130,7 @@ $(clang-stamps): $(out)/clang/%.ok: % $(out)/.flags
 	@mkdir -p $(@D)
 	@$(CLANGXX) $(clang-flags) $(core-includes) $(deps) -fsyntax-only $< && touch $@
 
-# clang-tidy, of the version of that clang.
+# The clang-tidy of this clang's version.
 
 TIDY ?= $(firstword $(foreach v,$(clang-version),$(shell command -v clang-tidy-$(v))))
 tidy-stamps := $(core-sources:%=$(out)/tidy/%.ok) $(user-sources:%=$(out)/tidy/%.ok)
@@ -152,7 +152,7 @@ $(tidy-stamps): $(out)/tidy/%.ok: % .clang-tidy $(core-headers) $(user-headers) 
 
 include tools/build/lint.mk
 
-# As in unit.mk: files that change when the flags, or the list of files, do.
+# As in unit.mk: files that change with the flags or the list of files.
 define keep
 $(shell mkdir -p $(out); printf '%s\n' '$(2)' | cmp -s - $(1) || printf '%s\n' '$(2)' > $(1))
 endef

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The fuzzers, tests/fuzz/NAME, with clang's libFuzzer.  Called by the Makefile,
-# under a lock:  make -f tools/build/fuzz.mk BUILD=build fuzz
+# The fuzzers, tests/fuzz/NAME, with clang's libFuzzer.  The Makefile calls this under a lock:
+# make -f tools/build/fuzz.mk BUILD=build fuzz
 #
-# Each is the core and a port, in one program with NAME's sources.  The port is as
-# cheap as it can be (tests/fuzz/port), but for sim, which drives the simulator, and for those
-# of the program dmsnap (tests/fuzz/tool).  A run
-# begins with tests/fuzz/corpus/NAME and is the same each time: its seed and number of
-# runs are fixed.
+# A fuzzer is a program of the core, a port, and NAME's sources.  The port is as cheap as possible
+# (tests/fuzz/port); sim drives the simulator instead, and the fuzzers of the program dmsnap use
+# tests/fuzz/tool.  A run starts with tests/fuzz/corpus/NAME and is the same each time, because
+# its seed and number of runs are fixed.
 
 include tools/build/cxx-flags.mk
 
@@ -29,7 +28,7 @@ runs-table_line := 1000000
 runs-message := 40000
 runs-store := 8000
 runs-sim := 1000
-# Of the program dmsnap: files are made for each run.
+# Fuzzers of the program dmsnap make files for each run.
 runs-apply := 400
 runs-restore := 8000
 runs-repair := 800
@@ -49,7 +48,7 @@ port-objects := $(call objects,$(call find,tests/fuzz/port,*.cpp) \
 	$(addprefix src/user/,context.cpp failure.cpp port_pool.cpp port_target.cpp))
 simulator-objects := $(call objects,$(call find,src/user,*.cpp) \
 	$(filter-out %/main.cpp %/sweep.cpp tests/sim/studies/%,$(call find,tests/sim,*.cpp)))
-# Everything except its command line, and what only that needs.
+# The program without its command line, and without what only that needs.
 tool-objects := $(call objects,$(filter-out %/main.cpp %/command_line.cpp %/completion.cpp \
 		%/option_words.cpp %_commands.cpp %/nbdkit_plugin.cpp %/live/module_file.cpp, \
 	$(call find,tools/dmsnap,*.cpp)) $(call find,tests/fuzz/tool,*.cpp))
@@ -59,25 +58,25 @@ objects-of = $(own-objects) \
 	$(if $(filter sim,$(1)),$(simulator-objects),$(if $(filter $(tool-fuzzers),$(1)),$(tool-objects),$(port-objects)))
 all-objects := $(sort $(core-objects) $(foreach f,$(fuzzers),$(call objects-of,$(f))))
 
-# The port of src/user tests for the address sanitizer as with gcc.
+# The port of src/user detects the address sanitizer by gcc's macro.
 flags := $(if $(FAST),,-D__SANITIZE_ADDRESS__) -O2 -g -fno-omit-frame-pointer -funsigned-char \
 	-D_GLIBCXX_ASSERTIONS -MMD -MP $(dmsnap-cxx-warnings) -Werror $(sanitizers)
 core-includes := -Iinclude -Isrc/core
 fuzz-includes := -Iinclude -Isrc -Isrc/core -Itests -Itools/dmsnap
 
-# Only new paths of the core count.  Recording each comparison as well takes half
-# of the time; the dictionaries have the words that matter.
+# Only new paths of the core count.  Recording comparisons would take half of the time, and the
+# dictionaries have the words that matter.
 coverage := -fsanitize-coverage=inline-8bit-counters,pc-table
 
 $(core-objects): cxxflags := $(dmsnap-cxx-dialect) $(flags) $(coverage) $(core-includes)
 $(filter-out $(core-objects),$(all-objects)): \
 	cxxflags = -std=gnu++23 -fno-rtti $(flags) $(more-flags) $(fuzz-includes)
-# Much of the codec is in headers; the fuzzers of the program test the program.
+# Much of the codec is in headers.  The fuzzers of the program measure the program.
 $(call own-objects,codec) $(tool-objects): more-flags := $(coverage)
 # The Linux series that dmsnap doctor knows as tested, as in unit.mk
 $(out)/tools/dmsnap/live/installation.o: more-flags := $(coverage) \
 	-DDMSNAP_TESTED_KERNELS='"$(shell tools/lib/kernels.sh series)"'
-# Arrays indexed by enumerations, which gcc accepts.
+# Arrays with enumerators as indexes, which gcc accepts.
 $(simulator-objects): more-flags := -Wno-c99-designator
 
 .PHONY: fuzz fuzz-build
@@ -89,7 +88,7 @@ fuzz: fuzz-build
 		$(foreach f,$(chosen),$(f)=$(if $(RUNS),$(RUNS),$(runs-$(f))))
 
 .SECONDEXPANSION:
-# Of the core, the codec alone.
+# These link only the codec of the core.
 $(tool-fuzzers:%=$(out)/%): $(out)/%: $$(call objects-of,$$*) $(out)/libdmsnap-core.a $(out)/.flags
 	@echo '  LINK    $@'
 	@$(FUZZ_CXX) $(sanitizers) -fsanitize=fuzzer -no-pie -o $@ $(filter %.o %.a,$^) $(tool-libraries)
@@ -107,7 +106,7 @@ $(all-objects): $(out)/%.o: %.cpp $(out)/.flags
 	@mkdir -p $(@D)
 	@$(FUZZ_CXX) $(cxxflags) -c -o $@ $<
 
-# As in unit.mk: changes when the flags do.
+# As in unit.mk: changes with the flags.
 define keep
 $(shell mkdir -p $(out); printf '%s\n' '$(2)' | cmp -s - $(1) || printf '%s\n' '$(2)' > $(1))
 endef

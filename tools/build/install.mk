@@ -2,8 +2,8 @@
 #
 # Installation without a package.  Included by the Makefile.
 #
-# DESTDIR is prepended to every path; PREFIX is the place of the program.  The
-# module goes where the module tools look before the kernel's own folder.
+# DESTDIR is prepended to every path; PREFIX is where the program goes.  The module goes where the
+# module tools look before the in-tree module.
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -20,7 +20,7 @@ shell-files := $(PREFIX)/share/bash-completion/completions/dmsnap \
 	$(PREFIX)/share/fish/vendor_completions.d/dmsnap.fish \
 	$(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)/_dmsnap
 
-# Where systemd looks for units; of Debian's packages /lib.
+# Where systemd looks for units; for Debian's packages in /lib.
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 units := $(patsubst tools/dmsnap/systemd/%,%,$(wildcard tools/dmsnap/systemd/*))
 monitoring := alerts.yml grafana-dashboard.json

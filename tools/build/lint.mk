@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Checks of the sources with the linters of the field.  Included by check.mk.
+# Checks of the sources with linters.  Included by check.mk.
 
 .PHONY: check-shell check-checkpatch check-kernel-doc check-boundary check-man check-spelling
 check: check-shell check-checkpatch check-kernel-doc check-boundary check-man check-spelling
 
-# lint NAME,PATH,TOOL,PACKAGE,STAMPS: the target check-NAME.  Without the tool, whose PATH is
-# empty then, it prints a line that tools/test counts as a failure.
+# lint NAME,PATH,TOOL,PACKAGE,STAMPS: the target check-NAME.  If the tool is missing, and PATH
+# empty, it prints a line that tools/test counts as a failure.
 define lint
 ifeq ($(2),)
 check-$(1):
@@ -18,7 +18,7 @@ endif
 endef
 program = $(shell command -v $(1))
 
-# The scripts, by name or first line.  .shellcheckrc says what is disabled, and why.
+# The scripts, found by name or first line.  .shellcheckrc says what is disabled and why.
 
 scripts := $(sort $(call find,tools tests,*.sh) tools/package/dkms.conf \
 	$(shell grep -rlE -m 1 --exclude-dir=corpus '^.!/bin/(ba)?sh' .ci tools tests))
@@ -30,7 +30,7 @@ $(script-stamps): $(out)/shell/%.ok: % .shellcheckrc
 	@mkdir -p $(@D)
 	@shellcheck --format=gcc $< && touch $@
 
-# The C of the kernel, as its maintainers check patches.
+# The kernel's C, as checked by kernel maintainers.
 
 kernel-c := $(call find,src/kernel tests/kunit,*.[ch]) $(c-headers)
 $(eval $(call lint,checkpatch,$(wildcard /usr/src/linux-source-6.12.tar.xz),checkpatch.pl,linux-source-6.12,$(out)/checkpatch.ok))
@@ -50,11 +50,11 @@ $(out)/kernel-doc.ok: $(c-headers) $(call find,src/kernel,*.[ch])
 	@mkdir -p $(@D)
 	@$(kernel-doc) -none -Wall -Werror $^ && touch $@
 
-# And the document made from them.
+# The document that is made from them.
 check-boundary:
 	@tools/build/boundary --check
 
-# The manual pages.  Their long lines come from the text that they are made from.
+# The manual pages.  Their long lines come from their sources.
 
 man-sources := $(call find,Documentation/man,*.rst)
 $(eval $(call lint,man,$(call program,mandoc),mandoc,mandoc,$(out)/man.ok))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The core, the user space port and the unit tests, for user space.  Called by
-# the Makefile, under a lock:  make -f tools/build/unit.mk BUILD=build unit
+# The core, the user space port and the unit tests, for user space.  The Makefile calls this under a
+# lock:  make -f tools/build/unit.mk BUILD=build unit
 #
 #   libdmsnap-core.a   src/core, the same sources and dialect as in the module
 #   libdmsnap-user.a   src/user, the port on files, memory and threads
@@ -10,8 +10,8 @@
 #   dmsnap             tools/dmsnap; CLI11, nlohmann-json, fmt, xxHash, libdevmapper, libkmod,
 #                      ncurses, libsmartcols
 #   man                Documentation/man, as pages for man
-#   tool-tests         tests/tools/*_test.cpp, GoogleTest; store-maker: makes what the
-#                      tests of the program read; top-fake: a view for them
+#   tool-tests         tests/tools/*_test.cpp, GoogleTest; store-maker makes the stores for the
+#                      tests of the program, top-fake the snapshots for the views of top
 
 include tools/build/cxx-flags.mk
 
@@ -28,7 +28,7 @@ out := $(BUILD)/unit$(if $(SAN),$(if $(filter thread,$(SAN)),-tsan,-san))$(if $(
 find = $(sort $(shell find $(1) -name '$(2)' 2>/dev/null))
 core-sources := $(call find,src/core,*.cpp)
 user-sources := $(call find,src/user,*.cpp)
-# Only tests with threads can race, and the others run many times longer under the thread sanitizer
+# Only tests with threads can race; others take many times longer under the thread sanitizer
 threaded := $(if $(filter thread,$(SAN)),$(shell grep -lr --include='*_test.cpp' 'std::thread ' tests/unit))
 test-sources := $(or $(sort $(threaded)),$(call find,tests/unit,*_test.cpp)) $(call find,tests/support,*.cpp)
 
@@ -38,7 +38,7 @@ user-objects := $(call objects,$(user-sources))
 test-objects := $(call objects,$(test-sources))
 sim-objects := $(call objects,$(call find,tests/sim,*.cpp))
 tool-objects := $(call objects,$(filter-out %/nbdkit_plugin.cpp,$(call find,tools/dmsnap,*.cpp)))
-# The parts of program and core that an nbdkit plugin needs, compiled for a library.
+# The parts of the program and the core that the nbdkit plugin needs, compiled for a library.
 plugin-objects := $(patsubst %.cpp,$(out)/plugin/%.o,$(call find,src/core/format,*.cpp) \
 	$(addprefix tools/dmsnap/,serve/nbdkit_plugin.cpp serve/snapshot_view.cpp \
 		store/store_source.cpp store/store_reader.cpp store/chunk_set.cpp store/image_lock.cpp \
@@ -49,22 +49,22 @@ tool-test-objects := $(call objects,$(call find,tests/tools,*_test.cpp))
 store-maker-objects := $(call objects,tests/tools/store_maker.cpp)
 top-fake-objects := $(call objects,tests/tools/top_fake.cpp)
 
-# Optimised also under the sanitizers: the model tests run millions of steps.  The tests
-# themselves are not: they take longer to compile than to run.
+# The core is optimised under the sanitizers too, because the model tests run millions of steps.
+# The tests are not, because compiling them takes longer than running them.
 flags := -O2 -g -funsigned-char -D_GLIBCXX_ASSERTIONS -pthread -MMD -MP \
 	$(dmsnap-cxx-warnings) -Werror
 ifdef SAN
 flags += -O1 $(sanitizers) -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer
-# The thread sanitizer ignores fences.  The core orders only atomics with them,
-# which do not race without them either.
+# The thread sanitizer ignores fences.  The core orders only atomics with them, which cannot race
+# even without a fence.
 flags += $(if $(filter thread,$(SAN)),-Wno-tsan)
 endif
 
-# With COV=1 the core counts which lines are reached (tools/coverage).  It is not optimised
-# then, so branches are those of the source.
+# With COV=1 the core counts which lines are reached (tools/coverage).  It is not optimised, so that
+# branches are those of the source.
 ifdef COV
 of-core := -O0 --coverage
-# Processes of the simulator end without a program's exit handlers
+# Processes of the simulator end without exit handlers
 counting-objects := $(call objects,tests/coverage/exit.cpp)
 counting := -Wl,--wrap=_exit $(counting-objects) --coverage
 endif
@@ -83,16 +83,17 @@ core-includes := -Iinclude -Isrc/core
 user-includes := -Iinclude -Isrc -Isrc/core
 test-includes := $(user-includes) -Itests
 
-# Headers that every test includes, and that take as long to compile as the test itself.
+# Headers that every test includes; they take as long to compile as the test itself.
 precompiled := $(out)/precompiled.hpp
 of-tests := -O0 -include $(precompiled)
 
-# The core in its own dialect, so that exceptions and dynamic_cast do not
-# compile here either.  Its surroundings may throw, but have no run time type
-# information: their classes derive from the core's, which have none.
+# The core has its own dialect, so exceptions and dynamic_cast do not compile here either.  Code
+# around it may throw, but has no run time type information, because its classes derive from the
+# core's.
 $(core-objects): cxxflags := $(dmsnap-cxx-dialect) $(flags) $(of-core) $(core-includes)
 $(user-objects) $(counting-objects): cxxflags := -std=gnu++23 -fno-rtti $(flags) $(user-includes)
-# Tables of several levels are instances of the core's templates with small nodes: these count too.
+# Tables of several levels are instances of the core's templates with small nodes, which count as
+# well
 $(test-objects) $(tool-test-objects): \
 	cxxflags = -std=gnu++23 -fno-rtti $(flags) $(test-includes) -Itools/dmsnap $(if $(filter %_test.o,$@),$(of-tests)) \
 	$(if $(filter %/small_table.o,$@),$(of-core))
@@ -109,10 +110,10 @@ sim-build: $(out)/sim
 tools: $(out)/dmsnap $(out)/nbdkit-dmsnap-plugin.so
 tools-test-build: tools $(out)/tool-tests $(out)/store-maker $(out)/top-fake
 
-# A bare word means "any test with this in its name".
+# A plain word selects all tests with this word in their names
 filter := $(if $(T),--gtest_filter='$(if $(findstring *,$(T))$(findstring :,$(T)),$(T),*$(T)*)')
 
-# The stack of a fiber is poisoned as a whole: writing it is faster than mapping it again
+# The stack of a fiber is poisoned as a whole, for which writing is faster than mapping again
 run-env := UBSAN_OPTIONS=print_stacktrace=1 ASAN_OPTIONS=clear_shadow_mmap_threshold=1048576:$$ASAN_OPTIONS
 
 unit: $(out)/unit-tests
@@ -120,7 +121,7 @@ unit: $(out)/unit-tests
 		echo 'unit: no test$(if $(T), with "$(T)" in its name)' >&2; exit 1; }
 	@$(run-env) tools/build/run-shards $(out)/unit-tests $(if $(filter),1,$$(nproc)) --gtest_brief=1 $(filter)
 
-# The parts of the simulator that unit tests test.
+# The parts of the simulator that have unit tests.
 sim-parts := $(call objects,tests/sim/plan.cpp tests/sim/store_rules.cpp) \
 	$(filter-out %/study.o,$(call objects,$(call find,tests/sim/studies,*.cpp)))
 
@@ -133,7 +134,7 @@ $(out)/unit-tests: $(test-objects) $(sim-parts) $(counting-objects) $(out)/libdm
 		-L$(out) -Wl,--whole-archive -ldmsnap-user -ldmsnap-core -Wl,--no-whole-archive \
 		$(test-objects) $(sim-parts) $(counting) -lgtest_main -lgtest
 
-# Progress is shown like that of the tools.
+# The simulator shows progress as the tools do.
 progress := $(call objects,tools/dmsnap/cli/progress.cpp)
 
 $(out)/sim: $(sim-objects) $(progress) $(counting-objects) $(out)/libdmsnap-user.a $(out)/libdmsnap-core.a $(out)/.flags
@@ -141,7 +142,7 @@ $(out)/sim: $(sim-objects) $(progress) $(counting-objects) $(out)/libdmsnap-user
 	@$(CXX) $(sanitizers) -pthread -o $@ $(counting) \
 		$(sim-objects) $(progress) -L$(out) -Wl,--start-group -ldmsnap-user -ldmsnap-core -Wl,--end-group -lfmt
 
-# Of the core, the codec alone.
+# Only the codec of the core is linked.
 tool-libraries := -lfmt -lkmod -lxxhash -ldevmapper -lncursesw -ltinfo -lsmartcols -lblkid -lroaring -lsystemd -lzstd
 
 $(out)/dmsnap: $(tool-objects) $(out)/libdmsnap-core.a $(out)/.flags
@@ -154,10 +155,10 @@ $(out)/nbdkit-dmsnap-plugin.so: $(plugin-objects) $(out)/.flags
 
 man-pages := $(patsubst Documentation/man/%.rst,$(out)/man/%,$(call find,Documentation/man,*.rst))
 
-# The day of the build; in a package, that of its changelog.
+# The day of the build; for a package, the day of its changelog entry.
 man-date := $(shell date -u -d '@$(or $(SOURCE_DATE_EPOCH),$(shell date +%s))' +%F)
 
-# Its text comes from the guide.
+# Its text is taken from the guide.
 $(out)/man/dmsnap.4: Documentation/admin-guide.rst
 
 man: $(man-pages)
@@ -172,10 +173,10 @@ $(man-pages): $(out)/man/%: Documentation/man/%.rst tools/build/man.sed
 	@sed -E -f tools/build/man.sed -e 's/^(\.TH "[^"]*" [0-9] )""/\1"$(man-date)"/' $@.raw > $@
 	@rm $@.raw
 
-# The parts that are tested without the program; main() and the port are separate here.
+# The parts that have unit tests; main() and the port are not among them.
 tool-parts := $(filter-out $(call objects,tools/dmsnap/cli/main.cpp tools/dmsnap/system/port.cpp),$(tool-objects))
 
-# The simulator without its main program, and without design studies.
+# The simulator without its main program and the design studies.
 simulator := $(filter-out %/main.o %/sweep.o $(out)/tests/sim/studies/%,$(sim-objects))
 
 $(out)/tool-tests: $(tool-test-objects) $(simulator) $(tool-parts) $(out)/libdmsnap-user.a $(out)/libdmsnap-core.a $(out)/.flags
@@ -194,8 +195,8 @@ $(out)/top-fake: $(top-fake-objects) $(tool-parts) $(out)/libdmsnap-user.a $(out
 	@$(CXX) $(sanitizers) -pthread -o $@ $(top-fake-objects) $(tool-parts) -L$(out) \
 		-Wl,--start-group -ldmsnap-user -ldmsnap-core -Wl,--end-group $(tool-libraries)
 
-# "ar" adds and replaces but does not forget: start over, so that a file that
-# was removed is no longer in the library either.
+# "ar" does not remove old members, so make the library from scratch: a removed file must not stay
+# in it.
 $(out)/libdmsnap-core.a: $(core-objects) $(out)/.files
 	@echo '  AR      $@'
 	@rm -f $@; ar crs $@ $(core-objects)
@@ -224,8 +225,8 @@ $(precompiled).gch: tests/support/precompiled.hpp $(out)/.flags
 $(out)/tools/dmsnap/cli/command_line.o $(out)/plugin/tools/dmsnap/serve/nbdkit_plugin.o: VERSION
 $(out)/tools/dmsnap/live/installation.o: tools/lib/kernels.list
 
-# Files that change when their text does: other flags or another compiler
-# rebuild everything; an added or removed file rebuilds the libraries.
+# These files change with their text: new flags or another compiler rebuild everything, an added or
+# removed file rebuilds the libraries.
 define keep
 $(shell mkdir -p $(out); printf '%s\n' '$(2)' | cmp -s - $(1) || printf '%s\n' '$(2)' > $(1))
 endef
