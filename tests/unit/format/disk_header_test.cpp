@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include "unit/format/seed.hpp"
+#include "support/seed.hpp"
 #include "user/failure.hpp"
 
 namespace dmsnap::format {
@@ -138,20 +138,20 @@ TEST(DiskHeader, chunk_size_is_passed_on_unjudged)
 
 TEST(DiskHeader, reads_back_as_it_was_written)
 {
-	uint64_t seed = test::seed();
-	SCOPED_TRACE(test::rerun(seed));
-	std::mt19937_64 random(seed);
+	test::for_seeds(1, [](uint64_t seed) {
+		std::mt19937_64 random(seed);
 
-	for (int round = 0; round < 10000; round++) {
-		Header header{.valid = random() % 2 == 0,
-			      .chunk_sectors = static_cast<uint32_t>(random())};
-		Bytes bytes;
-		encode(header, bytes);
-		DecodedHeader decoded = decode(bytes);
-		ASSERT_EQ(decoded.kind, Kind::store);
-		ASSERT_EQ(decoded.header.valid, header.valid);
-		ASSERT_EQ(decoded.header.chunk_sectors, header.chunk_sectors);
-	}
+		for (int round = 0; round < 10000; round++) {
+			Header header{.valid = random() % 2 == 0,
+				      .chunk_sectors = static_cast<uint32_t>(random())};
+			Bytes bytes;
+			encode(header, bytes);
+			DecodedHeader decoded = decode(bytes);
+			ASSERT_EQ(decoded.kind, Kind::store);
+			ASSERT_EQ(decoded.header.valid, header.valid);
+			ASSERT_EQ(decoded.header.chunk_sectors, header.chunk_sectors);
+		}
+	});
 }
 
 } // namespace

@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "format/chunk_size.hpp"
-#include "unit/format/seed.hpp"
+#include "support/seed.hpp"
 
 namespace dmsnap::format {
 namespace {
@@ -40,8 +40,8 @@ TEST(Geometry, areas_lie_where_the_format_says)
 }
 
 /*
- * The layout again, built chunk by chunk: the header, then repeatedly
- * an area and as many data chunks as it has entries.
+ * A second layout, built chunk by chunk: the header, then again and again an area and as many data
+ * chunks as it has entries.
  */
 TEST(Geometry, agrees_with_a_layout_made_by_hand)
 {
@@ -82,7 +82,7 @@ TEST(Geometry, agrees_with_a_layout_made_by_hand)
 	}
 }
 
-/* Allocates chunks one by one like a store that wastes none. */
+/* Allocates chunks one by one, as a store without holes does. */
 TEST(Geometry, size_of_a_store_has_room_for_the_area_that_ends_the_list)
 {
 	for (uint32_t sectors : {1u, 2u, 8u}) {
@@ -90,7 +90,7 @@ TEST(Geometry, size_of_a_store_has_room_for_the_area_that_ends_the_list)
 		NewChunk last = geometry.area_chunk(0);
 		NewChunk next = geometry.first_data_chunk();
 		for (uint64_t count = 0; count < 1000; count++) {
-			/* The list of @count entries ends in this area, which must exist. */
+			/* The list of @count entries ends in this area, so the area must exist. */
 			NewChunk end_of_list =
 				geometry.area_chunk(geometry.area_of_exception(count));
 			NewChunk needed = last > end_of_list ? last : end_of_list;
@@ -121,36 +121,37 @@ TEST(Geometry, entries_fill_one_area_after_the_other)
 
 TEST(Geometry, holds_for_devices_of_any_size_and_every_chunk_size)
 {
-	uint64_t seed = test::seed();
-	SCOPED_TRACE(test::rerun(seed));
-	std::mt19937_64 random(seed);
-	using Wide = unsigned __int128;
+	test::for_seeds(1, [](uint64_t seed) {
+		std::mt19937_64 random(seed);
+		using Wide = unsigned __int128;
 
-	for (int round = 0; round < 100000; round++) {
-		unsigned int shift = static_cast<unsigned int>(random() % 22);
-		Geometry geometry = of(1u << shift);
-		const Wide stride = (Wide{32} << shift) + 1;
-		/* Up to 2^54 sectors and, as in hostile stores, up to 2^63 chunks. */
-		uint64_t limit = random() % 2 ? uint64_t{1} << (54 - shift) : uint64_t{1} << 63;
-		uint64_t chunk = 1 + random() % limit;
-		SCOPED_TRACE(testing::Message() << "shift " << shift << " chunk " << chunk);
+		for (int round = 0; round < 100000; round++) {
+			unsigned int shift = static_cast<unsigned int>(random() % 22);
+			Geometry geometry = of(1u << shift);
+			const Wide stride = (Wide{32} << shift) + 1;
+			/* Up to 2^54 sectors; or up to 2^63 chunks, as in hostile stores. */
+			uint64_t limit = random() % 2 ? uint64_t{1} << (54 - shift)
+						      : uint64_t{1} << 63;
+			uint64_t chunk = 1 + random() % limit;
+			SCOPED_TRACE(testing::Message() << "shift " << shift << " chunk " << chunk);
 
-		const Wide area = (chunk - 1) / stride;
-		ASSERT_EQ(geometry.area_of({chunk}), static_cast<uint64_t>(area));
-		ASSERT_EQ(geometry.area_chunk(geometry.area_of({chunk})).value,
-			  static_cast<uint64_t>(1 + area * stride));
-		ASSERT_EQ(geometry.is_metadata({chunk}), 1 + area * stride == chunk);
-		ASSERT_EQ(geometry.data_run_end({chunk}).value,
-			  static_cast<uint64_t>(1 + (area + 1) * stride));
-		ASSERT_EQ(geometry.areas_in(chunk),
-			  static_cast<uint64_t>((chunk - 2 + stride) / stride));
-	}
+			const Wide area = (chunk - 1) / stride;
+			ASSERT_EQ(geometry.area_of({chunk}), static_cast<uint64_t>(area));
+			ASSERT_EQ(geometry.area_chunk(geometry.area_of({chunk})).value,
+				  static_cast<uint64_t>(1 + area * stride));
+			ASSERT_EQ(geometry.is_metadata({chunk}), 1 + area * stride == chunk);
+			ASSERT_EQ(geometry.data_run_end({chunk}).value,
+				  static_cast<uint64_t>(1 + (area + 1) * stride));
+			ASSERT_EQ(geometry.areas_in(chunk),
+				  static_cast<uint64_t>((chunk - 2 + stride) / stride));
+		}
+	});
 }
 
 TEST(Geometry, last_chunk_number_of_all_is_classified_without_overflow)
 {
 	constexpr uint64_t max = std::numeric_limits<uint64_t>::max();
-	/* (2^64 - 2) / 33 with nothing left over? 2^64 = 16 modulo 33, so 14 is left. */
+	/* Is (2^64 - 2) / 33 a whole number?  2^64 is 16 modulo 33, so the remainder is 14. */
 	EXPECT_FALSE(of(1).is_metadata({max}));
 	EXPECT_TRUE(of(1).is_metadata({max - 14}));
 	EXPECT_EQ(of(1).area_of({max}), (max - 1) / 33);
