@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* UnusableStore takes nothing, and tells so to callers that ask. */
+/* UnusableStore takes nothing, and says so to callers that ask anyway. */
 #include "store/unusable_store.hpp"
 
 #include <gtest/gtest.h>
