@@ -129,7 +129,7 @@ private:
 		return base;
 	}
 
-	/* Throws the reason if there is none. */
+	/* Sets why_full_ if there is none. */
 	std::optional<OwnSnapshot> usable_base()
 	{
 		if (state_.destination != destination_text(config_)) {
