@@ -16,6 +16,8 @@ install-module:
 		$(if $(KVER),--kver '$(KVER)')
 
 pages = $(patsubst Documentation/man/%.rst,%,$(wildcard Documentation/man/*.rst))
+# They ask the installed program what to complete: it cannot run here if it is built for another
+# architecture.
 shell-files := $(PREFIX)/share/bash-completion/completions/dmsnap \
 	$(PREFIX)/share/fish/vendor_completions.d/dmsnap.fish \
 	$(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)/_dmsnap
@@ -42,10 +44,10 @@ install-tools: tools man
 	@for file in $(monitoring); do \
 		install -D -m 644 "Documentation/monitoring/$$file" "$(DESTDIR)$(PREFIX)/share/dmsnap/$$file"; \
 	done
-	@for file in $(shell-files); do mkdir -p "$(DESTDIR)$${file%/*}"; done
-	@'$(BUILD)/unit/dmsnap' completion bash > '$(DESTDIR)$(word 1,$(shell-files))'
-	@'$(BUILD)/unit/dmsnap' completion fish > '$(DESTDIR)$(word 2,$(shell-files))'
-	@'$(BUILD)/unit/dmsnap' completion zsh > '$(DESTDIR)$(word 3,$(shell-files))'
+	@for file in $(shell-files); do \
+		mkdir -p "$(DESTDIR)$${file%/*}"; \
+		sed 's,@SBINDIR@,$(PREFIX)/sbin,' "tools/dmsnap/completion/$${file##*/}" > "$(DESTDIR)$$file"; \
+	done
 	@echo 'installed dmsnap, its manual pages, shell completion and units of systemd in $(DESTDIR)$(PREFIX)'
 
 uninstall:

@@ -49,16 +49,25 @@ done
 check "completion: no other" exits 2 "$dmsnap" completion csh
 # The snapshots of a machine with two
 mkdir -p "$work/fake" "$work/here"
-# shellcheck disable=SC2016 # for the other shell
-printf '#!/bin/sh\n[ "$1" = completion ] && printf "vg/monday\\nvg/tuesday\\n"\n' > "$work/fake/dmsnap"
+cat > "$work/fake/dmsnap" <<-END
+	#!/bin/sh
+	case \$1-\$2 in
+	completion-snapshots) printf 'vg/monday\nvg/tuesday\n' ;;
+	completion-*) exec '$dmsnap' "\$@" ;;
+	esac
+END
 chmod +x "$work/fake/dmsnap"
+# What is installed for the shells
+mkdir "$work/shells"
+for file in "$top"/tools/dmsnap/completion/*; do
+	sed "s,@SBINDIR@,$work/fake," "$file" > "$work/shells/${file##*/}"
+done
 touch "$work/here/volume.img"
 completes()
 {
-	"$dmsnap" completion bash > "$work/completion"
 	# shellcheck disable=SC2016 # for the other bash
 	(cd "$work/here" && env PATH="$work/fake:$PATH" bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _dmsnap; echo "${COMPREPLY[*]}"' \
-		- "$work/completion" "${@:2}") > "$work/completed"
+		- "$work/shells/dmsnap" "${@:2}") > "$work/completed"
 	[ "$(cat "$work/completed")" = "$1" ] || { cat "$work/completed"; return 1; }
 }
 check "completion of a command" completes 'restore' dmsnap rest
@@ -81,9 +90,8 @@ if command -v fish > /dev/null && command -v zsh > /dev/null; then
 	# fish_completes WORDS LINE
 	fish_completes()
 	{
-		"$dmsnap" completion fish > "$work/completion"
 		(cd "$work/here" && env PATH="$work/fake:$PATH" HOME="$work/here" \
-			fish -c "source '$work/completion'; complete -C '$2'") | cut -f 1 | sort > "$work/completed"
+			fish -c "source '$work/shells/dmsnap.fish'; complete -C '$2'") | cut -f 1 | sort > "$work/completed"
 		[ "$(paste -s -d ' ' "$work/completed")" = "$1" ] || { cat "$work/completed"; return 1; }
 	}
 	check "completion in fish: of a command" fish_completes 'repair restore' 'dmsnap re'
@@ -94,17 +102,20 @@ if command -v fish > /dev/null && command -v zsh > /dev/null; then
 	check "completion in fish: of a snapshot" fish_completes 'vg/monday vg/tuesday' 'dmsnap status vg/'
 	check "completion in fish: of an argument" fish_completes 'bash fish zsh' 'dmsnap completion '
 	check "completion in fish: of a file" fish_completes 'volume.img' 'dmsnap apply vol'
-	# zsh_completes LINE TAB COMPLETED: in a terminal, as people do
+	# zsh_completes LINE COMPLETED: in a terminal, as people do, with the file in $functions
 	zsh_completes()
 	{
 		terminal respawn-pane -k "cd '$work/here' && PATH=$work/fake:\$PATH exec zsh -f"
 		# shellcheck disable=SC2016 # for the other shell
-		terminal send-keys "PROMPT='ready> '; fpath=($work/zsh \$fpath); autoload -U compinit; compinit -u -d $work/zcompdump; clear" Enter
+		terminal send-keys "PROMPT='ready> '; fpath=($functions \$fpath); autoload -U compinit; compinit -u -d $work/zcompdump; clear" Enter
 		shows '^ready>' && terminal send-keys -l "$1" && terminal send-keys Tab && shows "^ready> $2"
 	}
 	mkdir -p "$work/zsh"
 	"$dmsnap" completion zsh > "$work/zsh/_dmsnap"
 	terminal new-session -d -x 120 -y 12 'sleep 60'
+	functions=$work/zsh
+	check "completion in zsh: from what it prints" zsh_completes 'dmsnap rest' 'dmsnap restore *$'
+	functions=$work/shells
 	check "completion in zsh: of a command" zsh_completes 'dmsnap rest' 'dmsnap restore *$'
 	check "completion in zsh: of a command of a command" zsh_completes 'dmsnap overlay res' 'dmsnap overlay reset *$'
 	check "completion in zsh: of its option" zsh_completes 'dmsnap overlay create --cop' 'dmsnap overlay create --copies *$'
