@@ -28,7 +28,8 @@ units := $(patsubst tools/dmsnap/systemd/%,%,$(wildcard tools/dmsnap/systemd/*))
 monitoring := alerts.yml grafana-dashboard.json
 
 # Where nbdkit looks for plugins.
-PLUGINDIR ?= $(or $(shell pkg-config --variable=plugindir nbdkit 2>/dev/null),$(PREFIX)/lib/nbdkit/plugins)
+PKG_CONFIG ?= pkg-config
+PLUGINDIR ?= $(or $(shell $(PKG_CONFIG) --variable=plugindir nbdkit 2>/dev/null),$(PREFIX)/lib/nbdkit/plugins)
 plugin := nbdkit-dmsnap-plugin.so
 
 install-tools: tools man

@@ -199,11 +199,11 @@ $(out)/top-fake: $(top-fake-objects) $(tool-parts) $(out)/libdmsnap-user.a $(out
 # in it.
 $(out)/libdmsnap-core.a: $(core-objects) $(out)/.files
 	@echo '  AR      $@'
-	@rm -f $@; ar crs $@ $(core-objects)
+	@rm -f $@; $(AR) crs $@ $(core-objects)
 
 $(out)/libdmsnap-user.a: $(user-objects) $(out)/.files
 	@echo '  AR      $@'
-	@rm -f $@; ar crs $@ $(user-objects)
+	@rm -f $@; $(AR) crs $@ $(user-objects)
 
 $(core-objects) $(user-objects) $(counting-objects) $(test-objects) $(sim-objects) $(tool-objects) \
 $(tool-test-objects) $(store-maker-objects) $(top-fake-objects): $(out)/%.o: %.cpp $(out)/.flags
