@@ -15,8 +15,8 @@ constexpr uint64_t disk_sectors = 65536;
 /* Large enough for copies ahead. */
 constexpr uint64_t cow_sectors = 262144;
 
-struct AheadBench : SnapshotFixture {
-	explicit AheadBench(uint64_t of_disk = disk_sectors) : SnapshotFixture(of_disk)
+struct AheadFixture : SnapshotFixture {
+	explicit AheadFixture(uint64_t of_disk = disk_sectors) : SnapshotFixture(of_disk)
 	{
 		world.copy_ahead = 1024;
 	}
@@ -51,7 +51,7 @@ struct AheadBench : SnapshotFixture {
 
 TEST(CopyAhead, a_stream_pays_for_few_copies)
 {
-	AheadBench fixture;
+	AheadFixture fixture;
 	auto &snap = fixture.add_large();
 	fixture.write_stream(0, 8192);
 	/* For 1024 writes. */
@@ -65,7 +65,7 @@ TEST(CopyAhead, a_stream_pays_for_few_copies)
 
 TEST(CopyAhead, one_read_serves_all_snapshots)
 {
-	AheadBench fixture;
+	AheadFixture fixture;
 	for (const char *store : {"P 8", "P 8", "P 32", "N 16"})
 		fixture.add_large(store);
 	fixture.write_stream(0, 4096);
@@ -77,7 +77,7 @@ TEST(CopyAhead, one_read_serves_all_snapshots)
 
 TEST(CopyAhead, of_chunks_larger_than_the_writes)
 {
-	AheadBench fixture;
+	AheadFixture fixture;
 	auto &snap = fixture.add_large("P 128");
 	fixture.write_stream(0, 16384);
 	/* For 128 chunks. */
@@ -87,7 +87,7 @@ TEST(CopyAhead, of_chunks_larger_than_the_writes)
 
 TEST(CopyAhead, is_off_by_message_and_by_parameter)
 {
-	AheadBench fixture;
+	AheadFixture fixture;
 	auto &snap = fixture.add_large();
 	ASSERT_EQ(snap.mapped.message({"copy_ahead", "off"}), 0);
 	fixture.write_stream(0, 1024);
@@ -102,7 +102,7 @@ TEST(CopyAhead, is_off_by_message_and_by_parameter)
 
 TEST(CopyAhead, one_snapshot_that_wants_none_is_enough)
 {
-	AheadBench fixture;
+	AheadFixture fixture;
 	auto &snap = fixture.add_large();
 	auto &other = fixture.add_large();
 	ASSERT_EQ(other.mapped.message({"copy_ahead", "off"}), 0);
@@ -113,7 +113,7 @@ TEST(CopyAhead, one_snapshot_that_wants_none_is_enough)
 
 TEST(CopyAhead, spends_nothing_of_a_small_device)
 {
-	AheadBench fixture;
+	AheadFixture fixture;
 	auto &snap = fixture.add("P 8", 131064);
 	fixture.write_stream(0, 1024);
 	EXPECT_EQ(fixture.stat(snap, "ahead_chunks"), 0u);
@@ -123,7 +123,7 @@ TEST(CopyAhead, spends_nothing_of_a_small_device)
 /* The small snapshot has the chunk at which the guess begins, and lacks others. */
 TEST(CopyAhead, takes_no_chunk_of_a_snapshot_that_has_no_room_for_it)
 {
-	AheadBench fixture;
+	AheadFixture fixture;
 	auto &small = fixture.add("P 8", 65536);
 	for (uint64_t at = 32; at < 2048; at += 64)
 		ASSERT_EQ(fixture.write(at, 8), 0);
@@ -139,7 +139,7 @@ TEST(CopyAhead, takes_no_chunk_of_a_snapshot_that_has_no_room_for_it)
 
 TEST(CopyAhead, one_that_is_invalid_has_no_say)
 {
-	AheadBench fixture;
+	AheadFixture fixture;
 	auto &snap = fixture.add_large();
 	auto &lost = fixture.add_large();
 	ASSERT_EQ(lost.mapped.message({"copy_ahead", "off"}), 0);
@@ -154,7 +154,7 @@ TEST(CopyAhead, one_that_is_invalid_has_no_say)
 
 TEST(CopyAhead, leaves_the_last_quarter_of_a_device_to_writes)
 {
-	AheadBench fixture(131072);
+	AheadFixture fixture(131072);
 	auto &snap = fixture.add("P 8", 131072);
 	ASSERT_EQ(fixture.write(snap, 0, 97280), 0);
 	fixture.write_stream(97280, 512);
@@ -168,7 +168,7 @@ TEST(CopyAhead, leaves_the_last_quarter_of_a_device_to_writes)
 
 TEST(CopyAhead, wastes_no_more_than_a_hundredth_of_the_device)
 {
-	AheadBench fixture;
+	AheadFixture fixture;
 	auto &snap = fixture.add("P 8", 131072);
 	/* Each stream ends after 16 KiB, so each guess is wrong. */
 	for (uint64_t n = 0; n < 300; n++)
@@ -181,7 +181,7 @@ TEST(CopyAhead, wastes_no_more_than_a_hundredth_of_the_device)
 
 TEST(CopyAhead, large_writes_and_random_ones_have_none)
 {
-	AheadBench fixture;
+	AheadFixture fixture;
 	auto &snap = fixture.add_large();
 	fixture.write_stream(0, 8192, 256);
 	for (uint64_t n = 0; n < 500; n++)
@@ -194,7 +194,7 @@ TEST(CopyAhead, large_writes_and_random_ones_have_none)
 TEST(CopyAhead, that_fails_costs_no_snapshot_its_life)
 {
 	for (Op op : {Op::read, Op::write}) {
-		AheadBench fixture;
+		AheadFixture fixture;
 		auto &snap = fixture.add_large();
 		fixture.write_stream(0, 24);
 		if (op == Op::read)
@@ -216,7 +216,7 @@ TEST(CopyAhead, that_fails_costs_no_snapshot_its_life)
 
 TEST(CopyAhead, a_write_waits_for_the_one_that_copies_its_chunk)
 {
-	AheadBench fixture;
+	AheadFixture fixture;
 	auto &snap = fixture.add_large();
 	fixture.write_stream(0, 24);
 	auto last = fixture.start_write(24, 8);
@@ -235,7 +235,7 @@ TEST(CopyAhead, a_write_waits_for_the_one_that_copies_its_chunk)
 
 TEST(CopyAhead, none_begins_while_a_target_is_being_suspended)
 {
-	AheadBench fixture;
+	AheadFixture fixture;
 	auto &snap = fixture.add_large();
 	fixture.write_stream(0, 64);
 	const uint64_t before = fixture.stat(snap, "origin_ahead_sectors");
@@ -252,7 +252,7 @@ TEST(CopyAhead, none_begins_while_a_target_is_being_suspended)
 
 TEST(CopyAhead, comes_after_all_other_copies)
 {
-	AheadBench fixture;
+	AheadFixture fixture;
 	auto &snap = fixture.add_large();
 	fixture.write_stream(0, 64);
 	const uint64_t before = fixture.stat(snap, "origin_ahead_sectors");
@@ -274,7 +274,7 @@ TEST(CopyAhead, comes_after_all_other_copies)
 
 TEST(CopyAhead, there_is_none_while_copies_are_throttled)
 {
-	AheadBench fixture;
+	AheadFixture fixture;
 	auto &snap = fixture.add_large();
 	fixture.world.copy_throttle = 50;
 	fixture.write_stream(0, 512);
@@ -286,7 +286,7 @@ TEST(CopyAhead, there_is_none_while_copies_are_throttled)
 
 TEST(CopyAhead, without_memory_there_is_none_and_nothing_fails)
 {
-	AheadBench fixture;
+	AheadFixture fixture;
 	auto &snap = fixture.add_large();
 	fixture.write_stream(0, 24);
 	user::Memory::instance().fail_nowait_from(0);
@@ -299,7 +299,7 @@ TEST(CopyAhead, without_memory_there_is_none_and_nothing_fails)
 /* Each gap is a separate copy, and they must not all start under the lock at once. */
 TEST(CopyAhead, takes_a_few_gaps_at_a_time)
 {
-	AheadBench fixture;
+	AheadFixture fixture;
 	auto &snap = fixture.add_large();
 	fixture.write_stream(0, 1024);
 	for (uint64_t at = 2048; at < 16384; at += 16)
@@ -324,7 +324,7 @@ TEST(CopyAhead, takes_a_few_gaps_at_a_time)
 
 TEST(CopyAhead, continues_after_a_handover)
 {
-	AheadBench fixture;
+	AheadFixture fixture;
 	auto &snap = fixture.add_large();
 	ASSERT_EQ(snap.mapped.message({"copy_ahead", "64"}), 0);
 	fixture.write_stream(0, 512);
