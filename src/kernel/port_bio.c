@@ -10,7 +10,7 @@
 /**
  * struct dmsnap_watch - what precedes the core's space with each bio.
  * @end_io: dm's own completion while ours is in its place
- * @done: whom to tell
+ * @done: called when the bio has ended below
  * @ctx: for @done
  */
 struct dmsnap_watch {

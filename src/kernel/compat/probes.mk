@@ -4,7 +4,7 @@
 #
 # Every file probes/NAME.c is compiled with the flags of the binding's own files;
 # one that compiles becomes "#define DMSNAP_HAVE_NAME 1" in config.h, which all
-# C files of the module see.  compat.h is who uses them.  A probe must compile
+# C files of the module see.  compat.h uses them.  A probe must compile
 # without a warning that kernel builds take for an error.
 #
 # Read by Kbuild, after dm-snapshot-y is complete.
