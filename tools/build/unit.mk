@@ -143,11 +143,12 @@ $(out)/sim: $(sim-objects) $(progress) $(counting-objects) $(out)/libdmsnap-user
 		$(sim-objects) $(progress) -L$(out) -Wl,--start-group -ldmsnap-user -ldmsnap-core -Wl,--end-group -lfmt
 
 # Only the codec of the core is linked.
+codec-objects := $(call objects,$(call find,src/core/format,*.cpp))
 tool-libraries := -lfmt -lkmod -lxxhash -ldevmapper -lncursesw -ltinfo -lsmartcols -lblkid -lroaring -lsystemd -lzstd
 
-$(out)/dmsnap: $(tool-objects) $(out)/libdmsnap-core.a $(out)/.flags
+$(out)/dmsnap: $(tool-objects) $(codec-objects) $(out)/.flags
 	@echo '  LINK    $@'
-	@$(CXX) $(sanitizers) $(LDFLAGS) -pthread -o $@ $(tool-objects) -L$(out) -ldmsnap-core $(tool-libraries)
+	@$(CXX) $(sanitizers) $(LDFLAGS) -pthread -o $@ $(tool-objects) $(codec-objects) $(tool-libraries)
 
 $(out)/nbdkit-dmsnap-plugin.so: $(plugin-objects) $(out)/.flags
 	@echo '  LINK    $@'
