@@ -19,7 +19,7 @@ CLI::App *ScheduleCommands::add_one(const Add &add, const char *name, const char
 		->required()
 		->check(not_empty)
 		->type_name("CONFIG");
-	command->add_option("--config", options.config, "Read this file and not that one")
+	command->add_option("--config", options.config, "Read this file instead")
 		->check(not_empty)
 		->type_name("FILE");
 	return command;
@@ -27,47 +27,46 @@ CLI::App *ScheduleCommands::add_one(const Add &add, const char *name, const char
 
 void ScheduleCommands::add(const Add &add)
 {
-	add_one(add, "rotate", "Make a snapshot by schedule, and remove those whose time is over",
-		rotate_, [this] { return rotate(rotate_); })
+	add_one(add, "rotate", "Make a snapshot by schedule, and remove expired ones", rotate_,
+		[this] { return rotate(rotate_); })
 		->add_flag("--json", rotate_.json, "Print JSON");
 
-	CLI::App *command = add_one(add, "prune",
-				    "Remove the snapshots of a schedule whose time "
-				    "is over",
+	CLI::App *command = add_one(add, "prune", "Remove the expired snapshots of a schedule",
 				    prune_, [this] { return prune(prune_); });
-	command->add_flag("--dry-run", prune_.dry_run, "Tell what would go, and remove nothing");
+	command->add_flag("--dry-run", prune_.dry_run,
+			  "Say what would be removed, and remove nothing");
 	command->add_flag("--json", prune_.json, "Print JSON");
 
-	add_one(add, "extend", "Make the snapshots of a schedule larger when they get full",
-		extend_, [this] { return extend(extend_); });
+	add_one(add, "extend", "Extend the snapshots of a schedule when they fill", extend_,
+		[this] { return extend(extend_); });
 
-	command = add_one(add, "backup", "Back a volume up: all of it, then what has changed",
+	command = add_one(add, "backup", "Back up a volume: all of it, then what has changed",
 			  backup_.schedule, [this] { return backup(backup_); });
 	auto *full = command->add_flag("--full", backup_.full,
-				       "All of it, also where an increment "
-				       "would do");
+				       "Back up all of the volume, even if an "
+				       "increment were enough");
 	auto *verify =
-		command->add_flag("--verify", backup_.verify, "Make no backup; read all there are")
+		command->add_flag("--verify", backup_.verify, "Make no backup; verify all of them")
 			->excludes(full);
-	auto *list = command->add_flag("--list", backup_.list, "Make no backup; list all there are")
+	auto *list = command->add_flag("--list", backup_.list, "Make no backup; list all of them")
 			     ->excludes(full)
 			     ->excludes(verify);
 	auto *restore =
 		command->add_option("--restore", backup_.restore,
-				    "Make no backup; bring the last one back to this device "
-				    "or image file")
+				    "Make no backup; restore the last one to this device or "
+				    "image file")
 			->check(not_empty)
 			->type_name("TARGET")
 			->excludes(full)
 			->excludes(verify)
 			->excludes(list);
 	command->add_option("--at", backup_.at,
-			    "Not the last one: that of this number, or the last one until then, "
+			    "Restore the backup of this number, or the last one up to this time, "
 			    "like 20261129T221000Z")
 		->check(not_empty)
 		->type_name("WHEN")
 		->needs(restore);
-	command->add_flag("--overwrite", backup_.overwrite, "Also over what the target holds")
+	command->add_flag("--overwrite", backup_.overwrite, "Overwrite what the target holds")
 		->needs(restore);
 	command->add_flag("--json", backup_.schedule.json, "Print JSON");
 }

@@ -60,7 +60,7 @@ void ChangeCommands::add_apply(const AddCommand &add)
 	CLI::App *command = add("apply", "Apply a stream of export to a copy",
 				[&options] { return apply(options); });
 	command->add_option("target", options.target,
-			    "Copy: a device or an image file; a full stream makes one")
+			    "The copy: a device or an image file, which a full stream creates")
 		->required()
 		->check(not_empty)
 		->type_name("TARGET");

@@ -152,7 +152,7 @@ private:
 			"--progress",
 			[](const std::string &name) { Progress::set_style(styles.at(name)); },
 			"How to report progress: bar, json or none (default: a bar on a terminal, a "
-			"line now and then elsewhere)");
+			"line every half minute elsewhere)");
 		style->check(CLI::IsMember(&styles))->type_name("STYLE");
 		command->add_flag_callback(
 			       "--quiet", [] { Progress::set_style(Progress::Style::none); },
@@ -172,7 +172,7 @@ private:
 			->required()
 			->check(not_empty)
 			->type_name("ORIGIN");
-		command->add_option("--nbd", options.socket, "Make this socket for NBD clients")
+		command->add_option("--nbd", options.socket, "Create this socket for NBD clients")
 			->required()
 			->check(not_empty)
 			->type_name("FILE");

@@ -102,7 +102,7 @@ void LiveCommands::add_top(const AddCommand &add)
 			    "lines are printed)")
 		->check(CLI::NonNegativeNumber)
 		->type_name("N");
-	command->add_flag("--lines", options.lines, "Print lines, also on a terminal");
+	command->add_flag("--lines", options.lines, "Print lines, even on a terminal");
 	command->add_flag("--json", options.json, "Print JSON: a line for each view");
 }
 
@@ -121,7 +121,7 @@ void LiveCommands::add_wait(const AddCommand &add)
 		->type_name("NAME");
 	auto *merged = command->add_flag("--merged", options.merged, "Until the merge is complete");
 	command->add_flag("--or-none", options.or_none,
-			  "Succeed also if there is no merge, and none is postponed")
+			  "Succeed even if there is no merge, and none is postponed")
 		->needs(merged);
 	command->add_option("--fill", options.fill_percent,
 			    "Until the COW device is this full; not with the kernel's own "

@@ -51,7 +51,7 @@ void OverlayCommands::add(CLI::App &app, const Add &add_to)
 	};
 
 	CLI::App *create = add(
-		"create", "Put an overlay over each device, which is set read-only", [&options] {
+		"create", "Put an overlay over each device, which becomes read-only", [&options] {
 			return options.resume ? resume_overlays(options) : create_overlays(options);
 		});
 	take_names(create, "TARGET", "Devices, or images; with --resume, overlays")->required();
@@ -59,39 +59,40 @@ void OverlayCommands::add(CLI::App &app, const Add &add_to)
 	auto *ram = create->add_flag("--ram", options.is_in_memory,
 				     "Keep the changes in memory, until the next restart")
 			    ->excludes(create->get_option("--dir"));
-	auto *copies = create->add_option("--copies", options.copies,
-					  "So many overlays over each, with a number in the name")
-			       ->check(CLI::Range(1, 9999))
-			       ->type_name("N");
-	create->add_flag("--resume", options.resume, "Take up what a restart has left")
+	auto *copies =
+		create->add_option("--copies", options.copies,
+				   "Put this many overlays over each, with a number in the name")
+			->check(CLI::Range(1, 9999))
+			->type_name("N");
+	create->add_flag("--resume", options.resume, "Activate overlays that a restart has left")
 		->excludes(size)
 		->excludes(ram)
 		->excludes(copies);
 
-	CLI::App *status = add("status", "Show the overlays, and if all is well",
+	CLI::App *status = add("status", "Show the overlays and their state",
 			       [&options] { return overlay_status(options); });
 	take_names(status, "NAME", "Overlays, or devices under them (default: all)");
 	status->add_option("--warn", options.warn_percent,
-			   "Exit code 1 also if one is fuller than this (default 80)")
+			   "Exit code 1 if one is fuller than this (default 80)")
 		->check(CLI::Range(0.0, 100.0))
 		->type_name("PERCENT");
 
-	CLI::App *extend = add("extend", "Make overlays larger, while they are in use",
+	CLI::App *extend = add("extend", "Extend overlays, even in use",
 			       [&options] { return extend_overlays(options); });
 	take_names(extend, "NAME", "Overlays, or devices under them")->required();
 	take_size(extend, "The new size of each")->required();
 
-	CLI::App *reset = add("reset", "Throw the changes away, and keep the overlays",
+	CLI::App *reset = add("reset", "Discard the changes, and keep the overlays",
 			      [&options] { return reset_overlays(options); });
 	take_names(reset, "NAME", "Overlays, or devices under them")->required();
 
 	CLI::App *drop = add("drop",
-			     "Remove overlays and their changes, also what a restart has left",
+			     "Remove overlays and their changes, even those left by a restart",
 			     [&options] { return drop_overlays(options); });
 	auto *names = take_names(drop, "NAME", "Overlays, or devices under them");
-	drop->add_flag("--all", options.all, "All there are; with --dir, those with files there")
+	drop->add_flag("--all", options.all, "All overlays; with --dir, those with files there")
 		->excludes(names);
-	drop->add_flag("--force", options.force, "Also one that is half merged");
+	drop->add_flag("--force", options.force, "Even one that is half merged");
 
 	CLI::App *keep = add("keep", "Write the changes of an overlay to the device under it",
 			     [&options] { return keep_overlay(options); });
