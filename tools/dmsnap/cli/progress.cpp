@@ -2,6 +2,7 @@
 #include "cli/progress.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <ctime>
 
@@ -30,17 +31,22 @@ size_t terminal_columns()
 std::string clock_text(double seconds)
 {
 	auto whole = static_cast<uint64_t>(seconds);
-	return fmt::format("{}:{:02}", whole / 60, whole % 60);
+	uint64_t hours = whole / 3600, minutes = whole / 60 % 60;
+	return hours ? fmt::format("{}:{:02}:{:02}", hours, minutes, whole % 60)
+		     : fmt::format("{}:{:02}", minutes, whole % 60);
 }
 
 std::string left_text(double left)
 {
-	constexpr double year = 366 * 86400.0;
+	constexpr double day = 86400, year = 366 * day;
 
 	if (!(left < year))
 		return "more than a year left";
 	std::time_t end = std::time(nullptr) + static_cast<std::time_t>(left);
-	return fmt::format("{} left, ends {:%H:%M:%S}", clock_text(left), fmt::localtime(end));
+	if (left < day)
+		return fmt::format("{} left, ends {:%H:%M:%S}", clock_text(left),
+				   fmt::localtime(end));
+	return fmt::format("{:.0f} days left, ends {:%F %H:%M}", left / day, fmt::localtime(end));
 }
 
 std::string json_text(const std::string &what, uint64_t done, uint64_t total, double seconds)
@@ -55,12 +61,17 @@ std::string json_text(const std::string &what, uint64_t done, uint64_t total, do
 std::string progress_text(const std::string &what, uint64_t done, uint64_t total, double seconds,
 			  size_t columns)
 {
-	std::string text = fmt::format("{}: {} so far", what, clock_text(seconds));
-	if (total && done) {
-		double part = std::min(static_cast<double>(done) / static_cast<double>(total), 1.0);
-		text = fmt::format("{}: {:.0f} %, {}", what, 100 * part,
-				   left_text(seconds / part - seconds));
-	}
+	double percent =
+		total ? std::min(100.0 * static_cast<double>(done) / static_cast<double>(total),
+				 100.0)
+		      : 0;
+	std::string text = what + ": ";
+
+	if (total && done)
+		text += fmt::format("{:.0f} %, ", std::floor(percent));
+	/* From less no end can be estimated: a first piece that took long would give years. */
+	text += percent >= 1 ? left_text(seconds * (100 / percent - 1))
+			     : clock_text(seconds) + " so far";
 	return text.substr(0, columns);
 }
 

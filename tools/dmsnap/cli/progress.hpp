@@ -12,7 +12,10 @@
 
 namespace dmsnap::tool {
 
-/* "copying: 50 %, 1:00 left, ends 12:30:05", cut to the columns of the terminal. */
+/*
+ * "copying: 50 %, 1:00 left, ends 12:30:05", cut to the columns of the terminal; before a
+ * hundredth is done "copying: 0 %, 0:01 so far".
+ */
 std::string progress_text(const std::string &what, uint64_t done, uint64_t total, double seconds,
 			  size_t columns = std::numeric_limits<size_t>::max());
 
