@@ -209,9 +209,7 @@ if [ "$(id -u)" = 0 ] && loop=$(losetup --show -f "$work/good" 2> /dev/null); th
 	check "one that is in use is refused" in_use
 	kill "$!" && exec {held}<&-
 	losetup -d "$loop"
-	loop=
 else
-	loop=
 	echo "1 skipped"
 fi
 

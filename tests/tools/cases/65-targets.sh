@@ -132,8 +132,6 @@ if [ "$(id -u)" = 0 ] && loop=$(losetup --show -f "$work/held-lvm" 2> /dev/null)
 		check "repair: so is a new one" written_in_order "$header_last" "$loop" "$dmsnap" repair "$work/invalid" --force --output "$loop" --overwrite
 	fi
 	losetup -d "$loop"
-	loop=
 else
-	loop=
 	echo "1 skipped"
 fi

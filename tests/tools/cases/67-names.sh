@@ -51,8 +51,6 @@ if [ "$(id -u)" = 0 ] && loop=$(losetup --show -f "$work/good" 2> /dev/null); th
 		done
 	fi
 	losetup -d "$loop"
-	loop=
 else
-	loop=
 	echo "1 skipped"
 fi
