@@ -64,6 +64,11 @@ check "doctor: and so named" says 'apt install g\+\+-99'
 touch "$system/usr/bin/g++-99"
 check "doctor: it was not built" exits 1 doctor --json
 check "doctor: as JSON" json '[t["what"] for t in d["todo"]] == ["not_built"] and d["compiler"] == "g++-99"'
+cp "$system/usr/src/headers/include/config/auto.conf" "$work/auto.conf"
+truncate -s 20M "$system/usr/src/headers/include/config/auto.conf"
+check "doctor: of a long file the beginning" exits 1 doctor --json
+check "doctor: has the compiler" json 'd["compiler"] == "g++-99"'
+mv "$work/auto.conf" "$system/usr/src/headers/include/config/auto.conf"
 
 module $ours version=0.1.0
 check "doctor: depmod has not run" exits 1 doctor

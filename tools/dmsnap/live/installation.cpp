@@ -64,11 +64,14 @@ public:
 		return fs::exists(at(path), error);
 	}
 
-	/* The file's text; empty if it cannot be read. */
-	std::string text(const fs::path &path) const
+	/* Files of the kernel are not longer. */
+	static constexpr size_t page = 4096;
+
+	/* The file's text, or the beginning of a longer one; empty if it cannot be read. */
+	std::string text(const fs::path &path, size_t bytes = page) const
 	try {
-		std::optional<RegularFile> file = read_regular_file(path, Link::follow);
-		return file ? file->text : "";
+		std::optional<RegularFile> file = read_beginning(path, bytes);
+		return file ? std::move(file->text) : "";
 	} catch (const Failure &) {
 		return {};
 	}
@@ -153,7 +156,8 @@ std::string compiler_of(const Root &root, const std::string &headers)
 {
 	/* Some kernels quote the value. */
 	constexpr std::string_view key = "CONFIG_CC_VERSION_TEXT=";
-	std::string config = root.text(root.at(headers + "/include/config/auto.conf"));
+	constexpr size_t longest = 1 << 20;
+	std::string config = root.text(root.at(headers + "/include/config/auto.conf"), longest);
 	size_t begin = config.find(key);
 	if (begin == std::string::npos)
 		return {};
