@@ -44,7 +44,7 @@ plugin-objects := $(patsubst %.cpp,$(out)/plugin/%.o,$(call find,src/core/format
 		store/store_source.cpp store/store_reader.cpp store/chunk_set.cpp store/image_lock.cpp \
 		live/live_snapshot.cpp stream/half_applied.cpp stream/checksum.cpp cli/progress.cpp \
 		system/volume.cpp system/new_file.cpp system/device_name.cpp system/state_folder.cpp \
-		system/regular_file.cpp system/port.cpp))
+		system/regular_file.cpp system/loop_file.cpp system/port.cpp))
 tool-test-objects := $(call objects,$(call find,tests/tools,*_test.cpp))
 store-maker-objects := $(call objects,tests/tools/store_maker.cpp)
 top-fake-objects := $(call objects,tests/tools/top_fake.cpp)

@@ -19,6 +19,7 @@
 #include "overlay/lock.hpp"
 #include "overlay/loop_device.hpp"
 #include "system/device_name.hpp"
+#include "system/loop_file.hpp"
 #include "system/new_file.hpp"
 
 namespace dmsnap::tool {

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <utility>
 
 #include <fcntl.h>
@@ -79,14 +78,6 @@ LoopDevice::~LoopDevice()
 {
 	if (descriptor_ >= 0)
 		close(descriptor_);
-}
-
-std::string backing_file_of(DeviceNumber device)
-{
-	std::ifstream file(fmt::format("/sys/dev/block/{}/loop/backing_file", to_text(device)));
-	std::string path;
-	std::getline(file, path);
-	return path;
 }
 
 void take_new_size(DeviceNumber loop)

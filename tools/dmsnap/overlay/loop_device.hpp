@@ -30,8 +30,6 @@ private:
 	DeviceNumber number_;
 };
 
-/* The file behind the loop device, by the kernel's name; empty if it is no loop device. */
-std::string backing_file_of(DeviceNumber device);
 /* Tells the device that its file has grown.  Throws a Failure. */
 void take_new_size(DeviceNumber loop);
 

@@ -14,9 +14,9 @@
 #include "live/device_mapper.hpp"
 #include "overlay/block_device.hpp"
 #include "overlay/cow_file.hpp"
-#include "overlay/loop_device.hpp"
 #include "system/device_name.hpp"
 #include "system/failure.hpp"
+#include "system/loop_file.hpp"
 
 namespace dmsnap::tool {
 namespace {

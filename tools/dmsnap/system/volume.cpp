@@ -23,6 +23,7 @@
 #include "base/chunk.hpp"
 #include "store/image_lock.hpp"
 #include "system/failure.hpp"
+#include "system/loop_file.hpp"
 
 namespace dmsnap::tool {
 namespace {
@@ -68,19 +69,6 @@ template <typename Call> size_t repeat(size_t wanted, const Call &call)
 }
 
 } // namespace
-
-std::string loop_device_of(const struct stat &file)
-{
-	std::error_code ignored;
-	for (const fs::directory_entry &device : fs::directory_iterator("/sys/block", ignored)) {
-		std::string backing = first_line(device.path() / "loop/backing_file");
-		struct stat other;
-		if (!backing.empty() && stat(backing.c_str(), &other) == 0 &&
-		    other.st_dev == file.st_dev && other.st_ino == file.st_ino)
-			return "/dev/" + device.path().filename().string();
-	}
-	return {};
-}
 
 void Volume::fail(const std::string &what) const
 {

@@ -95,7 +95,4 @@ bool is_there(const std::string &path);
 /* Is all of @data zero? */
 bool all_zero(std::span<const std::byte> data);
 
-/* "/dev/loop3" with this backing file; empty if there is none. */
-std::string loop_device_of(const struct stat &file);
-
 } // namespace dmsnap::tool
