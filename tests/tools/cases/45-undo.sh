@@ -322,8 +322,62 @@ if [ "$(id -u)" = 0 ] && loop=$(losetup --show -f "$work/copy" 2> /dev/null); th
 	check "apply: it is whole" [ -z "$(ls -A "$work/mark-state")" ]
 	losetup -d "$other"
 	losetup -d "$loop"
+
+	# anew: a loop device with what was there before
+	anew()
+	{
+		rm -f "$work/none"
+		fresh
+		loop=$(losetup --show -f "$work/copy")
+	}
+	# without_links COMMAND...: udev has none, and the device says what is in the file identity
+	without_links()
+	{
+		export -f with_devices && export work loop other
+		# shellcheck disable=SC2016 # for the other shell
+		STATE_DIRECTORY=$work/mark-state unshare --mount bash -c '
+			mount -t tmpfs none /sys/dev/block && mkdir -p "/sys/dev/block/$1/device" &&
+				cp "$0/identity" "/sys/dev/block/$1/device/wwid" &&
+				{ [ ! -d /dev/disk ] || mount -t tmpfs none /dev/disk; } &&
+				"${@:2}"' "$work" "$(lsblk -dno MAJ:MIN "$loop" | tr -d ' ')" "$@"
+	}
+	anew
+	echo naa.5000c500a1b2c3d4 > "$work/identity"
+	check "apply: half of a stream, without udev" exits 1 without_links "$dmsnap" apply "$loop" --input "$work/cut"
+	check "apply: it is marked by what the device says" [ -e "$work/mark-state/wwid-naa.5000c500a1b2c3d4.half-applied" ]
+	check "apply: it is then, with udev" exits 2 without_links with_devices sda sdb "$dmsnap" export --full --origin sda --output "$work/none"
+	check "apply: says so with udev" complains 'sda: is half applied'
+	echo naa.5000c500a1b2c3d5 > "$work/identity"
+	check "apply: another one is not" exits 0 without_links "$dmsnap" export --full --origin "$loop" --output "$work/none"
+	echo ' naa.5000c500a1b2c3d4 ' > "$work/identity"
+	check "apply: the same once more, without udev" exits 0 without_links "$dmsnap" apply "$loop" --input "$work/stream"
+	check "apply: it is whole without udev" [ -z "$(ls -A "$work/mark-state")" ]
+	losetup -d "$loop"
+
+	# Whatever number a loop device has, and without one
+	anew
+	check "apply: half of a stream to a loop device" exits 1 "$dmsnap" apply "$loop" --input "$work/cut"
+	check "apply: its file is marked" [ -e "$work/copy.half-applied" ]
+	losetup -d "$loop"
+	check "apply: it is half applied without one" exits 2 "$dmsnap" export --full --origin "$work/copy" --output "$work/none"
+	check "apply: says so without one" complains 'copy: is half applied'
+	other=$(losetup --show -f "$work/other")
+	loop=$(losetup --show -f "$work/copy")
+	check "apply: with another number" exits 2 "$dmsnap" export --full --origin "$loop" --output "$work/none"
+	check "apply: says so with another number" complains 'loop[0-9]+: is half applied'
+	check "apply: not another file that has its number" exits 0 "$dmsnap" export --full --origin "$other" --output "$work/none"
+	check "apply: the same once more by that" exits 0 "$dmsnap" apply "$loop" --input "$work/stream"
+	check "apply: it is whole by that" [ ! -e "$work/copy.half-applied" ]
+	losetup -d "$loop"
+	{ head -c 4096 /dev/zero && cat "$work/before"; } > "$work/shifted"
+	loop=$(losetup --show -f -o 4096 "$work/shifted")
+	check "apply: half of a stream to a part of a file" exits 1 "$dmsnap" apply "$loop" --input "$work/cut"
+	check "apply: that part is marked" [ -e "$work/shifted@4096.half-applied" ]
+	check "apply: the same once more to that part" exits 0 "$dmsnap" apply "$loop" --input "$work/stream"
+	check "apply: it is whole, too" [ ! -e "$work/shifted@4096.half-applied" ]
+	losetup -d "$other"
+	losetup -d "$loop"
 else
 	echo "1 skipped"
 fi
-loop=
 rm -f "$work/none"

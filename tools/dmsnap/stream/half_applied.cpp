@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <utility>
 
@@ -16,6 +15,7 @@
 #include "cli/json_output.hpp"
 #include "system/device_name.hpp"
 #include "system/failure.hpp"
+#include "system/loop_file.hpp"
 #include "system/new_file.hpp"
 #include "system/regular_file.hpp"
 #include "system/state_folder.hpp"
@@ -24,6 +24,8 @@ namespace dmsnap::tool {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr const char *ending = ".half-applied";
 
 std::string path_for(const Volume &target)
 {
@@ -35,13 +37,26 @@ std::string path_for(const Volume &target)
 		name = target.path();
 	std::optional<DeviceNumber> device = device_at(name);
 	if (!device)
-		return name + ".half-applied";
-	/* After a reboot another device may have the kernel's name. */
-	std::ifstream file(fmt::format("/sys/dev/block/{}/dm/name", to_text(*device)));
-	std::string mapped;
-	name = std::getline(file, mapped) ? mapped : lasting_path(*device, name);
-	std::ranges::replace(name, '/', '!');
-	return fmt::format("{}/{}.half-applied", state_folder(), name);
+		return name + ending;
+	std::vector<std::string> names = lasting_names(*device);
+	if (names.empty()) {
+		/* Beside its file, like the mark of an image. */
+		if (auto place = place_in_file(*device, target.descriptor()))
+			return place->path +
+			       (place->offset ? fmt::format("@{}", place->offset) : "") + ending;
+		/* After a reboot another device may have the name. */
+		names.push_back(name);
+	}
+	for (std::string &one : names) {
+		std::ranges::replace(one, '/', '!');
+		one = fmt::format("{}/{}{}", state_folder(), one, ending);
+	}
+	/* When the mark was made, udev may have had other links, or was not running. */
+	auto marked = std::ranges::find_if(names, [](const std::string &path) {
+		struct stat about;
+		return lstat(path.c_str(), &about) == 0;
+	});
+	return marked == names.end() ? names.front() : *marked;
 }
 
 /* Only a missing file means no mark: a copy whose mark cannot be read may not be complete. */

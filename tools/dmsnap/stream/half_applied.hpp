@@ -4,8 +4,8 @@
  *
  * It is durable before the first piece is written, and is removed when the whole stream is
  * durable.  So a copy without it is complete, however an apply ended.  It is a file:
- * NAME.half-applied beside an image; for a device in /var/lib/dmsnap (or $STATE_DIRECTORY), under
- * a persistent name.
+ * NAME.half-applied beside an image, also if a loop device writes the image; for other devices in
+ * /var/lib/dmsnap (or $STATE_DIRECTORY), under a persistent name.
  *
  * It identifies the stream.  For each attempt it has the first record that was written, and what
  * that record overwrote.  Everything before it was there already, so the same stream passes this

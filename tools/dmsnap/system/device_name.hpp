@@ -14,6 +14,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "live/live_snapshot.hpp"
 
@@ -24,6 +25,11 @@ std::optional<DeviceNumber> device_at(const std::string &path);
 
 /* A persistent name, if udev knows one; otherwise @path. */
 std::string lasting_path(DeviceNumber device, const std::string &path);
+/*
+ * All that name it after a restart too, the best one first: device mapper's name; or udev's links,
+ * and then what the device itself says, as without udev.
+ */
+std::vector<std::string> lasting_names(DeviceNumber device);
 
 /* The path of the device or image.  Throws a Failure for a missing volume. */
 std::string path_of(const std::string &name);

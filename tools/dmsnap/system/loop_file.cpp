@@ -5,6 +5,10 @@
 #include <fstream>
 
 #include <fmt/format.h>
+#include <linux/loop.h>
+#include <sys/ioctl.h>
+
+#include "base/chunk.hpp"
 
 namespace dmsnap::tool {
 namespace {
@@ -42,6 +46,22 @@ std::string loop_device_of(const struct stat &file)
 std::string backing_file_of(DeviceNumber device)
 {
 	return backing_file_in(folder_of(device));
+}
+
+std::optional<PlaceInFile> place_in_file(DeviceNumber device, int descriptor)
+{
+	std::string path = backing_file_of(device);
+	uint64_t first_sector = 0;
+	loop_info64 loop = {};
+	struct stat file;
+
+	if (path.empty() && std::ifstream(folder_of(device) / "start") >> first_sector)
+		path = backing_file_in(folder_of(device) / "..");
+	if (path.empty() || ioctl(descriptor, LOOP_GET_STATUS64, &loop) != 0 ||
+	    stat(path.c_str(), &file) != 0 || file.st_dev != loop.lo_device ||
+	    file.st_ino != loop.lo_inode)
+		return {};
+	return PlaceInFile{path, loop.lo_offset + first_sector * sector_bytes};
 }
 
 } // namespace dmsnap::tool
