@@ -14,6 +14,7 @@
 #include <dmsnap/port/memory.h>
 
 #include "base/error.hpp"
+#include "base/min_max.hpp"
 #include "base/own.hpp"
 
 namespace dmsnap {
@@ -69,7 +70,7 @@ public:
 	std::span<T> page(size_t page) const
 	{
 		const size_t left = size() - page * per_page;
-		return {directory_[page], left < per_page ? left : per_page};
+		return {directory_[page], smaller(left, per_page)};
 	}
 	/*
 	 * Passes the page to the caller; its values must not be accessed through the array any

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Copier: jobs, their windows, and reading these.  gathered_write.cpp writes them. */
 #include "copier/copier.hpp"
+#include "base/min_max.hpp"
 
 namespace dmsnap {
 
@@ -38,7 +39,7 @@ uint64_t cut_to_alignment(const CopyJob &job, uint64_t from, uint64_t sectors, u
 void Window::submit_read()
 {
 	uint64_t into_window = read.begin - offset;
-	uint64_t end = read.end < job.sectors ? read.end : job.sectors;
+	uint64_t end = smaller(read.end, job.sectors);
 
 	dmsnap_port_io_submit(job.source, DMSNAP_IO_READ, 0, job.sector + read.begin,
 			      end - read.begin, page_list + into_window / sectors_per_page,
@@ -87,7 +88,7 @@ void Copier::start(CopyJob &job)
 	job.extent_ = job.sectors;
 	for (CopyTarget &target : job.targets) {
 		uint64_t end = target.source_offset + target.sectors;
-		job.extent_ = job.extent_ > end ? job.extent_ : end;
+		job.extent_ = larger(job.extent_, end);
 		target.sectors_left_.store_relaxed(target.sectors);
 		target.error_.store_relaxed(0);
 		target.read_failed = false;
@@ -224,7 +225,7 @@ bool Copier::start_window(CopyJob &job)
 void Copier::read(Window &window, Part part)
 {
 	const CopyJob &job = window.job;
-	uint64_t end = part.end < job.sectors ? part.end : job.sectors;
+	uint64_t end = smaller(part.end, job.sectors);
 
 	window.read = part;
 	if (part.begin >= end) {

@@ -11,6 +11,7 @@
 
 #include "base/continuation.hpp"
 #include "base/list.hpp"
+#include "base/min_max.hpp"
 #include "copier/copy_job.hpp"
 #include "copier/throttle.hpp"
 
@@ -26,7 +27,7 @@ constexpr uint32_t sectors_per_page = DMSNAP_PAGE_SIZE / 512;
 constexpr size_t pages_for(uint64_t sectors)
 {
 	uint64_t pages = (sectors + sectors_per_page - 1) / sectors_per_page;
-	return pages < window_pages_max ? pages : window_pages_max;
+	return smaller<uint64_t>(pages, window_pages_max);
 }
 
 /* A part of a job, in sectors from its start. */
@@ -79,8 +80,7 @@ struct Window {
 inline Part part_of(const Part &part, const CopyTarget &target)
 {
 	uint64_t target_end = target.source_offset + target.sectors;
-	return {part.begin > target.source_offset ? part.begin : target.source_offset,
-		part.end < target_end ? part.end : target_end};
+	return {larger(part.begin, target.source_offset), smaller(part.end, target_end)};
 }
 
 inline Part part_of(const Window &window, const CopyTarget &target)

@@ -21,7 +21,7 @@
 
 #include "base/atomic.hpp"
 #include "base/chunk.hpp"
-#include "base/smaller.hpp"
+#include "base/min_max.hpp"
 #include "exception/node_sizes.hpp"
 
 namespace dmsnap::detail {
@@ -121,11 +121,6 @@ template <typename Sizes> constexpr uint64_t base_for(uint64_t chunk)
 constexpr uint32_t slots_for(const Run &run)
 {
 	return run.count == 1 ? 1 : 2;
-}
-
-template <typename T> constexpr T greater(T a, T b)
-{
-	return a < b ? b : a;
 }
 
 /*

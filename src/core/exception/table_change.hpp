@@ -268,8 +268,7 @@ bool BasicExceptionTable<Sizes>::make_room(const Path &path, Leaf<New> &leaf, co
 	if (change.run.old_end().value - base > Leaf<New>::reach) {
 		/* Later chunks between the leaf and the run belong to the run's leaf. */
 		split(path, leaf, count,
-		      detail::greater(detail::base_for<Sizes>(first),
-				      chunk_of(leaf, count - 1) + 1));
+		      larger(detail::base_for<Sizes>(first), chunk_of(leaf, count - 1) + 1));
 		return true;
 	}
 	if (count - (change.end - change.begin) + detail::slots_for(change.run) <=

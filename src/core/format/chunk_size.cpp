@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Which chunk sizes are allowed: see chunk_size.hpp. */
 #include "format/chunk_size.hpp"
+#include "base/min_max.hpp"
 
 namespace dmsnap::format {
 
@@ -28,7 +29,7 @@ Status check_chunk_size(uint32_t sectors, const BlockSizes &blocks)
 uint32_t default_chunk_sectors(const BlockSizes &blocks)
 {
 	constexpr uint32_t usual = 32;
-	return blocks.cow_sectors > usual ? blocks.cow_sectors : usual;
+	return larger(blocks.cow_sectors, usual);
 }
 
 } // namespace dmsnap::format

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "io/copied_map.hpp"
+#include "base/min_max.hpp"
 
 #include <new>
 
@@ -73,7 +74,7 @@ void CopiedMap::put(uint64_t sector, uint64_t end, uint64_t generation)
 	while (begin < end) {
 		const uint64_t number = number_of(begin);
 		const uint64_t page_end = (number + 1) << page_shift;
-		const uint64_t part_end = end < page_end ? end : page_end;
+		const uint64_t part_end = smaller(end, page_end);
 		/* Once for each page, so that the lock is not held for long. */
 		SpinGuard guard(lock_);
 		Word *bits = page_for(number, generation);

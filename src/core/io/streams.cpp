@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "base/smaller.hpp"
+#include "base/min_max.hpp"
 
 namespace dmsnap {
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "merge/merge_batch.hpp"
 
+#include "base/min_max.hpp"
 #include "base/sort.hpp"
 #include "merge/merger.hpp"
 
@@ -49,7 +50,7 @@ void MergeJob::start()
 		targets.push_back(target);
 		uint64_t source_end =
 			target.source_offset + chunk_size.sectors_in(target.run.count);
-		sectors = sectors > source_end ? sectors : source_end;
+		sectors = larger(sectors, source_end);
 	}
 	merger.copier().start(*this);
 }

@@ -14,6 +14,7 @@
  */
 #include <new>
 
+#include "base/min_max.hpp"
 #include "merge/merger.hpp"
 #include "origin/origin_discard.hpp"
 #include "snapshot/snapshot.hpp"
@@ -107,11 +108,11 @@ Merger::Place Merger::place_write(Io &io, Attempt attempt)
 		MergeTarget *target = live_ && mapping.mapped ? batch_.find(chunk) : nullptr;
 		if (target && chunk < target->run.old_begin) {
 			uint64_t free = target->run.old_begin - chunk;
-			count = count < free ? count : free;
+			count = smaller(count, free);
 			target = nullptr;
 		} else if (target) {
 			uint64_t in_target = target->run.old_end() - chunk;
-			count = count < in_target ? count : in_target;
+			count = smaller(count, in_target);
 		}
 		if (attempt == Attempt::first)
 			io.cut(chunk_size().first_sector(chunk + count));

@@ -4,6 +4,7 @@
 
 #include <dmsnap/port/log.h>
 
+#include "base/min_max.hpp"
 #include "snapshot/snapshot.hpp"
 
 namespace dmsnap {
@@ -68,7 +69,7 @@ uint64_t Merger::end_on_origin(const Run &run) const
 
 	if (last_begin < snapshot_.sectors() && snapshot_.sectors() < end)
 		end = snapshot_.sectors();
-	return begin < device_end && device_end < end ? device_end : end;
+	return begin < device_end ? smaller(device_end, end) : end;
 }
 
 OldChunk Merger::last_chunk() const
@@ -237,7 +238,7 @@ void Merger::look()
 uint32_t Merger::batch_size() const
 {
 	uint64_t most = batch_sectors_max >> chunk_size().shift();
-	uint64_t size = size_ < most ? size_ : most;
+	uint64_t size = smaller<uint64_t>(size_, most);
 	/* A rate limit bounds the batch to a quarter of a second's worth, to avoid bursts. */
 	uint64_t rate = rate_.load_relaxed();
 	uint64_t at_once = rate / 2 >> chunk_size().shift();
@@ -253,9 +254,8 @@ void Merger::adapt()
 
 	if (used_.load_relaxed() && took > batch_goal_ns / 2)
 		size = size_ * batch_goal_ns / took;
-	size = size < batch_least ? batch_least : size;
-	size_ = size < ListTail::exceptions_max ? static_cast<uint32_t>(size)
-						: ListTail::exceptions_max;
+	size = larger<uint64_t>(size, batch_least);
+	size_ = static_cast<uint32_t>(smaller<uint64_t>(size, ListTail::exceptions_max));
 }
 
 } // namespace dmsnap

@@ -4,7 +4,7 @@
  */
 #include <utility>
 
-#include "base/smaller.hpp"
+#include "base/min_max.hpp"
 #include "origin/survey.hpp"
 
 namespace dmsnap {
@@ -115,7 +115,7 @@ uint64_t Origin::begin_copy_ahead(uint64_t begin, uint64_t end, const Survey &fi
 	uint64_t copied_until = made->end_sector;
 	for (PendingRun &run : made->runs) {
 		uint64_t run_end = run.end_sector();
-		copied_until = run_end > copied_until ? run_end : copied_until;
+		copied_until = larger(run_end, copied_until);
 	}
 	worker_->post(made->start_task);
 	return copied_until;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "origin/origin_discard.hpp"
 
-#include "base/smaller.hpp"
+#include "base/min_max.hpp"
 
 namespace dmsnap {
 

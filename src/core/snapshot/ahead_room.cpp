@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Snapshot: how much of its COW device copies ahead may use. */
-#include "base/smaller.hpp"
+#include "base/min_max.hpp"
 #include "snapshot/snapshot.hpp"
 
 namespace dmsnap {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "snapshot/cow_probe.hpp"
 
-#include "base/smaller.hpp"
+#include "base/min_max.hpp"
 #include "snapshot/snapshot.hpp"
 
 namespace dmsnap {

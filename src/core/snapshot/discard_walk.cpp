@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "snapshot/discard_walk.hpp"
 
-#include "base/smaller.hpp"
+#include "base/min_max.hpp"
 #include "snapshot/snapshot.hpp"
 
 namespace dmsnap {
@@ -29,7 +29,7 @@ void DiscardWalk::step(int error)
 		uint64_t sectors;
 		if (partial) {
 			uint64_t chunk_end = chunk_size.first_sector(chunk + 1);
-			sectors = (chunk_end < io.end() ? chunk_end : io.end()) - at;
+			sectors = smaller(chunk_end, io.end()) - at;
 		} else {
 			sectors = chunk_size.sectors_in(smaller(whole, mapping.count));
 		}

@@ -2,6 +2,7 @@
 /* Snapshot: creation, and loading of the store. */
 #include <dmsnap/port/log.h>
 
+#include "base/min_max.hpp"
 #include "exception/table_loader.hpp"
 #include "snapshot/snapshot.hpp"
 
@@ -70,7 +71,7 @@ struct Snapshot::Load final : PersistentStore::LoadVisitor {
 		 */
 		uint64_t device = dmsnap_port_device_sectors(snapshot.origin_device_);
 		uint64_t target = dmsnap_port_target_end(snapshot.events_.target());
-		old_chunks = chunk_size.chunks_for(device > target ? device : target);
+		old_chunks = chunk_size.chunks_for(larger(device, target));
 		DMSNAP_CHECK(snapshot.make_table(chunk_size));
 		loader = DMSNAP_TRY(make_owned<TableLoader>(*snapshot.table_, old_chunks));
 		return {};

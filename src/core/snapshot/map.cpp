@@ -2,6 +2,7 @@
 /* Snapshot: maps the bios of its user. */
 #include <new>
 
+#include "base/min_max.hpp"
 #include "snapshot/discard_walk.hpp"
 #include "snapshot/snapshot.hpp"
 
@@ -166,7 +167,7 @@ Snapshot::Verdict Snapshot::judge_write(SnapshotIo &io, Attempt attempt)
 		return {io.fua && commits_->undurable() ? Kind::go_and_commit : Kind::go,
 			mapping.new_begin};
 	}
-	return begin_write(io, chunk, mapping.count < free ? mapping.count : free, attempt);
+	return begin_write(io, chunk, smaller(mapping.count, free), attempt);
 }
 
 /* At least @count chunks from @chunk on are neither mapped nor pending. */
@@ -177,7 +178,7 @@ Snapshot::Verdict Snapshot::begin_write(SnapshotIo &io, OldChunk chunk, uint64_t
 	using Kind = Verdict::Kind;
 	uint64_t whole_chunks = chunk_size_.chunks_in(io.sectors);
 	bool partial = chunk_size_.offset_in_chunk(io.sector) != 0 || whole_chunks == 0;
-	uint64_t wanted = partial ? 1 : whole_chunks < count ? whole_chunks : count;
+	uint64_t wanted = partial ? 1 : smaller(whole_chunks, count);
 
 	auto wait_for_room = [&]() DMSNAP_MUST_HOLD(origin_lock) -> Verdict {
 		if (attempt == Attempt::first)

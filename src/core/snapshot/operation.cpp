@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/min_max.hpp"
 #include "snapshot/origin_base.hpp"
 #include "snapshot/snapshot.hpp"
 
@@ -46,11 +47,11 @@ void CopyOut::start()
 	for (PendingRun &pending : runs) {
 		ChunkSize chunk_size = pending.snapshot.chunk_size();
 		uint32_t block = dmsnap_port_device_block_sectors(pending.snapshot.cow_device());
-		job.alignment = block > job.alignment ? block : job.alignment;
+		job.alignment = larger(block, job.alignment);
 		uint64_t run_begin = chunk_size.first_sector(pending.run.old_begin);
 		uint64_t run_end = pending.snapshot.end_on_origin(pending.run, device_end);
-		begin = run_begin < begin ? run_begin : begin;
-		end = run_end > end ? run_end : end;
+		begin = smaller(run_begin, begin);
+		end = larger(run_end, end);
 	}
 	job.sector = begin;
 	job.sectors = end - begin;
@@ -98,7 +99,7 @@ void SnapshotWrite::start()
 
 	/* Whole chunks are written: see CopyOut::start(). */
 	auto prepare = [&](EdgeFill &fill, uint64_t begin, uint64_t end) {
-		uint64_t source_end = end < origin_end ? end : origin_end;
+		uint64_t source_end = smaller(end, origin_end);
 		if (begin >= source_end)
 			return;
 		fill.source = snapshot.origin_device();

@@ -2,7 +2,7 @@
 /* Snapshot: the life cycle of its pending runs. */
 #include <dmsnap/port/trace.h>
 
-#include "base/smaller.hpp"
+#include "base/min_max.hpp"
 #include "snapshot/snapshot.hpp"
 
 namespace dmsnap {
@@ -82,7 +82,7 @@ CopyState Snapshot::look_up_copy_state(uint64_t sector, uint64_t end) const
 	if (run)
 		return {CopyState::Kind::pending, chunk_size_.first_sector(run->old_end()), run};
 
-	Mapping mapping = table_->find(chunk, wanted < free ? wanted : free);
+	Mapping mapping = table_->find(chunk, smaller(wanted, free));
 	uint64_t until = chunk_size_.first_sector(chunk + mapping.count);
 	/* A run that was lost after it had become visible is in the table, but not in the store. */
 	if (mapping.mapped && (healthy() || regions_->settled(sector, until)))
@@ -114,7 +114,7 @@ void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 			continue;
 		}
 		OldChunk chunk = chunk_size_.chunk_of(at);
-		uint64_t last_sector = (state.until < end ? state.until : end) - 1;
+		uint64_t last_sector = smaller(state.until, end) - 1;
 		uint64_t count = chunk_size_.chunk_of(last_sector) - chunk + 1;
 		if (copy_out.ahead) {
 			/* This snapshot may have less room than the others. */
@@ -173,7 +173,7 @@ Result<NewChunks> Snapshot::take_chunks(uint64_t wanted)
 	uint64_t allowed = stall_->allowance();
 	if (allowed == 0)
 		return dmsnap::fail(Error::cow_device_full);
-	auto taken = store_->prepare(wanted < allowed ? wanted : allowed);
+	auto taken = store_->prepare(smaller(wanted, allowed));
 	if (!taken && taken.error() == Error::cow_device_cut_off)
 		cut_off();
 	look_at_low_water();

@@ -23,6 +23,7 @@
 #include <dmsnap/port/trace.h>
 
 #include "base/atomic.hpp"
+#include "base/min_max.hpp"
 #include "base/own.hpp"
 #include "base/text_writer.hpp"
 #include "exception/exception_table.hpp"
@@ -218,9 +219,9 @@ public:
 	 */
 	uint64_t end_on_origin(const Run &run, uint64_t device_end) const
 	{
-		uint64_t origin_end = device_end < sectors_ ? sectors_ : device_end;
+		uint64_t origin_end = larger(device_end, sectors_);
 		uint64_t end = chunk_size_.first_sector(run.old_end());
-		return end < origin_end ? end : origin_end;
+		return smaller(end, origin_end);
 	}
 	uint64_t cow_id() const { return dmsnap_port_device_id(cow_device_); }
 
@@ -295,7 +296,7 @@ private:
 	uint64_t chunks_to(const Io &io) const;
 
 	/* Runs. */
-	uint64_t watched_end(uint64_t end) const { return end < sectors_ ? end : sectors_; }
+	uint64_t watched_end(uint64_t end) const { return smaller(end, sectors_); }
 	void trace(dmsnap_trace_kind kind, const PendingRun &run, uint64_t us, bool failed) const;
 	struct Pending {
 		/* The run that has the chunk, or nullptr. */

@@ -3,6 +3,7 @@
 
 #include <dmsnap/port/log.h>
 
+#include "base/min_max.hpp"
 #include "snapshot/snapshot.hpp"
 
 namespace dmsnap {
@@ -45,7 +46,7 @@ uint64_t Stall::allowance()
 		return UINT64_MAX;
 
 	uint64_t reserve = store.usage().total_sectors / 16;
-	reserve = reserve < reserve_sectors_max ? reserve : reserve_sectors_max;
+	reserve = smaller(reserve, reserve_sectors_max);
 	uint64_t chunks = snapshot_.chunk_size().chunks_for(reserve);
 	uint64_t free = store.free_chunks();
 	/* Chunks are freed only when the store is loaded again, so the device has grown. */
@@ -54,7 +55,7 @@ uint64_t Stall::allowance()
 	if (!suspending())
 		suspend_since_ns_ = 0;
 	if (suspend_is_paced())
-		chunks = kept_of(free < chunks ? free : chunks);
+		chunks = kept_of(smaller(free, chunks));
 	else if (!applies())
 		return UINT64_MAX;
 	return free > chunks ? free - chunks : 0;

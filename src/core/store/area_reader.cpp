@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "store/area_reader.hpp"
+#include "base/min_max.hpp"
 
 #include <dmsnap/port/log.h>
 #include <dmsnap/port/memory.h>
@@ -15,8 +16,7 @@ Result<AreaReader> AreaReader::create(dmsnap_device *cow, const format::Geometry
 
 	reader.cow_ = cow;
 	reader.geometry_ = geometry;
-	reader.piece_bytes_ =
-		static_cast<uint32_t>(area_bytes < piece_bytes_max ? area_bytes : piece_bytes_max);
+	reader.piece_bytes_ = static_cast<uint32_t>(smaller(area_bytes, piece_bytes_max));
 	reader.pieces_per_area_ = static_cast<uint32_t>(area_bytes / reader.piece_bytes_);
 	reader.pieces_ = areas * reader.pieces_per_area_;
 	reader.slots_ = DMSNAP_TRY(make_owned<Slots>());

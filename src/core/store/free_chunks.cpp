@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "store/free_chunks.hpp"
+#include "base/min_max.hpp"
 
 namespace dmsnap {
 
@@ -93,7 +94,7 @@ NewChunks FreeChunks::take(uint64_t wanted, NewChunk end)
 		return {};
 
 	uint64_t left = stretch_end - begin;
-	NewChunks taken{begin, wanted < left ? wanted : left};
+	NewChunks taken{begin, smaller(wanted, left)};
 	if (hole) {
 		in_holes_ -= taken.count;
 		shrink(*hole, taken.begin + taken.count);

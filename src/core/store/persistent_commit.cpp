@@ -5,7 +5,7 @@
  */
 #include <utility>
 
-#include "base/smaller.hpp"
+#include "base/min_max.hpp"
 #include "store/metadata_block.hpp"
 #include "store/persistent_store.hpp"
 

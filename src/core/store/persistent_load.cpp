@@ -5,7 +5,7 @@
  */
 #include <dmsnap/port/log.h>
 
-#include "base/smaller.hpp"
+#include "base/min_max.hpp"
 #include "format/disk_header.hpp"
 #include "store/load_read.hpp"
 #include "store/metadata_block.hpp"

@@ -21,6 +21,7 @@
  * succeeds, these chunks must not be written: either the origin or the COW device may be what a
  * load would show.
  */
+#include "base/min_max.hpp"
 #include "format/disk_exception.hpp"
 #include "store/list_tail.hpp"
 #include "store/persistent_store.hpp"
@@ -125,7 +126,7 @@ uint32_t PersistentStore::tail_blocks_in_first_area(const ListTail &tail) const
 	uint64_t area_end =
 		(geometry_.area_of_exception(tail.first_) + 1) * geometry_.exceptions_per_area();
 	uint64_t end = tail.first_ + tail.count_;
-	end = end < area_end ? end : area_end;
+	end = smaller(end, area_end);
 	return static_cast<uint32_t>((end - 1) / slots_per_block_ - tail.first_ / slots_per_block_ +
 				     1);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "store/persistent_store.hpp"
 
-#include "base/smaller.hpp"
+#include "base/min_max.hpp"
 #include "format/disk_header.hpp"
 #include "store/metadata_block.hpp"
 
@@ -72,7 +72,7 @@ Result<NewChunks> PersistentStore::prepare(uint64_t wanted)
 		slots--;
 	NewChunks taken;
 	if (slots > 0)
-		taken = free_chunks_->take(wanted < slots ? wanted : slots, {device_chunks()});
+		taken = free_chunks_->take(smaller(wanted, slots), {device_chunks()});
 	if (taken.count == 0)
 		return fail(cut_off() ? Error::cow_device_cut_off : Error::cow_device_full);
 	entries_prepared_ += taken.count;
@@ -100,7 +100,7 @@ uint64_t PersistentStore::free_chunks() const
 		return 0;
 	uint64_t entries = slots - 1 - entries_prepared_;
 	uint64_t free = free_chunks_->count({chunks});
-	return free < entries ? free : entries;
+	return smaller(free, entries);
 }
 
 /* The chunk before next_free() may be a metadata chunk that does not exist yet. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "store/transient_store.hpp"
+#include "base/min_max.hpp"
 
 namespace dmsnap {
 
@@ -10,7 +11,7 @@ Result<NewChunks> TransientStore::prepare(uint64_t wanted)
 	if (left == 0)
 		return fail(cut_off() ? Error::cow_device_cut_off : Error::cow_device_full);
 
-	NewChunks taken{next_free_, wanted < left ? wanted : left};
+	NewChunks taken{next_free_, smaller(wanted, left)};
 	next_free_ = next_free_ + taken.count;
 	return taken;
 }
