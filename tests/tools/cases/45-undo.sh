@@ -323,8 +323,8 @@ if [ "$(id -u)" = 0 ] && loop=$(losetup --show -f "$work/copy" 2> /dev/null); th
 	losetup -d "$other"
 	losetup -d "$loop"
 
-	# anew: a loop device with what was there before
-	anew()
+	# restart: a new loop device over the original contents
+	restart()
 	{
 		rm -f "$work/none"
 		fresh
@@ -341,7 +341,7 @@ if [ "$(id -u)" = 0 ] && loop=$(losetup --show -f "$work/copy" 2> /dev/null); th
 				{ [ ! -d /dev/disk ] || mount -t tmpfs none /dev/disk; } &&
 				"${@:2}"' "$work" "$(lsblk -dno MAJ:MIN "$loop" | tr -d ' ')" "$@"
 	}
-	anew
+	restart
 	echo naa.5000c500a1b2c3d4 > "$work/identity"
 	check "apply: half of a stream, without udev" exits 1 without_links "$dmsnap" apply "$loop" --input "$work/cut"
 	check "apply: it is marked by what the device says" [ -e "$work/mark-state/wwid-naa.5000c500a1b2c3d4.half-applied" ]
@@ -355,7 +355,7 @@ if [ "$(id -u)" = 0 ] && loop=$(losetup --show -f "$work/copy" 2> /dev/null); th
 	losetup -d "$loop"
 
 	# Whatever number a loop device has, and without one
-	anew
+	restart
 	check "apply: half of a stream to a loop device" exits 1 "$dmsnap" apply "$loop" --input "$work/cut"
 	check "apply: its file is marked" [ -e "$work/copy.half-applied" ]
 	losetup -d "$loop"
