@@ -11,9 +11,13 @@ std::string JsonValue::text() const
 	using nlohmann::json;
 
 	return std::visit(
-		[](const auto &value) {
-			if constexpr (std::same_as<std::decay_t<decltype(value)>, std::monostate>)
-				return json(nullptr).dump();
+		[](const auto &value) -> std::string {
+			using Value = std::decay_t<decltype(value)>;
+			/* Most are numbers, of which lists have millions. */
+			if constexpr (std::same_as<Value, std::monostate>)
+				return "null";
+			else if constexpr (std::same_as<Value, uint64_t>)
+				return fmt::to_string(value);
 			/* Paths and foreign text may not be UTF-8. */
 			else
 				return json(value).dump(-1, ' ', false,
