@@ -24,7 +24,8 @@ class ChangeExporter final : public StoreVisitor {
 public:
 	ChangeExporter(ChangeSource &source, const StoreReport &report, StreamWriter &stream)
 	    : source_(source), chunk_bytes_(report.chunk_bytes()), stream_(stream),
-	      progress_("exporting", report.good_entries), base_(batch_bytes), data_(batch_bytes)
+	      progress_("exporting", report.good_entries),
+	      base_(std::min<uint64_t>(batch_bytes, source.origin()->bytes())), data_(base_.size())
 	{
 	}
 
@@ -78,7 +79,7 @@ private:
 			return;
 		uint64_t bytes = std::min<uint64_t>(
 			{entries.size() * chunk_bytes_ - at, record_bytes_max, end - offset});
-		if (used_ + bytes > batch_bytes)
+		if (used_ + bytes > base_.size())
 			write_batch();
 		auto base = std::span(base_).subspan(used_, bytes);
 		auto data = std::span(data_).subspan(used_, bytes);
