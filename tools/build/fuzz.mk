@@ -29,11 +29,11 @@ runs-message := 40000
 runs-store := 8000
 runs-sim := 1000
 # Fuzzers of the program dmsnap make files for each run.
-runs-apply := 400
-runs-restore := 8000
-runs-repair := 800
-runs-fio_log := 8000
-runs-doctor := 300
+runs-apply := 15000
+runs-restore := 150000
+runs-repair := 12000
+runs-fio_log := 80000
+runs-doctor := 10000
 
 tool-fuzzers := apply restore repair fio_log doctor
 
@@ -50,7 +50,8 @@ simulator-objects := $(call objects,$(call find,src/user,*.cpp) \
 	$(filter-out %/main.cpp %/sweep.cpp tests/sim/studies/%,$(call find,tests/sim,*.cpp)))
 # The program without its command line, and without what only that needs.
 tool-objects := $(call objects,$(filter-out %/main.cpp %/command_line.cpp %/completion.cpp \
-		%/option_words.cpp %_commands.cpp %/nbdkit_plugin.cpp %/live/module_file.cpp, \
+		%/option_words.cpp %_commands.cpp %/nbdkit_plugin.cpp %/live/module_file.cpp \
+		%/system/loop_file.cpp, \
 	$(call find,tools/dmsnap,*.cpp)) $(call find,tests/fuzz/tool,*.cpp))
 tool-libraries := -lfmt -lxxhash -ldevmapper -lncursesw -ltinfo -lsmartcols -lblkid -lroaring -lsystemd -lzstd
 own-objects = $(call objects,$(call find,tests/fuzz/$(1),*.cpp))

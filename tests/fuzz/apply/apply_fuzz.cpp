@@ -21,7 +21,7 @@ using namespace tool;
 
 constexpr size_t volume_bytes = 16384;
 
-std::vector<uint8_t> volume()
+std::vector<uint8_t> make_volume()
 {
 	std::vector<uint8_t> bytes(volume_bytes);
 	for (size_t i = 0; i < bytes.size(); i++)
@@ -76,7 +76,7 @@ void require(bool holds, const char *what)
 
 void apply_any(Input &input)
 {
-	const std::vector<uint8_t> held = volume();
+	static const std::vector<uint8_t> held = make_volume();
 	uint8_t mode = input.byte();
 	std::vector<uint8_t> stream;
 	if (mode & 1) {

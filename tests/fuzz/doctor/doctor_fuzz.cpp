@@ -7,10 +7,15 @@
  * The contents of a file stand for what libkmod finds: see fuzz/tool/find_module.cpp.
  */
 #include <array>
+#include <cerrno>
+#include <cstdio>
 #include <filesystem>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/commands.hpp"
 #include "fuzz/input.hpp"
@@ -56,82 +61,125 @@ constexpr auto paths = std::to_array<std::string_view>({
 	"usr",
 });
 
-/* Replaces links on the path by directories, so that the input stays below the root. */
-void make_folders(const fs::path &root, const fs::path &relative)
-{
-	fs::path at = root;
-	for (const fs::path &name : relative) {
-		at /= name;
-		if (!fs::is_directory(fs::symlink_status(at))) {
-			fs::remove(at);
-			fs::create_directory(at);
+/*
+ * The root directory, which all runs share: making it takes longer than examining it.  A run begins
+ * with the directories without which doctor stops early.
+ */
+class System {
+public:
+	System() : root_(file_path("root"))
+	{
+		remove_files();
+		mkdir(root_.c_str(), 0700);
+	}
+
+	const std::string &root() const { return root_; }
+
+	void begin()
+	{
+		for (const char *folder : {MODULES "updates/", "sys/module/", "usr/src/"})
+			make_folders_of(folder);
+		/* These stay. */
+		made_.clear();
+	}
+
+	/* Removes what the run has made. */
+	void end()
+	{
+		for (; !made_.empty(); made_.pop_back())
+			std::remove(made_.back().c_str());
+	}
+
+	/*
+	 * The path of something new.  Replaces links on the path by directories, so that the input
+	 * stays below the root.
+	 */
+	std::string path_for(std::string_view name)
+	{
+		make_folders_of(name);
+		std::string path = root_ + "/" + std::string(name);
+		if (std::remove(path.c_str()) != 0 && errno != ENOENT)
+			fs::remove_all(path);
+		made_.push_back(path);
+		return path;
+	}
+
+private:
+	void make_folders_of(std::string_view name)
+	{
+		for (size_t slash = name.find('/'); slash != name.npos;
+		     slash = name.find('/', slash + 1)) {
+			std::string path = root_ + "/" + std::string(name.substr(0, slash));
+			struct stat about;
+			bool is_there = lstat(path.c_str(), &about) == 0;
+			if (is_there && S_ISDIR(about.st_mode))
+				continue;
+			if (is_there)
+				std::remove(path.c_str());
+			mkdir(path.c_str(), 0700);
+			made_.push_back(path);
 		}
 	}
-}
+
+	std::string root_;
+	std::vector<std::string> made_;
+};
 
 std::string text_of(std::span<const uint8_t> bytes)
 {
 	return {bytes.begin(), bytes.end()};
 }
 
-void add_thing(const fs::path &root, Input &input)
+void add_thing(System &system, Input &input)
 {
 	enum Kind { file, large_file, fifo, folder, link, link_to_path, kinds };
 
-	const fs::path relative = paths[input.byte() % paths.size()];
-	const fs::path path = root / (relative.has_filename() ? relative : relative.parent_path());
+	std::string_view name = paths[input.byte() % paths.size()];
+	if (name.ends_with('/'))
+		name.remove_suffix(1);
 	const auto kind = input.byte() % kinds;
 	const auto contents = input.take(input.byte());
-	const std::string name = "root/" + path.lexically_relative(root).string();
+	const std::string path = system.path_for(name);
 
-	make_folders(root, path.lexically_relative(root).parent_path());
-	fs::remove_all(path);
 	switch (kind) {
 	case file:
-		write_file(name, contents);
+		write_file("root/" + std::string(name), contents);
 		break;
 	case large_file:
-		write_file(name, contents);
-		fs::resize_file(path, uint64_t{1} << 40);
+		write_file("root/" + std::string(name), contents);
+		truncate(path.c_str(), off_t{1} << 40);
 		break;
 	case fifo:
 		mkfifo(path.c_str(), 0600);
 		break;
 	case folder:
-		fs::create_directory(path);
+		mkdir(path.c_str(), 0700);
 		break;
-	case link: {
-		std::error_code ignored;
-		fs::create_symlink(text_of(contents), path, ignored);
+	case link:
+		symlink(text_of(contents).c_str(), path.c_str());
+		break;
+	case link_to_path: {
+		const size_t which = (contents.empty() ? 0u : contents[0]) % paths.size();
+		symlink(("/" + std::string(paths[which])).c_str(), path.c_str());
 		break;
 	}
-	case link_to_path:
-		fs::create_symlink(
-			"/" + std::string(
-				      paths[(contents.empty() ? 0u : contents[0]) % paths.size()]),
-			path);
-		break;
 	}
 }
 
 void examine(Input &input)
 {
+	static System system;
 	const uint8_t how = input.byte();
-	remove_files();
-	const fs::path root = file_path("root");
-	make_folders(root.parent_path(), "root");
-	/* Without these doctor stops early. */
-	make_folders(root, MODULES "updates");
-	make_folders(root, "sys/module");
-	make_folders(root, "usr/src");
+	system.begin();
 	while (!input.empty())
-		add_thing(root, input);
+		add_thing(system, input);
 
 	DoctorOptions options;
-	options.root = root;
+	options.root = system.root();
 	options.release = how & 1 ? "" : "6.1.0-99-amd64";
 	options.json = how & 2;
 	run([&] { return doctor(options); });
+	system.end();
 }
 
 } // namespace

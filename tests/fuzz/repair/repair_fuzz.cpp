@@ -5,7 +5,9 @@
  *
  *   input: options | header's valid, version, log2 of chunk sectors | entries: old, new, slot
  */
-#include <cstring>
+#include <algorithm>
+
+#include <unistd.h>
 
 #include "cli/commands.hpp"
 #include "format/disk_header.hpp"
@@ -23,13 +25,17 @@ constexpr uint32_t magic = 0x70416e53;
 
 void put(std::vector<uint8_t> &store, size_t offset, uint64_t value, size_t bytes)
 {
-	for (size_t i = 0; i < bytes && offset + i < store.size(); i++)
-		store[offset + i] = static_cast<uint8_t>(value >> 8 * i);
+	const size_t end = std::min(offset + bytes, store_bytes);
+	if (store.size() < end)
+		store.resize(end);
+	for (; offset < end; offset++, value >>= 8)
+		store[offset] = static_cast<uint8_t>(value);
 }
 
+/* Without the zeros at its end. */
 std::vector<uint8_t> store_of(Input &input)
 {
-	std::vector<uint8_t> store(store_bytes);
+	std::vector<uint8_t> store;
 	uint8_t flags = input.byte();
 	uint32_t chunk_sectors = 1u << input.byte() % 6;
 	put(store, 0, flags & 1 ? input.number<uint32_t>() : magic, 4);
@@ -56,6 +62,9 @@ void look_and_repair(Input &input)
 	remove_files();
 	CheckOptions look;
 	look.store.store = write_file("store", store_of(input));
+	/* Holes cost nothing. */
+	if (truncate(look.store.store.c_str(), store_bytes) != 0)
+		does_not_hold("a store can be made longer");
 	if (how & 1)
 		look.store.origin_bytes = 32768;
 	look.store.memory_bytes = how & 2 ? 4096 : 1 << 20;
