@@ -34,8 +34,9 @@ runs-restore := 150000
 runs-repair := 12000
 runs-fio_log := 80000
 runs-doctor := 10000
+runs-changes := 5000
 
-tool-fuzzers := apply restore repair fio_log doctor
+tool-fuzzers := apply restore repair fio_log doctor changes
 
 fuzzers := $(patsubst runs-%,%,$(sort $(filter runs-%,$(.VARIABLES))))
 chosen := $(if $(F),$(F),$(fuzzers))
@@ -51,7 +52,7 @@ simulator-objects := $(call objects,$(call find,src/user,*.cpp) \
 # The program without its command line, and without what only that needs.
 tool-objects := $(call objects,$(filter-out %/main.cpp %/command_line.cpp %/completion.cpp \
 		%/option_words.cpp %_commands.cpp %/nbdkit_plugin.cpp %/live/module_file.cpp \
-		%/system/loop_file.cpp, \
+		%/system/loop_file.cpp %/store/read_pieces.cpp, \
 	$(call find,tools/dmsnap,*.cpp)) $(call find,tests/fuzz/tool,*.cpp))
 tool-libraries := -lfmt -lxxhash -ldevmapper -lncursesw -ltinfo -lsmartcols -lblkid -lroaring -lsystemd -lzstd
 own-objects = $(call objects,$(call find,tests/fuzz/$(1),*.cpp))
