@@ -41,9 +41,9 @@ slowly()
 {
 	rm -f "$work/copy.half-applied" && cp "$work/before" "$work/copy"
 	{
-		head -c 20000 "$work/stream"
+		head -c 200000 "$work/stream"
 		sleep 1.5
-		tail -c +20001 "$work/stream"
+		tail -c +200001 "$work/stream"
 	} | exits 0 "$dmsnap" apply "$work/copy"
 }
 check "apply: a stream that takes its time" slowly
