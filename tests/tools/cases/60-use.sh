@@ -256,6 +256,8 @@ check "repair: another version is not an unknown chunk size" exits 1 "$dmsnap" r
 check "repair: it says which one" complains 'a store of version 2'
 truncate -s 8M "$work/ext4"
 PATH=$PATH:/usr/sbin:/sbin mke2fs -q -t ext4 "$work/ext4"
+check "check: a file system, which begins with zeros" exits 0 "$dmsnap" check "$work/ext4"
+check "check: by its name, although a store could be made there" says 'a new one would be made here, over ext4$'
 put "$work/ext4" 0 deadbeef
 check "check: a file system" exits 1 "$dmsnap" check "$work/ext4"
 check "check: by its name" says 'this is not a store, but holds ext4'

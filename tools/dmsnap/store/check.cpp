@@ -84,8 +84,15 @@ ExitCode exit_code(const StoreReport &report)
 /* Prints what was found instead of a header. */
 void print_header(const StoreReport &report, const std::string &contents)
 {
-	if (report.kind == format::DecodedHeader::Kind::blank || !report.device_bytes)
+	if (!report.device_bytes)
 		return;
+	/* So do many file systems begin. */
+	if (report.kind == format::DecodedHeader::Kind::blank) {
+		fmt::print("no store: the first 4 bytes are zero, a new one would be made "
+			   "here{}{}\n",
+			   contents.empty() ? "" : ", over ", printable(contents));
+		return;
+	}
 	fmt::print("the header says: magic {:#010x}, version {}, {} sectors a chunk\n",
 		   report.magic, report.version, report.chunk_sectors);
 	if (report.kind == format::DecodedHeader::Kind::magic_unknown)
@@ -94,8 +101,6 @@ void print_header(const StoreReport &report, const std::string &contents)
 
 void print_summary(const StoreReport &report)
 {
-	if (report.kind == format::DecodedHeader::Kind::blank && report.device_bytes)
-		fmt::print("no store: the first 4 bytes are zero, a new one would be made here\n");
 	if (report.has_list) {
 		fmt::print("{}, version {}, {} sectors a chunk: {} exceptions, {} of {} chunks in "
 			   "use, {} left unused between them\n",
