@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What dmsnap doctor concludes from its findings. */
+/* The actions that dmsnap doctor recommends for its findings. */
 #include <gtest/gtest.h>
 
 #include "live/installation.hpp"
@@ -33,7 +33,7 @@ Installation healthy()
 	return now;
 }
 
-/* The names of the recommended actions, in a line. */
+/* The names of the recommended actions, in one line. */
 std::string todo(const Installation &now)
 {
 	std::string names;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* apply, with streams that no export writes. */
+/* apply: streams that export never writes. */
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -18,7 +18,7 @@ namespace {
 using namespace tool;
 namespace fs = std::filesystem;
 
-/* A file of that size takes no room where it is a hole, but fills the disk when it is copied. */
+/* The size is that of a sparse file.  Copying it in full would fill the disk. */
 TEST(ApplyTest, a_short_stream_makes_no_large_file)
 {
 	char name[] = "/tmp/dmsnap-apply-XXXXXX";

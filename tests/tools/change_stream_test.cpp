@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* StreamReader: streams with correct checksums that no export wrote. */
+/* StreamReader: streams with correct checksums that export never writes. */
 #include <cstddef>
 #include <cstdio>
 #include <memory>
@@ -22,7 +22,7 @@ struct Close {
 };
 using File = std::unique_ptr<FILE, Close>;
 
-/* Pieces of zeros at these places, and the end. */
+/* Records of zeros at these offsets, and the end record. */
 File stream_of(const StreamInfo &info, std::initializer_list<uint64_t> offsets)
 {
 	File file(std::tmpfile());
@@ -35,7 +35,7 @@ File stream_of(const StreamInfo &info, std::initializer_list<uint64_t> offsets)
 	return file;
 }
 
-/* Like a flag or number of a later version. */
+/* Changes the head, as a later version might. */
 void change_head(FILE *file, const std::function<void(StreamHead &)> &change)
 {
 	StreamHead head;
@@ -48,7 +48,7 @@ void change_head(FILE *file, const std::function<void(StreamHead &)> &change)
 	std::rewind(file);
 }
 
-/* The number of records, or none if the stream is refused. */
+/* The number of records; nullopt if the stream is refused. */
 std::optional<uint64_t> read(FILE *file)
 {
 	try {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* ChunkSet: against a set of the standard library, and how much memory it takes. */
+/* ChunkSet: compared with std::set, and its use of memory. */
 #include <set>
 #include <vector>
 
@@ -77,7 +77,7 @@ TEST(ChunkSet, is_the_set_that_it_is_told_to_be)
 	EXPECT_EQ(at, model.end());
 }
 
-/* Each chunk in its own bitmap is the worst case. */
+/* The worst case is one chunk in each bitmap. */
 TEST(ChunkSet, refuses_what_has_no_room)
 {
 	ChunkBudget budget(8 * mib);
@@ -92,7 +92,7 @@ TEST(ChunkSet, refuses_what_has_no_room)
 	EXPECT_TRUE(set.contains(uint64_t{1} << 32));
 }
 
-/* As dense as 10 million over 16 TiB, which take 64 MiB then. */
+/* As dense as 10 million chunks over 16 TiB, which take 64 MiB. */
 TEST(ChunkSet, has_room_for_a_million_that_are_far_between)
 {
 	user::Random random(1);

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * The list of an active snapshot, read as far as it is committed.
- */
+/* The list of an active snapshot, read up to its last commit. */
 #include "store/committed_list.hpp"
 #include "store/store_reader.hpp"
 #include "support/seed.hpp"
@@ -34,7 +32,7 @@ TEST(CommittedList, ends_where_the_commit_ended)
 		StoreRig rig({.sectors = chunks * here.chunk_sectors});
 		Entries written;
 		put_header(rig.device, here.chunk_sectors);
-		/* Also whole areas, up to all of the device's areas except an empty one. */
+		/* Whole areas as well, up to all areas of the device but an empty one. */
 		uint64_t areas = random.below(4);
 		uint64_t committed = areas * here.slots();
 		if (areas < 3 && random.one_in(2))

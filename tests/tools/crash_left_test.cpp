@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The reader of the tools finds no problem in a store after a crash that the
- * driver accepts, and a problem in every store that it refuses.
+ * StoreReader must find nothing wrong with a store that the driver loads after a crash, and
+ * something wrong with every store that the driver refuses.
  */
 #include <gtest/gtest.h>
 
@@ -39,7 +39,7 @@ TEST(StoreReader, agrees_with_the_driver_on_what_crashes_leave)
 				EXPECT_EQ(report.findings, 0u);
 			}
 		};
-		/* Most refusals come from a shortened device. */
+		/* A shortened device causes most refusals. */
 		sim::Machine machine(sim::plan_of(seed, sim::resizes), {.store_left = look});
 		machine.run();
 	});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The exchange of a table, with functions in place of those of libdevmapper that fail when told to. */
+/* The exchange of a table, with a fake libdevmapper that fails on request. */
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -18,7 +18,7 @@ struct dm_task {
 namespace {
 
 struct FakeKernel {
-	/* What it was asked, each with its device. */
+	/* The requests in order, each with its device. */
 	std::vector<std::string> requests;
 	bool has_semaphores = true;
 	bool waits_for_udev = true;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The process that resumes what a group has suspended, whoever is killed, and when. */
+/* Guardian: it resumes what a group has suspended, whichever process is killed, and when. */
 #include <cerrno>
 #include <csignal>
 #include <fstream>
@@ -31,7 +31,7 @@ protected:
 		close(resumed_[1]);
 	}
 
-	/* Counted, in whatever process. */
+	/* Counts calls, in any process. */
 	std::function<void()> resume()
 	{
 		return [pipe = resumed_[1]] {
@@ -105,7 +105,7 @@ TEST_F(GuardianTest, resumes_when_the_other_one_is_killed_after_the_time_was_ove
 		Guardian guardian(at_once, resume());
 		while (!guardian.is_over())
 			usleep(1000);
-		/* Here it suspends one more. */
+		/* As if it suspended one more device here. */
 		raise(SIGKILL);
 	}
 	waitpid(process, nullptr, 0);
@@ -133,7 +133,7 @@ TEST_F(GuardianTest, outlives_a_signal_to_the_group_of_processes)
 	if (process == 0) {
 		setpgid(0, 0);
 		Guardian guardian(never, resume());
-		/* It has left the group when it is its own leader. */
+		/* It has left the process group once it is its own leader. */
 		while (getpgid(this->guardian()) != this->guardian())
 			usleep(1000);
 		kill(0, SIGKILL);
@@ -156,7 +156,7 @@ TEST_F(GuardianTest, a_stop_in_between_is_no_end)
 	EXPECT_TRUE(guardian.finish());
 }
 
-/* The program may be started so; then nobody can wait for a child. */
+/* A program may be started with SIGCHLD ignored; then it cannot wait for a child. */
 TEST_F(GuardianTest, that_cannot_be_waited_for_has_not_kept_the_moment)
 {
 	auto before = std::signal(SIGCHLD, SIG_IGN);
@@ -184,7 +184,7 @@ TEST(OnlyOne, is_one_and_remembers_what_is_suspended)
 		EXPECT_THROW(OnlyOne{path}, Failure);
 		one.write_suspended(
 			{{{253, 5}, "LVM-long"}, {{253, 4}, "LVM-a"}, {{253, 11}, "LVM-b"}});
-		/* Nothing of the longer list is left. */
+		/* Nothing of the longer list may be left. */
 		one.write_suspended({{{253, 4}, "LVM-a"}, {{253, 11}, "LVM-b"}});
 	}
 	{
@@ -194,7 +194,7 @@ TEST(OnlyOne, is_one_and_remembers_what_is_suspended)
 		next.clear();
 		EXPECT_TRUE(next.suspended().empty());
 	}
-	/* Whatever else is in there. */
+	/* Garbage in the file. */
 	ASSERT_EQ(write(file, "253:4\n253:4 u\nx \0 5:\n", 21), 21);
 	EXPECT_EQ(OnlyOne(path).suspended().size(), 1u);
 	close(file);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The mark of half a copy, where somebody else may write to the folder of the copy. */
+/* The mark of a half applied copy, where others may write to the folder of the copy. */
 #include <filesystem>
 #include <fstream>
 #include <string>

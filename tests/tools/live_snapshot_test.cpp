@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Live snapshots: table and status lines, as both drivers print them. */
+/* Live snapshots: table and status lines as both drivers print them. */
 #include <gtest/gtest.h>
 #include <libdevmapper.h>
 
@@ -20,7 +20,7 @@ LiveSnapshot with_status(const std::string &target, const std::string &words,
 	return snapshot;
 }
 
-/* Otherwise the library complains on standard error. */
+/* The library would print errors to standard error. */
 void say_nothing(int, const char *, int, int, const char *, ...)
 {
 }
@@ -72,9 +72,9 @@ TEST(LiveSnapshotTest, reads_numbers_of_all_sizes)
 	ASSERT_TRUE(snapshot.usage);
 	EXPECT_EQ(snapshot.usage->used, 8796093022216u);
 	EXPECT_EQ(snapshot.usage->total, UINT64_MAX);
-	/* A source that has handed its store over. */
+	/* The source of a handover. */
 	EXPECT_EQ(with_status("snapshot", "0/0 0").usage->full(), 1);
-	/* The next chunk is one past the end: the last one is an area. */
+	/* The next chunk is one past the end, because the last one is an area. */
 	EXPECT_EQ(with_status("snapshot", "332/331 4").usage->full(), 1);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The lvs output for a volume into which a snapshot is merged, from substitute programs. */
+/* What lvs says about a volume into which a snapshot is merged; lvs is a script here. */
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -24,7 +24,7 @@ protected:
 	}
 	~Lvm2() override { fs::remove_all(folder_); }
 
-	/* Answers only to these words. */
+	/* The script accepts only these arguments. */
 	bool ask(const std::string &answer)
 	{
 		fs::path lvs = folder_ / "lvs";

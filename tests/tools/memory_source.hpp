@@ -29,7 +29,7 @@ public:
 		return true;
 	}
 
-	/* These sectors cannot be read. */
+	/* Reads of these sectors fail. */
 	uint64_t bad_begin = 0;
 	uint64_t bad_end = 0;
 

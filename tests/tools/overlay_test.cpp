@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What of overlays needs no device mapper: their labels, files and names. */
+/* The parts of overlays that need no device mapper: labels, files and names. */
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -62,7 +62,7 @@ TEST(OverlayLabel, of_another_program_is_none)
 		std::memcpy(bytes.data(), text, std::strlen(text) + 1);
 		EXPECT_FALSE(parse_label(bytes)) << text;
 	}
-	/* Cut off anywhere. */
+	/* Truncated at any byte. */
 	bytes = to_bytes(example);
 	size_t length = std::strlen(reinterpret_cast<const char *>(bytes.data()));
 	for (size_t end = 0; end + 2 < length; end++)
@@ -106,7 +106,7 @@ TEST_F(OverlayTest, a_file_grows_with_its_label_and_keeps_what_is_behind_it)
 	char data[4];
 	ASSERT_EQ(pread(file.descriptor(), data, 4, Label::bytes), 4);
 	EXPECT_EQ(std::string(data, 4), "data");
-	/* With an older label it stays as large. */
+	/* An older label does not shrink it. */
 	CowFile::open(path).write(example);
 	EXPECT_EQ(fs::file_size(path), Label::bytes + larger.cow_bytes);
 }

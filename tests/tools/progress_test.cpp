@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Progress: the text of a line, for any numbers. */
+/* Progress: the text of its line, for all numbers. */
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -29,7 +29,7 @@ TEST(ProgressText, has_no_end_before_a_hundredth_is_done)
 			    .starts_with("copying: 1 %, 1:39:00 left, ends "));
 }
 
-/* From a day on, the time of day does not say when. */
+/* From a day on, the end needs a date. */
 TEST(ProgressText, counts_a_long_time_in_days)
 {
 	std::string text = progress_text("copying", 1, 100, 2 * 86400);
@@ -38,7 +38,7 @@ TEST(ProgressText, counts_a_long_time_in_days)
 	EXPECT_EQ(progress_text("copying", 50, 0, 90061), "copying: 25:01:01 so far");
 }
 
-/* A time_t, or fmt's clock, has no such limits. */
+/* time_t and fmt have no such limit. */
 TEST(ProgressText, has_no_end_that_no_calendar_has)
 {
 	for (double seconds : {1e7, 1e300})

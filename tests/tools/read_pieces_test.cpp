@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Parallel reads, and the position of an image's data. */
+/* Parallel reads, and where an image has data. */
 #include <gtest/gtest.h>
 
 #include <cstdlib>

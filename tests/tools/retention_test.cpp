@@ -14,7 +14,7 @@ using tool::time_of;
 using Words = std::vector<std::string>;
 
 constexpr int64_t hour = 3600, day = 24 * hour;
-/* A Sunday, noon. */
+/* A Sunday at noon. */
 const int64_t sunday = time_of("20261129T120000Z").value();
 
 TEST(Retention, keeps_the_youngest_of_each_period)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The driver's answer to "stats", as numbers. */
+/* The driver's answer to "stats", parsed into numbers. */
 #include <gtest/gtest.h>
 
 #include "live/snapshot_stats.hpp"

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Makes volumes and stores for the tests of the tools, with the core itself, on
- * images in files:
+ * Makes volumes and stores for the tests of the tools, in files, with the core itself:
  *
- *	store-maker volume ORIGIN SECTORS SEED
- *	store-maker snapshot ORIGIN COW CHUNK_SECTORS WRITES SEED
- *	store-maker scattered COW CHUNK_SECTORS EXCEPTIONS CHUNKS SEED
+ * store-maker volume ORIGIN SECTORS SEED
+ * store-maker snapshot ORIGIN COW CHUNK_SECTORS WRITES SEED
+ * store-maker scattered COW CHUNK_SECTORS EXCEPTIONS CHUNKS SEED
  *
- * The first makes a volume with random contents; every eighth sector is zero.  The
- * second makes a snapshot of it, on the image COW of zeros, and writes to the
- * volume WRITES times, then deactivates both.  The third makes a large store, in a file that is
- * sparse but for its metadata: of a volume of that many CHUNKS, evenly scattered ones, in no order,
- * of which no two are adjacent.
+ * volume makes a volume with random contents; every eighth sector is zero.  snapshot makes a
+ * snapshot of it on the image COW, writes to the volume WRITES times, and deactivates both.
+ * scattered makes a large store in a sparse file, of a volume with CHUNKS chunks.  Its
+ * exceptions are scattered evenly and unsorted, and no two of them are adjacent.
  */
 #include <cstdint>
 #include <cstdio>
@@ -119,7 +117,7 @@ void make_scattered(char **words)
 	const format::Geometry geometry{ChunkSize(static_cast<uint32_t>(number(words[1])))};
 	const uint64_t exceptions = number(words[2]), step = number(words[3]) / exceptions;
 	const uint64_t chunk_bytes = geometry.chunk_size().bytes();
-	/* A prime number: times this, modulo another number, gives each place once. */
+	/* A prime: its multiples, modulo another number, reach each place once. */
 	constexpr uint64_t stride = 7919;
 	Random random(number(words[4]));
 	std::ofstream file(words[0], std::ios::binary);

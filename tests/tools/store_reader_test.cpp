@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The reader of the tools and the loader of the core agree on every store: valid
- * ones, damaged ones, and random ones.
+ * StoreReader and the core's loader must agree on every store: valid, damaged, and random
+ * ones.
  */
 #include <algorithm>
 
@@ -72,7 +72,7 @@ struct StoreFixture {
 	Device &device;
 };
 
-/* Only one world exists at a time: that of the store, then that of the loader. */
+/* Only one world can exist at a time: that of the store, then that of the loader. */
 void expect_agreement(uint64_t origin_sectors, const std::function<void(Device &)> &make,
 		      uint64_t sectors)
 {
@@ -89,7 +89,7 @@ void expect_agreement(uint64_t origin_sectors, const std::function<void(Device &
 		image = device.content();
 	}
 	user::World world;
-	/* A refused store and one that is marked invalid must be distinguished. */
+	/* To tell a refused store from one that is marked invalid. */
 	world.refuse_bad_store = true;
 	user::Core core;
 	world.add_device({.name = "disk", .sectors = origin_sectors});
@@ -131,7 +131,7 @@ TEST(StoreReader, agrees_with_the_loader_on_stores_of_any_kind)
 			uint64_t capacity = random.one_in(4) ? here.areas(count) * here.slots()
 							     : here.capacity(count);
 			uint64_t entries = random.one_in(6) ? capacity : random.below(capacity + 1);
-			/* Sometimes one too many. */
+			/* One too many at times. */
 			uint64_t old_chunks = (origin_sectors + size - 1) / size + random.one_in(4);
 			uint64_t first = random.below(old_chunks);
 			for (uint64_t n = 0; n < entries; n++)

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * top-fake [OTHERS [lines|json|prometheus [FILE]|plugin WARN CRITICAL]]: "dmsnap top", or
- * "dmsnap status --prometheus" or "--critical", over simulated snapshots that
- * change with each poll: one that fills, one that is merged, one that is invalid,
- * and some others.  For tests of the view without device mapper.
+ * top-fake [OTHERS [lines|json|prometheus [FILE]|plugin WARN CRITICAL]]: runs "dmsnap top",
+ * "dmsnap status --prometheus" or "--critical" over simulated snapshots, without device mapper.
+ * They change with each poll: one fills, one merges, one is invalid, and there are OTHERS more.
  */
 #include <algorithm>
 #include <clocale>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The view of top: rows as lines, and their order. */
+/* The view of top: its lines and their order. */
 #include <gtest/gtest.h>
 
 #include "live/top_view.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Trends: rates and ends from simulated samples. */
+/* Trends: rates and estimated ends from simulated samples. */
 #include <gtest/gtest.h>
 
 #include "live/trend.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The file of --undo for streams that export does not write. */
+/* The file of --undo, for streams that export never writes. */
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -25,7 +25,7 @@ TEST(UndoFileTest, leads_back_from_a_stream_that_writes_a_place_twice)
 	std::ofstream(folder + "/copy") << before;
 	FILE *file = std::fopen((folder + "/stream").c_str(), "w");
 	StreamWriter stream(file, {.volume_bytes = before.size(), .chunk_sectors = 8});
-	/* Most of it is written before the second time */
+	/* Most of it is written before the second write of the same place. */
 	for (uint64_t offset = 0; offset < 36 * piece; offset += piece)
 		stream.add(offset, std::vector<std::byte>(piece, std::byte{1}), {});
 	stream.add(8192, std::vector<std::byte>(8192, std::byte{2}), {});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* WaitFor: what the state of a device means for a waiting command. */
+/* WaitFor: what the state of a device means to a waiting command. */
 #include <gtest/gtest.h>
 
 #include "live/wait_for.hpp"
@@ -50,13 +50,13 @@ TEST(WaitFor, a_merge_that_was_seen_ends_with_its_table)
 {
 	for (const char *target : {"linear", "snapshot-origin"})
 		EXPECT_EQ(later(merged, other(target)), WaitResult::reached) << target;
-	/* The next one, into the same origin. */
+	/* The next merge into the same origin. */
 	EXPECT_EQ(
 		judge(merged, look_of("snapshot-merge", "32/800 16"), DeviceNumber{253, 9}).result,
 		WaitResult::reached);
 }
 
-/* It may be over, or LVM2 may have refused it: the snapshot was invalid, for example. */
+/* It may be over; or LVM2 may have refused it, for example for an invalid snapshot. */
 TEST(WaitFor, a_merge_that_was_not_seen_is_none)
 {
 	for (const char *target : {"", "linear", "snapshot-origin"})
@@ -86,7 +86,7 @@ TEST(WaitFor, a_snapshot_is_so_full_or_fuller)
 	EXPECT_EQ(first(fill, look_of("snapshot", "639/800 16")), WaitResult::open);
 	EXPECT_EQ(first(fill, look_of("snapshot", "640/800 16")), WaitResult::reached);
 	EXPECT_EQ(later(fill, look_of("snapshot", "800/800 16")), WaitResult::reached);
-	/* 80 % are 6553.6 sectors: then the driver raises its event, once. */
+	/* 80 % are 6553.6 sectors; the driver raises its event there, once. */
 	EXPECT_EQ(later(fill, look_of("snapshot", "6553/8192 16")), WaitResult::open);
 	EXPECT_EQ(later(fill, look_of("snapshot", "6554/8192 16")), WaitResult::reached);
 }

@@ -2,9 +2,9 @@
 #
 # shellcheck shell=bash disable=SC2154 # sourced by ../run
 
-# The corpus of the store's fuzzer, alone and as the list of a store
+# The corpus of the store's fuzzer: each file by itself, and as the exceptions of a store
 
-# ends COMMAND...: with an exit code, not by a signal; CODE is the exit code
+# ends COMMAND...: succeeds if the command exits without a signal; CODE is its exit code
 ends()
 {
 	CODE=0
@@ -19,7 +19,7 @@ withstood()
 	checked=$CODE
 	ends dump "$1" && ends dump --json "$1" && ends repair "$1" || return 1
 	ends diff "$1" || return 1
-	# Commands that rely on a store refuse a bad one
+	# Commands that need a good store refuse a bad one
 	[ "$checked" = 0 ] || [ "$CODE" != 0 ]
 }
 

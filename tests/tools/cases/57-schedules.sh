@@ -2,8 +2,8 @@
 #
 # shellcheck shell=bash disable=SC2154 # sourced by ../run
 #
-# Snapshots by schedule, with a substitute for LVM2 (tests/tools/lvm2); guests have the real
-# one: tests/vm/cases/dmsnap-schedule.sh.
+# Snapshots by schedule, with a substitute for LVM2 (tests/tools/lvm2).  Guests test the real
+# LVM2: tests/vm/cases/dmsnap-schedule.sh.
 
 # shellcheck source=tests/tools/lib/lvm.sh
 . "$top/tests/tools/lib/lvm.sh"
@@ -14,20 +14,20 @@ configure '# of a database' 'volume = vg/data' 'size = 20%' 'keep-hourly = 2' ''
 	"before = echo before \$DMSNAP_NAME \$DMSNAP_VOLUME \$DMSNAP_SNAPSHOT \$(ls $LVM_FOLDER | wc -l) >> $hooks" \
 	"after = echo after \$(ls $LVM_FOLDER | wc -l) >> $hooks"
 check "rotate: makes a snapshot" exits 0 schedule rotate
-check "rotate: and says so" says '^created vg/data\.[0-9]{8}T[0-9]{6}Z$'
+check "rotate: reports it" says '^created vg/data\.[0-9]{8}T[0-9]{6}Z$'
 first=$(volumes '^data\.')
-check "rotate: of that size, and to be written to" grep -qE "^lvcreate -q -y -s -n $first --addtag dmsnap --addtag dmsnap:data -l 20%ORIGIN vg/data$" "$LVM_FOLDER/calls"
-check "rotate: hooks around it" [ "$(cat "$hooks")" = "before data vg/data $first 3
+check "rotate: with the given size, and writable" grep -qE "^lvcreate -q -y -s -n $first --addtag dmsnap --addtag dmsnap:data -l 20%ORIGIN vg/data$" "$LVM_FOLDER/calls"
+check "rotate: runs the hooks before and after" [ "$(cat "$hooks")" = "before data vg/data $first 3
 after 4" ]
 
-# Long ago; two of a day; of another hour of the same day
+# One of long ago; two of the same day; one of another hour of that day
 row data.20250101T100000Z dmsnap,dmsnap:data
 row data.20250303T100000Z dmsnap,dmsnap:data
 row data.20250304T100000Z dmsnap,dmsnap:data
 row data.20250304T110000Z dmsnap,dmsnap:data
 row data.20250304T113000Z dmsnap,dmsnap:data
 row data.20250305T000000Z dmsnap,dmsnap:data
-# Not dmsnap's, not this schedule's, not of this volume, merging, a name without a time
+# Not made by dmsnap, by another schedule, of another volume, merging, and without a time
 row data.20240101T000000Z ''
 row data.20240102T000000Z dmsnap
 row data.20240103T000000Z dmsnap:data
@@ -38,7 +38,7 @@ row data.20240107T000000Z dmsnap,dmsnap-backup:data
 row data.20241301T000000Z dmsnap,dmsnap:data
 row data.mine dmsnap,dmsnap:data
 row mine.20240101T000000Z dmsnap,dmsnap:data
-# Of those to be removed, one is mounted
+# Of those to be removed one is mounted
 row data.20240201T000000Z dmsnap,dmsnap:data swi-aos---
 row data.20250305T110000Z dmsnap,dmsnap:data swi-I-s---
 others=$(volumes '2024|mine')
@@ -58,75 +58,75 @@ plan_is()
 		kept vg/$first: hourly, daily, weekly
 	END
 }
-check "prune --dry-run: what goes and what stays, and why" plan_is
+check "prune --dry-run: reports what would be removed and why" plan_is
 check "prune --dry-run --json" unchanged "$LVM_FOLDER/lvm.json" exits 0 schedule prune --dry-run --json
-check "prune --dry-run: is JSON" json 'd["dry_run"] and [s["action"] for s in d["snapshots"]].count("removed") == 5 and d["snapshots"][0]["action"] == "in use"'
+check "prune --dry-run --json: prints the same plan" json 'd["dry_run"] and [s["action"] for s in d["snapshots"]].count("removed") == 5 and d["snapshots"][0]["action"] == "in use"'
 check "prune" exits 0 schedule prune
-check "prune: says what went" says '^removed vg/data\.20250305T110000Z: is invalid$'
-check "prune: and what would, but is in use" complains 'vg/data\.20240201T000000Z would be removed .*, but is in use'
-check "prune: leaves what it should" [ "$(volumes '^data\.2025')" = $'data.20250304T113000Z\ndata.20250305T000000Z' ]
-check "prune: touches nothing else" [ "$(volumes '2024|mine')" = "$others" ]
-check "prune: again removes nothing" unchanged "$LVM_FOLDER/lvm.json" exits 0 schedule prune
-# LVM2 knows best: it was mounted in between
+check "prune: reports what it removed" says '^removed vg/data\.20250305T110000Z: is invalid$'
+check "prune: reports what it did not remove because it is in use" complains 'vg/data\.20240201T000000Z would be removed .*, but is in use'
+check "prune: keeps the rest" [ "$(volumes '^data\.2025')" = $'data.20250304T113000Z\ndata.20250305T000000Z' ]
+check "prune: does not touch other snapshots" [ "$(volumes '2024|mine')" = "$others" ]
+check "prune: a second time removes nothing" unchanged "$LVM_FOLDER/lvm.json" exits 0 schedule prune
+# LVM2 has the last word: the snapshot may have been mounted since
 row data.20230101T000000Z dmsnap,dmsnap:data
 echo 'lvremove 5' > "$LVM_FOLDER/fail"
-check "prune: what LVM2 refuses" exits 2 schedule prune
-check "prune: reports it" complains 'lvremove: exit code 5'
+check "prune: LVM2 refuses to remove one" exits 2 schedule prune
+check "prune: reports the refusal" complains 'lvremove: exit code 5'
 rm "$LVM_FOLDER/fail"
 
 new_lvm
 true > "$hooks"
 check "rotate --json" exits 0 schedule rotate --json
-check "rotate: is JSON" json 'd["created"].startswith("vg/data.") and d["removed"] == []'
-# hooks_are CONFIG_LINE... : with these; recreates the volumes
+check "rotate --json: names what was created and removed" json 'd["created"].startswith("vg/data.") and d["removed"] == []'
+# hooked LINE...: recreates the volumes, with these lines in the configuration
 hooked() { new_lvm && configure 'volume = vg/data' 'size = 1G' 'keep-daily = 3' "$@" && rm -f "$hooks"; }
 hooked 'before = exit 3' "after = touch $hooks"
-check "rotate: not when \"before\" fails" exits 2 schedule rotate
-check "rotate: and says so" complains 'the command "before": exit code 3'
-check "rotate: no snapshot then" lacks_volume 'data\..*'
-check "rotate: \"after\" comes after that too" [ -e "$hooks" ]
+check "rotate: \"before\" fails" exits 2 schedule rotate
+check "rotate: reports that \"before\" failed" complains 'the command "before": exit code 3'
+check "rotate: makes no snapshot if \"before\" failed" lacks_volume 'data\..*'
+check "rotate: \"after\" runs if \"before\" failed" [ -e "$hooks" ]
 hooked "after = touch $hooks"
 echo 'lvcreate 5' > "$LVM_FOLDER/fail"
-check "rotate: without room" exits 2 schedule rotate
-check "rotate: says what failed" complains 'no snapshot of vg/data: /usr/sbin/lvcreate: exit code 5'
-check "rotate: \"after\" comes then, too" [ -e "$hooks" ]
-# In front of a command: it is started by a program that ignores SIGCHLD
+check "rotate: lvcreate fails" exits 2 schedule rotate
+check "rotate: reports that lvcreate failed" complains 'no snapshot of vg/data: /usr/sbin/lvcreate: exit code 5'
+check "rotate: \"after\" runs if lvcreate failed" [ -e "$hooks" ]
+# Prefix for a command: starts it with SIGCHLD ignored
 without_children=(python3 -c 'import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])')
-check "rotate: without room, and SIGCHLD is ignored" exits 2 with_lvm "${without_children[@]}" "$dmsnap" rotate data --config "$config"
-check "rotate: says what failed" complains 'no snapshot of vg/data: /usr/sbin/lvcreate: exit code 5'
+check "rotate: lvcreate fails, and SIGCHLD is ignored" exits 2 with_lvm "${without_children[@]}" "$dmsnap" rotate data --config "$config"
+check "rotate: reports the failure with SIGCHLD ignored" complains 'no snapshot of vg/data: /usr/sbin/lvcreate: exit code 5'
 hooked 'after = kill -9 $$'
 check "rotate: \"after\" fails" exits 2 schedule rotate
-check "rotate: which is reported" complains 'the command "after": ended by signal 9'
-check "rotate: the snapshot is there" has_volume 'data\..*'
+check "rotate: reports that \"after\" failed" complains 'the command "after": ended by signal 9'
+check "rotate: keeps the snapshot if \"after\" failed" has_volume 'data\..*'
 hooked "before = echo out; echo '{}'"
 check "rotate: hooks print to standard error" exits 0 schedule rotate --json
-check "rotate: not into JSON" is_json
-# A signal that comes to all processes while "before" has something at rest
+check "rotate: hooks do not print into the JSON" is_json
+# A signal to all processes while what "before" has frozen is frozen
 hooked "before = touch $work/frozen" "after = rm $work/frozen"
 check "rotate: a signal during lvcreate" exits 2 signalled rotate
-check "rotate: is said" complains 'interrupted by a signal'
-check "rotate: \"after\" comes then, too" [ ! -e "$work/frozen" ]
+check "rotate: reports the signal" complains 'interrupted by a signal'
+check "rotate: \"after\" runs after the signal" [ ! -e "$work/frozen" ]
 check "rotate: lvcreate is not interrupted" has_volume 'data\..*'
-# A snapshot is named by its second
+# A snapshot's name has its time in seconds
 while has_volume "data\\.$(date -u +%Y%m%dT%H%M%SZ)"; do sleep 0.1; done
-check "rotate: the next one" exits 0 schedule rotate
+check "rotate: the next one works" exits 0 schedule rotate
 hooked "before = touch $work/frozen; kill -TERM \$PPID" "after = rm $work/frozen"
 check "rotate: a signal during \"before\"" exits 2 schedule rotate
-check "rotate: \"after\" comes then, too" [ ! -e "$work/frozen" ]
-check "rotate: no snapshot then" lacks_volume 'data\..*'
+check "rotate: \"after\" runs after a signal during \"before\"" [ ! -e "$work/frozen" ]
+check "rotate: makes no snapshot after a signal during \"before\"" lacks_volume 'data\..*'
 both_at_once()
 {
 	hooked "before = echo begin >> $hooks; sleep 0.3; echo end >> $hooks"
 	schedule rotate > /dev/null 2>&1 &
-	# In the same second LVM2 refuses the second one: it has the same name
+	# In the same second LVM2 refuses the second snapshot, which would have the same name
 	schedule rotate > /dev/null 2>&1
 	wait $!
 	[ "$(cat "$hooks")" = $'begin\nend\nbegin\nend' ]
 }
 check "rotate: one at a time" both_at_once
-check "its lock is private" [ "$(stat -c %a "$work/state/data.lock")" = 600 ]
+check "rotate: its lock file is private" [ "$(stat -c %a "$work/state/data.lock")" = 600 ]
 
-# refused REGEX LINE...: a file with these lines
+# refused_config REGEX LINE...: a file with these lines is refused with this message
 refused_config()
 {
 	configure "${@:2}"
@@ -136,53 +136,53 @@ new_lvm
 good=('volume = vg/data' 'size = 1G' 'keep-daily = 3')
 check "config: no volume" refused_config 'volume is not given' 'size = 1G'
 check "config: no size" refused_config 'size is not given' 'volume = vg/data'
-check "config: keeps nothing" refused_config 'none of keep-hourly' 'volume = vg/data' 'size = 1G'
+check "config: no retention" refused_config 'none of keep-hourly' 'volume = vg/data' 'size = 1G'
 check "config: no such volume" refused_config 'there is no logical volume vg/none' 'volume = vg/none' "${good[@]:1}"
 check "config: an unknown key" refused_config 'line 4: "keep-dayly" is no key; "keep-daily" is' "${good[@]}" 'keep-dayly = 4'
-check "config: one that is there twice" refused_config 'line 4: size is there twice' "${good[@]}" 'size = 2G'
+check "config: a key that is given twice" refused_config 'line 4: size is there twice' "${good[@]}" 'size = 2G'
 check "config: no value" refused_config 'line 4: after has no value' "${good[@]}" 'after ='
 check "config: no key" refused_config 'line 4: is not "key = value"' "${good[@]}" 'after'
-check "config: a volume that is none" refused_config 'line 1: volume: "data" is no logical volume' 'volume = data' "${good[@]:1}"
-check "config: an option in its place" refused_config 'is no logical volume' 'volume = vg/--force' "${good[@]:1}"
+check "config: an invalid volume" refused_config 'line 1: volume: "data" is no logical volume' 'volume = data' "${good[@]:1}"
+check "config: an option for a volume" refused_config 'is no logical volume' 'volume = vg/--force' "${good[@]:1}"
 for size in 0 x 101% 0% -1G; do
 	check "config: size $size" refused_config 'line 2: size: ' 'volume = vg/data' "size = $size" 'keep-daily = 3'
 done
-check "config: a number that is none" refused_config 'line 3: keep-daily: "x" is no number' "${good[@]:0:2}" 'keep-daily = x'
-check "config: half of a pair" refused_config 'low-water and extend-by go together' "${good[@]}" 'low-water = 80%'
+check "config: an invalid number" refused_config 'line 3: keep-daily: "x" is no number' "${good[@]:0:2}" 'keep-daily = x'
+check "config: low-water without extend-by" refused_config 'low-water and extend-by go together' "${good[@]}" 'low-water = 80%'
 check "config: two destinations" refused_config 'only one of' "${good[@]}" 'backup-directory = /x' 'backup-command = cat'
-check "config: an option of ssh" refused_config 'is not HOST:DIRECTORY' "${good[@]}" 'backup-ssh = -oProxyCommand=x:/y'
+check "config: an option for a host" refused_config 'is not HOST:DIRECTORY' "${good[@]}" 'backup-ssh = -oProxyCommand=x:/y'
 writable() { configure "${good[@]}" && chmod "$1" "$config" && exits 2 schedule rotate && complains 'others may write to it'; }
-check "config: that the group may write" writable 660
-check "config: that all may write" writable 602
+check "config: writable by its group" writable 660
+check "config: writable by all" writable 602
 rm -f "$config" && mkfifo -m 600 "$config"
 check "config: a FIFO" exits 2 timeout 10 "$dmsnap" rotate data --config "$config"
-check "config: one that cannot be read" exits 2 "$dmsnap" rotate data --config /proc/self/mem
-check "config: and it says why" complains '/proc/self/mem: cannot be read: Input/output error'
+check "config: an unreadable file" exits 2 "$dmsnap" rotate data --config /proc/self/mem
+check "config: reports why it cannot be read" complains '/proc/self/mem: cannot be read: Input/output error'
 rm -f "$config"
 check "config: none" exits 2 schedule rotate
-check "config: and it says which" complains 'data\.conf: cannot be read: No such file'
-check "config: unknown name" exits 2 "$dmsnap" rotate unheard-of
-check "config: is in /etc" complains '^dmsnap: /etc/dmsnap/unheard-of\.conf: '
+check "config: names the missing file" complains 'data\.conf: cannot be read: No such file'
+check "config: an unknown name" exits 2 "$dmsnap" rotate unheard-of
+check "config: looks for it in /etc" complains '^dmsnap: /etc/dmsnap/unheard-of\.conf: '
 for name in ../data .data 'a b' ''; do
-	check "not a name: \"$name\"" exits 2 "$dmsnap" rotate "$name"
+	check "config: refuses the name \"$name\"" exits 2 "$dmsnap" rotate "$name"
 done
 configure "${good[@]}"
 mkdir "$work/no-lvm2" "$work/planted"
 check "no LVM2" exits 2 in_place_of_sbin "$work/no-lvm2" "$dmsnap" rotate data --config "$config"
-check "no LVM2: is reported" complains '^dmsnap: lvs is not there: is LVM2 installed?'
+check "no LVM2: reports it" complains '^dmsnap: lvs is not there: is LVM2 installed?'
 for program in lvs lvcreate lvremove; do
 	printf '#!/bin/sh\ntouch %s/planted/was-run\nexit 1\n' "$work" > "$work/planted/$program"
 	chmod +x "$work/planted/$program"
 done
 with_planted() { PATH=$work/planted:$PATH with_lvm "$@"; }
-check "LVM2's programs are not those of the caller's PATH" exits 0 with_planted "$dmsnap" rotate data --config "$config"
-check "those of PATH were not run" [ ! -e "$work/planted/was-run" ]
-check "extend: needs a mark" exits 2 schedule extend
-check "extend: and says so" complains 'low-water and extend-by are not given'
+check "LVM2's programs are not taken from PATH" exits 0 with_planted "$dmsnap" rotate data --config "$config"
+check "the programs in PATH were not run" [ ! -e "$work/planted/was-run" ]
+check "extend: needs low-water" exits 2 schedule extend
+check "extend: reports that it needs low-water" complains 'low-water and extend-by are not given'
 
 # --- the journal ------------------------------------------------------------------
 
-# with_journal COMMAND...: its log is in $work/journal, a line a field
+# with_journal COMMAND...: collects what it logs in $work/journal, one field a line
 with_journal()
 {
 	# shellcheck disable=SC2016 # for the other shell
@@ -214,13 +214,13 @@ if unshare -m true 2> /dev/null; then
 	new_lvm
 	row data.20240201T000000Z dmsnap,dmsnap:data
 	check "the journal gets the messages" exits 0 with_journal in_place_of_sbin "$top/tests/tools/lvm2" "$dmsnap" rotate data --config "$config"
-	check "journal: of the schedule" grep -qx 'DMSNAP_NAME=data' "$work/journal"
-	check "journal: what came" grep -qE '^DMSNAP_OBJECT=vg/data\.2[0-9]{7}T[0-9]{6}Z$' "$work/journal"
+	check "journal: the name of the schedule" grep -qx 'DMSNAP_NAME=data' "$work/journal"
+	check "journal: the new snapshot" grep -qE '^DMSNAP_OBJECT=vg/data\.2[0-9]{7}T[0-9]{6}Z$' "$work/journal"
 	echo 'lvs 5' > "$LVM_FOLDER/fail"
 	check "the journal gets failures" exits 2 with_journal in_place_of_sbin "$top/tests/tools/lvm2" "$dmsnap" prune data --config "$config"
 	check "journal: with its priority" grep -qx 'PRIORITY=3' "$work/journal"
-	check "journal: as that" grep -qx 'DMSNAP_ACTION=failed' "$work/journal"
-	check "journal: and what it was" grep -qx 'MESSAGE=/usr/sbin/lvs: exit code 5' "$work/journal"
+	check "journal: with the action" grep -qx 'DMSNAP_ACTION=failed' "$work/journal"
+	check "journal: with the message" grep -qx 'MESSAGE=/usr/sbin/lvs: exit code 5' "$work/journal"
 	rm "$LVM_FOLDER/fail"
 else
 	echo "1 skipped"

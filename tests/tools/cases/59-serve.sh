@@ -2,11 +2,11 @@
 #
 # shellcheck shell=bash disable=SC2154 # sourced by ../run
 #
-# A snapshot without a driver, as seen by NBD clients.
+# dmsnap serve: a snapshot without the driver, as NBD clients see it.
 
 socket=$work/nbd
 uri="nbd+unix:///?socket=$socket"
-# while_answers SERVER COMMAND...: runs the command when that process answers, and ends it then
+# while_answers SERVER COMMAND...: runs the command once that process answers, then ends the server
 while_answers()
 {
 	local server=$1 try code=0
@@ -19,13 +19,13 @@ while_answers()
 	wait "$server" || true
 	return "$code"
 }
-# served STORE ORIGIN COMMAND...: runs the command while it is served
+# served STORE ORIGIN COMMAND...: runs the command while dmsnap serves the store
 served()
 {
 	"$dmsnap" serve "$1" --origin "$2" --nbd "$socket" > "$work/served" 2>&1 &
 	while_answers "$!" "${@:3}"
 }
-# rescue_system: a folder with dmsnap, its plugin, nbdkit, their libraries and a few devices
+# rescue_system: makes a directory with dmsnap, its plugin, nbdkit, their libraries and a few devices
 rescue_system()
 {
 	local root=$work/rescue plugins file
@@ -42,7 +42,7 @@ rescue_system()
 	cp "$work/good" "$work/origin" "$root"
 }
 in_rescue() { chroot "$work/rescue" /usr/sbin/dmsnap "$@"; }
-# rescued COMMAND...: runs the command while it is served there
+# rescued COMMAND...: runs the command while dmsnap serves the store in the rescue system
 rescued()
 {
 	local uri="nbd+unix:///?socket=$work/rescue/nbd"
@@ -50,7 +50,7 @@ rescued()
 	while_answers "$!" "$@"
 }
 is_what_was() { nbdcopy "$uri" - | cmp - "$1"; }
-# Pieces that begin and end anywhere
+# Reads of ranges at arbitrary positions
 pieces_are()
 {
 	local seed
@@ -61,39 +61,39 @@ pieces_are()
 			cmp - <(tail -c "+$((at + 1))" "$work/before" | head -c "$length") || return 1
 	done
 }
-# Exits with 0 if it is read-only
+# qemu-io must fail to write
 refuses_writes() { ! qemu-io -f raw -c 'write 0 4k' "$uri" > "$work/out" 2>&1; }
 
 if command -v nbdkit > /dev/null && command -v qemu-io > /dev/null && command -v nbdcopy > /dev/null; then
-	check "serve: is what the origin was" served "$work/good" "$work/origin" is_what_was "$work/before"
-	check "serve: of the size of the origin" [ "$(cat "$work/size-of-it")" = "$(stat -c %s "$work/origin")" ]
-	check "serve: as QEMU compares it" served "$work/good" "$work/origin" qemu-img compare -q -f raw -F raw "$uri" "$work/before"
-	check "serve: of one to which nothing happened" served "$work/empty" "$work/quiet" is_what_was "$work/before"
+	check "serve: has the origin's old contents" served "$work/good" "$work/origin" is_what_was "$work/before"
+	check "serve: has the origin's size" [ "$(cat "$work/size-of-it")" = "$(stat -c %s "$work/origin")" ]
+	check "serve: QEMU reads the same" served "$work/good" "$work/origin" qemu-img compare -q -f raw -F raw "$uri" "$work/before"
+	check "serve: a snapshot without changes" served "$work/empty" "$work/quiet" is_what_was "$work/before"
 	if command -v xxd > /dev/null; then
-		check "serve: pieces from anywhere" served "$work/good" "$work/origin" pieces_are
+		check "serve: reads at arbitrary positions" served "$work/good" "$work/origin" pieces_are
 	fi
 	check "serve: read-only" served "$work/good" "$work/origin" refuses_writes
 	# shellcheck disable=SC2016 # for nbdkit's shell
-	check "serve: what clients write stays in nbdkit's filter" unchanged "$work/good" unchanged "$work/origin" exits 0 \
+	check "serve: writes of clients stay in nbdkit's filter" unchanged "$work/good" unchanged "$work/origin" exits 0 \
 		nbdkit -U - --filter=cow "$built/nbdkit-dmsnap-plugin.so" "store=$work/good" "origin=$work/origin" \
 		--run 'qemu-io -f raw -c "write -P 7 0 4k" -c "read -P 7 0 4k" "$uri"'
-	check "serve: and is read back" says 'read 4096/4096'
-	check "serve: as qcow2" served "$work/good" "$work/origin" qemu-img convert -q -f raw -O qcow2 "$uri" "$work/served.qcow2"
-	check "serve: which is right" qemu-img compare -q -f qcow2 -F raw "$work/served.qcow2" "$work/before"
-	check "serve: nothing else is served meanwhile" served "$work/good" "$work/origin" exits 2 "$dmsnap" serve "$work/empty" --origin "$work/quiet" --nbd "$socket"
-	check "serve: nor written to" served "$work/good" "$work/origin" exits 2 "$dmsnap" repair "$work/good" --in-place
+	check "serve: the filter returns what was written" says 'read 4096/4096'
+	check "serve: conversion to qcow2" served "$work/good" "$work/origin" qemu-img convert -q -f raw -O qcow2 "$uri" "$work/served.qcow2"
+	check "serve: the qcow2 image is right" qemu-img compare -q -f qcow2 -F raw "$work/served.qcow2" "$work/before"
+	check "serve: a socket in use is refused" served "$work/good" "$work/origin" exits 2 "$dmsnap" serve "$work/empty" --origin "$work/quiet" --nbd "$socket"
+	check "serve: a store that is served cannot be repaired" served "$work/good" "$work/origin" exits 2 "$dmsnap" repair "$work/good" --in-place
 	if [ "$(id -u)" = 0 ]; then
 		rescue_system
 		check "rescue system: no device mapper, no /sys, no /proc" [ "$(cd "$work/rescue" && echo dev/* ./sys* ./proc*)" = 'dev/null dev/urandom ./sys* ./proc*' ]
-		check "rescue system: there are no live snapshots" exits 2 in_rescue status
-		check "rescue system: for that reason" complains 'device mapper'
+		check "rescue system: status fails" exits 2 in_rescue status
+		check "rescue system: status reports that there is no device mapper" complains 'device mapper'
 		check "serve: in a rescue system" rescued is_what_was "$work/before"
-		check "serve: as QEMU compares it there" rescued qemu-img compare -q -f raw -F raw "nbd+unix:///?socket=$work/rescue/nbd" "$work/before"
-		check "serve: not of an invalid one there" exits 1 in_rescue serve /origin --origin /origin --nbd /none
+		check "serve: QEMU reads the same from a rescue system" rescued qemu-img compare -q -f raw -F raw "nbd+unix:///?socket=$work/rescue/nbd" "$work/before"
+		check "serve: refuses what is no store in a rescue system" exits 1 in_rescue serve /origin --origin /origin --nbd /none
 	else
 		echo "1 skipped"
 	fi
-	# With chunks larger than a record, and of one sector
+	# Chunks larger than a record, and of one sector
 	for chunk in 1 4096; do
 		cp "$work/before" "$work/served-origin"
 		rm -f "$work/served-store"
@@ -106,11 +106,11 @@ else
 	failed=$((failed + 1))
 fi
 for store in "${refused[@]}" blank; do
-	check "serve: not of $store" exits 1 "$dmsnap" serve "$work/$store" --origin "$work/origin" --nbd "$work/none"
+	check "serve: refuses $store" exits 1 "$dmsnap" serve "$work/$store" --origin "$work/origin" --nbd "$work/none"
 done
-check "serve: an origin that is not there" exits 2 "$dmsnap" serve "$work/good" --origin "$work/none" --nbd "$work/socket"
-check "serve: a socket that is something else" exits 2 "$dmsnap" serve "$work/good" --origin "$work/origin" --nbd "$work/before"
-check "serve: and that stays" [ -s "$work/before" ]
-check "serve: a name too long for a socket" exits 2 "$dmsnap" serve "$work/good" --origin "$work/origin" --nbd "$work/$(printf 'x%.0s' {1..120})"
+check "serve: no such origin" exits 2 "$dmsnap" serve "$work/good" --origin "$work/none" --nbd "$work/socket"
+check "serve: the socket's name is that of a file" exits 2 "$dmsnap" serve "$work/good" --origin "$work/origin" --nbd "$work/before"
+check "serve: does not overwrite that file" [ -s "$work/before" ]
+check "serve: the socket's name is too long" exits 2 "$dmsnap" serve "$work/good" --origin "$work/origin" --nbd "$work/$(printf 'x%.0s' {1..120})"
 check "serve: no nbdkit" exits 2 env PATH=/nonexistent "$dmsnap" serve "$work/good" --origin "$work/origin" --nbd "$work/none"
-check "serve: which is reported" complains 'apt install nbdkit'
+check "serve: says how to install nbdkit" complains 'apt install nbdkit'

@@ -2,8 +2,7 @@
 #
 # shellcheck shell=bash disable=SC2154 # sourced by ../run
 #
-# What all commands share: help, manual, completion, and that they do not
-# touch devices in use.
+# What all commands share: help, manual pages, completion, and that they refuse devices in use.
 
 # shellcheck source=tests/tools/lib/terminal.sh
 . "$top/tests/tools/lib/terminal.sh"
@@ -14,7 +13,7 @@ check "--help" exits 0 "$dmsnap" --help
 for command in "${commands[@]}"; do
 	check "$command is in --help" grep -q "^  $command " "$work/out"
 done
-# Each option of a command is in its manual page, and no other
+# documented COMMAND: its manual page has exactly its options
 documented()
 {
 	local page=$top/Documentation/man/dmsnap-$1.8.rst
@@ -25,29 +24,29 @@ documented()
 for command in "${commands[@]}"; do
 	check "$command --help" exits 0 "$dmsnap" "$command" --help
 	check "$command: an unknown option" exits 2 "$dmsnap" "$command" --no-such-option
-	check "$command: its manual has its options" documented "$command"
+	check "$command: its manual page has its options" documented "$command"
 done
 check "no command" exits 2 "$dmsnap"
 check "an unknown command" exits 2 "$dmsnap" no-such-command
-# An error is JSON then, in one line, even if the command line is invalid
+# With --json an error is one line of JSON, even if the command line is invalid
 is_json_error() { [ "$(wc -l < "$work/err")" = 1 ] && cp "$work/err" "$work/out" && json "d['schema'] == 1 and d['exit_code'] == $1 and $2"; }
 check "--json: a missing file" exits 2 "$dmsnap" check --json "$work/no-such-file"
-check "--json: is an error in JSON" is_json_error 2 'd["error"].endswith("No such file or directory")'
+check "--json: reports the missing file in JSON" is_json_error 2 'd["error"].endswith("No such file or directory")'
 check "--json: findings" exits 1 "$dmsnap" diff --json "$work/foreign"
-check "--json: have their code" is_json_error 1 'd["error"]'
-check "--json: a name in no encoding" exits 2 "$dmsnap" check --json $'\xff\e"'
-check "--json: is shown in one" is_json_error 2 '"\ufffd\x1b\"" in d["error"]'
+check "--json: reports the exit code in JSON" is_json_error 1 'd["error"]'
+check "--json: a name that is not UTF-8" exits 2 "$dmsnap" check --json $'\xff\e"'
+check "--json: reports the name as UTF-8" is_json_error 2 '"\ufffd\x1b\"" in d["error"]'
 check "--json: a wrong option" exits 2 "$dmsnap" check --json --no-such-option "$work/good"
-check "--json: is an error in JSON" is_json_error 2 '"--no-such-option" in d["error"]'
+check "--json: reports the wrong option in JSON" is_json_error 2 '"--no-such-option" in d["error"]'
 check "--json: no room for the output" exits 2 bash -c "'$dmsnap' check --json '$work/good' > /dev/full"
-check "--json: is an error in JSON" is_json_error 2 '"No space" in d["error"]'
+check "--json: reports the failed output in JSON" is_json_error 2 '"No space" in d["error"]'
 check "output that cannot be written" exits 2 bash -c "'$dmsnap' dump '$work/good' > /dev/full"
 
 for shell in bash zsh fish; do
 	check "completion for $shell" exits 0 "$dmsnap" completion "$shell"
 done
-check "completion: no other" exits 2 "$dmsnap" completion csh
-# The snapshots of a machine with two
+check "completion: an unknown shell" exits 2 "$dmsnap" completion csh
+# A machine with two snapshots
 mkdir -p "$work/fake" "$work/here"
 cat > "$work/fake/dmsnap" <<-END
 	#!/bin/sh
@@ -57,7 +56,7 @@ cat > "$work/fake/dmsnap" <<-END
 	esac
 END
 chmod +x "$work/fake/dmsnap"
-# What is installed for the shells
+# The files that are installed for the shells
 mkdir "$work/shells"
 for file in "$top"/tools/dmsnap/completion/*; do
 	sed "s,@SBINDIR@,$work/fake," "$file" > "$work/shells/${file##*/}"
@@ -73,8 +72,8 @@ completes()
 check "completion of a command" completes 'restore' dmsnap rest
 check "completion of an option" completes '--in-place' dmsnap repair --in
 check "completion of a snapshot" completes 'vg/monday vg/tuesday' dmsnap status vg/
-check "completion of snapshots, not of files" completes 'vg/monday vg/tuesday' dmsnap wait ''
-check "completion of a store: also of files" completes 'vg/monday vg/tuesday volume.img' dmsnap check ''
+check "completion of snapshots but not files" completes 'vg/monday vg/tuesday' dmsnap wait ''
+check "completion of a store, which may be a file" completes 'vg/monday vg/tuesday volume.img' dmsnap check ''
 check "completion of an option's argument" completes 'vg/tuesday' dmsnap export vg/monday --origin vg/t
 check "completion of a file" completes 'volume.img' dmsnap apply vol
 check "completion of words" completes 'bash' dmsnap completion ba
@@ -83,11 +82,11 @@ check "completion of a number: nothing" completes '' dmsnap status --warn ''
 check "completion of a command of a command" completes 'reset' dmsnap overlay re
 check "completion of its option" completes '--copies' dmsnap overlay create --co
 check "completion of its argument" completes 'vg/monday vg/tuesday' dmsnap overlay drop vg/
-check "completion of a command that is called like one of another" completes '--progress --prometheus' dmsnap status --pr
-check "completion of what help is for" completes 'estimate' dmsnap help est
+check "completion of a name that is also a subcommand" completes '--progress --prometheus' dmsnap status --pr
+check "completion of help's argument" completes 'estimate' dmsnap help est
 
 if command -v fish > /dev/null && command -v zsh > /dev/null; then
-	# fish_completes WORDS LINE
+	# fish_completes WORDS LINE: fish completes the line to one of these words
 	fish_completes()
 	{
 		(cd "$work/here" && env PATH="$work/fake:$PATH" HOME="$work/here" \
@@ -97,12 +96,12 @@ if command -v fish > /dev/null && command -v zsh > /dev/null; then
 	check "completion in fish: of a command" fish_completes 'repair restore' 'dmsnap re'
 	check "completion in fish: of a command of a command" fish_completes 'reset' 'dmsnap overlay re'
 	check "completion in fish: of its option" fish_completes '--copies' 'dmsnap overlay create --co'
-	check "completion in fish: not those of another" fish_completes '--progress' 'dmsnap overlay status --pro'
+	check "completion in fish: no options of another subcommand" fish_completes '--progress' 'dmsnap overlay status --pro'
 	check "completion in fish: of an option" fish_completes '--in-place' 'dmsnap repair --in'
 	check "completion in fish: of a snapshot" fish_completes 'vg/monday vg/tuesday' 'dmsnap status vg/'
 	check "completion in fish: of an argument" fish_completes 'bash fish zsh' 'dmsnap completion '
 	check "completion in fish: of a file" fish_completes 'volume.img' 'dmsnap apply vol'
-	# zsh_completes LINE COMPLETED: in a terminal, as people do, with the file in $functions
+	# zsh_completes LINE COMPLETED: types the line and Tab in a terminal, with the function in $functions
 	zsh_completes()
 	{
 		terminal respawn-pane -k "cd '$work/here' && PATH=$work/fake:\$PATH exec zsh -f"
@@ -114,7 +113,7 @@ if command -v fish > /dev/null && command -v zsh > /dev/null; then
 	"$dmsnap" completion zsh > "$work/zsh/_dmsnap"
 	terminal new-session -d -x 120 -y 12 'sleep 60'
 	functions=$work/zsh
-	check "completion in zsh: from what it prints" zsh_completes 'dmsnap rest' 'dmsnap restore *$'
+	check "completion in zsh: with the output of dmsnap completion" zsh_completes 'dmsnap rest' 'dmsnap restore *$'
 	functions=$work/shells
 	check "completion in zsh: of a command" zsh_completes 'dmsnap rest' 'dmsnap restore *$'
 	check "completion in zsh: of a command of a command" zsh_completes 'dmsnap overlay res' 'dmsnap overlay reset *$'
@@ -131,7 +130,7 @@ fi
 
 if command -v rst2man > /dev/null && command -v mandoc > /dev/null; then
 	check "the manual pages" make --no-print-directory -C "$top" man
-	# without_complaints COMMAND...: it prints no complaints
+	# without_complaints COMMAND...: it succeeds and prints nothing
 	without_complaints()
 	{
 		if ! "$@" > "$work/out" 2>&1 || [ -s "$work/out" ]; then
@@ -158,7 +157,7 @@ locked_refused()
 }
 check "an image that is locked is refused" locked_refused
 
-# qemu_has START TYPE COMMAND...: while this byte is locked, as by QEMU
+# qemu_has START TYPE COMMAND...: runs it while this byte of the image is locked, as by QEMU
 qemu_has()
 {
 	python3 -c '
@@ -169,12 +168,12 @@ with open(path, "r+b") as file:
     fcntl.fcntl(file, 37, struct.pack("hhqqixxxx", kind, 0, int(start), 1, 0))  # F_OFD_SETLK
     sys.exit(subprocess.run(command).returncode)' "$work/good" "$@"
 }
-check "an image to which QEMU writes is not read" exits 2 qemu_has 101 read "$dmsnap" check "$work/good"
-check "and it says so" complains 'live'
-check "an image that QEMU only reads is read" exits 0 qemu_has 100 read "$dmsnap" check "$work/good"
-check "but not written to" exits 2 qemu_has 100 read "$dmsnap" repair --in-place "$work/good"
-check "an image that another program locked in its own way is not read" exits 2 qemu_has 5000 write "$dmsnap" check "$work/good"
-# In the other direction: the lock that QEMU takes for writing
+check "an image that QEMU writes is refused" exits 2 qemu_has 101 read "$dmsnap" check "$work/good"
+check "the message says that it is live" complains 'live'
+check "an image that QEMU only reads can be read" exits 0 qemu_has 100 read "$dmsnap" check "$work/good"
+check "an image that QEMU reads cannot be repaired" exits 2 qemu_has 100 read "$dmsnap" repair --in-place "$work/good"
+check "an image with a lock of an unknown program is refused" exits 2 qemu_has 5000 write "$dmsnap" check "$work/good"
+# The reverse: dmsnap holds the lock that keeps QEMU from writing
 no_writer_beside()
 {
 	mkfifo "$work/slow"
@@ -196,17 +195,17 @@ sys.exit(1)' "$work/origin" || code=$?
 	wait "$program" || true
 	return "$code"
 }
-check "one that is read is not open to writers" no_writer_beside
+check "QEMU cannot write an image that dmsnap reads" no_writer_beside
 
 # Needs root and a loop device
 if [ "$(id -u)" = 0 ] && loop=$(losetup --show -f "$work/good" 2> /dev/null); then
 	check "an image behind a loop device is refused" exits 2 "$dmsnap" check "$work/good"
-	check "and it says so" complains "live: $loop stands on it"
+	check "the message names the loop device" complains "live: $loop stands on it"
 	check "a block device" exits 0 "$dmsnap" check "$loop"
 	in_use() { exits 2 "$dmsnap" check "$loop" && complains 'live'; }
 	exec {held}< <(python3 -c 'import os, sys, time; os.open(sys.argv[1], os.O_RDONLY | os.O_EXCL); print(flush=True); time.sleep(60)' "$loop")
 	read -r -u "$held"
-	check "one that is in use is refused" in_use
+	check "a block device in use is refused" in_use
 	kill "$!" && exec {held}<&-
 	losetup -d "$loop"
 else
@@ -216,50 +215,50 @@ fi
 # --- misspelt words ------------------------------------------------
 
 check "-V" exits 0 "$dmsnap" -V
-check "is the version" says '^dmsnap [0-9]'
+check "--version prints the version" says '^dmsnap [0-9]'
 check "help" exits 0 "$dmsnap" help
 check "is --help" says '^  check '
 check "help of a command" exits 0 "$dmsnap" help apply
-check "has its options" says '^  --undo'
-check "help of none" exits 2 "$dmsnap" help applu
-check "a command with a wrong letter" exits 2 "$dmsnap" chekc
-check "is named, with the one that was meant" complains '^dmsnap: "chekc" is no command; "check" is\.'
-check "a command of a command with a wrong letter" exits 2 "$dmsnap" overlay creat
-check "is named, with the one that was meant" complains '^dmsnap: "creat" is no command of overlay; "create" is\.'
-check "a command of a command is missing" exits 2 "$dmsnap" overlay
-check "help of a command of a command" exits 0 "$dmsnap" help overlay create
-check "has its options" says '^  --copies'
+check "help of a command has its options" says '^  --undo'
+check "help of an unknown command" exits 2 "$dmsnap" help applu
+check "a misspelt command" exits 2 "$dmsnap" chekc
+check "the right command is suggested" complains '^dmsnap: "chekc" is no command; "check" is\.'
+check "a misspelt subcommand" exits 2 "$dmsnap" overlay creat
+check "the right subcommand is suggested" complains '^dmsnap: "creat" is no command of overlay; "create" is\.'
+check "a subcommand is missing" exits 2 "$dmsnap" overlay
+check "help of a subcommand" exits 0 "$dmsnap" help overlay create
+check "help of a subcommand has its options" says '^  --copies'
 check "overlay: no size" exits 2 "$dmsnap" overlay create "$work/good"
-check "overlay: says so" complains '\-\-size'
-check "overlay: memory has no folder" exits 2 "$dmsnap" overlay create "$work/good" --size 4M --ram --dir "$work"
-check "overlay: no size when one is taken up" exits 2 "$dmsnap" overlay create --resume good --size 4M
+check "overlay: reports that --size is missing" complains '\-\-size'
+check "overlay: refuses both --ram and --dir" exits 2 "$dmsnap" overlay create "$work/good" --size 4M --ram --dir "$work"
+check "overlay: refuses both --resume and --size" exits 2 "$dmsnap" overlay create --resume good --size 4M
 check "create: no group" exits 2 "$dmsnap" create vg/a
-check "create: says so" complains '\-\-group'
-check "create: a bad name" exits 2 "$dmsnap" create --group 'of monday' vg/a
-check "create: says so" complains '"of monday" is no name of a group'
-check "create: a bad part" exits 2 "$dmsnap" create --group monday vg/a --size 2.5%
-check "create: says so" complains '"2.5%" is no part of a volume'
-check "create: a bad size" exits 2 "$dmsnap" create --group monday vg/a --size 4Q
-check "create: a limit that nothing can keep" exits 2 "$dmsnap" create --group monday vg/a --limit 0.01s
-check "create: says so" complains '\-\-limit is 0.1s at least'
-check "an option with a letter too many" exits 2 "$dmsnap" repair "$work/good" --in-places
-check "is named, with the one that was meant" complains '^dmsnap: "--in-places" is no option or argument of repair; "--in-place" is\.'
-check "a word that is near to none" exits 2 "$dmsnap" xyzzy
-check "has nothing suggested" complains '^dmsnap: "xyzzy" is no command\. Try'
+check "create: reports that --group is missing" complains '\-\-group'
+check "create: an invalid name" exits 2 "$dmsnap" create --group 'of monday' vg/a
+check "create: reports the invalid name" complains '"of monday" is no name of a group'
+check "create: an invalid percentage" exits 2 "$dmsnap" create --group monday vg/a --size 2.5%
+check "create: reports the invalid percentage" complains '"2.5%" is no part of a volume'
+check "create: an invalid size" exits 2 "$dmsnap" create --group monday vg/a --size 4Q
+check "create: a limit that is too short" exits 2 "$dmsnap" create --group monday vg/a --limit 0.01s
+check "create: reports the shortest limit" complains '\-\-limit is 0.1s at least'
+check "a misspelt option" exits 2 "$dmsnap" repair "$work/good" --in-places
+check "the right option is suggested" complains '^dmsnap: "--in-places" is no option or argument of repair; "--in-place" is\.'
+check "a word that resembles no command" exits 2 "$dmsnap" xyzzy
+check "nothing is suggested for it" complains '^dmsnap: "xyzzy" is no command\. Try'
 check "an argument is missing" exits 2 "$dmsnap" check
-check "and the message begins as all do" complains '^dmsnap: '
+check "the message begins with the program's name" complains '^dmsnap: '
 check "check: an unknown header" exits 1 "$dmsnap" check "$work/foreign"
-check "check: what it says" says 'magic 0xefbeadde, version 1, 8 sectors a chunk'
+check "check: reports the fields of the header" says 'magic 0xefbeadde, version 1, 8 sectors a chunk'
 check "check: another version" exits 1 "$dmsnap" check "$work/version"
-check "check: which one" says 'version 2, 8 sectors a chunk'
-check "repair: another version is not an unknown chunk size" exits 1 "$dmsnap" repair "$work/version"
-check "repair: it says which one" complains 'a store of version 2'
+check "check: reports the version" says 'version 2, 8 sectors a chunk'
+check "repair: another version" exits 1 "$dmsnap" repair "$work/version"
+check "repair: reports the version" complains 'a store of version 2'
 truncate -s 8M "$work/ext4"
 PATH=$PATH:/usr/sbin:/sbin mke2fs -q -t ext4 "$work/ext4"
 check "check: a file system, which begins with zeros" exits 0 "$dmsnap" check "$work/ext4"
 check "check: by its name, although a store could be made there" says 'a new one would be made here, over ext4$'
 put "$work/ext4" 0 deadbeef
 check "check: a file system" exits 1 "$dmsnap" check "$work/ext4"
-check "check: by its name" says 'this is not a store, but holds ext4'
+check "check: names the file system" says 'this is not a store, but holds ext4'
 script -qec "'$dmsnap' apply '$work/good' --dry-run" "$work/out" < /dev/null > "$work/err" || true
-check "apply: on a terminal it says that it waits" says 'waits for its input'
+check "apply: says on a terminal that it waits for input" says 'waits for its input'

@@ -2,8 +2,8 @@
 #
 # shellcheck shell=bash disable=SC2154 # sourced by ../run
 #
-# How stores, origins and copies are named: a file in the working directory never
-# replaces a volume.
+# Names of stores, origins and copies: a file in the working directory is never taken for a
+# volume.
 
 planted=$work/planted
 mkdir -p "$planted/vg"
@@ -12,7 +12,7 @@ cp "$work/hostile" "$planted/bad"
 cp "$work/good" "$planted/vg/snap"
 cp "$work/origin" "$planted/vg/volume"
 "$dmsnap" dump --for-restore "$work/good" > "$work/dump"
-# beside COMMAND...: in that folder
+# beside COMMAND...: runs it in the folder with the planted files
 beside() { (cd "$planted" && "$@"); }
 
 check "a file in the working directory" beside exits 0 "$dmsnap" check image
@@ -21,16 +21,16 @@ for words in 'check vg/snap' 'check image --origin vg/volume' 'dump vg/snap' 're
 	'export --full --origin vg/volume' 'export image --origin vg/volume' 'restore --overwrite vg/snap' \
 	'restore vg/new' 'repair bad --output vg/new'; do
 	# shellcheck disable=SC2086 # several words
-	check "a planted file is no volume: $words" beside unchanged vg/snap exits 2 "$dmsnap" $words < "$work/dump"
+	check "a planted file is not taken for a volume: $words" beside unchanged vg/snap exits 2 "$dmsnap" $words < "$work/dump"
 done
-check "and it says how a file is named" beside exits 2 "$dmsnap" check vg/snap
-check "with its path" complains 'there is no device /dev/vg/snap; a file is named \./vg/snap'
+check "check: a name of a volume" beside exits 2 "$dmsnap" check vg/snap
+check "check: says how to name a file" complains 'there is no device /dev/vg/snap; a file is named \./vg/snap'
 check "apply: to a planted file" beside exits 2 "$dmsnap" apply vg/volume --any-base --input "$work/stream"
 
-# Needs root, and a private folder for device mapper's names
+# Needs root, and a private directory for the nodes of device mapper
 if [ "$(id -u)" = 0 ] && loop=$(losetup --show -f "$work/good" 2> /dev/null); then
 	number=$(stat -c '0x%t 0x%T' "$loop")
-	# with_devices COMMAND...: with a volume vg/snap, which is also device mapper's image
+	# with_devices CONTROL COMMAND...: with a volume vg/snap, also device mapper's "image"
 	with_devices()
 	{
 		# shellcheck disable=SC2016 # for the other shell
@@ -41,9 +41,9 @@ if [ "$(id -u)" = 0 ] && loop=$(losetup --show -f "$work/good" 2> /dev/null); th
 			mount --move /run/dmsnap-test /dev && cd "$3" && shift 3 && exec "$@"' - "$number" "$1" "$planted" "${@:2}"
 	}
 	truncate -s 100K "$planted/image"
-	check "a device comes before a file of its name" exits 0 with_devices none "$dmsnap" check image
-	check "a volume is one by its name" exits 0 with_devices none "$dmsnap" check vg/snap
-	check "a file of that name by its path" exits 1 with_devices none "$dmsnap" check ./image
+	check "a device is preferred to a file of its name" exits 0 with_devices none "$dmsnap" check image
+	check "a volume is found by its name" exits 0 with_devices none "$dmsnap" check vg/snap
+	check "a file of that name is found by its path" exits 1 with_devices none "$dmsnap" check ./image
 	if ! grep -q device-mapper /proc/misc; then
 		for words in 'diff vg/snap' 'check vg/snap' "export vg/snap --origin $work/origin --output $work/exported"; do
 			# shellcheck disable=SC2086 # several words

@@ -2,8 +2,8 @@
 #
 # shellcheck shell=bash disable=SC2154 # sourced by ../run
 #
-# Every command on terminals of several widths, as another user, without a reader, without room,
-# and interrupted.
+# Runs every command on terminals of several widths, as another user, without a reader, without
+# room, and with an interrupt: see ../manners.
 
 python3 "$top/tests/tools/manners" "$dmsnap" "$work" > "$work/manners" || true
 grep -v ' passed, ' "$work/manners" || true

@@ -2,20 +2,20 @@
 #
 # shellcheck shell=bash disable=SC2034,SC2154 # sourced by cases/
 #
-# A volume group of a substitute for LVM2 (tests/tools/lvm2), and dmsnap's commands on it.
+# A volume group of a substitute for LVM2 (tests/tools/lvm2), and commands of dmsnap on it.
 
 export LVM_FOLDER=$work/lvm
 config=$work/data.conf
-# with_lvm COMMAND...: with the substitute in LVM2's place, and its own state
+# with_lvm COMMAND...: runs it with the substitute for LVM2 and a private state directory
 with_lvm() { in_place_of_sbin "$top/tests/tools/lvm2" "$@"; }
-# in_place_of_sbin FOLDER COMMAND...: the command sees the folder as /usr/sbin
+# in_place_of_sbin FOLDER COMMAND...: runs it with the folder mounted over /usr/sbin
 in_place_of_sbin()
 {
 	# shellcheck disable=SC2016 # for the inner shell
 	STATE_DIRECTORY=$work/state unshare --mount sh -c 'mount --bind "$0" /usr/sbin && exec "$@"' "$@"
 }
 schedule() { with_lvm "$dmsnap" "$1" data --config "$config" "${@:2}"; }
-# row NAME TAGS [ATTRIBUTES [ORIGIN]]: another volume
+# row NAME TAGS [ATTRIBUTES [ORIGIN]]: adds a volume
 row()
 {
 	cp "$work/origin" "$LVM_FOLDER/$1"
@@ -37,11 +37,10 @@ new_lvm()
 	echo '[]' > "$LVM_FOLDER/lvm.json"
 	row data '' owi-aos--- ''
 }
-# volumes PATTERN: the names of those, by lvs' order
+# volumes PATTERN: the names of matching volumes, in lvs' order
 volumes() { python3 -c 'import json, re, sys; print(*[v["lv_name"] for v in json.load(open(sys.argv[1])) if re.search(sys.argv[2], v["lv_name"])], sep="\n")' "$LVM_FOLDER/lvm.json" "$1"; }
 has_volume() { volumes "^$1\$" | grep -q .; }
 lacks_volume() { ! has_volume "$1"; }
-# set_volume NAME FIELD VALUE
 set_volume()
 {
 	python3 - "$LVM_FOLDER/lvm.json" "$@" <<-'END'
@@ -57,7 +56,7 @@ set_volume()
 	END
 }
 configure() { printf '%s\n' "$@" > "$config" && chmod 600 "$config"; }
-# signalled COMMAND: LVM2's lvcreate signals dmsnap, and itself
+# signalled COMMAND: lvcreate sends SIGTERM to dmsnap and to itself
 mkdir -p "$work/signalled"
 ln -sf "$top/tests/tools/lvm2/"{lvs,lvremove} "$work/signalled"
 cat > "$work/signalled/lvcreate" <<-END

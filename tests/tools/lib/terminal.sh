@@ -2,12 +2,12 @@
 #
 # shellcheck shell=bash disable=SC2154 # sourced by cases/
 #
-# A terminal to look at: tmux.
+# A terminal whose contents can be read: tmux.
 
-# Our own server, without anyone's settings
+# A separate server, without the user's settings
 terminal() { tmux -L "dmsnap-${work##*.}" -f /dev/null "$@"; }
 seen() { terminal capture-pane -p > "$work/pane"; }
-# shows REGEX: within some seconds, a line of the terminal
+# shows REGEX: waits until a line of the terminal matches
 shows()
 {
 	local try
@@ -19,5 +19,5 @@ shows()
 	return 1
 }
 hides() { seen && ! grep -qE -- "$1" "$work/pane"; }
-# types KEY REGEX: shows this after it
+# types KEY REGEX: sends the key and waits for the line
 types() { terminal send-keys "$1" && shows "$2"; }
