@@ -14,7 +14,7 @@ while_answers()
 		if nbdinfo --size "$uri" > "$work/size-of-it" 2> /dev/null; then break; fi
 		sleep 0.05
 	done
-	"${@:2}" || code=$?
+	if [ "$try" -lt 200 ]; then "${@:2}" || code=$?; else code=1; fi
 	kill "$server"
 	wait "$server" || true
 	return "$code"
