@@ -225,12 +225,18 @@ check "backup: no destination" exits 2 schedule backup
 check "backup: reports that there is no destination" complains 'none of backup-directory, backup-ssh and backup-command is given'
 two_at_once()
 {
-	new_backup "backup-directory = $vault" "before = sleep 2"
+	local first try code=0
+	new_backup "backup-directory = $vault" \
+		"before = touch $work/begun; for try in \$(seq 400); do if [ -e $work/go-on ]; then break; fi; sleep 0.05; done"
 	schedule backup > /dev/null 2>&1 &
-	sleep 1
-	exits 2 schedule backup && complains 'another backup of data is at work already'
-	local code=$?
-	wait $! && [ "$code" = 0 ]
+	first=$!
+	for ((try = 0; try < 200; try++)); do
+		if [ -e "$work/begun" ]; then break; fi
+		sleep 0.05
+	done
+	{ exits 2 schedule backup && complains 'another backup of data is at work already'; } || code=$?
+	touch "$work/go-on"
+	wait "$first" && [ "$code" = 0 ]
 }
 check "backup: one at a time" two_at_once
 printf '{"schema": 1}' > "$work/state/data.json"
