@@ -293,6 +293,8 @@ private:
 	/* Compares what the store on the COW device says, read by the rules, with @shown. */
 	void check_store(const SnapHandle &snap, const user::Image &disk, const user::Image &cow,
 			 const std::vector<uint8_t> &shown);
+	bool discards_allow(const SnapHandle &snap, const std::vector<test::Stamp> &said,
+			    const std::vector<test::Stamp> &shown) const;
 	void crash();
 	/* After a power cut: ends what is running, and removes everything. */
 	void lose_power();
