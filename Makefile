@@ -133,11 +133,12 @@ $(checks) tidy:
 check-sparse: check-includes
 	+@V='$(V)' tools/build/module --output '$(BUILD)' --sparse $(if $(KVER),--kver '$(KVER)')
 
-## make hooks            have git check the messages of new commits in this clone
+## make hooks            have git begin and check the messages of new commits in this clone
 .PHONY: hooks
 hooks:
 	@git config core.hooksPath tools/hooks
-	@echo 'git runs the hooks in tools/hooks now'
+	@git config commit.template tools/hooks/message
+	@echo 'git runs the hooks in tools/hooks now, and begins messages with tools/hooks/message'
 
 ## make format           let clang-format rewrite the sources
 .PHONY: format
