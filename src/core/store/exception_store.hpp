@@ -16,7 +16,7 @@
 #include "base/error.hpp"
 #include "base/list.hpp"
 #include "base/worker.hpp"
-#include "table/status_line.hpp"
+#include "store/store_usage.hpp"
 
 namespace dmsnap {
 

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <span>
 
+#include "store/store_usage.hpp"
 #include "table/table_line.hpp"
 
 namespace dmsnap {
@@ -26,13 +27,6 @@ struct SnapshotState {
 	bool valid = true;
 	bool merge_failed = false;
 	bool overflowed = false;
-};
-
-/* Use of the COW device. */
-struct StoreUsage {
-	uint64_t allocated_sectors = 0;
-	uint64_t total_sectors = 0;
-	uint64_t metadata_sectors = 0;
 };
 
 /* Writes one word if something is wrong, otherwise "allocated/total metadata" in sectors. */
