@@ -86,12 +86,12 @@ void Copier::start(CopyJob &job)
 	job.started_ = 0;
 	job.since_ns_ = dmsnap_port_now_ns();
 	job.extent_ = job.sectors;
-	for (CopyTarget &target : job.targets) {
-		uint64_t end = target.source_offset + target.sectors;
+	for (CopyDestination &destination : job.destinations) {
+		uint64_t end = destination.source_offset + destination.sectors;
 		job.extent_ = larger(job.extent_, end);
-		target.sectors_left_.store_relaxed(target.sectors);
-		target.error_.store_relaxed(0);
-		target.read_failed = false;
+		destination.sectors_left_.store_relaxed(destination.sectors);
+		destination.error_.store_relaxed(0);
+		destination.read_failed = false;
 	}
 	(job.background_pages ? background_jobs_ : jobs_).push_back(job);
 	pump();
@@ -132,25 +132,25 @@ CopyShare *Copier::full_share(CopyJob &job, const Part &part, size_t wanted) con
 	const size_t left = PageReserve::pages_max - pages_.out();
 	CopyShare *full = nullptr;
 
-	for (CopyTarget &target : job.targets) {
-		if (!target.share || part_of(part, target).empty())
+	for (CopyDestination &destination : job.destinations) {
+		if (!destination.share || part_of(part, destination).empty())
 			continue;
-		if (target.share->pages > 0 && target.share->pages + wanted > left)
-			full = target.share;
+		if (destination.share->pages > 0 && destination.share->pages + wanted > left)
+			full = destination.share;
 	}
 	return full;
 }
 
-/* The part of @window for @target has been written, or has failed. */
-void Copier::leave_share(const Window &window, CopyTarget &target)
+/* The part of @window for @destination has been written, or has failed. */
+void Copier::leave_share(const Window &window, CopyDestination &destination)
 {
-	if (!target.share)
+	if (!destination.share)
 		return;
-	target.share->pages -= window.page_count;
-	if (target.share->jobs.empty())
+	destination.share->pages -= window.page_count;
+	if (destination.share->jobs.empty())
 		return;
-	jobs_.take_all(target.share->jobs);
-	/* Another target may hang and keep the window in use, so do not wait for its end. */
+	jobs_.take_all(destination.share->jobs);
+	/* Another destination may hang and keep the window in use, so do not wait for its end. */
 	worker_.post(pump_task_);
 }
 
@@ -211,9 +211,9 @@ bool Copier::start_window(CopyJob &job)
 	job.started_ += window->sectors;
 	if (job.started_ == job.extent_)
 		job.link.unlink();
-	for (CopyTarget &target : job.targets) {
-		if (target.share && !part_of(*window, target).empty())
-			target.share->pages += window->page_count;
+	for (CopyDestination &destination : job.destinations) {
+		if (destination.share && !part_of(*window, destination).empty())
+			destination.share->pages += window->page_count;
 	}
 
 	clear_rest(*window);
@@ -250,7 +250,7 @@ void Copier::read_done(Window &window)
 		 * early.
 		 */
 		window.writes_in_flight = 1;
-		window.next_target = window.job.targets.front();
+		window.next_destination = window.job.destinations.front();
 		window.apart = window.read_error && !window.job.all_or_none;
 		if (!window.apart)
 			window_read(window.job);
@@ -284,7 +284,7 @@ void Copier::end_window(Window &window)
 		idle_timer_.start(idle_ms);
 
 	if (--job.windows_ == 0 && job.started_ == job.extent_) {
-		while (job.targets.pop_front()) {
+		while (job.destinations.pop_front()) {
 		}
 		job.done(job);
 	}

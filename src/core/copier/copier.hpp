@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Copier: reads an extent of a device once and writes it to several targets, with many copies in
+ * Copier: reads an extent of a device once and writes it to several others, with many copies in
  * flight.
  *
  * A job is cut into windows of at most window_pages_max pages.  A window takes its pages, is
- * read, is written to all targets in parallel, and returns the pages.  Windows of one or several
- * jobs are in flight together as far as the PageReserve allows.
+ * read, is written to all destinations in parallel, and returns the pages.  Windows of one or
+ * several jobs are in flight together as far as the PageReserve allows.
  *
  * Writes are gathered while a batch of the worker's tasks runs: data that is adjacent on a
  * device, such as chunks that a store has allocated one after the other, becomes one write,
@@ -21,13 +21,13 @@
  *
  * Background jobs come after all others, and have their own limit on pages in flight.
  *
- * Errors: after a failed read, each target's part of the window is read again separately, and
- * only a failure of that counts, for that target (but see CopyJob::all_or_none).  A failed write
- * counts for the targets whose data it carried.
+ * Errors: after a failed read, each destination's part of the window is read again separately, and
+ * only a failure of that counts, for that destination (but see CopyJob::all_or_none).  A failed
+ * write counts for the destinations whose data it carried.
  *
- * Locking: none; all functions and all callbacks run on the worker.  But a target may have its
- * own worker: its writes are posted there.  Their completion runs there first, tells the target,
- * and is posted back.  The copier does not touch the write meanwhile.
+ * Locking: none; all functions and all callbacks run on the worker.  But a destination may have its
+ * own worker: its writes are posted there.  Their completion runs there first, tells the
+ * destination, and is posted back.  The copier does not touch the write meanwhile.
  */
 #pragma once
 
@@ -50,7 +50,7 @@ public:
 	~Copier();
 
 	/*
-	 * Starts the job.  Job, targets and devices must live until the job's done().  Callbacks
+	 * Starts the job.  Job, destinations and devices must live until the job's done().  Callbacks
 	 * may run before this returns.
 	 */
 	void start(CopyJob &job);
@@ -82,24 +82,24 @@ private:
 	bool throttled();
 	bool start_window(CopyJob &job);
 	/*
-	 * A share that may not have @wanted more pages now, of a target that wants something of
-	 * @part; or nullptr.  Other targets may have ended, and their shares be gone.
+	 * A share that may not have @wanted more pages now, of a destination that wants something of
+	 * @part; or nullptr.  Other destinations may have ended, and their shares be gone.
 	 */
 	CopyShare *full_share(CopyJob &job, const Part &part, size_t wanted) const;
-	void leave_share(const Window &window, CopyTarget &target);
+	void leave_share(const Window &window, CopyDestination &destination);
 	void read(Window &window, Part part);
 	void read_done(Window &window);
 	static void window_read(CopyJob &job);
 	/* Gathers the window's writes.  Returns false if memory runs out. */
 	bool write_on(Window &window);
-	bool write_to(Window &window, CopyTarget &target);
-	GatheredWrite *write_for(const CopyJob &job, const CopyTarget &target, uint64_t sector,
-				 uint32_t skipped, size_t pages);
+	bool write_to(Window &window, CopyDestination &destination);
+	GatheredWrite *write_for(const CopyJob &job, const CopyDestination &destination,
+				 uint64_t sector, uint32_t skipped, size_t pages);
 	void submit(GatheredWrite &write);
 	void submit_gathered();
 	void write_done(GatheredWrite &write);
-	/* Runs on the target's worker, or the copier's. */
-	static void part_ended(const Window &window, CopyTarget &target, int error);
+	/* Runs on the destination's worker, or the copier's. */
+	static void part_ended(const Window &window, CopyDestination &destination, int error);
 	void end_window(Window &window);
 	void idle();
 	void wait_for_memory() { memory_timer_.start(memory_check_ms); }

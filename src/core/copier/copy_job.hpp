@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * CopyJob: an extent of a device to read once and write to any number of targets.  CopyTarget:
- * one of them, which may want only a part of the extent.  Both are embedded in the objects they
- * serve; the Copier drives them.
+ * CopyJob: an extent of a device to read once and write to any number of destinations.
+ * CopyDestination: one of them, which may want only a part of the extent.  Both are embedded in the
+ * objects they serve; the Copier drives them.
  */
 #pragma once
 
@@ -16,20 +16,20 @@ namespace dmsnap {
 
 struct CopyShare;
 
-class CopyTarget {
+class CopyDestination {
 public:
 	/*
-	 * Called once, when the last write of this target has ended; see error().  Runs on the
-	 * target's worker, or on the copier's if the target has none or a read failed.
+	 * Called once, when the last write of this destination has ended; see error().  Runs on the
+	 * destination's worker, or on the copier's if the destination has none or a read failed.
 	 */
-	using Done = void (*)(CopyTarget &);
+	using Done = void (*)(CopyDestination &);
 
-	explicit CopyTarget(Done function) : done(function) {}
+	explicit CopyDestination(Done function) : done(function) {}
 
 	/* Set these before the job is started. */
 	dmsnap_device *device = nullptr;
 	/*
-	 * Submits to the device, which may make its submitter sleep: other targets must not wait
+	 * Submits to the device, which may make its submitter sleep: other destinations must not wait
 	 * for that. nullptr: the copier's own.
 	 */
 	Worker *worker = nullptr;
@@ -60,21 +60,21 @@ private:
 
 class CopyJob {
 public:
-	/* Called once, after every target's done(), when the job is no longer in use. */
+	/* Called once, after every destination's done(), when the job is no longer in use. */
 	using Done = void (*)(CopyJob &);
 
 	explicit CopyJob(Done function) : done(function) {}
 
 	/*
 	 * Set these before the job is started.  The whole extent is read.  A job that is done has
-	 * no targets, and may be started again with new ones.
+	 * no destinations, and may be started again with new ones.
 	 */
 	dmsnap_device *source = nullptr;
-	/* Submits to the source; see CopyTarget::worker. */
+	/* Submits to the source; see CopyDestination::worker. */
 	Worker *source_worker = nullptr;
 	uint64_t sector = 0;
 	uint64_t sectors = 0;
-	List<CopyTarget, &CopyTarget::link> targets;
+	List<CopyDestination, &CopyDestination::link> destinations;
 	Done done;
 	/*
 	 * Called once, before done(), when nothing more will be read, so the source may be
@@ -87,8 +87,8 @@ public:
 	 */
 	size_t background_pages = 0;
 	/*
-	 * A target is useless without the others, so a failed read is not repeated for each
-	 * target.
+	 * A destination is useless without the others, so a failed read is not repeated for each
+	 * destination.
 	 */
 	bool all_or_none = false;
 	/*
@@ -98,7 +98,7 @@ public:
 	bool optional = false;
 	/*
 	 * It is cut only where the source's sector is a multiple of this: the largest logical
-	 * block of the targets' devices, at most 256 KiB.
+	 * block of the destinations' devices, at most 256 KiB.
 	 */
 	uint32_t alignment = 1;
 	/* Flags of the writes: %DMSNAP_IO_SYNC unless the system may delay them. */
@@ -108,7 +108,7 @@ public:
 
 private:
 	friend class Copier;
-	/* Length in sectors, including what targets want past the end of the source's extent. */
+	/* Length in sectors, including what destinations want past the end of the source's extent. */
 	uint64_t extent_ = 0;
 	/* Sectors from the start for which a window has been started. */
 	uint64_t started_ = 0;

@@ -11,11 +11,11 @@ void GatheredWrite::submit()
 			      written_task.on(worker ? *worker : copier.worker_));
 }
 
-/* Targets first: their next step need not wait for the copier. */
+/* Destinations first: their next step need not wait for the copier. */
 void GatheredWrite::written(int error)
 {
 	for (Transfer &transfer : transfers)
-		Copier::part_ended(transfer.window, transfer.target, error);
+		Copier::part_ended(transfer.window, transfer.destination, error);
 	if (worker)
 		copier.worker_.post(ended_task);
 	else
@@ -29,8 +29,8 @@ void GatheredWrite::ended()
 
 bool Copier::write_on(Window &window)
 {
-	while (CopyTarget *target = window.next_target) {
-		Part part = part_of(window, *target);
+	while (CopyDestination *destination = window.next_destination) {
+		Part part = part_of(window, *destination);
 		if (!part.empty()) {
 			if (window.apart && window.read != part) {
 				/* Do not read into pages that are being written. */
@@ -39,16 +39,16 @@ bool Copier::write_on(Window &window)
 				return true;
 			}
 			if (window.read_error) {
-				target->read_failed = true;
-				leave_share(window, *target);
-				part_ended(window, *target, window.read_error);
-			} else if (!write_to(window, *target)) {
+				destination->read_failed = true;
+				leave_share(window, *destination);
+				part_ended(window, *destination, window.read_error);
+			} else if (!write_to(window, *destination)) {
 				stalled_.push_back(window);
 				wait_for_memory();
 				return false;
 			}
 		}
-		window.next_target = window.job.targets.next(*target);
+		window.next_destination = window.job.destinations.next(*destination);
 	}
 	if (window.apart)
 		window_read(window.job);
@@ -58,21 +58,21 @@ bool Copier::write_on(Window &window)
 }
 
 /* Returns false if there is no memory. */
-bool Copier::write_to(Window &window, CopyTarget &target)
+bool Copier::write_to(Window &window, CopyDestination &destination)
 {
-	Transfer *transfer = transfers_.get(window, target);
+	Transfer *transfer = transfers_.get(window, destination);
 	if (!transfer)
 		return false;
 
-	Part part = part_of(window, target);
+	Part part = part_of(window, destination);
 	uint64_t into_window = part.begin - window.offset;
 	uint64_t first_page = into_window / sectors_per_page;
 	auto skipped = static_cast<uint32_t>(into_window % sectors_per_page);
 	size_t pages = pages_for(skipped + part.sectors());
 
-	GatheredWrite *write = write_for(window.job, target,
-					 target.sector + (part.begin - target.source_offset),
-					 skipped, pages);
+	GatheredWrite *write = write_for(
+		window.job, destination,
+		destination.sector + (part.begin - destination.source_offset), skipped, pages);
 	if (!write) {
 		transfers_.put(transfer);
 		return false;
@@ -95,17 +95,17 @@ bool Copier::write_to(Window &window, CopyTarget &target)
 }
 
 /* The open write of the device if this continues it, else a new one. */
-GatheredWrite *Copier::write_for(const CopyJob &job, const CopyTarget &target, uint64_t sector,
-				 uint32_t skipped, size_t pages)
+GatheredWrite *Copier::write_for(const CopyJob &job, const CopyDestination &destination,
+				 uint64_t sector, uint32_t skipped, size_t pages)
 {
 	GatheredWrite *open = open_writes_.front();
-	while (open && open->device != target.device)
+	while (open && open->device != destination.device)
 		open = open_writes_.next(*open);
 	if (open && open->end() == sector && open->flags == job.write_flags &&
 	    open->optional == job.optional && skipped == 0 &&
 	    open->page_count + pages <= window_pages_max) {
 		/*
-		 * Windows have their targets in the same order, so the next one wanted is at the
+		 * Windows have their destinations in the same order, so the next one wanted is at the
 		 * front.
 		 */
 		open->open_link.unlink();
@@ -114,7 +114,7 @@ GatheredWrite *Copier::write_for(const CopyJob &job, const CopyTarget &target, u
 	}
 	if (open)
 		submit(*open);
-	GatheredWrite *write = writes_.get(*this, job, target, sector);
+	GatheredWrite *write = writes_.get(*this, job, destination, sector);
 	if (!write)
 		return nullptr;
 	write->skipped = skipped;
@@ -142,11 +142,11 @@ void Copier::write_done(GatheredWrite &write)
 	while (Transfer *transfer = write.transfers.pop_front()) {
 		Window &window = transfer->window;
 
-		leave_share(window, transfer->target);
+		leave_share(window, transfer->destination);
 		transfers_.put(transfer);
 		if (--window.writes_in_flight == 0)
 			end_window(window);
-		else if (window.next_target && window.writes_in_flight == 1 &&
+		else if (window.next_destination && window.writes_in_flight == 1 &&
 			 !window.stalled_link.linked())
 			stalled_.push_back(window);
 	}
@@ -162,13 +162,13 @@ void Copier::go_on_writing()
 	}
 }
 
-void Copier::part_ended(const Window &window, CopyTarget &target, int error)
+void Copier::part_ended(const Window &window, CopyDestination &destination, int error)
 {
-	if (error && !target.error())
-		target.error_.store_relaxed(error);
+	if (error && !destination.error())
+		destination.error_.store_relaxed(error);
 	/* A full barrier: whatever sees that the last part has ended also sees the error. */
-	if (target.sectors_left_.sub(part_of(window, target).sectors()) == 0)
-		target.done(target);
+	if (destination.sectors_left_.sub(part_of(window, destination).sectors()) == 0)
+		destination.done(destination);
 }
 
 } // namespace dmsnap

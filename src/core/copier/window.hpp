@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What the Copier has in flight.  Window: a piece of a job and its pages.  Transfer: a window's
- * data for one target.  GatheredWrite: the I/O that writes it, together with adjacent transfers.
+ * data for one destination.  GatheredWrite: the I/O that writes it, together with adjacent
+ * transfers.
  */
 #pragma once
 
@@ -62,11 +63,11 @@ struct Window {
 	/* The part last read, and the result. */
 	Part read = {};
 	int read_error = 0;
-	/* Its read has failed: each target's part is read separately. */
+	/* Its read has failed: each destination's part is read separately. */
 	bool apart = false;
 
-	/* The next target to write to; nullptr when all writes have been started. */
-	CopyTarget *next_target = nullptr;
+	/* The next destination to write to; nullptr when all writes have been started. */
+	CopyDestination *next_destination = nullptr;
 	unsigned int writes_in_flight = 0;
 	/* In the copier's list of windows that continue when a write has ended. */
 	ListHook stalled_link;
@@ -76,29 +77,29 @@ struct Window {
 	void *page_list[window_pages_max];
 };
 
-/* What a target wants of a part of its job. */
-inline Part part_of(const Part &part, const CopyTarget &target)
+/* What a destination wants of a part of its job. */
+inline Part part_of(const Part &part, const CopyDestination &destination)
 {
-	uint64_t target_end = target.source_offset + target.sectors;
-	return {larger(part.begin, target.source_offset), smaller(part.end, target_end)};
+	uint64_t wanted_end = destination.source_offset + destination.sectors;
+	return {larger(part.begin, destination.source_offset), smaller(part.end, wanted_end)};
 }
 
-inline Part part_of(const Window &window, const CopyTarget &target)
+inline Part part_of(const Window &window, const CopyDestination &destination)
 {
-	return part_of(window.all(), target);
+	return part_of(window.all(), destination);
 }
 
 struct Transfer {
-	Transfer(Window &of, CopyTarget &to) : window(of), target(to) {}
+	Transfer(Window &of, CopyDestination &to) : window(of), destination(to) {}
 
 	Window &window;
-	CopyTarget &target;
+	CopyDestination &destination;
 	/* In the list of its GatheredWrite. */
 	ListHook link;
 };
 
 struct GatheredWrite {
-	GatheredWrite(Copier &owner, const CopyJob &job, const CopyTarget &to, uint64_t at)
+	GatheredWrite(Copier &owner, const CopyJob &job, const CopyDestination &to, uint64_t at)
 	    : copier(owner), device(to.device), worker(to.worker), sector(at),
 	      flags(job.write_flags), optional(job.optional)
 	{
@@ -115,10 +116,10 @@ struct GatheredWrite {
 	bool optional;
 	List<Transfer, &Transfer::link> transfers;
 
-	/* Submits it.  The worker of its targets. */
+	/* Submits it.  The worker of its destinations. */
 	void submit();
 	MethodTask<GatheredWrite, &GatheredWrite::submit> submit_task{*this};
-	/* Tells its targets.  The same worker. */
+	/* Tells its destinations.  The same worker. */
 	void written(int error);
 	Continuation<GatheredWrite, &GatheredWrite::written> written_task{*this};
 	void ended();

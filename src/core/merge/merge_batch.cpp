@@ -7,9 +7,9 @@
 
 namespace dmsnap {
 
-MergeTarget::MergeTarget(MergeJob &of, const Run &chunks)
-    : CopyTarget([](CopyTarget &target) {
-	      auto &self = static_cast<MergeTarget &>(target);
+MergeExtent::MergeExtent(MergeJob &of, const Run &chunks)
+    : CopyDestination([](CopyDestination &extent) {
+	      auto &self = static_cast<MergeExtent &>(extent);
 	      if (self.error())
 		      self.job.merger.copy_failed(self);
       }),
@@ -40,16 +40,16 @@ void MergeJob::start()
 	source_worker = &merger.cow_worker();
 	sector = chunk_size.first_sector(new_begin);
 	sectors = 0;
-	for (MergeTarget &target : targets_of_job) {
-		uint64_t begin = chunk_size.first_sector(target.run.old_begin);
-		uint64_t end = merger.end_on_origin(target.run);
-		target.device = merger.origin_device();
-		target.sector = begin;
-		target.source_offset = chunk_size.sectors_in(target.run.new_begin - new_begin);
-		target.sectors = end - begin;
-		targets.push_back(target);
+	for (MergeExtent &extent : extents) {
+		uint64_t begin = chunk_size.first_sector(extent.run.old_begin);
+		uint64_t end = merger.end_on_origin(extent.run);
+		extent.device = merger.origin_device();
+		extent.sector = begin;
+		extent.source_offset = chunk_size.sectors_in(extent.run.new_begin - new_begin);
+		extent.sectors = end - begin;
+		destinations.push_back(extent);
 		uint64_t source_end =
-			target.source_offset + chunk_size.sectors_in(target.run.count);
+			extent.source_offset + chunk_size.sectors_in(extent.run.count);
 		sectors = larger(sectors, source_end);
 	}
 	merger.copier().start(*this);
@@ -58,19 +58,19 @@ void MergeJob::start()
 Status MergeBatch::allocate(uint32_t exceptions)
 {
 	exceptions_ = DMSNAP_TRY(OwnedArray<format::Exception>::create(exceptions));
-	order_ = DMSNAP_TRY(OwnedArray<MergeTarget *>::create(exceptions));
-	DMSNAP_CHECK(targets_.allocate(exceptions));
+	order_ = DMSNAP_TRY(OwnedArray<MergeExtent *>::create(exceptions));
+	DMSNAP_CHECK(extents_.allocate(exceptions));
 	return jobs_.allocate(exceptions);
 }
 
 void MergeBatch::clear()
 {
-	for (uint32_t i = 0; i < target_count_; i++)
-		targets_.data()[i].~MergeTarget();
+	for (uint32_t i = 0; i < extent_count_; i++)
+		extents_.data()[i].~MergeExtent();
 	for (uint32_t i = 0; i < job_count_; i++)
 		jobs_.data()[i].~MergeJob();
 	count_ = 0;
-	target_count_ = 0;
+	extent_count_ = 0;
 	job_count_ = 0;
 }
 
@@ -91,10 +91,10 @@ void MergeBatch::build(Merger &merger, ChunkSize chunk_size)
 		build_job(merger, all.subspan(begin, end - begin));
 		begin = end;
 	}
-	for (uint32_t i = 0; i < target_count_; i++)
-		order_[i] = targets_.data() + i;
-	sort(std::span(order_.data(), target_count_),
-	     [](const MergeTarget *a, const MergeTarget *b) {
+	for (uint32_t i = 0; i < extent_count_; i++)
+		order_[i] = extents_.data() + i;
+	sort(std::span(order_.data(), extent_count_),
+	     [](const MergeExtent *a, const MergeExtent *b) {
 		     return a->run.old_begin < b->run.old_begin;
 	     });
 }
@@ -102,7 +102,7 @@ void MergeBatch::build(Merger &merger, ChunkSize chunk_size)
 void MergeBatch::build_job(Merger &merger, std::span<format::Exception> stretch)
 {
 	MergeJob &job = *new (jobs_.data() + job_count_++) MergeJob(merger, stretch[0].new_chunk);
-	MergeTarget *first = targets_.data() + target_count_;
+	MergeExtent *first = extents_.data() + extent_count_;
 	OldChunk last_chunk = merger.last_chunk();
 
 	sort(stretch, [](const format::Exception &a, const format::Exception &b) {
@@ -115,19 +115,19 @@ void MergeBatch::build_job(Merger &merger, std::span<format::Exception> stretch)
 		       stretch[end].new_chunk == stretch[end - 1].new_chunk + 1 &&
 		       stretch[end - 1].old_chunk != last_chunk)
 			end++;
-		new (targets_.data() + target_count_++) MergeTarget(
+		new (extents_.data() + extent_count_++) MergeExtent(
 			job, {stretch[begin].old_chunk, stretch[begin].new_chunk, end - begin});
 		begin = end;
 	}
-	job.targets_of_job = {first, targets_.data() + target_count_};
+	job.extents = {first, extents_.data() + extent_count_};
 }
 
-MergeTarget *MergeBatch::find(OldChunk chunk) const
+MergeExtent *MergeBatch::find(OldChunk chunk) const
 {
 	uint32_t begin = 0;
-	uint32_t size = target_count_;
+	uint32_t size = extent_count_;
 
-	/* Find the first target that ends after the chunk. */
+	/* Find the first extent that ends after the chunk. */
 	while (size > 0) {
 		uint32_t half = size / 2;
 		if (order_[begin + half]->run.old_end() <= chunk) {
@@ -137,7 +137,7 @@ MergeTarget *MergeBatch::find(OldChunk chunk) const
 			size = half;
 		}
 	}
-	return begin < target_count_ ? order_[begin] : nullptr;
+	return begin < extent_count_ ? order_[begin] : nullptr;
 }
 
 } // namespace dmsnap

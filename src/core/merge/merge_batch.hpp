@@ -4,7 +4,7 @@
  *
  * The exceptions are sorted by COW chunk, and neighbours there are read together: a MergeJob.
  * Within a job they are sorted by origin chunk, and neighbours on both devices are written
- * together: a MergeTarget.  The targets of all jobs, sorted by origin chunk, tell whether a chunk
+ * together: a MergeExtent.  The extents of all jobs, sorted by origin chunk, tell whether a chunk
  * belongs to the batch.
  *
  * Locking: the worker fills and empties it.  The Merger says what others may look at, and when.
@@ -23,8 +23,8 @@ namespace dmsnap {
 struct MergeJob;
 
 /* A run of the batch: chunks that lie together on both devices. */
-struct MergeTarget : CopyTarget {
-	MergeTarget(MergeJob &of, const Run &chunks);
+struct MergeExtent : CopyDestination {
+	MergeExtent(MergeJob &of, const Run &chunks);
 
 	MergeJob &job;
 	Run run;
@@ -38,12 +38,12 @@ struct MergeJob : CopyJob {
 	static constexpr size_t pages_in_flight_max = 512;
 	static constexpr size_t pages_in_flight_used = 128;
 
-	/* Hands the job to the copier, with all its targets. */
+	/* Hands the job to the copier, with all its extents. */
 	void start();
 
 	Merger &merger;
 	NewChunk new_begin;
-	std::span<MergeTarget> targets_of_job;
+	std::span<MergeExtent> extents;
 	/* Its chunks were written on the COW device after the job may have read them. */
 	bool dirty DMSNAP_GUARDED_BY(origin_lock) = false;
 	/* It is copied in this round. */
@@ -70,12 +70,12 @@ public:
 
 	std::span<MergeJob> jobs() const { return {jobs_.data(), job_count_}; }
 	/* In the order of the origin. */
-	std::span<MergeTarget *const> by_origin() const { return {order_.data(), target_count_}; }
+	std::span<MergeExtent *const> by_origin() const { return {order_.data(), extent_count_}; }
 
 	/*
-	 * The target that holds @chunk, or else the first one after it; nullptr if there is none.
+	 * The extent that holds @chunk, or else the first one after it; nullptr if there is none.
 	 */
-	MergeTarget *find(OldChunk chunk) const;
+	MergeExtent *find(OldChunk chunk) const;
 
 private:
 	/* Storage whose objects are constructed and destroyed one by one. */
@@ -102,11 +102,11 @@ private:
 	void build_job(Merger &merger, std::span<format::Exception> stretch);
 
 	OwnedArray<format::Exception> exceptions_;
-	OwnedArray<MergeTarget *> order_;
-	Room<MergeTarget> targets_;
+	OwnedArray<MergeExtent *> order_;
+	Room<MergeExtent> extents_;
 	Room<MergeJob> jobs_;
 	uint32_t count_ = 0;
-	uint32_t target_count_ = 0;
+	uint32_t extent_count_ = 0;
 	uint32_t job_count_ = 0;
 };
 

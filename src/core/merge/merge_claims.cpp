@@ -42,7 +42,7 @@ void MergeClaims::start()
 
 /*
  * The claim has passed, or is new.  If it passes during the call, the loop takes the next
- * targets.
+ * extents.
  */
 void MergeClaims::go_on(Claim &claim)
 {
@@ -74,19 +74,19 @@ void MergeClaims::stop()
 	merger_.origin().release_held();
 }
 
-/* Takes targets that are adjacent on the origin, up to the size of one copy-out. */
+/* Takes extents that are adjacent on the origin, up to the size of one copy-out. */
 bool MergeClaims::take_next(Claim &claim)
 {
-	auto targets = merger_.batch().by_origin();
+	auto extents = merger_.batch().by_origin();
 	ChunkSize chunk_size = merger_.chunk_size();
-	if (next_ == targets.size())
+	if (next_ == extents.size())
 		return false;
 
-	Run run = targets[next_++]->run;
-	while (next_ < targets.size() && targets[next_]->run.old_begin == run.old_end() &&
-	       chunk_size.sectors_in(run.count + targets[next_]->run.count) <=
+	Run run = extents[next_++]->run;
+	while (next_ < extents.size() && extents[next_]->run.old_begin == run.old_end() &&
+	       chunk_size.sectors_in(run.count + extents[next_]->run.count) <=
 		       Origin::copy_sectors_max)
-		run.count += targets[next_++]->run.count;
+		run.count += extents[next_++]->run.count;
 
 	claim.sector = chunk_size.first_sector(run.old_begin);
 	claim.sectors = static_cast<uint32_t>(merger_.end_on_origin(run) - claim.sector);

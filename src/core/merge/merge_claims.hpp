@@ -25,7 +25,7 @@ public:
 	static Result<Owned<MergeClaims>> create(Merger &merger);
 	MergeClaims(CreateKey<MergeClaims>, Merger &merger) : merger_(merger) {}
 
-	/* Claims all targets of the batch, then calls Merger::claimed(), perhaps at once. */
+	/* Claims all extents of the batch, then calls Merger::claimed(), perhaps at once. */
 	void start();
 	/* Are any claims under way? */
 	bool any() const { return under_way_ > 0; }
@@ -57,7 +57,7 @@ private:
 	Merger &merger_;
 	Pool<Claim> pool_;
 	List<Claim, &Claim::claims_link> claims_;
-	/* Targets claimed so far; claims that have not ended. */
+	/* Extents claimed so far; claims that have not ended. */
 	size_t next_ = 0;
 	unsigned int under_way_ = 0;
 };

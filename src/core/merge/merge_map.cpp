@@ -105,26 +105,26 @@ Merger::Place Merger::place_write(Io &io, Attempt attempt)
 		OldChunk chunk = chunk_size().chunk_of(io.sector);
 		Mapping mapping = snapshot_.look_up(io);
 		uint64_t count = mapping.count;
-		MergeTarget *target = live_ && mapping.mapped ? batch_.find(chunk) : nullptr;
-		if (target && chunk < target->run.old_begin) {
-			uint64_t free = target->run.old_begin - chunk;
+		MergeExtent *extent = live_ && mapping.mapped ? batch_.find(chunk) : nullptr;
+		if (extent && chunk < extent->run.old_begin) {
+			uint64_t free = extent->run.old_begin - chunk;
 			count = smaller(count, free);
-			target = nullptr;
-		} else if (target) {
-			uint64_t in_target = target->run.old_end() - chunk;
-			count = smaller(count, in_target);
+			extent = nullptr;
+		} else if (extent) {
+			uint64_t in_extent = extent->run.old_end() - chunk;
+			count = smaller(count, in_extent);
 		}
 		if (attempt == Attempt::first)
 			io.cut(chunk_size().first_sector(chunk + count));
 
-		if (target && blocked_) {
+		if (extent && blocked_) {
 			waiting_.push_back(io);
 			wanted = !running_;
 		} else if (!mapping.mapped) {
 			place = Place::origin;
 		} else {
-			if (target)
-				target->job.dirty = true;
+			if (extent)
+				extent->job.dirty = true;
 			snapshot_.remap_to_cow(io, mapping.new_begin);
 			io.token = token;
 			io.tracked = true;

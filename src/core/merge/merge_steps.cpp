@@ -131,9 +131,9 @@ void Merger::copy(Copies which)
 	job_ended();
 }
 
-void Merger::copy_failed(const MergeTarget &target)
+void Merger::copy_failed(const MergeExtent &extent)
 {
-	copy_error_ = target.read_failed ? read_error : write_error;
+	copy_error_ = extent.read_failed ? read_error : write_error;
 }
 
 void Merger::job_ended()
@@ -194,18 +194,18 @@ void Merger::flushed(int error)
  */
 void Merger::retire()
 {
-	auto targets = batch_.by_origin();
+	auto extents = batch_.by_origin();
 	ExceptionTable &table = snapshot_.exception_table();
 
-	while (erased_ < targets.size()) {
+	while (erased_ < extents.size()) {
 		OriginGuard guard(origin().lock());
-		for (uint32_t n = 0; n < erased_at_once && erased_ < targets.size(); n++) {
+		for (uint32_t n = 0; n < erased_at_once && erased_ < extents.size(); n++) {
 			if (!table.reserve(DMSNAP_ALLOC_NOWAIT)) {
 				/* Nothing reports that memory is free again, so use a timer. */
 				memory_timer_.start(memory_wait_ms);
 				return;
 			}
-			const Run &run = targets[erased_++]->run;
+			const Run &run = extents[erased_++]->run;
 			table.erase(run.old_begin, run.count);
 		}
 	}

@@ -116,7 +116,7 @@ public:
 	/* Maps a write again that has waited.  Worker. */
 	void retry(Io &io);
 
-	/* For the batch's jobs and targets. */
+	/* For the batch's jobs and extents. */
 	dmsnap_device *origin_device() const;
 	dmsnap_device *cow_device() const;
 	/* The worker that submits to the COW device. */
@@ -136,7 +136,7 @@ public:
 	bool awaited() const { return awaited_; }
 	/* The device is otherwise idle, or something waits for the batch. */
 	bool in_a_hurry() const { return phase_ == Phase::settling || !used_.load_relaxed(); }
-	void copy_failed(const MergeTarget &target);
+	void copy_failed(const MergeExtent &extent);
 	void job_ended();
 	/* For the claims. */
 	Origin &origin() { return origin_; }

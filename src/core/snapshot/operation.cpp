@@ -62,13 +62,13 @@ void CopyOut::start()
 		uint64_t run_begin = chunk_size.first_sector(pending.run.old_begin);
 		/* Even past the end of the origin: the COW device may have larger blocks. */
 		uint64_t run_end = chunk_size.first_sector(pending.old_end());
-		pending.target.device = pending.snapshot.cow_device();
-		pending.target.worker = &pending.snapshot.worker();
-		pending.target.share = &pending.snapshot.copy_share();
-		pending.target.sector = chunk_size.first_sector(pending.run.new_begin);
-		pending.target.source_offset = run_begin - begin;
-		pending.target.sectors = run_end - run_begin;
-		job.targets.push_back(pending.target);
+		pending.destination.device = pending.snapshot.cow_device();
+		pending.destination.worker = &pending.snapshot.worker();
+		pending.destination.share = &pending.snapshot.copy_share();
+		pending.destination.sector = chunk_size.first_sector(pending.run.new_begin);
+		pending.destination.source_offset = run_begin - begin;
+		pending.destination.sectors = run_end - run_begin;
+		job.destinations.push_back(pending.destination);
 	}
 	origin.copier().start(job);
 }
@@ -78,9 +78,9 @@ SnapshotWrite::EdgeFill::EdgeFill(SnapshotWrite &of)
 {
 }
 
-SnapshotWrite::EdgeFill::Target::Target(EdgeFill &of)
-    : CopyTarget([](CopyTarget &target) {
-	      auto &self = static_cast<Target &>(target);
+SnapshotWrite::EdgeFill::Destination::Destination(EdgeFill &of)
+    : CopyDestination([](CopyDestination &destination) {
+	      auto &self = static_cast<Destination &>(destination);
 	      if (self.error())
 		      self.fill.write.error.store_relaxed(self.error());
       }),
@@ -105,12 +105,12 @@ void SnapshotWrite::start()
 		fill.source = snapshot.origin_device();
 		fill.sector = begin;
 		fill.sectors = source_end - begin;
-		fill.target.device = snapshot.cow_device();
-		fill.target.worker = &snapshot.worker();
-		fill.target.share = &snapshot.copy_share();
-		fill.target.sector = new_begin + (begin - old_begin);
-		fill.target.sectors = end - begin;
-		fill.targets.push_back(fill.target);
+		fill.destination.device = snapshot.cow_device();
+		fill.destination.worker = &snapshot.worker();
+		fill.destination.share = &snapshot.copy_share();
+		fill.destination.sector = new_begin + (begin - old_begin);
+		fill.destination.sectors = end - begin;
+		fill.destinations.push_back(fill.destination);
 		parts_left++;
 	};
 	prepare(head, old_begin, writer->sector);
@@ -171,9 +171,9 @@ uint64_t PendingRun::end_sector() const
 	return snapshot.chunk_size().first_sector(old_end());
 }
 
-PendingRun::Target::Target(PendingRun &of)
-    : CopyTarget([](CopyTarget &target) {
-	      auto &self = static_cast<Target &>(target);
+PendingRun::Destination::Destination(PendingRun &of)
+    : CopyDestination([](CopyDestination &destination) {
+	      auto &self = static_cast<Destination &>(destination);
 	      self.run.snapshot.copied(self.run, self.error());
       }),
       run(of)

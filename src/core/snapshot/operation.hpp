@@ -81,10 +81,10 @@ struct SnapshotWrite : Operation {
 	/* The part of its chunks before the bio, or after it. */
 	struct EdgeFill : CopyJob {
 		explicit EdgeFill(SnapshotWrite &of);
-		struct Target : CopyTarget {
-			explicit Target(EdgeFill &of);
+		struct Destination : CopyDestination {
+			explicit Destination(EdgeFill &of);
 			EdgeFill &fill;
-		} target{*this};
+		} destination{*this};
 		SnapshotWrite &write;
 	};
 

@@ -46,11 +46,11 @@ struct PendingRun : CommitEntry {
 	/* When its operation was created; later, when the run was recorded. */
 	uint64_t since_ns;
 
-	/* For copy-outs; a snapshot write has targets of its own. */
-	struct Target : CopyTarget {
-		explicit Target(PendingRun &of);
+	/* For copy-outs; a snapshot write has destinations of its own. */
+	struct Destination : CopyDestination {
+		explicit Destination(PendingRun &of);
 		PendingRun &run;
-	} target{*this};
+	} destination{*this};
 
 	void settled();
 	MethodTask<PendingRun, &PendingRun::settled> settled_task{*this};

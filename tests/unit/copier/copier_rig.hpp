@@ -41,23 +41,23 @@ public:
 		      auto &self = static_cast<Copy &>(job);
 		      self.done_calls++;
 		      for (const Place &place : self.places)
-			      EXPECT_EQ(place.calls, 1) << "the job ended before a target";
-		      EXPECT_TRUE(job.targets.empty());
+			      EXPECT_EQ(place.calls, 1) << "the job ended before a destination";
+		      EXPECT_TRUE(job.destinations.empty());
 		      if (self.on_done)
 			      self.on_done();
 	      }),
 	      pieces(std::move(parts))
 	{
 		for (size_t i = 0; i < pieces.size(); i++)
-			targets.push_back(places.emplace_back());
+			destinations.push_back(places.emplace_back());
 	}
 
-	struct Place : CopyTarget {
+	struct Place : CopyDestination {
 		Place()
-		    : CopyTarget([](CopyTarget &target) {
-			      auto &self = static_cast<Place &>(target);
+		    : CopyDestination([](CopyDestination &destination) {
+			      auto &self = static_cast<Place &>(destination);
 			      self.calls++;
-			      self.error_told = target.error();
+			      self.error_told = destination.error();
 		      })
 		{
 		}
