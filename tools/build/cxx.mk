@@ -39,6 +39,9 @@ dmsnap-c-only := -std=% -Wold-style-definition -Wdeclaration-after-statement \
 # out the debug information of the C++ part instead: BTF of the C part is made.
 dmsnap-cxx-debug := $(if $(CONFIG_DEBUG_INFO_BTF_MODULES),-g0)
 
+# See OriginLock::assert_held() in src/core/base/guard.hpp.
+dmsnap-cxx-locks := $(if $(CONFIG_LOCKDEP),,-DDMSNAP_NO_LOCKDEP)
+
 # No kernel header beyond the CONFIG_ macros and the file whose change says
 # that the compiler changed.  There is no -nostdinc: the C++ library's
 # configuration header wants the C library's <features.h>.
@@ -52,7 +55,7 @@ cxx_flags = -Wp,-MMD,$(depfile) $(dmsnap-cxx-include) \
 	$(filter-out $(dmsnap-c-only),$(_c_flags)) $(modkern_cflags) \
 	$(basename_flags) $(modname_flags) \
 	$(dmsnap-cxx-dialect) $(dmsnap-cxx-freestanding) $(dmsnap-cxx-warnings) \
-	$(dmsnap-cxx-debug)
+	$(dmsnap-cxx-debug) $(dmsnap-cxx-locks)
 
 # Inline functions, templates and vtables come in COMDAT groups.  "ld -r" keeps
 # the first of equal groups and then stops at the tables (__mcount_loc,
