@@ -39,7 +39,7 @@ dmsnap-c-only := -std=% -Wold-style-definition -Wdeclaration-after-statement \
 # out the debug information of the C++ part instead: BTF of the C part is made.
 dmsnap-cxx-debug := $(if $(CONFIG_DEBUG_INFO_BTF_MODULES),-g0)
 
-# See OriginLock::assert_held() in src/core/base/guard.hpp.
+# See SpinLock::assert_held() in src/core/base/guard.hpp.
 dmsnap-cxx-locks := $(if $(CONFIG_LOCKDEP),,-DDMSNAP_NO_LOCKDEP)
 
 # No kernel header beyond the CONFIG_ macros and the file whose change says

@@ -17,6 +17,17 @@ public:
 	SpinLock(const SpinLock &) = delete;
 	SpinLock &operator=(const SpinLock &) = delete;
 
+	/*
+	 * See dmsnap_port_spin_assert_held().  Kernels without lockdep are spared the call, which
+	 * each first touch would make some twenty times.
+	 */
+	void assert_held() const DMSNAP_ASSERTS(this)
+	{
+#ifndef DMSNAP_NO_LOCKDEP
+		dmsnap_port_spin_assert_held(&lock_);
+#endif
+	}
+
 private:
 	friend class SpinGuard;
 	dmsnap_spinlock lock_;
@@ -50,39 +61,24 @@ inline constexpr struct DMSNAP_CAPABILITY("origin's lock") OriginLockRole {
 
 class OriginLock {
 public:
-	OriginLock() { dmsnap_port_spin_init(&lock_, DMSNAP_LOCK_ORIGIN); }
-	OriginLock(const OriginLock &) = delete;
-	OriginLock &operator=(const OriginLock &) = delete;
-
-	/*
-	 * See dmsnap_port_spin_assert_held().  Kernels without lockdep are spared the call, which
-	 * each first touch would make some twenty times.
-	 */
-	void assert_held() const DMSNAP_ASSERTS(origin_lock)
-	{
-#ifndef DMSNAP_NO_LOCKDEP
-		dmsnap_port_spin_assert_held(&lock_);
-#endif
-	}
+	void assert_held() const DMSNAP_ASSERTS(origin_lock) { lock_.assert_held(); }
 
 private:
 	friend class OriginGuard;
-	dmsnap_spinlock lock_;
+	SpinLock lock_{DMSNAP_LOCK_ORIGIN};
 };
 
 class DMSNAP_SCOPED_CAPABILITY OriginGuard {
 public:
-	explicit OriginGuard(OriginLock &lock) DMSNAP_ACQUIRES(origin_lock)
-	    : lock_(lock), flags_(dmsnap_port_spin_lock(&lock.lock_))
+	/* SAFETY: the analysis does not follow the guard inside, which has the lock as long. */
+	explicit OriginGuard(OriginLock &lock) DMSNAP_ACQUIRES(origin_lock) DMSNAP_UNCHECKED
+	    : guard_(lock.lock_)
 	{
 	}
-	~OriginGuard() DMSNAP_RELEASES() { dmsnap_port_spin_unlock(&lock_.lock_, flags_); }
-	OriginGuard(const OriginGuard &) = delete;
-	OriginGuard &operator=(const OriginGuard &) = delete;
+	~OriginGuard() DMSNAP_RELEASES() {}
 
 private:
-	OriginLock &lock_;
-	unsigned long flags_;
+	SpinGuard guard_;
 };
 
 class DMSNAP_CAPABILITY("mutex") Mutex {
