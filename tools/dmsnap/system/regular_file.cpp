@@ -35,8 +35,12 @@ std::string read_first(int descriptor, size_t bytes, RegularFile &file)
 	return got < 0 ? std::strerror(errno) : "";
 }
 
-std::optional<RegularFile> read_file(const std::string &path, int flags, size_t bytes,
-				     bool may_be_longer)
+[[noreturn]] void cannot_read(const std::string &path, const std::string &trouble)
+{
+	throw Failure(fmt::format("{}: cannot be read: {}", path, trouble));
+}
+
+std::optional<RegularFile> read_file(const std::string &path, int flags, size_t bytes)
 {
 	/* Do not wait for the other end of a FIFO. */
 	int descriptor = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | flags);
@@ -48,13 +52,11 @@ std::optional<RegularFile> read_file(const std::string &path, int flags, size_t 
 	if (descriptor < 0) {
 		trouble = std::strerror(errno);
 	} else {
-		trouble = read_first(descriptor, may_be_longer ? bytes : bytes + 1, file);
+		trouble = read_first(descriptor, bytes, file);
 		close(descriptor);
 	}
-	if (trouble.empty() && !may_be_longer && file.text.size() > bytes)
-		trouble = "it is too large";
 	if (!trouble.empty())
-		throw Failure(fmt::format("{}: cannot be read: {}", path, trouble));
+		cannot_read(path, trouble);
 	return file;
 }
 
@@ -62,12 +64,16 @@ std::optional<RegularFile> read_file(const std::string &path, int flags, size_t 
 
 std::optional<RegularFile> read_regular_file(const std::string &path, Link link)
 {
-	return read_file(path, link == Link::refuse ? O_NOFOLLOW : 0, bytes_max, false);
+	std::optional<RegularFile> file =
+		read_file(path, link == Link::refuse ? O_NOFOLLOW : 0, bytes_max + 1);
+	if (file && file->text.size() > bytes_max)
+		cannot_read(path, "it is too large");
+	return file;
 }
 
 std::optional<RegularFile> read_beginning(const std::string &path, size_t bytes)
 {
-	return read_file(path, 0, bytes, true);
+	return read_file(path, 0, bytes);
 }
 
 } // namespace dmsnap::tool
