@@ -13,7 +13,7 @@ class FileLock {
 public:
 	enum class Busy { wait, refuse };
 
-	/* Throws a Failure if another has it and @busy says not to wait: "@who is at work". */
+	/* If the lock is taken, waits, or throws a Failure that says "@who is at work": see @busy. */
 	FileLock(const std::string &path, Busy busy, const std::string &who);
 	~FileLock();
 	FileLock(const FileLock &) = delete;

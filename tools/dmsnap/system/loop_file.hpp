@@ -12,9 +12,9 @@
 
 namespace dmsnap::tool {
 
-/* "/dev/loop3", that has this file; empty: none has. */
+/* "/dev/loop3" with this backing file; empty if there is none. */
 std::string loop_device_of(const struct stat &file);
-/* The file behind the loop device, as the kernel names it; empty: it is none. */
+/* The file behind the loop device, by the kernel's name; empty if it is no loop device. */
 std::string backing_file_of(DeviceNumber device);
 
 struct PlaceInFile {
@@ -22,8 +22,8 @@ struct PlaceInFile {
 	uint64_t offset;
 };
 /*
- * Where the bytes of a loop device or of a partition of one are.  None: it is something else, or
- * its file has no name here.  @descriptor: the device.
+ * The place in its file where a loop device, or a partition of one, begins.  Returns nothing for
+ * other devices, and if the file has no name here.  @descriptor: the device.
  */
 std::optional<PlaceInFile> place_in_file(DeviceNumber device, int descriptor);
 
