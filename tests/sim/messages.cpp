@@ -44,7 +44,7 @@ void Machine::send_message(Random &random, const SnapHandle &snap)
 		/* These errors mean that its store is being handed over, or has been. */
 		bool moved = !alone && (error == -EBUSY || error == -EINVAL);
 		/*
-		 * A small one has lost its writes for want of space.  A table that replaces the
+		 * A small one has lost its writes for lack of space.  A table that replaces the
 		 * one that was asked says so only once it has taken over the store.
 		 */
 		bool full = !alone && snap->busy && snap->small && error == -EIO;
