@@ -106,14 +106,14 @@ fuzz fuzz-build: check-includes
 
 ## make check            everything that needs no kernel: formatting, include lines, headers
 ##                       on their own, freestanding and clang compiles, linters, the gates'
-##                       self test, mutants that still fit, unit tests
+##                       self-test, mutants that still fit, unit tests
 .PHONY: check
 check: check-includes
 	+@mkdir -p '$(BUILD)' && flock '$(BUILD)/.check.lock' \
 		$(MAKE) -f tools/build/check.mk BUILD='$(BUILD)' check
 	+@$(MAKE) unit
 
-## make check-includes   include lines that cross the lines between the folders
+## make check-includes   include lines that cross the boundaries between the folders
 .PHONY: check-includes
 check-includes:
 	@tools/build/check-includes
@@ -133,12 +133,13 @@ $(checks) tidy:
 check-sparse: check-includes
 	+@V='$(V)' tools/build/module --output '$(BUILD)' --sparse $(if $(KVER),--kver '$(KVER)')
 
-## make hooks            have git begin and check the messages of new commits in this clone
+## make hooks            install git's hooks in this clone: a template for commit messages, and
+##                       a check of them
 .PHONY: hooks
 hooks:
 	@git config core.hooksPath tools/hooks
 	@git config commit.template tools/hooks/message
-	@echo 'git runs the hooks in tools/hooks now, and begins messages with tools/hooks/message'
+	@echo 'git now runs the hooks in tools/hooks, and starts each message from tools/hooks/message'
 
 ## make format           let clang-format rewrite the sources
 .PHONY: format

@@ -2,7 +2,7 @@
 #
 # shellcheck shell=bash disable=SC2154 # sourced by ../run
 #
-# Snapshots by schedule, with a substitute for LVM2 (tests/tools/lvm2).  Guests test the real
+# Snapshots on a schedule, with a substitute for LVM2 (tests/tools/lvm2).  Guests test the real
 # LVM2: tests/vm/cases/dmsnap-schedule.sh.
 
 # shellcheck source=tests/tools/lib/lvm.sh

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* dmsnap rotate: makes a snapshot by schedule, and removes expired ones. */
+/* dmsnap rotate: makes a snapshot on a schedule, and removes expired ones. */
 #include <ctime>
 
 #include <fmt/format.h>

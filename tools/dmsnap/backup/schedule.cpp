@@ -27,7 +27,7 @@ CLI::App *ScheduleCommands::add_one(const Add &add, const char *name, const char
 
 void ScheduleCommands::add(const Add &add)
 {
-	add_one(add, "rotate", "Make a snapshot by schedule, and remove expired ones", rotate_,
+	add_one(add, "rotate", "Make a snapshot on a schedule, and remove expired ones", rotate_,
 		[this] { return rotate(rotate_); })
 		->add_flag("--json", rotate_.json, "Print JSON");
 
