@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Transcript scenarios: a store goes from one table to another, in the right order
-# and in the wrong ones.
+# Transcript scenarios: a store is handed over from one table to another, in the right order
+# and in wrong ones.
 
 ORIGIN=/dev/mapper/o
 

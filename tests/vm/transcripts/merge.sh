@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Transcript scenarios: the target snapshot-merge: its table lines, what it says
-# of itself, who may begin it when, and what it leaves.
+# Transcript scenarios: the target snapshot-merge: its table lines and status, which merge may
+# begin when, and what it leaves.
 
 ORIGIN=/dev/mapper/o
 
@@ -20,7 +20,7 @@ start()
 	x put C $ORIGIN 100 200
 }
 
-# merged NAME: until it is, or has ended otherwise
+# merged NAME: waits until it is merged, or has failed
 merged()
 {
 	wait_until 300 merge_over "$1"
@@ -40,7 +40,7 @@ done
 x dmsetup create m --table "0 $S snapshot-merge $ORG /dev/no-such P 8"
 x dmsetup create m --table "0 $S snapshot-merge /dev/no-such $COW P 8"
 
-# The in-tree driver then uses what has been freed, which a debug kernel does not let pass
+# The in-tree driver then uses freed memory, which a debug kernel reports
 if [[ $(uname -r) != *-dmsnap-* ]]; then
 	scenario "merge: the origin is the COW device"
 	x dmsetup create m --table "0 $S snapshot-merge $ORG $ORG P 8"
@@ -75,7 +75,7 @@ x show "$ORG" 0 64
 x dmsetup remove m
 x dmsetup create m --table "$(merge_of "$COW")"
 merged m
-# What is left is a store with nothing in it
+# An empty store is left
 x dmsetup remove m
 x dmsetup create s --table "0 $S snapshot $ORG $COW P 8"
 x dmsetup status s
@@ -94,7 +94,7 @@ x dmsetup create m --table "$(merge_of "$COW")"
 blank "$COW"
 x dmsetup create s --table "0 $S snapshot $ORG $COW P 8"
 x dmsetup remove s
-# Not through the page cache, which would write it again some time later
+# Around the page cache, which would write it again later
 dd if="$COW" of="$TMP/header" bs=512 count=1 iflag=direct status=none
 printf '\0' | dd of="$TMP/header" bs=1 seek=4 conv=notrunc status=none
 dd if="$TMP/header" of="$COW" bs=512 oflag=direct status=none

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Transcript scenarios: origin and snapshots come and go in any order; and the
-# other things that dmsetup can do with a device.
+# Transcript scenarios: origin and snapshots are created and removed in any order, and the other
+# commands of dmsetup.
 
 start()
 {

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Transcript scenarios: what leads from one table to another, in all orders, right
-# and wrong.
+# Transcript scenarios: the steps from one table to another, in every order, right and wrong.
 
 ORIGIN=/dev/mapper/o
 table="0 $S snapshot $ORG $COW P 8"
@@ -47,7 +46,7 @@ do_step()
 	esac
 }
 
-# Everything goes on again, and shows what it has
+# Resumes everything, and shows its contents
 finish()
 {
 	local name
@@ -58,14 +57,14 @@ finish()
 	done
 	x put C $ORIGIN 24 8
 	for name in s d; do
-		# One without a table has no node to read
+		# A device without a table has no node
 		if [ -b "/dev/mapper/$name" ] && [ "$(dmsetup info -c --noheadings -o suspended "$name")" = Active ]; then
 			x show "/dev/mapper/$name" 0 32
 		fi
 	done
 }
 
-# play STEP...: with a second device, if a step is about it
+# play STEP...: plays the steps, with a second device if a step concerns it
 play()
 {
 	local step

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Plays scenarios of dmsetup commands with the in-tree module and with ours, in one guest, and
-# compares what a user sees.  What in-tree shows is kept, and not played again without --full.  Sourced by the cases transcript-*.sh,
-# after lib.sh.  It owns how a transcript is made and compared; what is played is
-# in the other files here, and which differences are meant is in `differences`.
+# compares what a user sees.  The transcript of in-tree is kept, and without --full not made again.
+# The cases transcript-*.sh source this after lib.sh.  This file makes and compares transcripts;
+# the other files here have the scenarios, and `differences` lists the intended differences.
 #
 # A scenario file is sourced with `set -e`, once for each module:
 #
@@ -19,14 +19,14 @@
 # in sectors.  MODULE_NOW is the one being played.
 #
 #   x COMMAND...                   RC is its exit code
-#   in_tree_oopses WORDS           x does not run these; nor may a scenario
+#   in_tree_oopses WORDS           x does not run these commands; nor may a scenario
 #   slice NAME DEVICE SECTORS [FROM]   a dm device that is a part of another one
 #   put LETTER DEVICE SECTOR COUNT one direct write of at most 1 MB
 #   show DEVICE [SECTOR COUNT]     contents as "<sectors><letter>", '.' for zeros
-#   line NAME...                   x table, status and events of dm devices
+#   line NAME...                   x: table, status and events of dm devices
 #   merge_over NAME                a merge is over, done or failed; for wait_until
-#   try TABLE                      x create, table, remove; then COW is emptied
-#   blank DEVICE...                zeros
+#   try TABLE                      x: create, table, remove; then empties COW
+#   blank DEVICE...                zeroes them
 
 readonly TRANSCRIPTS=/job/vm/transcripts
 
@@ -73,17 +73,17 @@ x()
 	_say "mark $MARK"
 }
 
-# in_tree_oopses WORDS: would the kernel's own driver bring this kernel down?  7.3 divides by the
-# granularity of discards in sectors.  The in-tree driver says the size of a chunk for it, in
-# sectors where bytes are meant: below 512 that is none, and loading the table is an oops.
+# in_tree_oopses WORDS: would this command crash the kernel with the in-tree driver?  7.3 divides by
+# the granularity of discards in sectors.  The in-tree driver gives the chunk size in sectors, where
+# bytes are expected.  Below 512 the result is 0 sectors, and loading the table is an oops.
 in_tree_oopses()
 {
 	[[ $KERNEL == 7.* && ${1,,} == *discard_zeroes_cow* ]]
 }
 
-# _merge_log FILE: each mark there becomes what device mapper logged after it.  The
-# in-tree driver's stores have a prefix of their own, ours has one for all; and
-# which thread runs into the end of a device is chance.
+# _merge_log FILE: replaces each mark there by what device mapper logged after it.  The in-tree
+# driver's stores log with their own prefix, ours has one for all; and any thread may be the one
+# that runs into the end of a device.
 _merge_log()
 {
 	awk '
@@ -157,8 +157,8 @@ merge_over()
 	[ "${used%%/*}" = "$rest" ] || [[ $used != */* ]]
 }
 
-# Suspended ones first: they block who is above them.  Those that never had a table are
-# not in /sys.
+# Suspended devices first, because they block the devices above them.  Devices that never had a
+# table are not in /sys.
 _no_devices()
 {
 	local tries i dir names
@@ -223,7 +223,7 @@ _play()
 	# shellcheck disable=SC2034 # read by the scenarios
 	MODULE_NOW=$2
 	load_module "$2"
-	# Else ours has an invalid snapshot where in-tree has none
+	# Otherwise ours has an invalid snapshot where in-tree has none
 	if [ "$2" = ours ]; then
 		echo 1 > /sys/module/dm_snapshot/parameters/refuse_bad_store
 	fi
@@ -237,7 +237,7 @@ _play()
 
 # --- comparing ---------------------------------------------------------------
 
-# What may differ: blocks of the file `differences`, see its head.
+# The allowed differences: blocks of the file `differences`, see its head.
 _read_differences()
 {
 	local key value what='' where='*'
@@ -257,13 +257,13 @@ _read_differences()
 	done < "$1"
 }
 
-# _is_here KERNELS: is this one of them?
+# _is_here KERNELS: is the running kernel one of them?
 _is_here()
 {
 	[ "$1" = '*' ] || [[ " $1 " == *" $KERNEL "* ]]
 }
 
-# _is_meant SIDE SCENARIO TEXT: whether a line may be on that side only
+# _is_meant SIDE SCENARIO TEXT: may this line be on that side only?
 _is_meant()
 {
 	local i
@@ -278,7 +278,7 @@ _is_meant()
 	return 1
 }
 
-# compare_files IN-TREE OURS DIFFERENCES: fails with the differences that nobody meant
+# compare_files IN-TREE OURS DIFFERENCES: fails with the differences that are not intended
 compare_files()
 {
 	local line side bad=0 i text
@@ -297,7 +297,7 @@ compare_files()
 		fi
 	done < "$TMP/diff"
 	for i in "${!DIFF_USED[@]}"; do
-		# Of another file, when no scenario here has that name
+		# Without a scenario of that name here it belongs to another file
 		if [ "${DIFF_USED[i]}" -eq 0 ] && _is_here "${DIFF_WHERE[i]}" &&
 			_has_scenario "$1" "${DIFF_WHAT[i]}"; then
 			echo "listed, but not seen: ${DIFF_WHAT[i]}: ${DIFF_SIDE[i]}: ${DIFF_REGEX[i]}" >&2
@@ -320,7 +320,7 @@ _has_scenario()
 	return 1
 }
 
-# compare_transcripts FILE: plays it with both modules, for a case with "# keeps: FILE.in-tree"
+# compare_transcripts FILE: plays it with both modules; the case needs "# keeps: FILE.in-tree"
 compare_transcripts()
 {
 	local in_tree=$RESULTS/$1.in-tree ours=$RESULTS/$1.ours kept=/job/vm/kept/$1.in-tree

@@ -5,7 +5,7 @@
 
 SNAP=/dev/mapper/s ORIGIN=/dev/mapper/o
 
-# Of ORG, in this order: the origin asks for the chunk size when it is resumed
+# Of ORG, in this order, because the resume of the origin needs the chunk size
 pair()
 {
 	dmsetup create s --table "0 $S snapshot $ORG ${3:-$COW} $1 $2"

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Transcript scenarios: what a persistent store holds on its COW device, by its
-# structure: in which of its chunks a driver puts what is up to the driver.
+# Transcript scenarios: the structure of a persistent store on its COW device.  The driver may
+# choose which chunk holds which data.
 
 ORIGIN=/dev/mapper/o
 
-# words DEVICE BYTE COUNT SIZE: unsigned numbers from there on
+# words DEVICE BYTE COUNT SIZE: prints unsigned numbers from there on
 words()
 {
-	# The device itself, not what the page cache knows of it
+	# The device itself, not the page cache
 	dd if="$1" bs=4096 count=$((($2 % 4096 + $3 * $4 + 4095) / 4096)) skip=$(($2 / 4096)) iflag=direct status=none |
 		od -An -v -w"$4" -t "u$4" -j $(($2 % 4096)) -N $(($3 * $4))
 }
 
-# stored DEVICE: the header, and the chunks of the origin on its list, in their order
+# stored DEVICE: prints the header, and the chunks of the origin on its list, in order
 stored()
 {
 	local header entries slots area slot chunks=() bytes
@@ -37,7 +37,7 @@ start()
 	dmsetup create o --table "0 $S snapshot-origin $ORG"
 }
 
-# Removed, so that everything is on the disk
+# Removed, so that everything is on disk
 finish()
 {
 	x dmsetup remove s

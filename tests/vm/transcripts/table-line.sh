@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Transcript scenarios: which table lines are taken, and what is said of the
-# others.
+# Transcript scenarios: which table lines are accepted, and the messages about the others.
 
 scenario "arguments: too few"
 for args in "" "$ORG" "$ORG $COW" "$ORG $COW P"; do
