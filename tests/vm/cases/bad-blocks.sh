@@ -1,4 +1,4 @@
-# summary: blocks of the origin, then of COW devices, turn bad: what needs them is lost and says so, and nothing else
+# summary: blocks of the origin, then of COW devices, turn bad: only what needs them is lost, and says so
 # default: 6.12
 # timeout: 240
 
@@ -7,20 +7,20 @@
 
 readonly MB=8 BAD_KB=2048 SCSI_OPTIONS=/sys/bus/pseudo/drivers/scsi_debug/opts
 
-# write_kb KB: 4 KiB of the origin, which then has the contents of $TMP/written
+# write_kb KB: writes 4 KiB of the origin, with the contents of $TMP/written
 write_kb()
 {
 	head -c 4096 /dev/urandom > "$TMP/written"
 	dd if="$TMP/written" of="$(dm_path org)" bs=4k count=1 seek="$(($1 / 4))" oflag=direct status=none
 }
 
-# read_kb NAME KB: 4 KiB of it
+# read_kb NAME KB: reads 4 KiB
 read_kb()
 {
 	dd if="$(dm_path "$1")" bs=4k count=1 skip="$(($2 / 4))" iflag=direct status=none
 }
 
-# cow_of NAME [FROM SECTORS]: its table; those sectors are bad
+# cow_of NAME [FROM SECTORS]: prints the table of a COW device on which those sectors are bad
 cow_of()
 {
 	local ram
@@ -99,7 +99,7 @@ note "the COW device turns bad where there is data: that cannot be read, the sna
 snap_take snap P 8
 write_kb 0
 write_kb 64
-# The header, the area, the chunk of 0 KiB, that of 64
+# In this order: the header, the area, the chunk of 0 KiB, that of 64 KiB
 dm_reload cow-snap "$(cow_of snap 16 8)"
 expect_fail read_kb snap 0
 read_kb snap 64 > "$TMP/read"

@@ -5,7 +5,7 @@
 
 . /job/vm/lib-io.sh
 
-# cow_on NAME DEVICE: new, so what was there (of a new dm-crypt: noise) goes
+# cow_on NAME DEVICE: makes an empty COW device; a new dm-crypt device, for one, holds noise
 cow_on()
 {
 	dm_create "cow-$1" "0 $(sectors "$2") linear $2 0"

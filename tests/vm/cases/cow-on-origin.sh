@@ -34,8 +34,8 @@ for mb in 3 40; do
 	cp "$org/huge" "$org/copied"
 	sync &
 	syncer=$!
-	# Copies wait for the file, the file's flush for writes to the origin, and these for copies; or
-	# the file got full before that
+	# Copies wait for the file, the file's flush for writes to the origin, and these for copies;
+	# unless the file was full before that
 	for ((try = 0; try < 100; try++)); do
 		if is_gone "$syncer"; then
 			break

@@ -8,7 +8,7 @@
 
 parameters=/sys/module/dm_snapshot/parameters
 
-# header_word N: of the store
+# header_word N: prints word N of the store's header
 header_word()
 {
 	od -An -v -t u4 -j $((4 * $1)) -N 4 < <(dd if="$(dm_path cow-snap)" bs=4096 count=1 iflag=direct status=none) | tr -d ' '

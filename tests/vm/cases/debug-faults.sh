@@ -6,8 +6,8 @@
 
 readonly FAULTS=/sys/kernel/debug MOST=1000000
 
-# fault KIND PERCENT: of allocations that may not wait (failslab), of bios
-# (fail_make_request, on the disks that say so)
+# fault KIND PERCENT: this share of allocations that may not wait (failslab) or of bios
+# (fail_make_request, on the disks that enable it) fails
 fault()
 {
 	# Otherwise each fault logs a stack trace
@@ -16,7 +16,7 @@ fault()
 	echo "$2" > "$FAULTS/$1/probability"
 }
 
-# faults_end KIND: how many there were, in INJECTED
+# faults_end KIND: sets INJECTED to the number of faults
 faults_end()
 {
 	echo 0 > "$FAULTS/$1/probability"
@@ -29,7 +29,7 @@ ram_of()
 	awk -v name="ram-$1" '$1 == name { print $3 }' "$DISKS_MADE"
 }
 
-# cow_disk_fails NAME 0|1
+# cow_disk_fails NAME 0|1: sets whether I/O of its COW device may fail
 cow_disk_fails()
 {
 	local path
@@ -52,7 +52,7 @@ drop_three()
 	done
 }
 
-# good NAME...: valid, with its image
+# good NAME...: each must be valid, with its image
 good()
 {
 	local name
@@ -62,7 +62,7 @@ good()
 	done
 }
 
-# lost NAME...: invalid, and for the reason that it has
+# lost NAME...: each must be invalid because of an I/O error
 lost()
 {
 	local name

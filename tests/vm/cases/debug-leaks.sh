@@ -12,7 +12,7 @@ readonly LEAKS=/sys/kernel/debug/kmemleak
 readonly LEAST_AGE=6
 
 unload_module
-echo clear > "$LEAKS" # what the boot has left is not ours
+echo clear > "$LEAKS" # objects from the boot are not ours
 load_module ours
 origin_make 4
 snap_take snap P 8 10

@@ -53,7 +53,7 @@ remover=$!
 wait_until 20 sleeps_in "$remover" dmsnap_port_event_wait_killable
 kill -KILL "$remover"
 wait "$remover" 2> /dev/null || true
-# The I/O is still in flight, so the device cannot be removed, nor the store loaded
+# The I/O is still in flight, so the device cannot be removed and the store cannot be loaded
 expect_log "the removal of a snapshot was interrupted"
 expect_eq "$(dmsetup info -c --noheadings -o open cow-snap)" 1 "users of the COW device"
 expect_fail dm_create snap "$(snap_table snap P 16)"

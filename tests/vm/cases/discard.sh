@@ -3,7 +3,7 @@
 
 . /job/vm/lib-io.sh
 
-# block DEVICE NUMBER: half a chunk
+# block DEVICE NUMBER: prints the checksum of this half chunk
 block()
 {
 	dd if="$1" bs=4k skip="$2" count=1 iflag=direct status=none | sha256sum

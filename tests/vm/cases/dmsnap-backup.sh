@@ -7,13 +7,13 @@
 . /job/vm/lib-io.sh
 . /job/vm/lib-dmsnap.sh
 
-# copy_is SNAPSHOT: the copy is the volume as it was when that was taken
+# copy_is SNAPSHOT: the copy must be the volume as it was when that snapshot was taken
 copy_is()
 {
 	expect_eq "$(sum_of "$copy")" "${FROZEN[$1]}" "the copy of $1"
 }
 
-# changed_chunks COPY DEVICE: the chunks of 4 KiB in which they differ, one number a line
+# changed_chunks COPY DEVICE: prints the numbers of the 4 KiB chunks in which they differ, one a line
 changed_chunks()
 {
 	{ cmp -l "$1" "$2" || true; } | awk '{ chunk = int(($1 - 1) / 4096) } chunk != last { print chunk; last = chunk }'

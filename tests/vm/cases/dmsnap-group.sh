@@ -16,7 +16,7 @@ LVCREATE=$(command -v lvcreate)
 [ -L "$LVCREATE" ] || fail "$LVCREATE is no link"
 LVM=$(readlink -f "$LVCREATE")
 
-# fake_lvcreate: the script on standard input runs in its place, until real_lvcreate
+# fake_lvcreate: replaces lvcreate by the script on standard input, until real_lvcreate
 fake_lvcreate()
 {
 	cat > "$TMP/bin/lvcreate"
@@ -25,7 +25,7 @@ fake_lvcreate()
 }
 real_lvcreate() { ln -sfn "$LVM" "$LVCREATE"; }
 
-# slow_lvcreate SECONDS: from the second one on
+# slow_lvcreate SECONDS: delays lvcreate from the second call on
 slow_lvcreate()
 {
 	rm -f "$TMP/second"
@@ -38,7 +38,7 @@ slow_lvcreate()
 	rm -f "$TMP/waits"
 }
 
-# counter DEVICE: what the writer has written there last
+# counter DEVICE: prints what the writer has written there last
 counter()
 {
 	dd if="$1" bs=1M iflag=direct status=none | tr -s '\0 ' '\n' | tail -n 1
@@ -47,13 +47,13 @@ counter()
 # written_past N: for wait_until
 written_past() { [ "$(counter /dev/vg/b)" -gt "$1" ]; }
 
-# put N: behind what is there
+# put N: appends N
 put()
 {
 	printf '%-512d' "$1" | dd bs=512 count=1 iflag=fullblock oflag=direct status=none
 }
 
-# to a, then to b, always in turn.  Both stay open: each close would be an event for udev, and
+# Writes to a, then to b, always in turn.  Both stay open: each close would be an event for udev, and
 # LVM2 would wait for all of them.
 write_on()
 {
@@ -76,7 +76,7 @@ same_moment()
 	[ "$a" -eq "$b" ] || [ "$a" -eq $((b + 1)) ] || fail "group $1 is not of one moment: $a and $b"
 }
 
-# as_before: all origins go on, and there are no snapshots but these
+# as_before SNAPSHOT...: all origins must be active, with only these snapshots
 as_before()
 {
 	local lv
@@ -196,7 +196,8 @@ exits 2 create --group slow vg/a vg/b vg/fs --size 4M --limit 4s
 complains 'it took longer than 4 s: all is as before'
 as_before a-g3 b-g3 fs-g3
 
-# begin_slow GROUP: is held up behind the first snapshot, and suspends the others; sets SLOW, GUARDIAN
+# begin_slow GROUP: starts a command that hangs after the first snapshot, with the other volume
+# suspended; sets SLOW and GUARDIAN
 begin_slow()
 {
 	slow_lvcreate 1000
@@ -207,7 +208,7 @@ begin_slow()
 	expect_eq "$(dmsetup info -c --noheadings -o suspended vg-b)" Suspended
 }
 
-# end_slow: LVM2's command is gone as well
+# end_slow: also waits until LVM2's command has gone
 end_slow()
 {
 	pkill -KILL -f "sleep 1000"
@@ -215,7 +216,7 @@ end_slow()
 	wait_until 20 sh -c '! pgrep lvcreate'
 }
 
-# undone WORDS: the command has failed and told so, and left no snapshot
+# undone WORDS: the command must have failed and said so, and left no snapshot
 undone()
 {
 	local rc=0
@@ -227,7 +228,7 @@ undone()
 
 resumed() { wait_until 10 sh -c 'dmsetup info -c --noheadings -o suspended vg-b | grep -q Active'; }
 
-note "LVM2 hangs: after the 10 s of the default the writer goes on all the same"
+note "LVM2 hangs: the writer proceeds after the default limit of 10 s"
 fake_lvcreate <<-END
 	#!/bin/bash
 	touch $TMP/waits

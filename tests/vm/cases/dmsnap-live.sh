@@ -10,13 +10,13 @@
 . /job/vm/lib-lvm.sh
 . /job/vm/lib-dmsnap.sh
 
-# field NAME: of the only snapshot of the JSON that was printed
+# field NAME: prints this member of the only snapshot in the JSON
 field()
 {
 	sed -nE "s/^ +\"$1\": \"?([^\"]*[^\",])\"?,?\$/\\1/p" "$TMP/out"
 }
 
-# wait_begin ARGUMENTS...: dmsnap wait in the background, asleep when this returns
+# wait_begin ARGUMENTS...: runs dmsnap wait in the background; it sleeps when this returns
 wait_begin()
 {
 	# shellcheck disable=SC2154 # of lib-dmsnap.sh

@@ -10,7 +10,7 @@
 # shellcheck disable=SC2154 # what lib-overlay.sh sets
 . /job/vm/lib-overlay.sh
 
-# restarted NAME...: all that a restart does to overlays
+# restarted NAME...: does all that a restart does to overlays
 restarted()
 {
 	local name
@@ -19,7 +19,7 @@ restarted()
 	blockdev --setrw "$A"
 }
 
-# label NAME WORD OTHER: another word, as long, in the label of the file
+# label NAME WORD OTHER: replaces a word in the label of the file by another one of its length
 label()
 {
 	local file=$folder/overlay-$1.cow at
@@ -28,14 +28,14 @@ label()
 	printf %s "$3" | dd of="$file" bs=1 seek="$at" conv=notrunc,fsync status=none
 }
 
-# change DEVICE N: 8 KiB of N
+# change DEVICE N: writes 8 KiB of N
 change() { head -c 8k /dev/zero | tr '\0' "$2" | dd of="$1" bs=8k oflag=direct conv=fsync status=none; }
 shows() { expect_eq "$(dd if="$1" bs=8k count=1 iflag=direct status=none | head -c 1)" "$2" "what $1 shows"; }
 
-# now_ms: of a clock
+# now_ms: prints the time of a clock
 now_ms() { echo $(($(date +%s%N) / 1000000)); }
 
-# killed_at N TOOK_MS COMMAND...: after N of 11 parts of the time that it took before
+# killed_at N TOOK_MS COMMAND...: kills the command after N elevenths of the time that it took before
 killed_at()
 {
 	local ms=$(($1 * $2 / 11))
@@ -46,7 +46,7 @@ killed_at()
 
 hostile_folder()
 {
-	note "a folder with what is none of ours"
+	note "a folder with files that are not dmsnap's"
 	ln -s /etc/passwd "$folder/overlay-link.cow"
 	mkfifo "$folder/overlay-pipe.cow"
 	mkdir "$folder/overlay-folder.cow"
@@ -67,7 +67,7 @@ failed_reset()
 	change "$A" o
 	overlay create "$A" --size 4M --dir "$folder"
 	change "$(over "$A")" 1
-	# As an extend that is killed at this point leaves it
+	# As left by an extend that was killed at this point
 	label "$name" '"cow_bytes": 4194304' '"cow_bytes": 8388608'
 	overlay extend "$name" --size 8M --dir "$folder"
 	chattr +i "$folder/overlay-$name.cow"

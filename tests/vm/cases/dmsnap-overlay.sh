@@ -55,7 +55,7 @@ raid5()
 	local before level
 	note "a RAID5 of which one member fell out long ago, and another one is dead, by force"
 	modprobe raid456
-	# udev does so with what is written to: the disks, when the changes are kept
+	# udev does so with devices that were written to: the disks, when the changes are kept
 	echo 'AUTO -all' > /etc/mdadm/mdadm.conf
 	mdadm --quiet --create /dev/md0 --run --level 5 --raid-devices 3 --chunk 64 --bitmap none --assume-clean "$A" "$B" "$C"
 	mkfs.ext4 -q -N 64 -J size=1 /dev/md0

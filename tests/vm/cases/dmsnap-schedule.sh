@@ -20,7 +20,7 @@ cat > "$TMP/data.conf" <<-END
 	backup-directory = $TMP/vault
 END
 with_config() { exits "$1" "$2" data --config "$TMP/data.conf" "${@:3}"; }
-# ours PREFIX: the snapshots whose names begin so
+# ours PREFIX: prints the snapshots whose names begin with it
 ours() { lvs --noheadings -o lv_name vg | tr -d ' ' | grep "^$1\.2" || true; }
 is_extended() { [ "$(lvs --noheadings --nosuffix --units m -o lv_size "vg/$1" | tr -d ' ' | cut -d. -f1)" -gt 8 ]; }
 

@@ -1,4 +1,4 @@
-# summary: while a file system is frozen, its snapshots come, are refreshed, merged and removed, also mounted ones
+# summary: while a file system is frozen, its snapshots are created, refreshed, merged and removed, also mounted ones
 # default: 6.1
 # timeout: 240
 
@@ -6,7 +6,7 @@
 . /job/vm/lib-merge.sh
 . /job/vm/lib-fs.sh
 
-# bounded COMMAND...: may be refused, but ends
+# bounded COMMAND...: must end, but may fail
 bounded()
 {
 	local rc=0

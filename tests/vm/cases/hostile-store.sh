@@ -1,4 +1,4 @@
-# summary: a damaged or forged store is refused with a line that says what is wrong where, and does no harm
+# summary: a damaged or forged store is refused with a line that says what is wrong and where, and does no harm
 # kernels: stock um smp
 # default: 6.12
 # timeout: 240
@@ -6,7 +6,7 @@
 
 . /job/vm/lib-io.sh
 
-# le BYTES NUMBER: little endian, as printf wants it
+# le BYTES NUMBER: prints it in little endian, as a format of printf
 le()
 {
 	local i
@@ -15,7 +15,7 @@ le()
 	done
 }
 
-# poke OFFSET BYTES: into the COW device
+# poke OFFSET BYTES: writes the bytes to the COW device
 poke()
 {
 	# shellcheck disable=SC2059 # it is a format
@@ -26,14 +26,14 @@ poke()
 	dd if="$TMP/sector" of="$ram" bs=512 seek=$(($1 / 512)) count=1 oflag=direct status=none
 }
 
-# header MAGIC VALID VERSION CHUNK
+# header MAGIC VALID VERSION CHUNK: writes a header
 header()
 {
 	blkdiscard -f "$ram" 2> /dev/null
 	poke 0 "$(le 4 "$1")$(le 4 "$2")$(le 4 "$3")$(le 4 "$4")"
 }
 
-# store OLD NEW...: a store with these exceptions, chunks of 8 sectors
+# store OLD NEW...: writes a store with these exceptions and chunks of 8 sectors
 store()
 {
 	local bytes=
@@ -45,19 +45,19 @@ store()
 	poke 4096 "$bytes"
 }
 
-# cow SECTORS: how long the COW device is
+# cow SECTORS: sets the length of the COW device
 cow()
 {
 	dm_reload cow-snap "0 $1 linear $ram 0"
 }
 
-# lines REGEX: how often the kernel has said it
+# lines REGEX: prints how many lines of the kernel's log match
 lines()
 {
 	kernel_log | grep -Ec -- "$1" || true
 }
 
-# refused WHAT REGEX [CHUNK]: with that line in the log, once
+# refused WHAT REGEX [CHUNK]: the store must be refused, with one such line in the log
 refused()
 {
 	note "$1"
@@ -70,7 +70,7 @@ $(kernel_log)"
 	expect_fail dmsetup info snap
 }
 
-# taken WHAT: it is a store after all
+# taken WHAT: the store must be accepted
 taken()
 {
 	note "$1"

@@ -1,4 +1,3 @@
-# summary: 1, 4 and 16 snapshots of mixed types and chunk sizes, taken during I/O, keep their images
 # kernels: stock um smp
 # summary: 1, 4 and (with --full) 16 snapshots of mixed types and chunk sizes, taken during I/O, keep their images
 # default: 6.12

@@ -55,7 +55,7 @@ for type in P PO N; do
 	snap_take snap "$type" 16
 	model_make snap
 	dd if=/dev/urandom of="$TMP/new" bs=1M count=4 status=none
-	# Until a write fails; dd prints how much it wrote
+	# Writes until it fails; dd prints how much it wrote
 	expect_fail dd if="$TMP/new" of="$(dm_path snap)" bs=8k oflag=direct
 	blocks=$(sed -n 's/^\([0-9]*\)+0 records out$/\1/p' <<< "$OUTPUT")
 	# The header, an area and the reserve for the next area hold no data
@@ -68,7 +68,8 @@ for type in P PO N; do
 		model_check snap
 		expect_fail dd if="$TMP/new" of="$(dm_path snap)" bs=8k count=1 oflag=direct
 		model_check snap
-		# Chunks it has may be overwritten on the origin.  Whole blocks: fio rounds up
+		# Chunks that it has may be overwritten on the origin.  Use whole blocks, because fio
+		# rounds up
 		fio_verified "$(dm_path org)" --rw=write --bs=8k --iodepth=4 --size="$((blocks * 8))k"
 		expect_eq "$(status_of snap)" Overflow
 		model_check snap

@@ -9,7 +9,7 @@ if [ "$(nproc)" -gt 1 ]; then steps=2000; else steps=20000; fi
 
 skipped=(fails_when_asked_to)
 if [ "$(nproc)" -eq 1 ]; then
-	skipped+=(synchronize_waits_for_readers) # as User Mode Linux interrupts no reader
+	skipped+=(synchronize_waits_for_readers) # because User Mode Linux interrupts no reader
 fi
 
 kunit_load steps="$steps"

@@ -6,7 +6,7 @@
 
 . /job/vm/lib-io.sh
 
-# 15 PB of zeros that cost nothing, and writes are forgotten
+# 15 PB of zeros that take no memory, and forget writes
 readonly PB15=$((15 * 1000 ** 5 / 512))
 
 direct()

@@ -12,7 +12,7 @@ declare -A target=([striped]=striped [mirror]=mirror [raid1]=raid)
 
 for name in striped mirror raid1; do
 	note "a snapshot of a volume that is $name"
-	# What the last volume held is still there
+	# The disks still hold the data of the last volume
 	# shellcheck disable=SC2034 # read by lvm_make
 	read -r -a LVM_LAYOUT <<< "-y ${layout[$name]}"
 	lvm_make 24

@@ -12,7 +12,8 @@
 conf=/etc/modprobe.d/dmsnap.conf
 parameters=/sys/module/dm_snapshot/parameters
 
-# load_by_conf STALL LOW_WATER: modprobe reads the file, and the module has these then
+# load_by_conf STALL LOW_WATER: loads the module by modprobe, which reads the file; the parameters
+# must have these values then
 load_by_conf()
 {
 	unload_module
@@ -21,12 +22,13 @@ load_by_conf()
 	expect_eq "$(< $parameters/stall_on_full) $(< $parameters/low_water)" "$1 $2"
 }
 
-# storm: 80 MB into what snapshots show
+# storm: writes 80 MB over data that snapshots show
 storm() { dd if=/dev/urandom of=/mnt/origin/big bs=256k count=320 oflag=direct conv=notrunc status=none; }
 
 stalls() { dmsetup message "vg-$1" 0 stats | grep -qx 'stalled 1'; }
 
-# survives SNAPSHOT PID: a storm, of which the program that extends it learns when it is full
+# survives SNAPSHOT PID: the snapshot must survive a storm; the process that extends it notices
+# only when it is full
 survives()
 {
 	kill -STOP "$2"
@@ -41,15 +43,15 @@ survives()
 	lvm_check_origin
 }
 
-note "as it comes with the package the file changes nothing"
+note "as packaged, the file changes nothing"
 cp /job/vm/dmsnap.conf "$conf"
 load_by_conf N 0
-note "each line of it is right"
+note "each of its lines is right"
 sed -i 's/^#options/options/' "$conf"
 expect_eq "$(grep -c ^options "$conf")" 3
 load_by_conf Y 75
 
-# monitoring 0|1: whether LVM2 starts dmeventd, which extends snapshots
+# monitoring 0|1: sets whether LVM2 starts dmeventd, which extends snapshots
 monitoring()
 {
 	cat > /etc/lvm/lvmlocal.conf <<-END

@@ -8,10 +8,10 @@
 
 . /job/vm/lib-lvm.sh
 
-# lengths: of the tables of origin and snapshots, in MiB
+# lengths: prints the lengths of the tables of origin and snapshots, in MiB
 lengths() { for lv in origin s4 s64; do echo $(($(blockdev --getsz "/dev/vg/$lv") / 2048)); done | xargs; }
 
-# grown: what its file system has is used, behind the old end, too
+# grown MB: extends the file system, and writes this much, beyond the old end of the origin
 grown()
 {
 	resize2fs /dev/vg/origin > /dev/null 2>&1

@@ -1,4 +1,4 @@
-# summary: LVM2: snapshots come back after a power cut, and continue
+# summary: LVM2: snapshots can be activated after a power cut, and continue
 # default: none
 # guest: full
 # boots: 2

@@ -10,8 +10,8 @@ readonly COUNT=500
 readonly MIB=2
 sectors=$((MIB * 2048))
 
-# make PREFIX TABLE: COUNT devices, one for each "#" in TABLE replaced by its number; "@" is its
-# first sector in a row of pieces of that size
+# make PREFIX TABLE: makes COUNT devices.  In TABLE "#" stands for the number of the device, "@" for
+# the first sector of its piece
 make()
 {
 	local i table all=""
@@ -31,7 +31,7 @@ drop()
 	done | xargs dmsetup remove
 }
 
-# kib_each COMMAND...: KiB of memory that each of the devices made by COMMAND takes
+# kib_each COMMAND...: sets kib to the KiB of memory that each device takes that COMMAND makes
 kib_each()
 {
 	local before
@@ -40,7 +40,7 @@ kib_each()
 	kib=$((((before - $(mem_available)) + COUNT - 1) / COUNT))
 }
 
-# timed TEXT COMMAND...
+# timed TEXT COMMAND...: notes how long the command takes
 timed()
 {
 	local begin=$EPOCHREALTIME text=$1
@@ -49,7 +49,7 @@ timed()
 	note "$text: $(((${EPOCHREALTIME/./} - ${begin/./}) / 1000)) ms"
 }
 
-# snapshots_of MODULE: one origin with COUNT snapshots
+# snapshots_of MODULE: makes COUNT snapshots of one origin
 snapshots_of()
 {
 	load_module "$1"

@@ -7,7 +7,7 @@
 . /job/vm/lib-io.sh
 . /job/vm/lib-merge.sh
 
-# Chunks of 4 KiB, 256 in an area.  The list of the snapshot, from its begin:
+# Chunks are 4 KiB, 256 in an area.  The list of the snapshot, from its start:
 #
 #   exceptions   of the origin (KiB)    COW chunks
 #   0 .. 127     early, 0 to 512        2 .. 129     in area 0, whose entries are chunk 1
@@ -15,12 +15,12 @@
 #   256 .. 767   late, 1024 to 3072     in areas 1 and 2
 #   768 .. 839   last, 3072 to 3360     in area 3
 #
-# The merge begins with the last ones: a fault in area 0 is met when a part of the
+# The merge begins with the last ones, so it meets a fault in area 0 after part of the
 # snapshot is merged.  The rest of the origin is not in the snapshot.
 readonly CHUNK=8 ORIGIN_KB=5120
 
-# pieced DEVICE FROM SECTORS TARGET [ARGUMENTS]: a table for all of DEVICE, linear but for
-# SECTORS from FROM on
+# pieced DEVICE FROM SECTORS TARGET [ARGUMENTS]: prints a table for all of DEVICE, linear except
+# for SECTORS from FROM on
 pieced()
 {
 	local device=$1 from=$2 length=$3 end
@@ -31,8 +31,8 @@ pieced()
 	[ "$end" -eq "$(sectors "$device")" ] || echo "$end $(($(sectors "$device") - end)) linear $device $end"
 }
 
-# no_writes DEVICE FROM SECTORS: they can be read, each write of them fails, and each flush
-# of the device
+# no_writes DEVICE FROM SECTORS: prints a table under which these sectors can be read, but each
+# write of them and each flush of the device fails
 no_writes()
 {
 	pieced "$1" "$2" "$3" flakey "$1" "$2" 0 1 1 error_writes
@@ -64,7 +64,7 @@ prepare()
 	clear_log
 }
 
-# fails_with LINE_OF_THE_LOG
+# fails_with LINE: the merge must fail with this line in the log
 fails_with()
 {
 	wait_until 30 is_status org "Merge failed"
@@ -78,13 +78,13 @@ piece_sum()
 	dd if="$(dm_path "$1")" bs=128k iflag=direct skip="$(($2 / 128))" count="$(($3 / 128))" status=none | sha256sum
 }
 
-# content_check FROM KB: what was written last is seen there
+# content_check FROM KB: the last write must be visible there
 content_check()
 {
 	expect_eq "$(piece_sum org "$1" "$2")" "$(piece_sum model-snap "$1" "$2")" "the origin while it is merged"
 }
 
-# writable FROM KB
+# writable FROM KB: this part must be writable
 writable()
 {
 	local part=(--offset="$1k" --size="$2k") device
@@ -95,7 +95,7 @@ writable()
 	content_check "$1" "$2"
 }
 
-# goes_on resume|reload
+# goes_on resume|reload: the merge must continue after that
 goes_on()
 {
 	if [ "$1" = resume ]; then

@@ -1,4 +1,4 @@
-# summary: a half-merged store of one driver is shown, used and merged to the end by the other
+# summary: the other driver shows and uses a half-merged store, and completes the merge
 # default: 6.12
 # timeout: 240
 # smp: 1
@@ -24,7 +24,7 @@ below()
 	[ "$(merge_progress org)" -lt "$1" ]
 }
 
-# half_merge CHUNK: the merge, stopped between begin and end; sets LEFT
+# half_merge CHUNK: merges, and stops halfway; sets LEFT
 half_merge()
 {
 	local all

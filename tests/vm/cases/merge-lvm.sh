@@ -18,7 +18,7 @@ is_gone()
 	! lvs "vg/$1" > /dev/null 2>&1
 }
 
-# ended NAME: the merge of it has, and nothing is left of the snapshot
+# ended NAME: its merge must have ended, and left nothing of the snapshot
 ended()
 {
 	wait_until 60 is_gone "$1"
@@ -49,8 +49,8 @@ percent_below()
 	[ -z "$now" ] || [ "${now/./}" -lt "${1/./}" ]
 }
 
-# The status shows the progress of the merge.  On a machine that was busy for a
-# long time it may be over by now, and then there is nothing to check.
+# The status shows the progress of the merge.  On a busy machine it may be over by now, and then
+# there is nothing to check.
 falls()
 {
 	local attr percent
@@ -66,7 +66,7 @@ falls()
 	note "from $percent % to $(lv_field origin data_percent) %"
 }
 
-# The waiting command polls every second; no daemon does it for all
+# The waiting command itself polls every second, not a daemon
 POLL=(--config "global/use_lvmpolld=0 activation/polling_interval=1")
 readonly POLL
 pv_make
@@ -152,7 +152,7 @@ if [ "$STAGE" -eq 1 ]; then
 	power_cut
 fi
 
-# Still slow; LVM2 reports the end only when a command waits for it
+# Still slow.  LVM2 reports the end only when a command waits for it
 pv_speed 4000
 vgchange -q --poll n -ay vg
 expect_eq "$(loaded_module)" ours

@@ -7,11 +7,11 @@
 
 # Each boot continues the merge, checks all of the origin, writes for some seconds
 # while the merge runs, and loses its power.  The last one checks, and merges to the end.
-# tests/vm/power-cuts cuts in other ways, but knows one driver.
+# tests/vm/power-cuts cuts in other ways, but with one driver.
 #
-# What is known of the writes is outside of the guest at once, in $RESULTS: a line before
-# each, and one after it has been flushed.  The host keeps what the guest has not flushed
-# too: a cut comes between requests, and loses none that has been answered.
+# The journal of the writes is in $RESULTS, so it leaves the guest at once: it has a line before
+# each write, and one after the write was flushed.  The host also keeps what the guest has not
+# flushed: a cut falls between requests, and loses none that was answered.
 
 . /job/vm/lib-io.sh
 . /job/vm/lib-merge.sh
@@ -20,7 +20,7 @@
 # the origin while it was merged "s SECTOR WRITER ROUND".
 readonly WRITERS_COUNT=3 BLOCK_SECTORS=8
 
-# write_journaled WRITER ROUND BLOCK BLOCKS: the journal has "begin|end ROUND BLOCK BLOCKS"
+# write_journaled WRITER ROUND BLOCK BLOCKS: writes to the journal "begin|end ROUND BLOCK BLOCKS"
 write_journaled()
 {
 	local journal=$RESULTS/journal-$1 new=$TMP/new-$1 lines=() i
@@ -32,15 +32,15 @@ write_journaled()
 	dd if="$new" of="$(dm_path org)" bs="$(($4 * 4))k" oflag=direct,seek_bytes conv=notrunc,fsync \
 		seek="$(($3 * 4096))" status=none
 	echo "end $2 $3 $4" >> "$journal"
-	# Every fourth is read again; new processes are what takes long here
+	# Every fourth is read again, because new processes take most of the time here
 	if [ $(($2 % 4)) -eq 0 ]; then
 		dd if="$(dm_path org)" bs="$(($4 * 4))k" iflag=direct,skip_bytes skip="$(($3 * 4096))" count=1 status=none |
 			cmp - "$new" >&2
 	fi
 }
 
-# writer NUMBER: writes blocks of its own, in every WRITERS_COUNT-th stretch of 8, half of
-# them close to where the merge is
+# writer NUMBER: writes its own blocks, in every WRITERS_COUNT-th stretch of 8, half of them
+# close to the position of the merge
 writer()
 {
 	local stretches=$((SIZE / BLOCK_SECTORS / 8 / WRITERS_COUNT)) round stretch at
@@ -67,22 +67,22 @@ reader_start()
 		--time_based --runtime=1000 --output="$TMP/reader.out" > /dev/null &
 }
 
-# take DEVICE: its contents and the journals of this moment
+# take DEVICE: copies its contents and the current journals
 take()
 {
 	dd if="$(dm_path "$1")" of="$TMP/contents" bs=1M iflag=direct status=none
 	cp "$RESULTS"/journal-* "$TMP"
 }
 
-# What was taken: each sector has the last contents that were flushed, or those of a
-# write that began later
+# Checks what take has copied: each sector must have the last contents that were flushed, or
+# those of a write that began later
 check()
 {
 	awk -v sectors="$SIZE" -v per_block="$BLOCK_SECTORS" '
 		FILENAME ~ /journal/ {
 			writer = FILENAME
 			sub(/.*journal-/, "", writer)
-			# The line that the cut came upon
+			# The cut interrupted this line
 			if (NF < 4)
 				next
 			for (b = $3; b < $3 + $4; b++) {
@@ -119,7 +119,7 @@ check()
 SIZE=$(sectors "$(disk 0)")
 dm_create base "0 $SIZE linear $(disk 0) 0"
 dm_create cow-snap "0 $(sectors "$(disk 1)") linear $(disk 1) 0"
-# The merge should take longer than a boot: in ms for each write, not for flushes.  Our
+# The delay of each write in ms, but not of flushes: the merge should take longer than a boot.  Our
 # driver writes some dozens of chunks at once, the in-tree driver one.
 declare -rA DELAY=([ours]=350 [in-tree]=12)
 if [ "$STAGE" -lt 5 ]; then
@@ -137,7 +137,7 @@ if [ "$STAGE" -eq 1 ]; then
 	dd if="$TMP/contents" of="$(dm_path base)" bs=1M oflag=direct conv=fsync status=none
 	org_load
 	snap_take snap P "$chunk"
-	# In steps of 1 MB, so that the list's order says about where the merge is
+	# In steps of 1 MB, so that the order of the list tells roughly where the merge is
 	steps=()
 	for ((mb = 0; mb < SIZE / 2048; mb++)); do
 		steps+=(--name="at$mb" --rw=randwrite --bs=4k --size=1M --offset="${mb}M" --stonewall)
@@ -173,7 +173,7 @@ if [ "$STAGE" -lt 5 ]; then
 	while [ "${EPOCHREALTIME/./}" -lt "$end" ]; do
 		merge_progress org > "$TMP/front.new"
 		mv "$TMP/front.new" "$TMP/front"
-		# One that has found something wrong is no longer there
+		# A writer that has found something wrong has ended
 		[ "$(jobs -rp | wc -l)" -eq "$((WRITERS_COUNT + 1))" ] || fail "a writer has ended"
 		sleep 0.1
 	done

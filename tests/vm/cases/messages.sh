@@ -6,7 +6,7 @@
 
 . /job/vm/lib-io.sh
 
-# stat_of NAME LINE: what follows the name of the line
+# stat_of NAME LINE: prints the value of this line
 stat_of()
 {
 	dmsetup message "$1" 0 stats | sed -n "s/^$2 \?//p"
@@ -39,11 +39,11 @@ expect_eq "$(stat_of snap copy_us)" ""
 note "tracepoints, as the administrator's guide has them"
 mount -t tracefs none /sys/kernel/tracing 2> /dev/null || true
 events=/sys/kernel/tracing/events/dmsnap
-# The debug kernels may be without
+# The debug kernels may lack them
 if [ -d /sys/kernel/tracing/events ]; then
 	expect_match "$(cd "$events" && echo dmsnap_*)" \
 		"dmsnap_commit dmsnap_copy_begin dmsnap_copy_done dmsnap_copy_settled dmsnap_merge_batch"
-	# Nor have all with tracepoints the histograms
+	# Not all kernels with tracepoints have histograms
 	hist=$events/dmsnap_copy_done/hist
 	if [ -e "$hist" ]; then
 		echo 'hist:keys=us.log2' > "$events/dmsnap_copy_done/trigger"
@@ -94,7 +94,7 @@ fio_verified "$(dm_path org)" --rw=randwrite --bs=8k --iodepth=32 --randseed=6
 sum=$(sum_of "$(dm_path snap)")
 table=$(dmsetup table snap)
 dm_remove snap org
-# Each write of the origin takes its time, so that there is a merge to hold up
+# Writes to the origin are slow, so that there is a merge to pause
 ram=$(dmsetup table base | cut -d' ' -f4)
 dm_reload base "0 $SIZE delay $ram 0 0 $ram 0 300"
 dm_create merging "${table/snapshot/snapshot-merge}"
@@ -106,8 +106,8 @@ dmsetup resume merging
 dm_reload base "0 $SIZE linear $ram 0"
 left=$(status_of merging)
 expect_match "$left" "[0-9]+/[0-9]+ [0-9]+"
-[ "${left%%/*}" -gt "${left##* }" ] || fail "nothing was left to hold up: $left"
-# With this rate it would be complete in that time, without one at once
+[ "${left%%/*}" -gt "${left##* }" ] || fail "nothing was left to merge: $left"
+# With this rate it would be complete in that time, and without a limit at once
 sleep 2
 expect_eq "$(status_of merging)" "$left" "while it pauses"
 expect_eq "$(sum_of "$(dm_path merging)")" "$sum"

@@ -1,11 +1,11 @@
-# summary: loading, using and unloading the module many times leaks no memory; it cannot be loaded beside itself or the in-tree one
+# summary: loading, using and unloading the module many times leaks no memory; it cannot be loaded twice or beside the in-tree one
 # default: 6.1
 # append: slab_nomerge slub_debug=U,kmalloc-*
 # fresh: yes
 # timeout: 240
 
-# Not for the debug kernels: with slub_debug their KASAN takes the kernel's own first objects
-# for overflows, and what leaks there is found by kmemleak (debug-leaks)
+# Not for the debug kernels: with slub_debug their KASAN reports overflows in the kernel's own
+# first objects, and debug-leaks finds leaks there with kmemleak
 
 . /job/vm/lib-io.sh
 
@@ -22,7 +22,7 @@ SIZE=8192
 dd if=/dev/urandom of="$TMP/data" bs=64k count=4 status=none
 dd if=/dev/zero of="$(dm_path cow-b)" bs=4k count=1 oflag=direct status=none
 
-# In one call: four processes for each of 50 cycles would take long
+# One call, because four processes for each of 50 cycles would take too long
 mapfile -t tables < <(
 	snap_table a P 8
 	snap_table b PO 16
@@ -32,7 +32,7 @@ tables+=("0 $SIZE snapshot-origin $(dm_path base)")
 devices="a,,,rw,${tables[0]};b,,,rw,${tables[1]};c,,,rw,${tables[2]};org,,,rw,${tables[3]}"
 bad=$(snap_table a P 7)
 
-# A new store, the previous cycle's (invalid sooner or later), and a transient one
+# A new store, that of the previous cycle (invalid sooner or later), and a transient one
 use()
 {
 	dd if=/dev/zero of=/dev/mapper/cow-a bs=4k count=1 oflag=direct status=none
@@ -53,7 +53,7 @@ cycle()
 	rmmod dm_snapshot
 }
 
-# cycles COUNT
+# cycles COUNT: runs this many cycles
 cycles()
 {
 	local i
@@ -62,9 +62,10 @@ cycles()
 	done
 }
 
-# All slab caches: which of them ours uses is not for this test to know.  For each shrink file
-# that is opened here the kernel has an object of 96 bytes, and frees it late, by RCU.  So there
-# are several looks, of which the least counts; dropping caches hurries RCU too.
+# Prints the number of objects in each slab cache, because this test does not know which ones our
+# module uses.  The kernel allocates 96 bytes for each shrink file that is opened here, and frees
+# them late, by RCU.  So this reads the numbers several times and takes the smallest; dropping
+# caches also hurries RCU.
 slabs()
 {
 	local cache
@@ -82,8 +83,8 @@ slabs()
 		END { for (name in least) print name, least[name] }'
 }
 
-# The caches that have grown in each round, by an object for each cycle in all.  What the kernel
-# keeps for itself does not grow with each cycle.
+# Prints the caches that have grown in each round, in total by at least one object for each cycle.
+# What the kernel keeps for itself does not grow with each cycle.
 grown()
 {
 	local round
@@ -98,7 +99,7 @@ grown()
 				print name, first[name] + 0, "->", last[name] }'
 }
 
-# The allocators of the objects in each kmalloc cache, with the number last
+# Prints the allocators of the objects in each kmalloc cache, with the number last
 traces()
 {
 	local cache
@@ -108,14 +109,14 @@ traces()
 	done
 }
 
-# Those with at least one more for each cycle
+# Prints those with at least one object more for each cycle
 traces_grown()
 {
 	traces | awk -v least="$((ROUNDS * EACH))" 'NR == FNR { n = $NF; $NF = ""; before[$0] = n; next }
 		{ n = $NF; $NF = "" } n - before[$0] >= least { print $0 before[$0] + 0, "->", n }' "$TMP/traces" -
 }
 
-# allocated_by REGEX: the allocators of the objects there
+# allocated_by REGEX: prints the allocators that match, with their number of objects
 allocated_by()
 {
 	cat /sys/kernel/debug/slab/kmalloc-*/alloc_traces | grep -E "^ *[0-9]+ $1" || true
@@ -147,7 +148,7 @@ for attempt in 1 2 3; do
 done
 [ -z "$more" ] || fail "slab caches have grown in $((ROUNDS * EACH)) cycles: ${more//$'\n'/, }
 allocated by: $(traces_grown)"
-# The kernel gives back late.  The pages that the module keeps ready would be 260 kB a cycle
+# The kernel frees memory late.  Leaking the module's reserve of pages would cost 260 kB a cycle
 for i in 1 2 3 4 5; do
 	less=$((memory - $(mem_available)))
 	note "$((ROUNDS * EACH)) cycles cost $less kB"

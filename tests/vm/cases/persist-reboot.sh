@@ -1,4 +1,4 @@
-# summary: persistent snapshots come back after a power cut during I/O and after an orderly end, and continue
+# summary: persistent snapshots can be activated after a power cut during I/O and after a shutdown, and continue
 # default: 6.12
 # boots: 3
 # disks: 6M 52M
@@ -6,7 +6,7 @@
 
 . /job/vm/lib-io.sh
 
-# a and b are only read, v and w are written too
+# a and b are only read, v and w are also written
 names=(a b v w)
 declare -A chunk=([a]=8 [b]=128 [v]=8 [w]=128)
 
@@ -32,8 +32,8 @@ activate()
 	org_load
 }
 
-# What the next boot has to find: whole images of a and b, and all that
-# is durable of v and w, which is all but their last MB
+# Saves what the next boot must find: whole images of a and b, and what is durable
+# of v and w, which is all except their last MB
 write_down()
 {
 	local name
@@ -54,7 +54,7 @@ check()
 	done
 }
 
-# write_snapshots SEED: whole chunks and parts of them, made durable in each way
+# write_snapshots SEED: writes whole chunks and parts of them, made durable in each way
 write_snapshots()
 {
 	local name

@@ -13,8 +13,8 @@ writer_start mixed "$(dm_path org)" --rw=randwrite --bsrange=512-128k --iodepth=
 snap_take first P 16
 snap_take second N 8
 
-# Both run on the first processor and leave little of it to others.  So what they wait for
-# has to be done on the other one, or by a thread that inherits their priority.
+# Both run on the first processor and leave little of it to others.  So another processor, or a
+# thread that inherits their priority, must do the work for which they wait.
 reader_start()
 {
 	taskset 1 chrt -f 90 fio --name="$1" --filename="$(dm_path "$1")" --readonly --direct=1 --ioengine=psync \

@@ -1,4 +1,4 @@
-# summary: origin and snapshots removed in any order, idle and in use, keep their contents, which are there again later
+# summary: origin and snapshots removed in any order, idle and in use, have their contents when they are activated again
 # kernels: stock um smp
 # default: none
 # timeout: 240
@@ -14,7 +14,7 @@ declare -A options=(
 	[b]="--rw=randwrite --bs=16k --iodepth=8 --size=1M --io_size=256k"
 )
 
-# check NAME...: those that are snapshots
+# check NAME...: checks those that are snapshots
 check()
 {
 	local name

@@ -1,4 +1,4 @@
-# summary: with an origin and a COW device that take long, handover, removal, and stopping a merge wait for all I/O
+# summary: with a slow origin and a slow COW device, handover, removal and the stop of a merge wait for all I/O
 # default: 6.12
 # timeout: 240
 

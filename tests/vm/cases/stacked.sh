@@ -19,7 +19,7 @@ upper_load()
 	dm_create upper "0 $SIZE snapshot $(dm_path lower) $(dm_path cow-upper) P 16"
 }
 
-# empty NAME: no store on its COW device
+# empty NAME: removes the store from its COW device
 empty()
 {
 	dd if=/dev/zero of="$(dm_path "cow-$1")" bs=4k count=1 oflag=direct status=none

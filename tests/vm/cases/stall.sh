@@ -7,13 +7,13 @@
 
 parameter=/sys/module/dm_snapshot/parameters/no_space_timeout
 
-# A COW device of so many MB, of 8
+# cow_of MB: prints the table of a COW device that uses this many MB of 8
 cow_of()
 {
 	printf '0 %d linear %s 0' "$(($1 * 2048))" "$ram"
 }
 
-# small TYPE [FEATURES]: the snapshot `snap` on a COW device of 2 MB
+# small TYPE [FEATURES]: makes the snapshot `snap` on a COW device of 2 MB
 small()
 {
 	ram=$(make_ram ram-snap 8)
@@ -24,7 +24,7 @@ small()
 	fi
 }
 
-# write_on: its first 4 MB are written again, in the background
+# write_on: writes the first 4 MB of the origin in the background; sets WRITER
 write_on()
 {
 	dd if=/dev/urandom of="$(dm_path org)" bs=64k count=64 oflag=direct status=none &
@@ -72,7 +72,7 @@ wait "$WRITER"
 snap_check snap
 snap_drop snap
 
-note "a snapshot that holds up the origin can be removed"
+note "a snapshot that makes the origin wait can be removed"
 small P "1 stall_on_full"
 before=$(events_of snap)
 write_on

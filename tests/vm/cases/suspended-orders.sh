@@ -1,10 +1,10 @@
-# summary: devices are left suspended; removal, refresh and a shutdown end or can be killed, in any order, and everything is there again
+# summary: devices are left suspended; removal, refresh and a shutdown end or can be killed, in any order, and nothing is lost
 # default: none
 # timeout: 300
 
 . /job/vm/lib-io.sh
 
-# attempt COMMAND...: may wait for the suspended device, but not against a kill
+# attempt COMMAND...: may wait for the suspended device, but must be killable
 attempt()
 {
 	local rc=0 pid try
@@ -54,7 +54,7 @@ step()
 	esac
 }
 
-# are_gone NAME...: what is still there is removed
+# are_gone NAME...: removes those that still exist
 are_gone()
 {
 	local name

@@ -1,4 +1,4 @@
-# summary: more memory in use than there is, swap on an origin, then on snapshots: what went out comes back
+# summary: swap on an origin, then on snapshots, with more memory in use than there is: its contents stay right
 # default: none
 # disks: 192M 448M
 # mem: 288

@@ -8,7 +8,7 @@
 . /job/vm/lib-io.sh
 . /job/vm/lib-merge.sh
 
-# brd copies in submit_bio(): nothing that the worker starts ever makes it wait
+# brd copies in submit_bio(), so the worker never waits for what it starts
 readonly MB=256 WRITTEN_MB=192
 modprobe brd rd_nr=2 rd_size=$((MB << 10))
 dm_create base "0 $((MB << 11)) linear /dev/ram0 0"

@@ -6,7 +6,7 @@
 . /job/vm/lib-io.sh
 . /job/vm/lib-fs.sh
 
-# allocated NAME: sectors of its COW device
+# allocated NAME: prints the sectors in use of its COW device
 allocated()
 {
 	local status
@@ -15,19 +15,19 @@ allocated()
 	echo "${BASH_REMATCH[1]}"
 }
 
-# stat_of NAME WHAT
+# stat_of NAME LINE: prints the value of this line
 stat_of()
 {
 	dmsetup message "$1" 0 stats | awk -v what="$2" '$1 == what { print $2 }'
 }
 
-# handled: sectors of discards of the origin, passed down or left alone
+# handled: prints the sectors of discards of the origin, passed down or left alone
 handled()
 {
 	echo $(($(stat_of s1 origin_discarded_sectors) + $(stat_of s1 origin_discards_left_sectors)))
 }
 
-# limits NAME: of its discards
+# limits NAME: prints the limits of its discards
 limits()
 {
 	local dev
@@ -36,7 +36,7 @@ limits()
 }
 
 frozen=()
-# freeze NAME CHUNK: a snapshot, and what it shows
+# freeze NAME CHUNK: takes a snapshot, and saves what it shows
 freeze()
 {
 	take "$1" "$2"

@@ -1,4 +1,4 @@
-# summary: the files of loop disks below an origin and a COW device lose their end, or these are detached: all ends
+# summary: loop disks below an origin and a COW device are truncated or detached: everything ends in time
 # default: none
 # timeout: 240
 

@@ -1,4 +1,4 @@
-# summary: the NBD servers of an origin and of a COW device are killed while in use: all ends
+# summary: the NBD servers of an origin and of a COW device are killed while in use: everything ends in time
 # default: none
 # guest: full
 # timeout: 400

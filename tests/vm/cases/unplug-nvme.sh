@@ -1,4 +1,4 @@
-# summary: NVMe controllers (over loopback) of an origin and of a COW device are deleted while in use: all ends
+# summary: NVMe controllers (over loopback) of an origin and of a COW device are deleted while in use: everything ends in time
 # kernels: 7.3 6.12-deb13 6.12
 # default: none
 # timeout: 240
@@ -20,7 +20,7 @@ controller_of()
 	return 1
 }
 
-# disk_of base|cow: the node of its name space, once there is one
+# disk_of base|cow: prints the node of its name space, once there is one
 disk_of()
 {
 	local name

@@ -1,4 +1,4 @@
-# summary: SCSI disks of an origin and of a COW device are pulled under load, at a merge, a handover, a stall: all ends
+# summary: SCSI disks of an origin and of a COW device are pulled under load, at a merge, a handover, a stall: everything ends in time
 # default: none
 # timeout: 240
 

@@ -1,4 +1,4 @@
-# summary: the package: installed while snapshots are in use, loaded in every way, removed again
+# summary: the package: installed while snapshots are in use, its module loaded in every way, removed
 # guest: own
 # module: in-tree
 # disks: 128M 64M
@@ -11,12 +11,12 @@
 . /job/vm/lib-lvm.sh
 
 export DEBIAN_FRONTEND=noninteractive
-# The driver's: without the revision of the package, which calls 1.0.0-rc1 1.0.0~rc1
+# The driver's version: that of the package without its revision, 1.0.0-rc1 for 1.0.0~rc1-1
 version=$(dpkg-query -W -f '${Version}' dmsnap-dkms)
 version=${version%-*}
 version=${version/\~/-}
 
-# loads WHO COMMAND...: afterwards that module is loaded
+# loads ours|in-tree COMMAND...: after the command that module must be loaded
 loads()
 {
 	local who=$1
@@ -26,14 +26,14 @@ loads()
 	note "$who loaded by: $*"
 }
 
-# in_initramfs: the folder in which it has the module
+# in_initramfs: prints the folder in which the initramfs has the module
 in_initramfs()
 {
 	lsinitramfs "/boot/initrd.img-$(uname -r)" |
 		sed -n "s,^usr/lib/modules/[^/]*/\(.*\)/dm-snapshot\.ko.*,\1,p"
 }
 
-# doctor CODE TEXT: what dmsnap doctor says
+# doctor CODE TEXT: dmsnap doctor must exit with this code and say this
 doctor()
 {
 	local code=0

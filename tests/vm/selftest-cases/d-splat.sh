@@ -1,4 +1,4 @@
-# summary: the kernel's log has a splat, the case itself goes on
+# summary: the kernel's log has a splat, the case itself continues
 # module: in-tree
 # smp: 1
 
