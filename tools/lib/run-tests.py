@@ -32,7 +32,7 @@ PLAIN_COUNT = re.compile(r"^(\d+) (?:passed|caught), (\d+) (?:failed|survived)$"
 GTEST_PASSED = re.compile(r"^\[  PASSED  \] (\d+) tests?\.")
 FAILURE = re.compile(r"FAIL|\[  FAILED  \]|.*\berror:")
 GTEST_FAILED = re.compile(r"^\[  FAILED  \] (\d+) tests?, listed below")
-SKIPPED = re.compile(r"^(\d+) skipped$|^\[  SKIPPED \] (\d+) tests?, listed below")
+SKIPPED = re.compile(r"^(\d+) skipped(?:: .*)?$|^\[  SKIPPED \] (\d+) tests?, listed below")
 # A check whose tool is missing says so and succeeds; here all tools are required
 NOT_RUN = re.compile(r"^[\w-]+: skipped, no ")
 BUILD_STEP = re.compile(r"  [A-Z]+ +\S")
