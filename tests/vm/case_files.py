@@ -47,6 +47,8 @@ def read_case(path):
         match = re.match(r"# ([a-z]+): +(.*\S)", line)
         if not match:
             break
+        if match[1] in fields:
+            raise CaseError(f"{path.name}: two header lines '# {match[1]}:'")
         fields[match[1]] = match[2]
 
     def wrong(text):
