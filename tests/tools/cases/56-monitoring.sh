@@ -57,14 +57,13 @@ parsed()
 	END
 }
 check "metrics: Prometheus' library parses them" parsed
-promtool=$(command -v promtool || true)
-if [ -n "$promtool" ]; then
+if promtool=$("$top/tools/lib/promtool"); then
 	linted() { "$promtool" check metrics < "$work/metrics"; }
 	check "metrics: promtool accepts them" linted
 	check "alert rules: promtool accepts them" exits 0 "$promtool" check rules "$monitoring/alerts.yml"
 	check "alert rules: raise the right alerts" exits 0 "$promtool" test rules "$monitoring/alerts-test.yml"
 else
-	echo "1 skipped: no promtool (Debian's package prometheus)"
+	echo "3 skipped: no promtool"
 fi
 # asked_for FILE: succeeds if the file uses only metrics that exist
 asked_for()
