@@ -16,7 +16,7 @@ check "repair: a good store" exits 0 "$dmsnap" repair "$work/good"
 check "repair: has nothing to repair" says '^nothing to repair$'
 check "repair: only reports by default" unchanged "$work/hostile" exits 1 "$dmsnap" repair "$work/hostile"
 check "repair: reports what would be lost" says '^lost: origin chunk 9 \(area 0, entry 1\)'
-check "repair: reports how much would be lost" says '^of [0-9]+ entries [0-9]+ stay and 4 go; 3 chunks of the snapshot are lost$'
+check "repair: reports how much would be lost" says '^entries: [0-9]+, kept: [0-9]+, dropped: 4; lost chunks of the snapshot: 3$'
 check "repair: says that nothing was written" says '^nothing was written'
 check "repair: as JSON" exits 1 "$dmsnap" repair --json "$work/hostile"
 check "repair: --json prints the report" json 'd["dropped"] == 4 and d["lost_chunks"] == len(d["lost"]) == 3 and not d["repaired"]'

@@ -85,9 +85,9 @@ if command -v tmux > /dev/null; then
 	terminal resize-window -x 120 -y 12
 	check "top: back with q" types q '^vg/lost'
 	terminal send-keys j
-	check "top: the details without statistics of the driver" types Enter 'counts nothing'
+	check "top: the details without statistics of the driver" types Enter 'has no counters'
 	check "top: back, with Escape" types Escape '^vg/fills'
-	check "top: the list of keys" types '?' '^Enter +all that is known'
+	check "top: the list of keys" types '?' '^Enter +its details'
 	check "top: back, with ?" types '?' '^vg/fills'
 	terminal send-keys /
 	terminal send-keys -l ther-1

@@ -138,16 +138,16 @@ check "config: no volume" refused_config 'volume is not given' 'size = 1G'
 check "config: no size" refused_config 'size is not given' 'volume = vg/data'
 check "config: no retention" refused_config 'none of keep-hourly' 'volume = vg/data' 'size = 1G'
 check "config: no such volume" refused_config 'there is no logical volume vg/none' 'volume = vg/none' "${good[@]:1}"
-check "config: an unknown key" refused_config 'line 4: "keep-dayly" is no key; "keep-daily" is' "${good[@]}" 'keep-dayly = 4'
+check "config: an unknown key" refused_config 'line 4: unknown key "keep-dayly"; "keep-daily" is one' "${good[@]}" 'keep-dayly = 4'
 check "config: a key that is given twice" refused_config 'line 4: size is there twice' "${good[@]}" 'size = 2G'
 check "config: no value" refused_config 'line 4: after has no value' "${good[@]}" 'after ='
 check "config: no key" refused_config 'line 4: is not "key = value"' "${good[@]}" 'after'
-check "config: an invalid volume" refused_config 'line 1: volume: "data" is no logical volume' 'volume = data' "${good[@]:1}"
-check "config: an option for a volume" refused_config 'is no logical volume' 'volume = vg/--force' "${good[@]:1}"
+check "config: an invalid volume" refused_config 'line 1: volume: "data" is not a logical volume' 'volume = data' "${good[@]:1}"
+check "config: an option for a volume" refused_config 'is not a logical volume' 'volume = vg/--force' "${good[@]:1}"
 for size in 0 x 101% 0% -1G; do
 	check "config: size $size" refused_config 'line 2: size: ' 'volume = vg/data' "size = $size" 'keep-daily = 3'
 done
-check "config: an invalid number" refused_config 'line 3: keep-daily: "x" is no number' "${good[@]:0:2}" 'keep-daily = x'
+check "config: an invalid number" refused_config 'line 3: keep-daily: "x" is not a number' "${good[@]:0:2}" 'keep-daily = x'
 check "config: low-water without extend-by" refused_config 'low-water and extend-by go together' "${good[@]}" 'low-water = 80%'
 check "config: two destinations" refused_config 'only one of' "${good[@]}" 'backup-directory = /x' 'backup-command = cat'
 check "config: an option for a host" refused_config 'is not HOST:DIRECTORY' "${good[@]}" 'backup-ssh = -oProxyCommand=x:/y'

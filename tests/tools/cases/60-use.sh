@@ -222,9 +222,9 @@ check "help of a command" exits 0 "$dmsnap" help apply
 check "help of a command has its options" says '^  --undo'
 check "help of an unknown command" exits 2 "$dmsnap" help applu
 check "a misspelt command" exits 2 "$dmsnap" chekc
-check "the right command is suggested" complains '^dmsnap: "chekc" is no command; "check" is\.'
+check "the right command is suggested" complains '^dmsnap: unknown command "chekc"; "check" is one\.'
 check "a misspelt subcommand" exits 2 "$dmsnap" overlay creat
-check "the right subcommand is suggested" complains '^dmsnap: "creat" is no command of overlay; "create" is\.'
+check "the right subcommand is suggested" complains '^dmsnap: unknown command of overlay "creat"; "create" is one\.'
 check "a subcommand is missing" exits 2 "$dmsnap" overlay
 check "help of a subcommand" exits 0 "$dmsnap" help overlay create
 check "help of a subcommand has its options" says '^  --copies'
@@ -235,16 +235,16 @@ check "overlay: refuses both --resume and --size" exits 2 "$dmsnap" overlay crea
 check "create: no group" exits 2 "$dmsnap" create vg/a
 check "create: reports that --group is missing" complains '\-\-group'
 check "create: an invalid name" exits 2 "$dmsnap" create --group 'of monday' vg/a
-check "create: reports the invalid name" complains '"of monday" is no name of a group'
+check "create: reports the invalid name" complains '"of monday" is not a name of a group'
 check "create: an invalid percentage" exits 2 "$dmsnap" create --group monday vg/a --size 2.5%
-check "create: reports the invalid percentage" complains '"2.5%" is no part of a volume'
+check "create: reports the invalid percentage" complains '"2.5%" is not a part of a volume'
 check "create: an invalid size" exits 2 "$dmsnap" create --group monday vg/a --size 4Q
 check "create: a limit that is too short" exits 2 "$dmsnap" create --group monday vg/a --limit 0.01s
 check "create: reports the shortest limit" complains '\-\-limit is 0.1s at least'
 check "a misspelt option" exits 2 "$dmsnap" repair "$work/good" --in-places
-check "the right option is suggested" complains '^dmsnap: "--in-places" is no option or argument of repair; "--in-place" is\.'
+check "the right option is suggested" complains '^dmsnap: unknown option or argument of repair "--in-places"; "--in-place" is one\.'
 check "a word that resembles no command" exits 2 "$dmsnap" xyzzy
-check "nothing is suggested for it" complains '^dmsnap: "xyzzy" is no command\. Try'
+check "nothing is suggested for it" complains '^dmsnap: unknown command "xyzzy"\. Try'
 check "an argument is missing" exits 2 "$dmsnap" check
 check "the message begins with the program's name" complains '^dmsnap: '
 check "check: an unknown header" exits 1 "$dmsnap" check "$work/foreign"

@@ -250,7 +250,7 @@ pv_speed 1000
 lvconvert -q --merge --background --config "global/use_lvmpolld=0 activation/polling_interval=100" vg/torn
 wait_begin vg/origin --merged
 vgchange -q -an vg
-wait_ends 1 'vg/origin is gone, and the merge was not seen to end'
+wait_ends 1 'vg/origin has gone, before the end of its merge was seen'
 pv_speed 0
 vgchange -q -ay --config "global/use_lvmpolld=0 activation/polling_interval=1" vg
 wait_until 60 merge_is_gone torn

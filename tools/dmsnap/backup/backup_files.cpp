@@ -75,7 +75,7 @@ size_t find_at(const BackupState &state, const std::string &at)
 			return i;
 	}
 	throw Failure(number ? fmt::format("there is no backup {}", *number)
-			     : fmt::format("there is no backup of {} or before", at));
+			     : fmt::format("there is no backup of {} or earlier", at));
 }
 
 /* The files up to this one from the full backup that they depend on. */

@@ -53,7 +53,7 @@ std::string read_safely(const std::string &path)
 		throw Failure(fmt::format("{}: cannot be read: {}", path, std::strerror(ENOENT)));
 	if ((file->about.st_uid != 0 && file->about.st_uid != geteuid()) ||
 	    (file->about.st_mode & (S_IWGRP | S_IWOTH)))
-		throw Failure(path + ": others may write to it, and it has commands to be run; "
+		throw Failure(path + ": others may write to it, but root runs the commands in it: "
 				     "chown root, chmod go-w");
 	return file->text;
 }
@@ -62,7 +62,8 @@ unsigned int number(const std::string &text, unsigned int least, unsigned int mo
 {
 	std::optional<uint64_t> value = whole_number(text);
 	if (!value || *value < least || *value > most)
-		throw Failure(fmt::format("\"{}\" is no number from {} to {}", text, least, most));
+		throw Failure(
+			fmt::format("\"{}\" is not a number from {} to {}", text, least, most));
 	return static_cast<unsigned int>(*value);
 }
 
@@ -133,8 +134,9 @@ private:
 		for (const auto &[name, take] : keys_)
 			all.push_back(name);
 		std::string meant = nearest_word(key, all);
-		throw Failure(fmt::format("\"{}\" is no key{}", key,
-					  meant.empty() ? "" : fmt::format("; \"{}\" is", meant)));
+		throw Failure(
+			fmt::format("unknown key \"{}\"{}", key,
+				    meant.empty() ? "" : fmt::format("; \"{}\" is one", meant)));
 	}
 
 	void volume(const std::string &text)
@@ -145,7 +147,7 @@ private:
 		config_.lv = slash == std::string::npos ? "" : name.substr(slash + 1);
 		if (!is_name(config_.vg) || !is_name(config_.lv))
 			throw Failure(
-				fmt::format("\"{}\" is no logical volume, like vg/data", text));
+				fmt::format("\"{}\" is not a logical volume, like vg/data", text));
 	}
 
 	/* ssh would take a leading dash for an option. */
@@ -199,9 +201,10 @@ private:
 Config read_config(const std::string &name, const std::string &other)
 {
 	if (!is_name(name) || name.size() > name_length_max)
-		throw Failure(fmt::format("\"{}\" is no name: it has up to {} letters, digits and "
-					  "+ _ . -, and begins with a letter or a digit",
-					  name, name_length_max));
+		throw Failure(
+			fmt::format("\"{}\" is not a name: that has up to {} letters, digits and "
+				    "+ _ . -, and begins with a letter or a digit",
+				    name, name_length_max));
 	const std::string path = other.empty() ? fmt::format("{}/{}{}", folder, name, suffix)
 					       : other;
 	std::istringstream lines(read_safely(path));

@@ -107,7 +107,7 @@ std::vector<OwnSnapshot> own_snapshots(const Config &config, Purpose purpose)
 		nullptr, false);
 	if (!report.is_object() || !report.contains("report") || !report["report"].is_array() ||
 	    report["report"].size() != 1 || !report["report"][0].contains("lv"))
-		throw Failure("lvs does not answer in JSON");
+		throw Failure("the output of lvs is not JSON");
 	for (const Json &row : report["report"][0]["lv"]) {
 		has_origin = has_origin || text(row, "lv_name") == config.lv;
 		if (std::optional<OwnSnapshot> snapshot = take_row(row, config, purpose))

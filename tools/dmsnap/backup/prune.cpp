@@ -65,7 +65,7 @@ void remove_pruned(const Config &config, const std::vector<Pruned> &plan, const 
 		for (const Pruned &one : plan) {
 			if (one.snapshot.uuid == left.uuid && one.action == std::string("removed"))
 				throw Failure(left.volume +
-					      " was to be removed, and is still there");
+					      " should have been removed, but is still there");
 		}
 	}
 }

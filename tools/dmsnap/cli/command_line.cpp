@@ -86,8 +86,9 @@ private:
 					     const std::string &what)
 	{
 		std::string meant = nearest_word(word, words);
-		throw Failure(fmt::format("\"{}\" is no {}{}. Try: dmsnap help", word, what,
-					  meant.empty() ? "" : fmt::format("; \"{}\" is", meant)));
+		throw Failure(
+			fmt::format("unknown {} \"{}\"{}. Try: dmsnap help", what, word,
+				    meant.empty() ? "" : fmt::format("; \"{}\" is one", meant)));
 	}
 
 	/* All words up to the first one that is no command. */

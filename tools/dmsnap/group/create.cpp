@@ -90,7 +90,7 @@ void require_good_name(const std::string &group)
 			   std::string_view("+_.-").find(letter) != std::string_view::npos;
 	if (!is_good)
 		throw Failure(
-			fmt::format("\"{}\" is no name of a group: letters, digits and +_.-, 60 "
+			fmt::format("\"{}\" is not a name of a group: letters, digits and +_.-, 60 "
 				    "at most, no - in front",
 				    group));
 }

@@ -93,7 +93,7 @@ LogicalVolume look_at_volume(const std::string &name)
 {
 	std::vector<LogicalVolume> found = list({"--", name});
 	if (found.size() != 1 || found[0].name() != name)
-		throw Failure(fmt::format("{} is no logical volume of the form vg/lv", name));
+		throw Failure(fmt::format("{} is not a logical volume of the form vg/lv", name));
 	return found[0];
 }
 
@@ -110,9 +110,10 @@ std::vector<std::string> words_of_size(const std::string &size)
 	unsigned int percent = 0;
 	auto [end, error] = std::from_chars(number.begin(), number.end(), percent);
 	if (error != std::errc() || end != number.end() || percent < 1 || percent > 1000)
-		throw Failure(fmt::format("\"{}\" is no part of a volume: a whole number from 1 to "
-					  "1000, and %",
-					  size));
+		throw Failure(
+			fmt::format("\"{}\" is not a part of a volume: a whole number from 1 to "
+				    "1000, and %",
+				    size));
 	return {"--extents", size + "ORIGIN"};
 }
 

@@ -94,16 +94,16 @@ void run_lines(const TopOptions &options, Watch &watch)
 }
 
 const char *const help_lines[] = {
-	"q, Escape         end; from the detail and this page, back",
-	"up, down, k, j    choose a snapshot",
-	"Enter             all that is known of it, with the times of its driver",
-	"/                 only snapshots whose names have a text: type it, then Enter",
-	"s                 order by name, or by fill: what is bad comes first",
-	"+, -              look twice as often, half as often",
+	"q, Escape         quit; from the details and this page, back",
+	"up, down, k, j    select a snapshot",
+	"Enter             its details, with the latencies that its driver measured",
+	"/                 only names that contain a text: type it, then Enter",
+	"s                 sort by name, or by fill: bad ones come first",
+	"+, -              sample twice as often, half as often",
 	"?                 this page",
 	"",
-	"FULL is of the COW device; of a merge, what is done of it, and USED what is left.",
-	"LAST LOOKS is the curve of that, between the least and the most of it.",
+	"FULL and USED are of the COW device; for a merge, what is done and what is left.",
+	"LAST LOOKS is the curve of that, between its minimum and maximum.",
 };
 
 class LiveView {

@@ -241,8 +241,9 @@ std::vector<std::string> detail_lines(const TrendRow &row,
 			size_text(static_cast<double>(usage->metadata) * sector_bytes)));
 	lines.emplace_back();
 	if (!stats) {
-		lines.emplace_back("Its driver counts nothing: it is the kernel's own, or does not "
-				   "answer now.");
+		lines.emplace_back(
+			"Its driver has no counters: it is the kernel's own, or does not "
+			"answer now.");
 		return lines;
 	}
 	auto ahead = stats->counters.find("ahead_chunks");

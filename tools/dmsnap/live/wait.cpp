@@ -117,7 +117,7 @@ ExitCode wait(const WaitOptions &options)
 		double left = options.timeout_seconds.value_or(never) - clock.seconds();
 		if (left <= 0)
 			return tell(options, "timeout",
-				    fmt::format("is {} still, after {:.0f} s",
+				    fmt::format("is still {}, after {:.0f} s",
 						to_text(look.snapshot->state), clock.seconds()),
 				    look, ExitCode::timed_out);
 		events.wait(looks_again ? std::min(left, look_again_seconds) : left);

@@ -20,7 +20,7 @@ WaitVerdict judge_merge_without(const DeviceLook &look, bool was_seen)
 	if (!was_seen)
 		return {WaitResult::nothing, "has no snapshot that is being merged into it"};
 	if (look.target.empty())
-		return {WaitResult::failed, "is gone, and the merge was not seen to end"};
+		return {WaitResult::failed, "has gone, before the end of its merge was seen"};
 	return {WaitResult::reached,
 		fmt::format("has the target {} now: the merge is over", look.target)};
 }

@@ -210,7 +210,7 @@ void drop(const Overlay &overlay)
 ExitCode drop_overlays(const OverlayOptions &options)
 {
 	if (options.all == !options.names.empty())
-		throw Failure("name the overlays to be dropped, or tell --all");
+		throw Failure("name the overlays to drop, or use --all");
 	FileLock lock = lock_overlays();
 	std::vector<Overlay> overlays = options.all
 						? find_overlays(options.folder)

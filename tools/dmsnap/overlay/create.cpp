@@ -189,7 +189,7 @@ ExitCode tell(const OverlayOptions &options, const std::vector<std::string> &nam
 ExitCode create_overlays(const OverlayOptions &options)
 {
 	if (options.bytes < cow_bytes_min)
-		throw Failure("tell the --size of the changes that there is room for: 1M at least");
+		throw Failure("give the room for the changes with --size, at least 1M");
 	FileLock lock = lock_overlays();
 	std::vector<Overlay> others = find_overlays(options.folder);
 	std::vector<std::unique_ptr<Base>> bases;

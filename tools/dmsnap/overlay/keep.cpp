@@ -127,15 +127,15 @@ void wait_for_merge(const Overlay &overlay)
 		events.arm();
 		std::optional<LiveSnapshot> now = machine.snapshot(overlay.device->number);
 		if (!now || !now->is_merge)
-			throw Failure(fmt::format("{} is not merged any more: somebody has changed "
-						  "its table",
+			throw Failure(fmt::format("{} is not merged any more: its table was "
+						  "changed",
 						  overlay.name));
 		if (now->state == SnapshotState::merged)
 			return;
 		if (now->is_bad())
 			throw Failure(fmt::format(
-				"{} is {}; the kernel's log says why. Mend that, then \"overlay keep\" "
-				"goes on with it",
+				"{} is {}; the kernel's log says why. Fix that, then \"overlay keep\" "
+				"continues it",
 				overlay.name, now->state_text()));
 		if (now->is_suspended)
 			throw Failure(fmt::format("{} is suspended: resume it with \"dmsetup "
@@ -157,7 +157,7 @@ ExitCode keep_overlay(const OverlayOptions &options)
 	auto select = [&options] {
 		std::vector<Overlay> found = select_overlays(options.folder, options.names);
 		if (found.size() != 1)
-			throw Failure("name one overlay: several stand on that device");
+			throw Failure("name one overlay: there are several over that device");
 		return found[0];
 	};
 	Overlay overlay = select();

@@ -89,7 +89,7 @@ bool take_sample(std::string_view line, uint64_t line_number, FioWrite &write)
 
 	auto words = split(line, ", \t");
 	if (words.size() < 4)
-		throw Failure(fmt::format("line {} is of none of fio's logs", line_number));
+		throw Failure(fmt::format("line {} is not from a log of fio", line_number));
 	if (words.size() < 5 || words[4].starts_with("0x"))
 		throw Failure(
 			"fio's log does not say where the I/Os went; it does with --log_offset=1");

@@ -137,7 +137,7 @@ void print_plan(const RepairOptions &options, const StoreReport &report, const P
 				   : "; the store stays marked invalid (--force marks it valid)");
 		return;
 	}
-	fmt::print("of {} entries {} stay and {} go; {} chunks of the snapshot are lost\n",
+	fmt::print("entries: {}, kept: {}, dropped: {}; lost chunks of the snapshot: {}\n",
 		   report.entries, plan.kept, plan.dropped, plan.lost);
 	if (plan.cut_tail)
 		fmt::print("the list gets an end\n");
@@ -266,7 +266,7 @@ void require_repairable(const RepairOptions &options, const StoreReport &report,
 			      ExitCode::findings);
 	if (report.kind == format::DecodedHeader::Kind::version_unknown && !options.chunk_sectors)
 		throw Failure(fmt::format("{}: a store of version {}, which this program does not "
-					  "know; as one of version 1 it is taken with --chunk-size",
+					  "know; --chunk-size treats it as version 1",
 					  store, report.version),
 			      ExitCode::findings);
 	if (!report.has_list && report.not_looked_at.empty())

@@ -113,12 +113,12 @@ private:
 		if (mark_.is_too_early())
 			throw Failure(fmt::format("{}: a later part was applied after what this "
 						  "undoes (see {}): apply what --undo kept of that "
-						  "one first; or go on with --any-base",
+						  "one first, or use --any-base",
 						  options_.target, mark_.path()),
 				      ExitCode::findings);
 		throw Failure(
 			fmt::format("{}: half of another stream is on it (see {}): apply that "
-				    "once more, or what --undo kept; or go on with --any-base",
+				    "once more, or what --undo kept, or use --any-base",
 				    options_.target, mark_.path()),
 			ExitCode::findings);
 	}
@@ -135,7 +135,7 @@ private:
 			fmt::format("{}: bytes {} to {} are neither what the snapshot held nor "
 				    "what the origin holds: this is another copy, an increment "
 				    "is missing, or an apply was cut off while it wrote (then "
-				    "--any-base goes on)",
+				    "use --any-base)",
 				    options_.target, record.offset,
 				    record.offset + record.length - 1),
 			ExitCode::findings);
