@@ -214,7 +214,7 @@ void Device::flush_phase(const std::shared_ptr<Flight> &flight)
 void Device::flushed(const std::shared_ptr<Flight> &flight)
 {
 	if (hung_) {
-		stuck_.push_back({flight, &Device::flushed});
+		hung_ios_.push_back({flight, &Device::flushed});
 		return;
 	}
 	if (lost_power(*flight)) {
@@ -258,7 +258,7 @@ void Device::medium_phase(const std::shared_ptr<Flight> &flight)
 void Device::medium_done(const std::shared_ptr<Flight> &flight)
 {
 	if (hung_) {
-		stuck_.push_back({flight, &Device::medium_done});
+		hung_ios_.push_back({flight, &Device::medium_done});
 		return;
 	}
 	if (lost_power(*flight) || flight->refused) {
@@ -276,9 +276,9 @@ void Device::medium_done(const std::shared_ptr<Flight> &flight)
 void Device::wake_up()
 {
 	hung_ = false;
-	for (Stuck &stuck : std::exchange(stuck_, {}))
+	for (Hung &hung : std::exchange(hung_ios_, {}))
 		world_.complete_at(world_.now_ns() + jitter(),
-				   [this, stuck] { (this->*stuck.next)(stuck.flight); });
+				   [this, hung] { (this->*hung.next)(hung.flight); });
 }
 
 void Device::end(Flight &flight, int error)

@@ -297,11 +297,11 @@ private:
 	std::vector<std::shared_ptr<Flight>> held_;
 	bool hung_ = false;
 	/* I/O that would have ended while it hangs: in its flush phase, or at the medium. */
-	struct Stuck {
+	struct Hung {
 		std::shared_ptr<Flight> flight;
 		void (Device::*next)(const std::shared_ptr<Flight> &flight);
 	};
-	std::vector<Stuck> stuck_;
+	std::vector<Hung> hung_ios_;
 	/* I/Os that have a tag; queued I/Os that wait for one. */
 	unsigned int in_service_ = 0;
 	std::deque<std::shared_ptr<Flight>> without_tag_;
