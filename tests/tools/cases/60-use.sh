@@ -208,6 +208,14 @@ if [ "$(id -u)" = 0 ] && loop=$(losetup --show -f "$work/good" 2> /dev/null); th
 	check "a block device in use is refused" in_use
 	kill "$!" && exec {held}<&-
 	losetup -d "$loop"
+	# Reads of a loop device fail when its file has become shorter
+	truncate -s 1M "$work/shortened"
+	loop=$(losetup --show -f "$work/shortened")
+	truncate -s 0 "$work/shortened"
+	check "check: the header cannot be read" exits 1 "$dmsnap" check "$loop"
+	check "check: reports it" says '^header, byte 0: reading failed$'
+	check "check: does not take it for zeros" [ "$(grep -c 'no store' "$work/out")" = 0 ]
+	losetup -d "$loop"
 else
 	echo "1 skipped"
 fi

@@ -81,11 +81,14 @@ ExitCode exit_code(const StoreReport &report)
 	return report.not_looked_at.empty() ? ExitCode::fine : ExitCode::failed;
 }
 
+bool has_header(const StoreReport &report)
+{
+	return report.device_bytes && report.not_looked_at.empty();
+}
+
 /* Prints what was found instead of a header. */
 void print_header(const StoreReport &report, const std::string &contents)
 {
-	if (!report.device_bytes)
-		return;
 	/* So do many file systems begin. */
 	if (report.kind == format::DecodedHeader::Kind::blank) {
 		fmt::print("no store: the first 4 bytes are zero, a new one would be made "
@@ -155,7 +158,7 @@ ExitCode check(const CheckOptions &options)
 		Findings findings(options.findings_max, nullptr);
 		const StoreReport report = store.read(findings);
 		findings.print_rest();
-		if (!report.has_list)
+		if (!report.has_list && has_header(report))
 			print_header(report, store.contents());
 		print_summary(report);
 		return exit_code(report);
