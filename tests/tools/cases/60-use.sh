@@ -263,8 +263,23 @@ check "repair: another version" exits 1 "$dmsnap" repair "$work/version"
 check "repair: reports the version" complains 'a store of version 2'
 truncate -s 8M "$work/ext4"
 PATH=$PATH:/usr/sbin:/sbin mke2fs -q -t ext4 "$work/ext4"
-check "check: a file system, which begins with zeros" exits 0 "$dmsnap" check "$work/ext4"
-check "check: by its name, although a store could be made there" says 'a new one would be made here, over ext4$'
+check "check: a file system, which begins with zeros" unchanged "$work/ext4" exits 1 "$dmsnap" check "$work/ext4"
+check "check: names it, and says that a store would be made there" says 'a new one would be made here, over ext4$'
+check "check: counts it as a finding" says '^1 found wrong, 0 noted$'
+check "check: a file system, as JSON" exits 1 "$dmsnap" check --json "$work/ext4"
+check "check: names it in JSON" json '[f["kind"] for f in d["findings"]] == ["other_contents"] and d["contents"] == "ext4" and d["wrong"] == 1 and not d["is_store"]'
+truncate -s 8M "$work/table"
+put "$work/table" 446 00000000830000000100000000400000
+put "$work/table" 510 55aa
+check "check: a partition table" exits 1 "$dmsnap" check "$work/table"
+check "check: names the partition table" says 'over a dos partition table$'
+# LVM2 wipes only the beginning of a new COW device
+truncate -s 8M "$work/used"
+put "$work/used" 5000 dead
+check "check: a wiped device with old data" exits 0 "$dmsnap" check "$work/used"
+check "check: mentions the old data" says 'a new one would be made here, over something that is not zero at byte 5000$'
+check "check: old data, as JSON" exits 0 "$dmsnap" check --json "$work/used"
+check "check: old data is no finding in JSON" json 'd["wrong"] == 0 and d["contents"] == "something that is not zero at byte 5000"'
 put "$work/ext4" 0 deadbeef
 check "check: a file system" exits 1 "$dmsnap" check "$work/ext4"
 check "check: names the file system" says 'this is not a store, but holds ext4'

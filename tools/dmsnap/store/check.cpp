@@ -133,19 +133,38 @@ public:
 	{
 		if (live_)
 			return live_->walk(visitor, options_.memory_bytes);
-		return StoreReader(store_->cow, store_->read_options).read(visitor);
+		StoreReport report = StoreReader(store_->cow, store_->read_options).read(visitor);
+		if (has_header(report) && !report.is_store())
+			look_for_others(report, visitor);
+		return report;
 	}
 
-	/* What is there instead of a store, if libblkid knows it. */
-	std::string contents() { return store_ ? contents_of(store_->cow) : ""; }
+	/* What is there instead of a store; empty if it is zeros. */
+	const std::string &contents() const { return contents_; }
 
 	JsonValue committed() const { return live_ ? JsonValue(live_->entries()) : nullptr; }
 
 private:
+	/*
+	 * Data that libblkid does not know is no finding: LVM2 wipes only the beginning of a new
+	 * COW device.
+	 */
+	void look_for_others(StoreReport &report, StoreVisitor &visitor)
+	{
+		contents_ = known_contents(store_->cow);
+		if (contents_.empty()) {
+			contents_ = contents_of(store_->cow);
+		} else if (report.kind == format::DecodedHeader::Kind::blank) {
+			report.findings++;
+			visitor.finding({.kind = other_contents, .chunk = 0});
+		}
+	}
+
 	const StoreOptions &options_;
 	DeviceMapper machine_;
 	std::optional<LiveStore> live_;
 	std::optional<StoreSource> store_;
+	std::string contents_;
 };
 
 } // namespace
@@ -176,6 +195,8 @@ ExitCode check(const CheckOptions &options)
 		 {"valid", report.is_store() && report.valid != 0},
 		 {"version", report.version},
 		 {"chunk_sectors", report.chunk_sectors},
+		 {"contents",
+		  store.contents().empty() ? JsonValue(nullptr) : JsonValue(store.contents())},
 		 {"device_bytes", report.device_bytes},
 		 {"device_chunks", report.device_chunks},
 		 {"exceptions", report.entries},

@@ -41,6 +41,10 @@ constexpr FindingKind kind_of(Error error)
 constexpr FindingKind marked_invalid{"marked_invalid",
 				     "the store is marked invalid: the snapshot lost data"};
 
+/* Nor this: there it would make a new store.  The device is not one for a snapshot. */
+constexpr FindingKind other_contents{
+	"other_contents", "no store, but something else, which a new store would overwrite"};
+
 constexpr FindingKind mark_unusual{"mark_unusual", "valid is neither 0 nor 1, and read as 1", true};
 constexpr FindingKind header_not_zero{
 	"header_not_zero", "bytes behind the header are not zero; nobody reads them", true};

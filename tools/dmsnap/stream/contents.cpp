@@ -36,6 +36,21 @@ std::string to_text(blkid_probe probe)
 	return value(probe, "TYPE") + (label.empty() ? "" : fmt::format(" (label \"{}\")", label));
 }
 
+std::string first_not_zero(Volume &volume, uint64_t begin, uint64_t end)
+{
+	std::vector<std::byte> bytes(end - begin);
+
+	volume.read_all(begin, bytes);
+	auto found =
+		std::ranges::find_if(bytes, [](std::byte byte) { return byte != std::byte{0}; });
+	if (found == bytes.end())
+		return {};
+	return fmt::format("something that is not zero at byte {}",
+			   begin + static_cast<uint64_t>(found - bytes.begin()));
+}
+
+} // namespace
+
 /* All that libblkid knows: there may be a partition table around a file system. */
 std::string known_contents(Volume &volume)
 {
@@ -58,21 +73,6 @@ std::string known_contents(Volume &volume)
 		throw Failure(volume.path() + ": its contents cannot be read");
 	return known;
 }
-
-std::string first_not_zero(Volume &volume, uint64_t begin, uint64_t end)
-{
-	std::vector<std::byte> bytes(end - begin);
-
-	volume.read_all(begin, bytes);
-	auto found =
-		std::ranges::find_if(bytes, [](std::byte byte) { return byte != std::byte{0}; });
-	if (found == bytes.end())
-		return {};
-	return fmt::format("something that is not zero at byte {}",
-			   begin + static_cast<uint64_t>(found - bytes.begin()));
-}
-
-} // namespace
 
 std::string contents_of(Volume &volume)
 {

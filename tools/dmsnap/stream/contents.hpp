@@ -9,8 +9,14 @@
 namespace dmsnap::tool {
 
 /*
- * libblkid's description, 'ext4 (label "home")' or "a gpt partition table", or else where the first
- * byte is that is not zero.  Empty if libblkid knows nothing, and the first and last MiB are zeros.
+ * libblkid's description: 'ext4 (label "home")' or "a gpt partition table".  Empty if it knows
+ * nothing.
+ */
+std::string known_contents(Volume &volume);
+
+/*
+ * The same, or else where the first byte is that is not zero.  Empty if libblkid knows nothing, and
+ * the first and last MiB are zeros.
  */
 std::string contents_of(Volume &volume);
 
