@@ -81,6 +81,11 @@ std::optional<LiveSnapshot> look(DeviceNumber device, const std::string &target,
 
 } // namespace
 
+bool driver_is_dmsnaps()
+{
+	return access("/sys/module/dm_snapshot/version", F_OK) == 0;
+}
+
 std::optional<LiveSnapshot> DeviceMapper::snapshot_on(const std::string &path)
 {
 	std::optional<DeviceNumber> number = device_at(path);
@@ -148,6 +153,9 @@ DeviceNumber DeviceMapper::find(const std::string &name)
 
 std::optional<SnapshotStats> DeviceMapper::stats(DeviceNumber device)
 try {
+	/* For each message that its target does not know, the kernel logs an error. */
+	if (!driver_is_dmsnaps())
+		return {};
 	std::optional<std::string> answer = send_message(device, "stats");
 	return answer ? parse_stats(*answer) : std::nullopt;
 } catch (const Failure &) {

@@ -8,6 +8,9 @@
 
 namespace dmsnap::tool {
 
+/* Is dmsnap's module loaded, and not the kernel's own?  Only dmsnap's has a version. */
+bool driver_is_dmsnaps();
+
 class DeviceMapper final : public SnapshotSource {
 public:
 	std::vector<LiveSnapshot> snapshots() override;

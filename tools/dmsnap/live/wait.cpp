@@ -5,7 +5,6 @@
 #include <limits>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "cli/commands.hpp"
 #include "live/device_mapper.hpp"
@@ -16,9 +15,7 @@
 namespace dmsnap::tool {
 namespace {
 
-/* Only dmsnap's module has a version; the in-tree driver raises no event when a merge ends. */
-constexpr const char *driver_mark = "/sys/module/dm_snapshot/version";
-/* The interval at which such a merge is polled. */
+/* The interval at which a merge is polled whose driver raises no event when it ends. */
 constexpr double look_again_seconds = 5;
 
 class Clock {
@@ -87,7 +84,7 @@ ExitCode wait(const WaitOptions &options)
 	DmEvents events;
 	/* Use the number from here on, because the device may be renamed. */
 	DeviceNumber device = machine.find(options.name);
-	bool looks_again = options.merged && access(driver_mark, F_OK) != 0;
+	bool looks_again = options.merged && !driver_is_dmsnaps();
 	std::optional<DeviceNumber> cow;
 
 	for (bool first = true;; first = false) {
