@@ -44,10 +44,20 @@ slowly()
 		head -c 200000 "$work/stream"
 		sleep 1.5
 		tail -c +200001 "$work/stream"
-	} | exits 0 "$dmsnap" apply "$work/copy"
+	} | exits 0 "$dmsnap" apply "$work/copy" "$@"
 }
 check "apply: a slow stream" slowly
 check "apply: shows its progress" complains '^applying, at most: [0-9]+ %, [0-9]+:[0-9]{2} left, ends [0-9:]{8}$'
+check "apply --progress json" slowly --progress json
+progress_is_json() { python3 -c 'import json, sys; d = [json.loads(line) for line in open(sys.argv[1])]; sys.exit(not (d and all(0 < one["done"] < one["total"] for one in d)))' "$work/err"; }
+check "apply --progress json: prints a document a line" progress_is_json
+check "apply --progress bar" slowly --progress bar
+check "apply --progress bar: redraws its line, and removes it" complains $'^\r\e\\[Kapplying, at most: .*\r\e\\[K$'
+for style in '--progress none' --quiet; do
+	# shellcheck disable=SC2086 # several words
+	check "apply $style" slowly $style
+	check "apply $style: shows none" [ ! -s "$work/err" ]
+done
 
 "$maker" volume "$work/other" 8004 99
 check "apply: refuses another volume" exits 1 "$dmsnap" apply "$work/other" --input "$work/stream"
