@@ -104,6 +104,14 @@ says '^snap +suspended '
 dmsetup resume snap
 exits 2 status org
 
+note "checked while in use, by the snapshot's name and by its COW device"
+for name in snap cow-snap "$(dm_path cow-snap)"; do
+	exits 0 check "$name"
+	says '^valid, version 1, 8 sectors a chunk: 256 exceptions, '
+done
+exits 0 check snap --json
+expect_eq "$(field committed)" 256
+
 note "watched"
 writer_start steady "$(dm_path org)" --rw=write --bs=4k --size=1M
 exits 0 top --interval 0.5
