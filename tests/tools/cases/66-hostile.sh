@@ -11,6 +11,7 @@ check "export: an empty name for the origin" exits 2 "$dmsnap" export "$work/goo
 check "check: an empty name for the origin" exits 2 "$dmsnap" check "$work/good" --origin ''
 check "check: an empty name for the store" exits 2 "$dmsnap" check ''
 check "check: a negative number of findings" exits 2 "$dmsnap" check --max -1 "$work/good"
+check "check: reports the negative number" complains '^dmsnap: --max: "-1" is negative\. Try: dmsnap help$'
 check "estimate: a status with a negative number" exits 2 "$dmsnap" estimate --for 60s --status '-5/10' --status '6/10'
 check "estimate: the same status without the sign" exits 0 "$dmsnap" estimate --for 60s --status '5/10' --status '6/10'
 

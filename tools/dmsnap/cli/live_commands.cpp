@@ -100,7 +100,7 @@ void LiveCommands::add_top(const AddCommand &add)
 	command->add_option("--count", options.count,
 			    "End after this many views; 0: never (default: never, but 1 where "
 			    "lines are printed)")
-		->check(CLI::NonNegativeNumber)
+		->check(not_negative)
 		->type_name("N");
 	command->add_flag("--lines", options.lines, "Print lines, even on a terminal");
 	command->add_flag("--json", options.json, "Print JSON: a line for each view");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cli/option_words.hpp"
 
+#include <fmt/format.h>
+
 #include "cli/units.hpp"
 
 namespace dmsnap::tool {
@@ -8,6 +10,11 @@ namespace dmsnap::tool {
 std::string not_empty(const std::string &text)
 {
 	return text.empty() ? "a name is empty" : "";
+}
+
+std::string not_negative(const std::string &text)
+{
+	return text.starts_with('-') ? fmt::format("\"{}\" is negative", text) : "";
 }
 
 CLI::Option *add_json(CLI::App *command, bool &json)

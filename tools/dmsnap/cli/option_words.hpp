@@ -20,6 +20,8 @@ using AddCommand = std::function<CLI::App *(const char *name, const char *what,
 
 /* A check for names: an empty text comes from a variable that was not set. */
 std::string not_empty(const std::string &text);
+/* A check for whole numbers. */
+std::string not_negative(const std::string &text);
 CLI::Option *add_json(CLI::App *command, bool &json);
 CLI::Option *add_size(CLI::App *command, const char *name, const char *what,
 		      const std::function<void(uint64_t)> &take);

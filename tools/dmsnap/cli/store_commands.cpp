@@ -21,7 +21,7 @@ void StoreCommands::add_check(const AddCommand &add)
 	command->add_option("--max", options.findings_max,
 			    "List at most this many findings of a kind, count the others "
 			    "(default 1000)")
-		->check(CLI::NonNegativeNumber)
+		->check(not_negative)
 		->type_name("N");
 	add_json(command, options.json);
 }
@@ -78,7 +78,7 @@ void StoreCommands::add_repair(const AddCommand &add)
 	command->add_flag("--force", options.force, "Mark the store valid, even if it lost data");
 	command->add_option("--chunk-size", options.chunk_sectors,
 			    "Write a new header with this chunk size")
-		->check(CLI::NonNegativeNumber)
+		->check(not_negative)
 		->type_name("SECTORS");
 	add_json(command, options.json);
 }
