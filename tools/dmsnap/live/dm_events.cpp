@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "system/failure.hpp"
+#include "system/needs_root.hpp"
 
 namespace dmsnap::tool {
 namespace {
@@ -23,8 +24,9 @@ constexpr const char *control_path = "/dev/" DM_DIR "/" DM_CONTROL_NODE;
 
 Failure failed()
 {
-	return Failure(
-		fmt::format("cannot wait for events ({}): {}", control_path, std::strerror(errno)));
+	return Failure(fmt::format("{} for events ({}): {}",
+				   needs_root(errno) ? "must be root to wait" : "cannot wait",
+				   control_path, std::strerror(errno)));
 }
 
 } // namespace

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "system/failure.hpp"
+#include "system/needs_root.hpp"
 #include "system/new_file.hpp"
 
 namespace dmsnap::tool {
@@ -25,7 +26,10 @@ void make_folder_of(const std::string &path)
 	std::error_code error;
 	std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
 	if (error)
-		throw Failure(fmt::format("{}: cannot be made: {}", path, error.message()));
+		throw Failure(fmt::format("{}: {}: {}", path,
+					  needs_root(error.value()) ? "must be root to make it"
+								    : "cannot be made",
+					  error.message()));
 }
 
 void write_whole(const std::string &path, std::string_view text)

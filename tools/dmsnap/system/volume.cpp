@@ -24,6 +24,7 @@
 #include "store/image_lock.hpp"
 #include "system/failure.hpp"
 #include "system/loop_file.hpp"
+#include "system/needs_root.hpp"
 
 namespace dmsnap::tool {
 namespace {
@@ -100,8 +101,7 @@ void Volume::open_any(int flags)
 					: "in use by " + holders));
 	}
 	if (fd_ < 0)
-		fail(errno == EACCES && geteuid() != 0 ? "must be root to open it"
-						       : "cannot be opened");
+		fail(needs_root(errno) ? "must be root to open it" : "cannot be opened");
 }
 
 Volume::Volume(std::string path, int descriptor) : path_(std::move(path)), fd_(descriptor)
