@@ -16,6 +16,7 @@
 #include "backup/prune_snapshots.hpp"
 #include "cli/json_output.hpp"
 #include "cli/units.hpp"
+#include "live/device_mapper.hpp"
 #include "stream/export_stream.hpp"
 #include "system/file_lock.hpp"
 
@@ -139,15 +140,29 @@ private:
 		for (OwnSnapshot &one : own_snapshots(config_, Purpose::backup)) {
 			if (one.lv != state_.base || one.uuid != state_.base_uuid)
 				continue;
-			if (!one.is_invalid)
+			if (one.is_invalid)
+				why_full_ = fmt::format(
+					"the snapshot {} of the last one is invalid", one.volume);
+			else if (!tells_changes(one))
+				why_full_ =
+					fmt::format("the driver of {} does not commit when it "
+						    "is told to: it is not dmsnap's, or too old",
+						    one.volume);
+			else
 				return one;
-			why_full_ = fmt::format("the snapshot {} of the last one is invalid",
-						one.volume);
 			return {};
 		}
 		why_full_ = fmt::format("the snapshot {}/{} of the last one is not there",
 					config_.vg, state_.base);
 		return {};
+	}
+
+	/* Only dmsnap's driver can be asked for the changes of an active snapshot. */
+	static bool tells_changes(const OwnSnapshot &one)
+	{
+		DeviceMapper machine;
+		std::optional<LiveSnapshot> live = machine.snapshot_on(one.path);
+		return !live || machine.send_message(live->device, "commit").has_value();
 	}
 
 	OwnSnapshot make(int64_t time)
