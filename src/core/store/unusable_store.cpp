@@ -2,6 +2,7 @@
 #include "store/unusable_store.hpp"
 
 #include "base/assert.hpp"
+#include "base/min_max.hpp"
 #include "format/disk_header.hpp"
 
 namespace dmsnap {
@@ -49,8 +50,12 @@ void UnusableStore::mark_invalid(InvalidMark &mark)
 
 void UnusableStore::submit(dmsnap_io_op op, unsigned int flags)
 {
-	dmsnap_port_io_submit(cow_, op, flags, 0, dmsnap_port_device_block_sectors(cow_), &page_, 0,
-			      task_.ended, task_.on(*worker_));
+	/* A device that got larger blocks since it was opened fails the I/O. */
+	const uint64_t sectors = smaller(uint64_t{dmsnap_port_device_block_sectors(cow_)},
+					 uint64_t{DMSNAP_PAGE_SIZE / sector_bytes});
+
+	dmsnap_port_io_submit(cow_, op, flags, 0, sectors, &page_, 0, task_.ended,
+			      task_.on(*worker_));
 }
 
 void UnusableStore::io_ended(int error)
