@@ -1,19 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #pragma once
 
+#include "base/own.hpp"
 #include "base/worker.hpp"
 
 namespace dmsnap {
 
+class SnapshotTarget;
+
 /*
  * What a target leaves behind when the process that removes it is killed, with I/O still under
- * way on the COW device.  The task runs on the Registry's reaper and destroys it.
+ * way on the COW device.  Each has a worker of its own, which waits for that I/O: another
+ * orphan's device may answer much later.  The Registry owns it.
  */
-struct Orphan : Task {
-	Orphan(Function bury, uint64_t cow) : Task(bury), cow_id(cow) {}
+struct Orphan {
+	Orphan(SnapshotTarget &of, Owned<Worker> by);
 
-	uint64_t cow_id;
+	/* Destroys the target; waits as long as needed.  Own worker. */
+	void bury();
+	/* The last step: frees the orphan, when bury() has ended.  The Registry's reaper. */
+	void free();
+
+	SnapshotTarget &target;
+	const uint64_t cow_id;
+	Owned<Worker> worker;
 	ListHook orphan_link;
+	MethodTask<Orphan, &Orphan::bury> bury_task{*this};
+	MethodTask<Orphan, &Orphan::free> free_task{*this};
 };
 
 } // namespace dmsnap

@@ -20,6 +20,7 @@ Status Registry::open()
 void Registry::close()
 {
 	Owned<Registry> registry(the_registry);
+	registry->reaper_->flush();
 	the_registry = nullptr;
 }
 
@@ -68,13 +69,14 @@ void Registry::adopt(Orphan &orphan)
 {
 	MutexGuard guard(mutex_);
 	orphans_.push_back(orphan);
-	reaper_->post(orphan);
+	orphan.worker->post(orphan.bury_task);
 }
 
 void Registry::forget(Orphan &orphan)
 {
 	MutexGuard guard(mutex_);
 	orphan.orphan_link.unlink();
+	reaper_->post(orphan.free_task);
 }
 
 bool Registry::any_orphan(uint64_t cow_id) const

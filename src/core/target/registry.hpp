@@ -23,9 +23,9 @@ public:
 	/* Drops a reference; the last one frees the origin.  Sleeps. */
 	void put(Origin *origin);
 
-	/* Takes ownership of an orphan, and destroys it as soon as possible.  Sleeps. */
+	/* Takes ownership of an orphan, and buries it as soon as possible.  Sleeps. */
 	void adopt(Orphan &orphan);
-	/* @orphan is about to be destroyed.  Sleeps. */
+	/* The orphan no longer uses its COW device, and bury() is about to end.  Sleeps. */
 	void forget(Orphan &orphan);
 	/* Does an orphan use this COW device? */
 	bool any_orphan(uint64_t cow_id) const DMSNAP_MUST_HOLD(mutex_);
@@ -48,7 +48,7 @@ private:
 	List<Entry, &Entry::link> entries_ DMSNAP_GUARDED_BY(mutex_);
 	Snapshots snapshots_ DMSNAP_GUARDED_BY(mutex_);
 	List<Orphan, &Orphan::orphan_link> orphans_ DMSNAP_GUARDED_BY(mutex_);
-	/* Runs nothing but orphans' tasks, so these may wait as long as needed. */
+	/* Frees orphans, as a worker cannot free itself. */
 	Owned<Worker> reaper_;
 };
 

@@ -25,11 +25,20 @@
 
 namespace dmsnap {
 
-SnapshotTarget::Remains::Remains(SnapshotTarget &of)
-    : Orphan([](Task &task) { Owned<SnapshotTarget> gone(&static_cast<Remains &>(task).target); },
-	     of.snapshot().cow_id()),
-      target(of)
+Orphan::Orphan(SnapshotTarget &of, Owned<Worker> by)
+    : target(of), cow_id(of.snapshot().cow_id()), worker(std::move(by))
 {
+}
+
+void Orphan::bury()
+{
+	Owned<SnapshotTarget> gone(&target);
+}
+
+void Orphan::free()
+{
+	worker->stop(bury_task);
+	Owned<Orphan> gone(this);
 }
 
 void SnapshotTarget::destroy(Owned<SnapshotTarget> target)
@@ -38,9 +47,9 @@ void SnapshotTarget::destroy(Owned<SnapshotTarget> target)
 	/* The suspend of a snapshot-merge device stopped its merge, and waited for it. */
 	if (target->merges() || target->wait_until_unused() || !target->detach())
 		return;
-	Remains &remains = *target->remains_;
+	Orphan &orphan = *target->orphan_;
 	target.release();
-	registry().adopt(remains);
+	registry().adopt(orphan);
 }
 
 /* After this, nothing can find the snapshot any more, and nothing new is begun. */
@@ -69,13 +78,16 @@ bool SnapshotTarget::wait_until_unused()
 /* Makes it independent of dm's target.  Returns false if that fails. */
 bool SnapshotTarget::detach()
 {
-	auto remains = make_owned<Remains>(*this);
-	if (!remains || dmsnap_port_device_detach(target_, cow_device_))
+	auto worker = Worker::create("reaper");
+	if (!worker)
+		return false;
+	auto orphan = make_owned<Orphan>(*this, std::move(*worker));
+	if (!orphan || dmsnap_port_device_detach(target_, cow_device_))
 		return false;
 	/* Copies for other snapshots may be reading the origin through this snapshot's device. */
 	if (dmsnap_port_device_detach(target_, origin_device_))
 		return false;
-	remains_ = std::move(*remains);
+	orphan_ = orphan->release();
 	target_ = nullptr;
 	snapshot_->events().forget_target();
 	return true;
@@ -94,8 +106,8 @@ SnapshotTarget::~SnapshotTarget()
 		snapshot_->stop();
 	}
 	/* Nothing uses the COW device any more: new tables may use it. */
-	if (remains_)
-		registry().forget(*remains_);
+	if (orphan_)
+		registry().forget(*orphan_);
 	merger_.reset();
 	snapshot_.reset();
 	origin_.reset();

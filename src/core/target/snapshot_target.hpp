@@ -127,11 +127,8 @@ private:
 	SyncCommit suspend_commit_;
 	bool suspend_commit_asked_ = false;
 	bool left_ = false;
-	struct Remains : Orphan {
-		explicit Remains(SnapshotTarget &of);
-		SnapshotTarget &target;
-	};
-	Owned<Remains> remains_;
+	/* Its removal was interrupted.  The Registry owns the orphan. */
+	Orphan *orphan_ = nullptr;
 };
 
 } // namespace dmsnap
