@@ -6,7 +6,7 @@
 #include <dmsnap/port/log.h>
 
 #include "base/text_writer.hpp"
-#include "store/sync_io.hpp"
+#include "target/commit_message.hpp"
 #include "target/snapshot_target.hpp"
 
 namespace dmsnap {
@@ -165,37 +165,9 @@ void SnapshotTarget::report(std::span<char> answer)
  */
 Status SnapshotTarget::commit_now(std::span<char> answer)
 {
-	SyncCommit commit;
-
 	if (merges())
 		return dmsnap::fail(Error::message_elsewhere);
-	{
-		OriginGuard guard(origin_->lock());
-		if (!snapshot_->healthy())
-			return dmsnap::fail(Error::snapshot_invalid);
-		if (snapshot_->changes_hands())
-			return dmsnap::fail(Error::store_changes_hands);
-		if (!snapshot_->persistent())
-			return dmsnap::fail(Error::message_elsewhere);
-		/* A handover waits for this reference. */
-		snapshot_->hold();
-		snapshot_->commits().wait(commit);
-	}
-	commit.durable.wait();
-	/* There may be more by now, and those are recorded as well. */
-	uint64_t exceptions = 0;
-	run_on(snapshot_->worker(), [&] { exceptions = snapshot_->persistent()->exceptions(); });
-	int error = 0;
-	if (commit.status && !commit.flushed)
-		error = sync_io(cow_device_, DMSNAP_IO_FLUSH, 0, 0, 0, nullptr);
-	{
-		OriginGuard guard(origin_->lock());
-		snapshot_->drop();
-	}
-	if (!commit.status)
-		return commit.status;
-	if (error)
-		return dmsnap::fail(Error::write_failed);
+	const uint64_t exceptions = DMSNAP_TRY(CommitMessage::send(*snapshot_));
 	dmsnap_port_format(answer.data(), answer.size(), "committed %llu",
 			   static_cast<unsigned long long>(exceptions));
 	return {};

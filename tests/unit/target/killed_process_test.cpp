@@ -77,7 +77,7 @@ TEST_F(KilledRemovalTest, ends_although_unflushed_writes_cannot_be_recorded)
 /* The memory to detach from dm's target cannot be allocated, so the removal waits. */
 TEST_F(KilledRemovalTest, waits_where_memory_is_short)
 {
-	for (uint64_t missing : {0, 1, 2}) {
+	for (uint64_t missing : {0, 1, 2, 3, 4}) {
 		ASSERT_EQ(fixture_.write(source_, 64 * missing, 64), 0);
 		source_.cow.hold_all();
 		begin_removal();
@@ -141,6 +141,106 @@ TEST_F(KilledRemovalTest, a_suspend_that_is_killed_can_be_done_again)
 	source_.mapped.suspend();
 	source_.mapped.remove();
 	answer();
+}
+
+/* Two removals are killed.  One of the devices answers much later than the other. */
+TEST_F(KilledRemovalTest, keeps_no_other_device_in_use)
+{
+	auto &other = fixture_.add("P 8");
+	ASSERT_EQ(fixture_.write(source_, 0, 64), 0);
+	ASSERT_EQ(fixture_.write(other, 0, 64), 0);
+	source_.cow.hold_all();
+	other.cow.hold_all();
+	remove_and_kill();
+	fixture_.world.spawn("removal", [&] { other.mapped.remove(); });
+	fixture_.world.run_for(3'000'000'000);
+	fixture_.world.kill("removal");
+	fixture_.world.settle();
+
+	other.cow.release();
+	fixture_.world.settle();
+	ASSERT_EQ(other.mapped.create(TargetType::snapshot, 4096, other.words), 0);
+	EXPECT_TRUE(fixture_.right(other));
+	EXPECT_EQ(load_again(), -22);
+	answer();
+}
+
+/* The process that sends the message "commit" is killed. */
+class KilledCommitTest : public KilledRemovalTest {
+protected:
+	void send_and_kill()
+	{
+		int error = 0;
+		bool ended = false;
+		fixture_.world.spawn("message", [&] {
+			error = source_.mapped.message({"commit"});
+			ended = true;
+		});
+		fixture_.world.run_for(3'000'000'000);
+		EXPECT_FALSE(ended);
+		fixture_.world.kill("message");
+		fixture_.world.settle();
+		ASSERT_TRUE(ended);
+		EXPECT_EQ(error, -EINTR);
+	}
+};
+
+TEST_F(KilledCommitTest, ends_and_so_does_a_removal_that_is_killed)
+{
+	ASSERT_EQ(fixture_.write(source_, 0, 64), 0);
+	source_.cow.hold_all();
+	send_and_kill();
+	remove_and_kill();
+	EXPECT_EQ(load_again(), -22);
+	answer();
+}
+
+/* All is recorded, and only the flush of the device is waited for. */
+TEST_F(KilledCommitTest, ends_during_a_flush)
+{
+	ASSERT_EQ(fixture_.write(source_, 0, 64), 0);
+	ASSERT_EQ(source_.mapped.flush(), 0);
+	source_.cow.hold_all();
+	send_and_kill();
+	source_.cow.release();
+	fixture_.world.settle();
+	EXPECT_EQ(source_.mapped.message({"commit"}), 0);
+	EXPECT_TRUE(fixture_.right(source_));
+}
+
+TEST_F(KilledCommitTest, of_a_snapshot_that_is_lost_meanwhile)
+{
+	ASSERT_EQ(fixture_.write(source_, 0, 64), 0);
+	source_.cow.fail_range(user::Op::write, 0, 16384);
+	source_.cow.hold_all();
+	send_and_kill();
+	source_.cow.release();
+	fixture_.world.settle();
+	EXPECT_EQ(source_.mapped.status(), "Invalid");
+	EXPECT_EQ(source_.mapped.message({"commit"}), -EIO);
+}
+
+/* The message and its kill come in any order with the end of the commit. */
+TEST(KilledCommit, ends_once)
+{
+	for_seeds(200, [](uint64_t seed) {
+		SnapshotFixture fixture(4096, {.order = user::Order::random, .seed = seed});
+		auto &snap = fixture.add("P 8");
+		ASSERT_EQ(fixture.write(snap, 0, 64), 0);
+		snap.cow.hold_all();
+		bool ended = false;
+		fixture.world.spawn("message", [&] {
+			snap.mapped.message({"commit"});
+			ended = true;
+		});
+		fixture.world.run_for(100'000'000);
+		fixture.world.spawn("answer", [&] { snap.cow.release(); });
+		fixture.world.kill("message");
+		fixture.world.settle();
+		EXPECT_TRUE(ended);
+		EXPECT_EQ(snap.mapped.message({"commit"}), 0);
+		EXPECT_TRUE(fixture.right(snap));
+	});
 }
 
 /* The process that resumes the new table is killed while I/O of the store does not end. */
