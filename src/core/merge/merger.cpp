@@ -146,7 +146,16 @@ bool Merger::make_list_certain()
 		idle_ = &idle;
 	}
 	origin().worker().post(next_task_);
-	idle.wait();
+	if (!idle.wait_killable("writing back the exceptions of a failed merge"))
+		return true;
+	/* end_run() may be setting it right now, under the lock. */
+	OriginGuard guard(origin().lock());
+	idle_ = nullptr;
+	return false;
+}
+
+bool Merger::list_is_certain()
+{
 	OriginGuard guard(origin().lock());
 	return !blocked_;
 }

@@ -101,11 +101,16 @@ public:
 	/* Limits the merge to @kib KiB per second; 0: no limit.  Context: any. */
 	void set_rate(uint32_t kib);
 	/*
-	 * The merge is stopped, and another snapshot will take over the store: makes certain what
-	 * the list holds.  Returns false if it cannot, so that exceptions in the table may be
-	 * missing from the list.  Context: process, sleeps; not on the worker.
+	 * The merge is stopped, and another snapshot will take over the store: tries to make certain
+	 * what the list holds.  Returns false if the process was killed first.
+	 * Context: process, sleeps; not on the worker.
 	 */
 	bool make_list_certain();
+	/*
+	 * Does the list on the COW device hold what the table does?  If not, exceptions may be
+	 * missing from it.  The merge must be stopped.  Context: process.
+	 */
+	bool list_is_certain();
 	/* Worker. */
 	MergeStatistics &statistics() { return statistics_; }
 	/* The last run ended with an error.  Context: any. */

@@ -48,7 +48,7 @@
  * resumed ("source"), and its destructor waits for the end of the handover.
  *
  * There is one exception: if a merge of the source has failed such that it is uncertain what the
- * list holds, the list is written back as it was.  If that fails, the destination becomes
+ * list holds, the preresume writes the list back as it was.  If that fails, the destination becomes
  * invalid.  Its table would otherwise hold exceptions that no load finds again, and it would let
  * the origin be overwritten.
  *
@@ -143,7 +143,8 @@ bool any_merges(const Origin &origin) DMSNAP_MUST_HOLD(registry().mutex())
 /* False: the process was killed. */
 bool await_quiet(SnapshotTarget &source)
 {
-	bool quiet = source.snapshot().quiesce_for_handover_killable();
+	bool quiet = source.snapshot().quiesce_for_handover_killable() &&
+		     source.make_list_certain();
 
 	MutexGuard guard(registry().mutex());
 	source.end_handover();
@@ -157,7 +158,7 @@ bool await_quiet(SnapshotTarget &source)
 void take_over(SnapshotTarget &destination, SnapshotTarget &source)
 {
 	source.snapshot().quiesce_for_handover();
-	bool list_is_certain = source.make_list_certain();
+	const bool list_is_certain = source.list_is_certain();
 
 	MutexGuard guard(registry().mutex());
 	{

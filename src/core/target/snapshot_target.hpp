@@ -77,6 +77,7 @@ public:
 	void cancel_handover();
 	/* For a stopped merge: see Merger.  No lock. */
 	bool make_list_certain() { return !merger_ || merger_->make_list_certain(); }
+	bool list_is_certain() { return !merger_ || merger_->list_is_certain(); }
 
 	/* On the Registry's list. */
 	ListHook registry_link;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Merges that fail: nothing is lost, and the merge can be continued. */
+#include <cerrno>
+
 #include <gtest/gtest.h>
 
 #include "unit/merge/merge_fixture.hpp"
@@ -136,11 +138,15 @@ protected:
 		ASSERT_EQ(merging_.status(), "Merge failed");
 		snap_.cow.poke(8, std::vector<uint8_t>(8 * 512));
 	}
-	/* The snapshot takes the store over from the merge, which becomes an origin again. */
-	void make_a_snapshot_again()
+	void load_snapshot()
 	{
 		ASSERT_EQ(snap_.mapped.load(TargetType::snapshot, disk_sectors, snap_.words), 0);
 		merging_.suspend();
+	}
+
+	/* The snapshot takes the store over from the merge, which becomes an origin again. */
+	void take_over()
+	{
 		ASSERT_EQ(snap_.mapped.resume(), 0);
 		merging_.remove();
 		ASSERT_EQ(fixture_.origin.create(TargetType::origin, disk_sectors, "disk"), 0);
@@ -151,7 +157,8 @@ protected:
 
 TEST_F(UncertainList, is_put_back_before_a_snapshot_relies_on_it)
 {
-	make_a_snapshot_again();
+	load_snapshot();
+	take_over();
 	EXPECT_TRUE(fixture_.right(snap_));
 	ASSERT_EQ(fixture_.write(0, 800), 0);
 	ASSERT_EQ(fixture_.origin.flush(), 0);
@@ -163,12 +170,40 @@ TEST_F(UncertainList, is_put_back_before_a_snapshot_relies_on_it)
 TEST_F(UncertainList, that_cannot_be_put_back_costs_the_snapshot_its_validity)
 {
 	snap_.cow.fail_range(Op::write, 8, 8);
-	make_a_snapshot_again();
+	load_snapshot();
+	take_over();
 	fixture_.world.run_until_idle();
 	EXPECT_EQ(snap_.mapped.status(), "Invalid");
 	ASSERT_EQ(fixture_.write(0, 800), 0);
 	fixture_.crash();
 	EXPECT_EQ(snap_.mapped.status(), "Invalid");
+}
+
+/* The COW device does not answer while the list is written back. */
+TEST_F(UncertainList, is_put_back_by_the_next_resume_if_one_is_killed)
+{
+	load_snapshot();
+	for (unsigned int n = 0; n < 2; n++) {
+		int error = 0;
+		bool ended = false;
+		snap_.cow.hold_all();
+		fixture_.world.spawn("resume", [&] {
+			error = snap_.mapped.resume();
+			ended = true;
+		});
+		fixture_.world.run_for(3'000'000'000);
+		EXPECT_FALSE(ended);
+		fixture_.world.kill("resume");
+		fixture_.world.settle();
+		ASSERT_TRUE(ended);
+		EXPECT_EQ(error, -EINTR);
+	}
+	snap_.cow.release();
+	take_over();
+	EXPECT_TRUE(fixture_.right(snap_));
+	ASSERT_EQ(fixture_.write(0, 800), 0);
+	fixture_.crash();
+	EXPECT_TRUE(fixture_.right(snap_));
 }
 
 } // namespace
