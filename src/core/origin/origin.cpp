@@ -85,7 +85,7 @@ WriteOutcome Origin::examine(Io &io, Attempt attempt)
 			break;
 		case CopyState::Kind::pending:
 			here.run->snapshot.wanted(*here.run);
-			wait_for(*here.run, io);
+			here.run->waiters.push_back(io);
 			return WriteOutcome::taken;
 		case CopyState::Kind::unavailable:
 			here.snapshot->wait_while_unavailable(io);
@@ -204,9 +204,12 @@ WriteOutcome Origin::copy_out(Io &io, uint64_t begin, const Survey &here, Attemp
 		return WriteOutcome::held;
 	}
 	begin_copies(*made, begin, end);
-	if (made->runs.empty()) {
-		close(*made);
-		free_operation(*made);
+	PendingRun *needed = run_needed(*made, begin, end);
+	if (!needed) {
+		if (made->runs.empty()) {
+			close(*made);
+			free_operation(*made);
+		}
 		/* Memory is short: wait until an operation has ended. */
 		if (survey(begin, end).kind == CopyState::Kind::missing) {
 			hold(writes_, io);
@@ -222,13 +225,27 @@ WriteOutcome Origin::copy_out(Io &io, uint64_t begin, const Survey &here, Attemp
 	made->end_sector = end;
 	if (attempt == Attempt::first)
 		io.cut(end);
-	wait_for(*made->runs.back(), io);
+	needed->waiters.push_back(io);
 	/* Post only once: other bios may join the copy-out until it begins. */
 	if (!std::exchange(made->begun, true))
 		worker_->post(made->start_task);
 	if (attempt == Attempt::first)
 		look_for_stream(io, *made);
 	return WriteOutcome::taken;
+}
+
+/*
+ * A run of @copy_out that a write of [@begin, @end) needs; nullptr if it needs none.  The last one
+ * is best: the others will probably have ended before it.
+ */
+PendingRun *Origin::run_needed(CopyOut &copy_out, uint64_t begin, uint64_t end)
+{
+	PendingRun *needed = nullptr;
+	for (PendingRun &run : copy_out.runs) {
+		if (run.covers(begin, end) && run.snapshot.watches(begin))
+			needed = &run;
+	}
+	return needed;
 }
 
 /* The previous copy-out if it has not begun and ends at @begin, else a new one. */

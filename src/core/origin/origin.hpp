@@ -116,6 +116,8 @@ private:
 		DMSNAP_MUST_HOLD(origin_lock);
 	uint64_t copy_extent(uint64_t begin, uint64_t end, const Survey &first)
 		DMSNAP_MUST_HOLD(origin_lock);
+	static PendingRun *run_needed(CopyOut &copy_out, uint64_t begin, uint64_t end)
+		DMSNAP_MUST_HOLD(origin_lock);
 	CopyOut *copy_out_for(uint64_t begin) DMSNAP_MUST_HOLD(origin_lock);
 	/* Begins copies for all snapshots that lack something of the range. */
 	void begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)

@@ -5,10 +5,9 @@
  * is in use.  A run holds its snapshot only until that run has ended, however long the others
  * take: a snapshot can be removed while a copy to another snapshot hangs.
  *
- * Bios that need its chunks wait on it, and are examined again when it ends.  A bio that needs
- * only some of its runs waits on one of those instead, so that the device of another snapshot
- * cannot delay it.  A waiting bio is never passed on without another examination: what it needs
- * may have changed.
+ * A bio that needs its chunks waits on one of its runs, and is examined again when that run has
+ * ended.  It never waits on the operation: the device of a snapshot that it does not need must not
+ * delay it, nor may runs that are added later.
  */
 #pragma once
 
@@ -32,8 +31,6 @@ struct Operation {
 	/* The clock is read once for all its runs. */
 	const uint64_t since_ns = dmsnap_port_now_ns();
 	List<PendingRun, &PendingRun::operation_link> runs;
-	/* Bios that need all runs. */
-	Ios waiters DMSNAP_GUARDED_BY(origin_lock);
 	/* Runs that have not ended, and other references. */
 	unsigned int unfinished DMSNAP_GUARDED_BY(origin_lock) = 0;
 };

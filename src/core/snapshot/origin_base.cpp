@@ -49,22 +49,6 @@ void OriginBase::trim()
 	snapshot_writes_.trim();
 }
 
-void OriginBase::wait_for(PendingRun &run, Io &io)
-{
-	PendingRun *needed = &run;
-	bool all = true;
-
-	for (PendingRun &other : run.operation.runs) {
-		if (other.ended)
-			continue;
-		if (other.covers(io.sector, io.end()))
-			needed = &other;
-		else
-			all = false;
-	}
-	(all ? run.operation.waiters : needed->waiters).push_back(io);
-}
-
 CopyOut *OriginBase::new_copy_out(uint64_t begin)
 {
 	lock_.assert_held();
@@ -142,7 +126,6 @@ void OriginBase::part_finished(Operation &operation)
 	lock_.assert_held();
 	if (--operation.unfinished > 0)
 		return;
-	look_again(operation.waiters);
 	free_operation(operation);
 	release_held();
 }
@@ -150,7 +133,6 @@ void OriginBase::part_finished(Operation &operation)
 void OriginBase::wake(SnapshotWrite &write)
 {
 	lock_.assert_held();
-	look_again(write.waiters);
 	look_again(write.run->waiters);
 	release_held();
 }

@@ -79,15 +79,15 @@ public:
 
 	/* Drops a reference to @operation; the last one ends it. */
 	void part_finished(Operation &operation) DMSNAP_MUST_HOLD(origin_lock);
-	/* Has @io examined again when @run or its operation has ended. */
-	static void wait_for(PendingRun &run, Io &io) DMSNAP_MUST_HOLD(origin_lock);
 	/*
-	 * Has everything examined that waits for @write or its run, and held writes: the data is
+	 * Has everything examined that waits for the run of @write, and held writes: the data is
 	 * there.
 	 */
 	void wake(SnapshotWrite &write) DMSNAP_MUST_HOLD(origin_lock);
 	/* No run may be added to @copy_out any more. */
 	void close(CopyOut &copy_out) DMSNAP_MUST_HOLD(origin_lock);
+	/* The same for whatever copy-out is open: it may have runs that no write needs now. */
+	void close_open() DMSNAP_MUST_HOLD(origin_lock) { open_ = nullptr; }
 
 protected:
 	/*

@@ -56,7 +56,7 @@ struct PendingRun : CommitEntry {
 	MethodTask<PendingRun, &PendingRun::settled> settled_task{*this};
 	Regions::Waiter readers{settled_task};
 
-	/* Bios that need this run, but not every run of its operation. */
+	/* Bios that are examined again when the run has ended. */
 	Ios waiters DMSNAP_GUARDED_BY(origin_lock);
 
 	TreeHook tree_link;

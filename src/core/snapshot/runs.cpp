@@ -251,8 +251,7 @@ bool Snapshot::written_whole(PendingRun &run)
 		 * Held bios may be waiting for this run to leave the copy limit; let the worker
 		 * finish it.
 		 */
-		if (!healthy() || write.writer->fua || !write.waiters.empty() ||
-		    !run.waiters.empty() || run.copying)
+		if (!healthy() || write.writer->fua || !run.waiters.empty() || run.copying)
 			return false;
 		io = std::exchange(write.writer, nullptr);
 		count_written(run);
@@ -383,10 +382,9 @@ void Snapshot::release_waiters()
 	origin_.look_again(unavailable_waiters_);
 	origin_.look_again(copy_waiters_);
 	for (PendingRun *run = pending_.first(); run;
-	     run = pending_.find_around(run->run.old_begin.value).behind) {
+	     run = pending_.find_around(run->run.old_begin.value).behind)
 		origin_.look_again(run->waiters);
-		origin_.look_again(run->operation.waiters);
-	}
+	origin_.close_open();
 	/* Held writes may have waited to start a copy for it. */
 	origin_.release_held();
 }

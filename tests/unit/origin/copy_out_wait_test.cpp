@@ -242,5 +242,116 @@ TEST(CopyOut, the_throttle_makes_copies_slower)
 	EXPECT_GT(took[1], 500 * 20'000u * 100 - 500'000'000u - took[0]);
 }
 
+/* The second write shares the copy of the first one, and alone needs the snapshot that hangs. */
+TEST(CopyOut, a_write_waits_for_no_run_that_joins_its_copy_later)
+{
+	SnapshotFixture fixture;
+	auto &hung = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(0, 8), 0);
+	auto &other = fixture.add("P 8");
+	hung.cow.hold_all();
+	auto first = fixture.start_write(0, 8);
+	auto second = fixture.start_write(8, 8);
+	fixture.world.settle();
+	EXPECT_EQ(fixture.disk.counters().reads, 1u) << "they were not copied together";
+	EXPECT_TRUE(first->done);
+	EXPECT_FALSE(second->done);
+	hung.cow.release();
+	EXPECT_EQ(fixture.origin.wait(second), 0);
+	EXPECT_TRUE(fixture.right(hung));
+	EXPECT_TRUE(fixture.right(other));
+}
+
+/* The second write needs only a snapshot that has no room, so no copy begins for it. */
+TEST(CopyOut, a_write_for_which_no_copy_begins_waits_for_none_of_another)
+{
+	SnapshotFixture fixture;
+	auto &full = fixture.add("P 8", 24);
+	auto &hung = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(hung, 8, 8), 0);
+	ASSERT_EQ(hung.mapped.flush(), 0);
+	hung.cow.hold_all();
+	auto first = fixture.start_write(0, 8);
+	auto second = fixture.start_write(8, 8);
+	fixture.world.settle();
+	EXPECT_EQ(full.mapped.status(), "Invalid");
+	EXPECT_FALSE(first->done);
+	EXPECT_TRUE(second->done);
+	hung.cow.release();
+	EXPECT_EQ(fixture.origin.wait(first), 0);
+	EXPECT_TRUE(fixture.right(hung));
+}
+
+/* A write needs two snapshots, and looks again when one no longer counts. */
+class GoneSnapshotTest : public testing::Test {
+protected:
+	void start()
+	{
+		other_.cow.hold_all();
+		write_ = fixture_.start_write(0, 8);
+		fixture_.world.settle();
+		EXPECT_FALSE(write_->done);
+	}
+
+	/* @hung no longer counts. */
+	void other_answers(SnapshotFixture::Snap &hung)
+	{
+		other_.cow.release();
+		fixture_.world.settle();
+		EXPECT_TRUE(write_->done);
+		auto second = fixture_.start_write(0, 8);
+		fixture_.world.settle();
+		EXPECT_TRUE(second->done);
+		hung.cow.release();
+		EXPECT_EQ(fixture_.origin.wait(write_), 0);
+		EXPECT_EQ(fixture_.origin.wait(second), 0);
+		fixture_.world.settle();
+		EXPECT_TRUE(fixture_.right(other_));
+	}
+
+	SnapshotFixture fixture_;
+	SnapshotFixture::Snap &other_ = fixture_.add("P 8");
+	Mapped::Handle write_;
+};
+
+TEST_F(GoneSnapshotTest, is_being_removed)
+{
+	auto &hung = fixture_.add("P 8");
+	hung.cow.hold_all();
+	start();
+	fixture_.world.spawn("removal", [&] { hung.mapped.remove(); });
+	fixture_.world.settle();
+	other_answers(hung);
+}
+
+/* No I/O is needed to mark a transient snapshot invalid. */
+TEST_F(GoneSnapshotTest, is_invalid)
+{
+	auto &hung = fixture_.add("N 8", 8);
+	hung.cow.hold_all();
+	start();
+	auto second = fixture_.start_write(80, 8);
+	fixture_.world.settle();
+	EXPECT_EQ(hung.mapped.status(), "Invalid");
+	other_answers(hung);
+	EXPECT_TRUE(second->done);
+}
+
+/* A second write joins the copy that was begun for both. */
+TEST_F(GoneSnapshotTest, is_removed_before_its_copy_begins)
+{
+	auto &hung = fixture_.add("P 32");
+	hung.cow.hold_all();
+	write_ = fixture_.start_write(0, 8);
+	fixture_.world.spawn("removal", [&] { hung.mapped.remove(); });
+	auto second = fixture_.start_write(8, 8);
+	fixture_.world.settle();
+	EXPECT_TRUE(write_->done);
+	EXPECT_TRUE(second->done);
+	hung.cow.release();
+	fixture_.world.settle();
+	EXPECT_TRUE(fixture_.right(other_));
+}
+
 } // namespace
 } // namespace dmsnap::test
