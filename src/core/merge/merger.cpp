@@ -165,6 +165,26 @@ void Merger::end_run()
 	if (phase_ != Phase::uncertain)
 		phase_ = Phase::idle;
 	OriginGuard guard(origin().lock());
+	run_has_ended();
+}
+
+/*
+ * Looks and ends the run in one hold of the lock: a begin_run() in between would find the run going
+ * on, and leave it to that.
+ */
+bool Merger::end_run_if_told()
+{
+	phase_ = Phase::idle;
+	OriginGuard guard(origin().lock());
+	if (!stop_ && !paused_)
+		return false;
+	run_has_ended();
+	return true;
+}
+
+void Merger::run_has_ended()
+{
+	origin().lock().assert_held();
 	running_ = false;
 	if (Event *idle = std::exchange(idle_, nullptr))
 		idle->set();
@@ -180,10 +200,8 @@ void Merger::next_batch()
 		put_back();
 		return;
 	}
-	if (told_to_stop()) {
-		end_run();
+	if (end_run_if_told())
 		return;
-	}
 	PersistentStore &store = *snapshot_.persistent();
 	if (store.exceptions() == 0) {
 		if (std::exchange(merged_any_, false))

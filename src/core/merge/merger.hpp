@@ -203,6 +203,8 @@ private:
 	void give_up(const char *text);
 	void adapt();
 	void end_run();
+	bool end_run_if_told();
+	void run_has_ended() DMSNAP_MUST_HOLD(origin_lock);
 
 	/* Mapping. */
 	void note_use()

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/seed.hpp"
 #include "unit/merge/merge_fixture.hpp"
 
 namespace dmsnap::test {
@@ -85,6 +86,30 @@ TEST_F(MergeTest, that_is_paused_continues_on_request)
 	EXPECT_EQ(merging_.status(), "16/65536 16");
 	EXPECT_EQ(merging_.events(), 1u);
 	EXPECT_TRUE(merged(snap));
+}
+
+/* The end of a pause may come while the run ends that it was to end. */
+TEST(MergePause, that_ends_soon_loses_no_request_to_continue)
+{
+	for_seeds(400, [](uint64_t seed) {
+		SnapshotFixture fixture(disk_sectors, {.order = user::Order::random, .seed = seed});
+		user::Mapped merging{"merging"};
+		SnapshotFixture::Snap &snap = fixture.add("P 8", cow_sectors);
+		for (uint64_t n = 0; n < 100; n++)
+			ASSERT_EQ(fixture.write(snap, n * 16, 8), 0);
+		snap.mapped.remove();
+		fixture.origin.remove();
+		ASSERT_EQ(merging.create(TargetType::merge, disk_sectors, snap.words), 0);
+		fixture.world.spawn("admin", [&] {
+			for (int n = 0; n < 3; n++) {
+				EXPECT_EQ(merging.message({"merge", "pause"}), 0);
+				EXPECT_EQ(merging.message({"merge", "resume"}), 0);
+			}
+		});
+		fixture.world.settle();
+		fixture.world.run_until_idle();
+		EXPECT_EQ(merging.status(), "16/65536 16");
+	});
 }
 
 TEST_F(MergeTest, keeps_to_its_rate)
