@@ -20,12 +20,15 @@ void Snapshot::stop()
 	origin_.worker().flush();
 	if (store_)
 		store_->quiesce();
+	{
+		/* From here on nothing posts their tasks. */
+		OriginGuard guard(origin_.lock());
+		if (writes_->holder_link.linked())
+			writes_->holder_link.unlink();
+		if (writes_->due_link.linked())
+			writes_->due_link.unlink();
+	}
 	writes_->stop();
-	OriginGuard guard(origin_.lock());
-	if (writes_->holder_link.linked())
-		writes_->holder_link.unlink();
-	if (writes_->due_link.linked())
-		writes_->due_link.unlink();
 }
 
 Snapshot::~Snapshot()
