@@ -79,7 +79,7 @@ public:
 	bool make_list_certain() { return !merger_ || merger_->make_list_certain(); }
 	bool list_is_certain() { return !merger_ || merger_->list_is_certain(); }
 
-	/* On the Registry's list. */
+	/* On one of the Registry's lists. */
 	ListHook registry_link;
 
 private:
@@ -99,6 +99,7 @@ private:
 
 	void begin_suspend();
 	void end_suspend();
+	bool await_suspend_commit();
 
 	/* Removal: target/removal.cpp. */
 	void leave();
@@ -128,7 +129,7 @@ private:
 	SyncCommit suspend_commit_;
 	bool suspend_commit_asked_ = false;
 	bool left_ = false;
-	/* Its removal was interrupted.  The Registry owns the orphan. */
+	/* Set when its removal was interrupted. */
 	Orphan *orphan_ = nullptr;
 };
 

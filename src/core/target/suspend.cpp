@@ -60,20 +60,29 @@ void SnapshotTarget::resumed()
 void SnapshotTarget::postsuspend()
 {
 	end_suspend();
-	if (!snapshot_->commits().undurable() && !suspend_commit_asked_)
+	/* That of a suspend that was killed does not cover what was written since. */
+	if (suspend_commit_asked_ && !await_suspend_commit())
 		return;
-	if (!suspend_commit_asked_) {
-		suspend_commit_asked_ = true;
-		new (&suspend_commit_.durable) Event;
+	if (!snapshot_->commits().undurable())
+		return;
+	suspend_commit_asked_ = true;
+	new (&suspend_commit_.durable) Event;
+	{
 		OriginGuard guard(origin_->lock());
 		snapshot_->commits().wait(suspend_commit_);
 	}
-	/*
-	 * The COW device may be suspended itself, or hang.  A killed process loses nothing: what
-	 * was flushed is durable, and the rest follows when the device answers.
-	 */
+	await_suspend_commit();
+}
+
+/*
+ * Returns false if the process was killed: the COW device may be suspended itself, or hang.  That
+ * loses nothing: what was flushed is durable, and the rest follows when the device answers.
+ */
+bool SnapshotTarget::await_suspend_commit()
+{
 	suspend_commit_asked_ =
 		suspend_commit_.durable.wait_killable("recording a suspended snapshot's writes");
+	return !suspend_commit_asked_;
 }
 
 void SnapshotTarget::take_over(SnapshotTarget &source)
