@@ -180,7 +180,7 @@ void leave(SnapshotTarget &target) DMSNAP_MUST_HOLD(registry().mutex())
 		dmsnap_port_log(DMSNAP_LOG_ERROR, "Cancelling snapshot handover.");
 	}
 	if (target.registry_link.linked())
-		target.registry_link.unlink();
+		registry().leaves(target);
 	target.origin().snapshots().remove(target.snapshot());
 	target.origin().snapshot_left();
 }
@@ -192,7 +192,7 @@ std::expected<NewRole, const char *> role_of_new(const SnapshotTarget &target)
 	SnapshotTarget *other;
 	Action answer = action(Event::constructor, state_of(target, other));
 
-	if (registry().any_orphan(target.snapshot().cow_id()))
+	if (registry().in_use(target.snapshot().cow_id()))
 		return std::unexpected("COW device is in use until I/O of a removed snapshot ends");
 	if (answer == Action::refused)
 		return std::unexpected("Snapshot cow pairing for exception table handover failed");

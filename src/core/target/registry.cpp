@@ -65,24 +65,23 @@ void Registry::put(Origin *origin)
 	}
 }
 
-void Registry::adopt(Orphan &orphan)
+void Registry::leaves(SnapshotTarget &target)
 {
-	MutexGuard guard(mutex_);
-	orphans_.push_back(orphan);
-	orphan.worker->post(orphan.bury_task);
+	target.registry_link.unlink();
+	leaving_.push_back(target);
 }
 
-void Registry::forget(Orphan &orphan)
+void Registry::gone(SnapshotTarget &target)
 {
 	MutexGuard guard(mutex_);
-	orphan.orphan_link.unlink();
-	reaper_->post(orphan.free_task);
+	if (target.registry_link.linked())
+		target.registry_link.unlink();
 }
 
-bool Registry::any_orphan(uint64_t cow_id) const
+bool Registry::in_use(uint64_t cow_id)
 {
-	for (Orphan *orphan = orphans_.front(); orphan; orphan = orphans_.next(*orphan)) {
-		if (orphan->cow_id == cow_id)
+	for (const SnapshotTarget &target : leaving_) {
+		if (target.snapshot().cow_id() == cow_id && target.claims_store())
 			return true;
 	}
 	return false;

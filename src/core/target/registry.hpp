@@ -23,16 +23,18 @@ public:
 	/* Drops a reference; the last one frees the origin.  Sleeps. */
 	void put(Origin *origin);
 
-	/* Takes ownership of an orphan, and buries it as soon as possible.  Sleeps. */
-	void adopt(Orphan &orphan);
-	/* The orphan no longer uses its COW device, and bury() is about to end.  Sleeps. */
-	void forget(Orphan &orphan);
-	/* Does an orphan use this COW device? */
-	bool any_orphan(uint64_t cow_id) const DMSNAP_MUST_HOLD(mutex_);
-
 	/* The snapshots in the sets of all origins. */
 	using Snapshots = List<SnapshotTarget, &SnapshotTarget::registry_link>;
 	Snapshots &snapshots() DMSNAP_MUST_HOLD(mutex_) { return snapshots_; }
+	/* Takes @target off that list, but its I/O may be under way until it is gone(). */
+	void leaves(SnapshotTarget &target) DMSNAP_MUST_HOLD(mutex_);
+	/* @target, which has left, no longer uses its COW device.  Sleeps. */
+	void gone(SnapshotTarget &target);
+	/* Does one that has left use this COW device? */
+	bool in_use(uint64_t cow_id) DMSNAP_MUST_HOLD(mutex_);
+
+	/* Frees @orphan, whose bury() is about to end.  Context: process. */
+	void free(Orphan &orphan) { reaper_->post(orphan.free_task); }
 
 	/* Held while the set of snapshots of any origin changes, or the role of a snapshot. */
 	Mutex &mutex() DMSNAP_RETURNS(mutex_) { return mutex_; }
@@ -47,7 +49,7 @@ private:
 	Mutex mutex_{DMSNAP_LOCK_REGISTRY};
 	List<Entry, &Entry::link> entries_ DMSNAP_GUARDED_BY(mutex_);
 	Snapshots snapshots_ DMSNAP_GUARDED_BY(mutex_);
-	List<Orphan, &Orphan::orphan_link> orphans_ DMSNAP_GUARDED_BY(mutex_);
+	Snapshots leaving_ DMSNAP_GUARDED_BY(mutex_);
 	/* Frees orphans, as a worker cannot free itself. */
 	Owned<Worker> reaper_;
 };

@@ -14,8 +14,8 @@
  *   2. the wait is interrupted                  the same; what was flushed is durable
  *   3. its I/O ends, at some time               what was acknowledged is recorded too
  *
- * Until step 3 no table over the COW device can be loaded: a write still under way could reach
- * the device after writes of the next owner.
+ * From step 1 to step 3 no table over the COW device can be loaded, whether the wait is interrupted
+ * or not: a write still under way could reach the device after writes of the next owner.
  */
 #include <dmsnap/port/log.h>
 
@@ -25,8 +25,7 @@
 
 namespace dmsnap {
 
-Orphan::Orphan(SnapshotTarget &of, Owned<Worker> by)
-    : target(of), cow_id(of.snapshot().cow_id()), worker(std::move(by))
+Orphan::Orphan(SnapshotTarget &of, Owned<Worker> by) : target(of), worker(std::move(by))
 {
 }
 
@@ -49,7 +48,7 @@ void SnapshotTarget::destroy(Owned<SnapshotTarget> target)
 		return;
 	Orphan &orphan = *target->orphan_;
 	target.release();
-	registry().adopt(orphan);
+	orphan.worker->post(orphan.bury_task);
 }
 
 /* After this, nothing can find the snapshot any more, and nothing new is begun. */
@@ -106,8 +105,9 @@ SnapshotTarget::~SnapshotTarget()
 		snapshot_->stop();
 	}
 	/* Nothing uses the COW device any more: new tables may use it. */
+	registry().gone(*this);
 	if (orphan_)
-		registry().forget(*orphan_);
+		registry().free(*orphan_);
 	merger_.reset();
 	snapshot_.reset();
 	origin_.reset();
