@@ -109,7 +109,7 @@ PARTS = (
     Part("unit", "tests in user space", make("unit"), 100),
     Part("unit-san", "unit tests with the address and undefined behaviour sanitizers", make("unit", "SAN=1"), 240, "full"),
     Part("unit-threads", "real threads on the table and pages, with the thread sanitizer",
-         make("unit", "SAN=thread", "T=ExceptionTableReaders*:*threads*"), 60),
+         make("unit", "SAN=thread", "T=ExceptionTableReaders*:*threads*:*Threads*"), 60),
     Part("sim-selftest", "a seed of the simulator determines its run", ("tests/sim/selftest",), 30),
     Part("sim", "crashes at any I/O, recovered and checked", ("tools/sim", "--cycles", "200000"), 60,
          full=("tools/sim", "--cycles", "3000000"), full_guess=600, shows=Shows.RUNS),
