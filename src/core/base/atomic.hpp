@@ -44,7 +44,10 @@ public:
 		__atomic_store_n(&value_, static_cast<Stored>(value), __ATOMIC_SEQ_CST);
 	}
 
-	/* Full barriers; both return the new value. */
+	/*
+	 * seq_cst; both return the new value.  Not full barriers: a later load that is not
+	 * seq_cst may come before.
+	 */
 	T add(T amount) requires(std::is_integral_v<T>)
 	{
 		return __atomic_add_fetch(&value_, amount, __ATOMIC_SEQ_CST);

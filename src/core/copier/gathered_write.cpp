@@ -166,7 +166,7 @@ void Copier::part_ended(const Window &window, CopyDestination &destination, int 
 {
 	if (error && !destination.error())
 		destination.error_.store_relaxed(error);
-	/* A full barrier: whatever sees that the last part has ended also sees the error. */
+	/* Release and acquire: whatever sees that the last part has ended also sees the error. */
 	if (destination.sectors_left_.sub(part_of(window, destination).sectors()) == 0)
 		destination.done(destination);
 }

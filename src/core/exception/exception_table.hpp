@@ -51,7 +51,7 @@ template <typename New, typename Sizes> struct Leaf;
  * Readers: find() is optimistic.  A sequence number is odd during insert() and erase(); find()
  * starts over if the number was odd or has changed.  For that (erase() is like insert()),
  *
- *   insert():  sequence = odd  (relaxed)      find():  s = sequence  (acquire)
+ *   insert():  sequence = odd  (relaxed)      find():  s = sequence  (seq_cst)
  *              release fence          [1]              load nodes    (relaxed)
  *              store nodes    (relaxed)                acquire fence     [2]
  *              sequence = even (release)  [3]          s == sequence? (relaxed)
@@ -62,6 +62,9 @@ template <typename New, typename Sizes> struct Leaf;
  * and release order all of that insert() before find()'s loads.  So a find() that starts after
  * insert() has returned (by a lock or a full fence) sees all of it, and no find() returns a
  * half-done change.
+ *
+ * The first load is seq_cst and not only acquire for a caller that made a seq_cst access before,
+ * and must be seen if it misses the change (see Regions): C++ lets an acquire load pass that.
  *
  * Until it notices, find() walks a tree that is being changed.  It terminates and touches only
  * the table's memory for these reasons: a page, once in the tree, stays a node of its level until

@@ -25,7 +25,8 @@ template <typename Sizes>
 bool BasicExceptionTable<Sizes>::find_soon(OldChunk chunk, uint64_t max, Mapping &mapping) const
 {
 	for (unsigned int looks = 0; looks < looks_max; ++looks) {
-		const uint32_t sequence = sequence_.load_acquire();
+		/* seq_cst for callers that have just announced themselves: see Regions. */
+		const uint32_t sequence = sequence_.load_seq_cst();
 		if (sequence % 2 == 0) {
 			mapping = {};
 			const bool whole = wide() ? try_find<uint64_t>(chunk.value, max, mapping)

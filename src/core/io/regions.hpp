@@ -17,11 +17,13 @@
  * exception.
  *
  * Ordering: a read counts itself, then looks up.  The waiter makes the exception visible, then
- * reads the counters.  Each side has a full barrier between its two steps, so either the waiter
- * sees the count, or the reader sees the exception.  In the same way leave() drops its count,
- * then checks for a waiter; the waiter announces itself, then reads the counters.  A waiter for
- * several regions waits for one after the other: if a place is empty at any time after the
- * exception became visible, it has no reader left that missed it.
+ * reads the counters.  Each side's two steps are in the one order of all seq_cst accesses and full
+ * fences: the reader's count and the first load of its lookup are seq_cst, the waiter has a full
+ * fence between.  So either the waiter sees the count, or the reader sees the exception.  In the
+ * same way leave() drops its count, then checks for a waiter; the waiter announces itself, then
+ * reads the counters, all seq_cst.  A waiter for several regions waits for one after the other: if
+ * a place is empty at any time after the exception became visible, it has no reader left that
+ * missed it.
  *
  * A place also counts the snapshot's runs that are in the table and not settled.  While there are
  * any, finding a chunk of the region in the table does not prove that the origin may be
