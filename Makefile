@@ -91,6 +91,14 @@ sim:
 mutants: check-includes
 	@tools/mutants $(M)
 
+## make model [T=NAMES]  explore the lock-free parts of the core under a model of weak memory: all
+##                       programs, or those named. SEED=N: for what is tried at random.
+##                       tests/model/weaken weakens each memory order, and sees that they fail
+.PHONY: model model-build
+model model-build: check-includes
+	+@mkdir -p '$(BUILD)' && flock '$(BUILD)/.model.lock' \
+		$(MAKE) -f tools/build/model.mk BUILD='$(BUILD)' $@
+
 ## make coverage         what of the core neither the unit tests nor the simulator reach
 .PHONY: coverage
 coverage: check-includes
@@ -161,7 +169,7 @@ debug:
 .PHONY: clean
 clean:
 	@rm -rf '$(BUILD)'/unit '$(BUILD)'/unit-san '$(BUILD)'/unit-tsan '$(BUILD)'/unit-cov '$(BUILD)'/check \
-		'$(BUILD)'/fuzz '$(BUILD)'/fuzz-fast '$(BUILD)'/mutants
+		'$(BUILD)'/fuzz '$(BUILD)'/fuzz-fast '$(BUILD)'/mutants '$(BUILD)'/model
 	@for mirror in '$(BUILD)'/*/Kbuild; do \
 		if [ -L "$$mirror" ]; then rm -rf "$${mirror%/Kbuild}"; fi; \
 	done
