@@ -112,6 +112,12 @@ unsigned int trouble_of(Random &random)
 	return trouble;
 }
 
+/* After a read error a copy is read again for each snapshot in turn: no isolation. */
+unsigned int compatible(unsigned int trouble)
+{
+	return trouble & isolation ? trouble & ~(disk_faults | vanishing_disk) : trouble;
+}
+
 } // namespace
 
 const char *to_text(Action action)
@@ -146,9 +152,7 @@ Plan plan_of(uint64_t seed, unsigned int trouble)
 {
 	Random random(Random::mix(seed + 1));
 	Plan plan{.seed = seed, .trouble = trouble_of(random) | trouble};
-	/* After a read error a copy is read again for each snapshot in turn: no isolation. */
-	if (plan.trouble & isolation)
-		plan.trouble &= ~(disk_faults | vanishing_disk) | trouble;
+	plan.trouble = compatible(plan.trouble) | trouble;
 	/* Most runs are small and quick. */
 	if (random.one_in(64))
 		plan.size = Size::whole_batches;
@@ -171,11 +175,12 @@ Plan plan_of(uint64_t seed, unsigned int trouble)
 Plan plan_of(std::span<const uint8_t> bytes)
 {
 	Plan plan{.size = Size::tiny};
-	if (bytes.size() < 2)
+	if (bytes.size() < 4)
 		return plan;
 	plan.seed = bytes[0];
-	plan.trouble = bytes[1];
-	bytes = bytes.subspan(2);
+	const unsigned int bits = bytes[1] | bytes[2] << 8 | bytes[3] << 16;
+	plan.trouble = compatible((bits & all_trouble) | teardown | strict_flush);
+	bytes = bytes.subspan(4);
 	for (unsigned int n = 0; bytes.size() >= 3; n++, bytes = bytes.subspan(3))
 		plan.steps.push_back({static_cast<Action>(bytes[0] % action_count),
 				      uint64_t{bytes[1]} << 8 | bytes[2], n});

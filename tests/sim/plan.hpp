@@ -132,7 +132,7 @@ struct Plan {
 
 /* The plan of a seed; @trouble is added to its own. */
 Plan plan_of(uint64_t seed, unsigned int trouble = 0);
-/* Any bytes make a plan; each step takes three bytes. */
+/* Any bytes make a plan: the seed, three bytes of trouble, and three bytes for each step. */
 Plan plan_of(std::span<const uint8_t> bytes);
 /* Only the steps with these numbers. */
 Plan only(const Plan &plan, const std::vector<unsigned int> &numbers);

@@ -3,7 +3,7 @@
  * Plans of the simulator: the input chooses the steps, including crashes (sim/plan.hpp).  The
  * simulator reports what is wrong.
  *
- *   input: seed, trouble | steps of 3 bytes
+ *   input: seed, trouble in 3 bytes | steps of 3 bytes
  */
 #include <malloc.h>
 

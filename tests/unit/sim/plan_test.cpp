@@ -48,14 +48,26 @@ TEST(Plan, has_the_troubles_that_are_asked_for_beside_its_own)
 TEST(Plan, comes_from_any_bytes)
 {
 	EXPECT_TRUE(plan_of(std::span<const uint8_t>{}).steps.empty());
-	const uint8_t bytes[] = {5, small_cow, 255, 1, 2, 0, 0, 9, 7};
+	const uint8_t bytes[] = {5, small_cow, 0, 0, 255, 1, 2, 0, 0, 9, 7};
 	Plan plan = plan_of(bytes);
 	EXPECT_EQ(plan.seed, 5u);
-	EXPECT_EQ(plan.trouble, small_cow);
+	EXPECT_EQ(plan.trouble, small_cow | teardown | strict_flush);
 	ASSERT_EQ(plan.steps.size(), 2u);
 	EXPECT_EQ(plan.steps[0].action, static_cast<Action>(255 % action_count));
 	EXPECT_EQ(plan.steps[0].seed, 0x102u);
 	EXPECT_EQ(plan.steps[1].action, Action::write_origin);
+}
+
+TEST(Plan, from_bytes_can_have_each_trouble)
+{
+	for (unsigned int bit = 1; bit <= all_trouble; bit *= 2) {
+		const uint8_t bytes[] = {0, static_cast<uint8_t>(bit),
+					 static_cast<uint8_t>(bit >> 8),
+					 static_cast<uint8_t>(bit >> 16)};
+		EXPECT_EQ(plan_of(bytes).trouble, bit | teardown | strict_flush);
+	}
+	const uint8_t all[] = {0, 255, 255, 255};
+	EXPECT_EQ(plan_of(all).trouble, all_trouble & ~(disk_faults | vanishing_disk));
 }
 
 TEST(Plan, a_part_keeps_the_steps_as_they_were)
