@@ -10,6 +10,7 @@ namespace dmsnap::test {
 namespace {
 
 using user::Device;
+using user::Mapped;
 using user::Op;
 using user::TargetType;
 
@@ -204,6 +205,28 @@ TEST_F(UncertainList, is_put_back_by_the_next_resume_if_one_is_killed)
 	ASSERT_EQ(fixture_.write(0, 800), 0);
 	fixture_.crash();
 	EXPECT_TRUE(fixture_.right(snap_));
+}
+
+TEST_F(UncertainList, that_cost_a_snapshot_its_validity_is_not_asked_for_by_a_third_owner)
+{
+	snap_.cow.fail_range(Op::write, 8, 8);
+	ASSERT_EQ(snap_.mapped.load(TargetType::snapshot, disk_sectors, snap_.words), 0);
+	merging_.suspend();
+	ASSERT_EQ(snap_.mapped.resume(), 0);
+	fixture_.world.run_until_idle();
+	ASSERT_EQ(snap_.mapped.status(), "Invalid");
+	snap_.mapped.remove();
+	/* The merge is still there, without a store: it is the origin alone. */
+	Mapped third("third");
+	ASSERT_EQ(third.create(TargetType::snapshot, disk_sectors, snap_.words), 0)
+		<< third.error_text();
+	EXPECT_EQ(third.status(), "Invalid");
+	EXPECT_EQ(merging_.status(), "Invalid");
+	EXPECT_EQ(merging_.resume(), 0);
+	std::vector<uint8_t> data = fixture_.fresh(0, 8);
+	EXPECT_EQ(merging_.write(0, data), 0);
+	EXPECT_EQ(fixture_.disk.peek(0, 8), data);
+	EXPECT_EQ(third.status(), "Invalid");
 }
 
 } // namespace
