@@ -43,9 +43,20 @@ void Machine::break_disk(Random &random)
 {
 	constexpr Op ops[] = {Op::read, Op::read, Op::write, Op::flush};
 	Op op = ops[random.below(4)];
+	uint64_t nth = 1 + random.below(10);
+	/* Bad sectors stay until the disk is mended. */
+	if (op != Op::flush && random.one_in(3)) {
+		uint64_t at = random.below(sectors_);
+		if (tracing())
+			note(text("disk: each %s of %llu+%llu will fail", user::to_text(op),
+				  static_cast<unsigned long long>(at),
+				  static_cast<unsigned long long>(nth)));
+		disk_.fail_range(op, at, nth);
+		return;
+	}
 	if (tracing())
 		note(text("disk: a %s will fail", user::to_text(op)));
-	disk_.fail_nth(op, 1 + random.below(10));
+	disk_.fail_nth(op, nth);
 }
 
 void Machine::vanish_cow(const SnapHandle &snap)
@@ -120,7 +131,7 @@ void Machine::look_around()
 	turn_for(long_enough_ns);
 	poll();
 	if (!power_fails_now()) {
-		require(*answered, "status and table wait for a device that hangs");
+		require(*answered && !questions_, "status and table wait for a device that hangs");
 		require(!neighbour_ || neighbour_->all_done(),
 			"the neighbour waits for a device that it does not need");
 		bool origin_waits = false;
