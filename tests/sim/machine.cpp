@@ -194,7 +194,8 @@ void Machine::turn_for(uint64_t ns)
 bool Machine::quiesce()
 {
 	bool quiet = turn([this] {
-		return all_done() && !origin_busy_ && (!neighbour_ || neighbour_->all_done()) &&
+		return all_done() && !origin_busy_ && !questions_ &&
+		       (!neighbour_ || neighbour_->all_done()) &&
 		       std::none_of(snaps_.begin(), snaps_.end(), [](const SnapHandle &snap) {
 			       return snap->busy || snap->messages;
 		       });

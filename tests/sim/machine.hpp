@@ -210,6 +210,8 @@ private:
 	void create_snapshot(user::Random &random);
 	void send_message(user::Random &random, const SnapHandle &snap);
 	void send_to_merge(user::Random &random);
+	/* Status and table of the origin or, if there is one, of @snap. */
+	void ask_status(user::Random &random, const SnapHandle &snap);
 	void remove_snapshot(const SnapHandle &snap);
 	void suspend_snapshot(const SnapHandle &snap);
 	void reload_snapshot(user::Random &random, const SnapHandle &snap);
@@ -365,6 +367,8 @@ private:
 	std::vector<Asked> asked_;
 	std::vector<Change> changes_;
 	uint64_t next_change_ = 0;
+	/* Requests for status and table without an answer. */
+	unsigned int questions_ = 0;
 	unsigned int cows_ = 0;
 	Stamp stamps_ = 1;
 	History::Tick now_ = 1;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Machine: sends messages to snapshots and merges. */
+/* Machine: sends messages to snapshots and merges, and asks for their status. */
 #include <cerrno>
+#include <cstdio>
 
 #include "sim/machine.hpp"
 #include "sim/sizes.hpp"
@@ -70,6 +71,39 @@ void Machine::send_to_merge(Random &random)
 		Excuse excuse(*this, nullptr);
 		int error = origin_.message(message);
 		require(!error || excuse.holds(), "message " + message[0] + " to the merge");
+	});
+}
+
+/* Any change of tables may be under way. */
+void Machine::ask_status(Random &random, const SnapHandle &snap)
+{
+	const bool of_origin = !snap || random.one_in(4);
+	note("status and table", of_origin ? nullptr : snap);
+	questions_++;
+	world_.spawn("status", [this, snap, of_origin] {
+		user::Mapped &mapped = of_origin ? origin_ : *snap->mapped;
+		/* It may be removed between the two. */
+		bool live = mapped.live();
+		const std::string status = mapped.status();
+		live = live && mapped.live();
+		const std::string table = mapped.table();
+		questions_--;
+		if (power_lost_ || !live)
+			return;
+		std::string begin = disk_.number();
+		if (!of_origin)
+			begin += " " + snap->cow->number() + " " + snap->type + " ";
+		require(table.starts_with(begin), "the table is: " + table);
+		/* An origin that merges nothing has no status. */
+		if (of_origin && status.empty())
+			return;
+		unsigned long long used, size, metadata;
+		const bool counts =
+			std::sscanf(status.c_str(), "%llu/%llu %llu", &used, &size, &metadata) == 3;
+		require(counts ? metadata <= used
+			       : status == "Invalid" || status == "Overflow" ||
+					 status == "Merge failed",
+			"the status is: " + status);
 	});
 }
 

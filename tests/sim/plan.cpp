@@ -69,6 +69,7 @@ constexpr Kind kinds[action_count] = {
 	[static_cast<int>(Action::write_many)] = {"write many", 3, 3, short_memory},
 	[static_cast<int>(Action::write_stream)] = {"write in sequence", 16, 6, streams},
 	[static_cast<int>(Action::discard_origin)] = {"discard origin", 4, 2, 0},
+	[static_cast<int>(Action::ask_status)] = {"status and table", 4, 4, overlaps | kills},
 };
 
 constexpr struct {

@@ -58,8 +58,9 @@ enum class Action : uint8_t {
 	write_many,
 	write_stream,
 	discard_origin,
+	ask_status,
 };
-constexpr unsigned int action_count = static_cast<unsigned int>(Action::discard_origin) + 1;
+constexpr unsigned int action_count = static_cast<unsigned int>(Action::ask_status) + 1;
 const char *to_text(Action action);
 
 struct Step {
@@ -94,7 +95,7 @@ enum Trouble : unsigned int {
 	poor_devices = 1u << 13,
 	/* After an acknowledged write was lost, no flush succeeds. */
 	strict_flush = 1u << 14,
-	/* Messages arrive during a handover. */
+	/* Messages arrive during a handover, and so do status and table. */
 	overlaps = 1u << 15,
 	/* Tables are refused, never resumed, or resumed too early. */
 	bad_tables = 1u << 16,

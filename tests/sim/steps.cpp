@@ -201,6 +201,10 @@ void Machine::do_step(const Step &step)
 		if (plan_.trouble & short_memory)
 			write_alone(random, snap);
 		break;
+	case Action::ask_status:
+		if (plan_.trouble & (overlaps | kills))
+			ask_status(random, snap);
+		break;
 	case Action::discard_origin:
 		discard(random, nullptr);
 		break;
