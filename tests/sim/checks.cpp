@@ -116,6 +116,7 @@ void Machine::crash()
 		"the merge has been lost");
 	note("--- the power fails");
 	std::vector<Remains> remains = options_.crash_at_io ? all_remains() : choose_remains();
+	limit_stalls(true);
 	lose_power();
 	for (size_t i = 0; i < remains.size(); i++) {
 		bool last = i + 1 == remains.size();
@@ -125,6 +126,7 @@ void Machine::crash()
 		if (!last)
 			lose_power();
 	}
+	limit_stalls(false);
 }
 
 void Machine::lose_power()

@@ -72,6 +72,9 @@ Machine::Machine(const Plan &plan, MachineOptions options)
 	if (plan_.trouble & streams)
 		world_.copy_ahead = 1 << random_.below(11);
 	world_.no_space_timeout = random_.one_in(4) ? 1 : 60;
+	/* A random number of its own, so that other seeds still give the same runs. */
+	endless_stalls_ = !options_.plain && Random(Random::mix(plan.seed + 0x7374616c)).one_in(6);
+	limit_stalls(false);
 	/* A crash never leaves a bad store. */
 	world_.refuse_bad_store = true;
 	disk_.poke(0, stamped(1, 0, sectors_));
@@ -175,11 +178,17 @@ bool Machine::turn(const std::function<bool()> &done)
 {
 	/* A thousand times more than any run takes. */
 	constexpr unsigned int steps_max = 1'000'000;
+	constexpr uint64_t patience_ns = 100'000'000'000;
 	wake_up();
+	uint64_t larger_at_ns = world_.now_ns() + patience_ns;
 	for (unsigned int steps = 0; !done(); steps++) {
 		if (power_fails_now() || !world_.step())
 			return false;
 		require(steps < steps_max, "something never ends");
+		if (world_.now_ns() < larger_at_ns)
+			continue;
+		end_stalls();
+		larger_at_ns += patience_ns;
 	}
 	return true;
 }

@@ -161,8 +161,8 @@ private:
 	/* The unit of I/O to a device; nullptr: the origin. */
 	unsigned int unit_of(const SnapHandle &snap) const;
 	/*
-	 * Wakes hung devices, and runs the world until @done.  Returns false if the power must fail
-	 * now, or nothing is left to run.
+	 * Wakes hung devices, and runs the world until @done; ends stalls that have no limit.
+	 * Returns false if the power must fail now, or nothing is left to run.
 	 */
 	bool turn(const std::function<bool()> &done);
 	void turn_for(uint64_t ns);
@@ -243,6 +243,14 @@ private:
 	void vanish_disk();
 	void hang_cow(const SnapHandle &snap);
 	void wake_up();
+	/* Enlarges COW devices if stalls have no limit now. */
+	void end_stalls();
+	/* Stalls that have no limit get one for a while. */
+	void limit_stalls(bool limited)
+	{
+		if (endless_stalls_)
+			world_.no_space_timeout = limited ? 1 : 0;
+	}
 	bool any_hangs() const;
 	/* Waits for a long time; then everything that does not need a hung device has ended. */
 	void look_around();
@@ -377,6 +385,8 @@ private:
 	/* The same for World::wide_commits(). */
 	uint64_t crash_at_commit_ = 0;
 	bool power_lost_ = false;
+	/* The run has no no_space_timeout. */
+	bool endless_stalls_ = false;
 	uint64_t cycles_ = 0;
 };
 

@@ -93,6 +93,7 @@ void Machine::finish_merge()
 		return;
 	origin_.message({"merge", "rate", "0"});
 	origin_.message({"merge", "resume"});
+	limit_stalls(true);
 	turn_for(long_enough_ns);
 	require(is_merged(), "a merge does not end: " + origin_.status());
 	end_merge();

@@ -84,6 +84,29 @@ void Machine::wake_up()
 			device->wake_up();
 }
 
+void Machine::end_stalls()
+{
+	auto enlarge = [this](const SnapHandle &snap) {
+		if (!snap || snap->cow->vanished())
+			return;
+		/* The part that was cut off must not come back. */
+		if (snap->cut)
+			world_.no_space_timeout = 1;
+		else
+			snap->cow->resize(
+				rounded_up(snap->cow->sectors() + 2 * sectors_ + 4 * snap->chunk,
+					   snap->cow->options().block_sectors));
+	};
+	if (world_.no_space_timeout)
+		return;
+	note("--- COW devices grow");
+	std::for_each(snaps_.begin(), snaps_.end(), enlarge);
+	enlarge(merging_);
+	for (const Change &change : changes_)
+		if (std::find(snaps_.begin(), snaps_.end(), change.snap) == snaps_.end())
+			enlarge(change.snap);
+}
+
 bool Machine::any_hangs() const
 {
 	return std::any_of(world_.devices().begin(), world_.devices().end(),
@@ -128,7 +151,9 @@ void Machine::look_around()
 		}
 		*answered = true;
 	});
+	limit_stalls(true);
 	turn_for(long_enough_ns);
+	limit_stalls(false);
 	poll();
 	if (!power_fails_now()) {
 		require(*answered && !questions_, "status and table wait for a device that hangs");
