@@ -243,6 +243,7 @@ private:
 	void vanish_disk();
 	void hang_cow(const SnapHandle &snap);
 	void wake_up();
+	void wake_one(user::Random &random);
 	/* Enlarges COW devices if stalls have no limit now. */
 	void end_stalls();
 	/* Stalls that have no limit get one for a while. */
@@ -255,6 +256,8 @@ private:
 	/* Waits for a long time; then everything that does not need a hung device has ended. */
 	void look_around();
 	bool needs_what_hangs(const Asked &asked) const;
+	/* False for the COW device of a snapshot that was removed. */
+	bool is_used(const user::Device &device) const;
 	/* After an origin write: records which snapshots must have its chunks now. */
 	void note_copied(const Asked &asked);
 	void shorten_memory(user::Random &random);

@@ -180,7 +180,10 @@ void Machine::do_step(const Step &step)
 			hang_cow(snap);
 		break;
 	case Action::wake_cow:
-		wake_up();
+		if (random.one_in(2))
+			wake_one(random);
+		else
+			wake_up();
 		break;
 	case Action::look_around:
 		look_around();

@@ -84,6 +84,20 @@ void Machine::wake_up()
 			device->wake_up();
 }
 
+void Machine::wake_one(Random &random)
+{
+	std::vector<user::Device *> hung;
+	for (const auto &device : world_.devices())
+		if (device->hung())
+			hung.push_back(device.get());
+	if (hung.empty())
+		return;
+	user::Device &device = *hung[random.below(hung.size())];
+	if (tracing())
+		note(device.options().name + " wakes up");
+	device.wake_up();
+}
+
 void Machine::end_stalls()
 {
 	auto enlarge = [this](const SnapHandle &snap) {
@@ -111,6 +125,15 @@ bool Machine::any_hangs() const
 {
 	return std::any_of(world_.devices().begin(), world_.devices().end(),
 			   [](const auto &device) { return device->hung(); });
+}
+
+bool Machine::is_used(const user::Device &device) const
+{
+	auto uses = [&](const SnapHandle &snap) { return snap && snap->cow == &device; };
+	return !device.options().name.starts_with("cow") || uses(merging_) ||
+	       std::any_of(snaps_.begin(), snaps_.end(), uses) ||
+	       std::any_of(changes_.begin(), changes_.end(),
+			   [&](const Change &change) { return uses(change.snap); });
 }
 
 bool Machine::needs_what_hangs(const Asked &asked) const
@@ -174,6 +197,10 @@ void Machine::look_around()
 					(change.snap && change.snap->cow->hung()),
 				"\"" + change.name + "\" of " + name_of(change.snap) +
 					" waits for a device that it does not need");
+		for (const auto &device : world_.devices())
+			require(device->hung() || !device->opens() || is_used(*device),
+				device->options().name +
+					" is still in use after its snapshot was removed");
 		for (const SnapHandle &snap : snaps_)
 			require(!snap->messages || snap->cow->hung(),
 				"a message to " + snap->name() +
