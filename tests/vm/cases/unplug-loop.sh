@@ -9,11 +9,18 @@ plug()
 	DISKS=([base]=$(make_loop base "$MB") [cow]=$(make_loop cow "$MB"))
 }
 
-# A loop disk in use cannot be removed, but its file can be truncated
-pull()
+is_cut()
 {
 	truncate -s 512K "$TMP/$1.img"
 	losetup -c "${DISKS[$1]}"
+	[ "$(blockdev --getsz "${DISKS[$1]}")" = 1024 ]
+}
+
+# A loop disk in use cannot be removed, but its file can be truncated.  A write before the disk has
+# the new length makes the file longer again.
+pull()
+{
+	wait_until "$LIMIT" is_cut "$1"
 }
 
 unplug()
