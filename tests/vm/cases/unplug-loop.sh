@@ -9,18 +9,21 @@ plug()
 	DISKS=([base]=$(make_loop base "$MB") [cow]=$(make_loop cow "$MB"))
 }
 
+# is_cut base|cow SECTORS
 is_cut()
 {
-	truncate -s 512K "$TMP/$1.img"
+	truncate -s $(($2 * 512)) "$TMP/$1.img"
 	losetup -c "${DISKS[$1]}"
-	[ "$(blockdev --getsz "${DISKS[$1]}")" = 1024 ]
+	[ "$(blockdev --getsz "${DISKS[$1]}")" = "$2" ]
 }
 
 # A loop disk in use cannot be removed, but its file can be truncated.  A write before the disk has
 # the new length makes the file longer again.
 pull()
 {
-	wait_until "$LIMIT" is_cut "$1"
+	local sectors=1024
+	[ "${2:-}" != whole ] || sectors=0
+	wait_until "$LIMIT" is_cut "$1" "$sectors"
 }
 
 unplug()
