@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Copier: jobs, their windows, and reading these.  gathered_write.cpp writes them. */
+/* Copier: jobs, their windows, and reading these.  reread.cpp reads again, gathered_write.cpp writes. */
 #include "copier/copier.hpp"
 #include "base/min_max.hpp"
 
@@ -14,7 +14,7 @@ constexpr unsigned int writes_reserved = 4;
 constexpr unsigned int objects_kept = 512;
 
 /* Zeros the part past the end of the job's source extent. */
-void clear_rest(Window &window)
+void clear_end(Window &window)
 {
 	uint64_t end = window.job.sectors;
 	uint64_t at = end > window.offset ? end - window.offset : 0;
@@ -38,12 +38,10 @@ uint64_t cut_to_alignment(const CopyJob &job, uint64_t from, uint64_t sectors, u
 
 void Window::submit_read()
 {
-	uint64_t into_window = read.begin - offset;
-	uint64_t end = smaller(read.end, job.sectors);
+	uint64_t source_end = smaller(all().end, job.sectors);
 
-	dmsnap_port_io_submit(job.source, DMSNAP_IO_READ, 0, job.sector + read.begin,
-			      end - read.begin, page_list + into_window / sectors_per_page,
-			      into_window % sectors_per_page * 512, read_task.ended,
+	dmsnap_port_io_submit(job.source, DMSNAP_IO_READ, 0, job.sector + offset,
+			      source_end - offset, page_list, 0, read_task.ended,
 			      read_task.on(copier.worker_));
 }
 
@@ -108,12 +106,15 @@ void Copier::hurry(CopyJob &job)
 
 bool Copier::has_spare(uint64_t sectors) const
 {
-	return jobs_.empty() && background_jobs_.empty() && stalled_.empty() &&
+	return jobs_.empty() && background_jobs_.empty() && stalled_.empty() && again_.empty() &&
 	       pages_.out() + sectors / sectors_per_page <= PageReserve::pages_max / 4;
 }
 
 void Copier::pump()
 {
+	divide_rests();
+	if (!read_again())
+		return;
 	pump_jobs(jobs_);
 	if (jobs_.empty())
 		pump_jobs(background_jobs_);
@@ -127,16 +128,17 @@ void Copier::pump_jobs(Jobs &jobs)
 	}
 }
 
-CopyShare *Copier::full_share(CopyJob &job, const Part &part, size_t wanted) const
+CopyShare *Copier::full_share(const CopyJob &job, CopyDestination *first,
+			      const CopyDestination *end, const Part &part, size_t wanted) const
 {
 	const size_t left = PageReserve::pages_max - pages_.out();
 	CopyShare *full = nullptr;
 
-	for (CopyDestination &destination : job.destinations) {
-		if (!destination.share || part_of(part, destination).empty())
+	for (CopyDestination *at = first; at != end; at = job.destinations.next(*at)) {
+		if (!at->share || part_of(part, *at).empty())
 			continue;
-		if (destination.share->pages > 0 && destination.share->pages + wanted > left)
-			full = destination.share;
+		if (at->share->pages > 0 && at->share->pages + wanted > left)
+			full = at->share;
 	}
 	return full;
 }
@@ -147,7 +149,7 @@ void Copier::leave_share(const Window &window, CopyDestination &destination)
 	if (!destination.share)
 		return;
 	destination.share->pages -= window.page_count;
-	if (destination.share->jobs.empty())
+	if (destination.share->jobs.empty() && again_.empty())
 		return;
 	jobs_.take_all(destination.share->jobs);
 	/* Another destination may hang and keep the window in use, so do not wait for its end. */
@@ -180,7 +182,8 @@ bool Copier::start_window(CopyJob &job)
 	    pages_.out() + wanted > job.background_pages)
 		return false;
 
-	if (CopyShare *full = full_share(job, {job.started_, job.started_ + length}, wanted)) {
+	if (CopyShare *full = full_share(job, job.destinations.front(), nullptr,
+					 {job.started_, job.started_ + length}, wanted)) {
 		job.link.unlink();
 		full->jobs.push_back(job);
 		return true;
@@ -202,37 +205,41 @@ bool Copier::start_window(CopyJob &job)
 	window->sectors = static_cast<uint32_t>(
 		length < room ? length : cut_to_alignment(job, job.started_, room, left));
 
-	window->since_ns = dmsnap_port_now_ns();
-	statistics_.page_wait_us.add((window->since_ns - job.since_ns_) / 1000);
-	windows_in_flight_++;
-	throttle_.begin(window->in_flight, window->since_ns);
 	job.windows_++;
 	job.reads_++;
 	job.started_ += window->sectors;
 	if (job.started_ == job.extent_)
 		job.link.unlink();
-	for (CopyDestination &destination : job.destinations) {
-		if (destination.share && !part_of(*window, destination).empty())
-			destination.share->pages += window->page_count;
-	}
-
-	clear_rest(*window);
-	read(*window, window->all());
+	begin(*window);
 	return true;
 }
 
-/* Reads up to the end of the job's source extent: clear_rest() has zeroed the rest. */
-void Copier::read(Window &window, Part part)
+void Copier::begin(Window &window)
+{
+	window.since_ns = dmsnap_port_now_ns();
+	statistics_.page_wait_us.add((window.since_ns - window.job.since_ns_) / 1000);
+	windows_in_flight_++;
+	throttle_.begin(window.in_flight, window.since_ns);
+	for (CopyDestination *at = window.first; at; at = window.after(*at)) {
+		if (at->share && !part_of(window, *at).empty())
+			at->share->pages += window.page_count;
+	}
+
+	clear_end(window);
+	read(window);
+}
+
+/* Reads up to the end of the job's source extent: clear_end() has zeroed the rest. */
+void Copier::read(Window &window)
 {
 	const CopyJob &job = window.job;
-	uint64_t end = smaller(part.end, job.sectors);
+	uint64_t end = smaller(window.all().end, job.sectors);
 
-	window.read = part;
-	if (part.begin >= end) {
+	if (window.offset >= end) {
 		window.read_task.post(worker_, 0);
 		return;
 	}
-	statistics_.read_sectors += end - part.begin;
+	statistics_.read_sectors += end - window.offset;
 	if (job.source_worker)
 		job.source_worker->post(window.submit_task);
 	else
@@ -241,24 +248,21 @@ void Copier::read(Window &window, Part part)
 
 void Copier::read_done(Window &window)
 {
-	if (!window.apart) {
-		uint64_t now = dmsnap_port_now_ns();
-		statistics_.read_us.add((now - window.since_ns) / 1000);
-		window.since_ns = now;
-		/*
-		 * An extra count until all writes are under way, so that none ends the window
-		 * early.
-		 */
-		window.writes_in_flight = 1;
-		window.next_destination = window.job.destinations.front();
-		window.apart = window.read_error && !window.job.all_or_none;
-		if (!window.apart)
-			window_read(window.job);
+	uint64_t now = dmsnap_port_now_ns();
+	statistics_.read_us.add((now - window.since_ns) / 1000);
+	window.since_ns = now;
+	if (window.read_error) {
+		read_failed(window);
+		return;
 	}
+	window_read(window.job);
+	/* An extra count until all writes are under way, so that none ends the window early. */
+	window.writes_in_flight = 1;
+	window.next_destination = window.first;
 	write_on(window);
 }
 
-/* One of its windows no longer needs the source. */
+/* One of its windows, or the rest of one, no longer needs the source. */
 void Copier::window_read(CopyJob &job)
 {
 	if (--job.reads_ == 0 && job.started_ == job.extent_ && job.all_read)
@@ -279,10 +283,15 @@ void Copier::end_window(Window &window)
 	statistics_.write_us.add((now - window.since_ns) / 1000);
 	throttle_.end(window.in_flight, now);
 	pages_.give_back(window.pages());
-	windows_.put(&window);
 	if (--windows_in_flight_ == 0)
 		idle_timer_.start(idle_ms);
 
+	if (window.rest) {
+		make_next(window, window);
+		pump();
+		return;
+	}
+	windows_.put(&window);
 	if (--job.windows_ == 0 && job.started_ == job.extent_) {
 		while (job.destinations.pop_front()) {
 		}

@@ -22,8 +22,11 @@
  * Background jobs come after all others, and have their own limit on pages in flight.
  *
  * Errors: after a failed read, each destination's part of the window is read again separately, and
- * only a failure of that counts, for that destination (but see CopyJob::all_or_none).  A failed
- * write counts for the destinations whose data it carried.
+ * only a failure of that counts, for that destination (but see CopyJob::all_or_none).  The window
+ * returns its pages first.  The parts are windows of their own (see Window), and take pages before
+ * any job does.  So with none in flight the reserves suffice for them too.  One whose share is full
+ * is skipped, since its destination may hang.  A failed write counts for the destinations whose
+ * data it carried.
  *
  * Locking: none; all functions and all callbacks run on the worker.  But a destination may have its
  * own worker: its writes are posted there.  Their completion runs there first, tells the
@@ -78,18 +81,29 @@ private:
 
 	/* Starts as many windows as it can. */
 	void pump();
+	/* Gives each rest windows of its own, as far as memory allows. */
+	void divide_rests();
+	/* Starts windows that are read again.  Returns false if jobs must wait for those left. */
+	bool read_again();
 	void pump_jobs(Jobs &jobs);
 	bool throttled();
 	bool start_window(CopyJob &job);
 	/*
-	 * A share that may not have @wanted more pages now, of a destination that wants something of
-	 * @part; or nullptr.  Other destinations may have ended, and their shares be gone.
+	 * A share that may not have @wanted more pages now, of a destination from @first up to @end
+	 * that wants something of @part; or nullptr.  Other destinations may have ended, and their
+	 * shares be gone.
 	 */
-	CopyShare *full_share(CopyJob &job, const Part &part, size_t wanted) const;
+	CopyShare *full_share(const CopyJob &job, CopyDestination *first,
+			      const CopyDestination *end, const Part &part, size_t wanted) const;
 	void leave_share(const Window &window, CopyDestination &destination);
-	void read(Window &window, Part part);
+	/* The window has its pages. */
+	void begin(Window &window);
+	void read(Window &window);
 	void read_done(Window &window);
+	void read_failed(Window &window);
 	static void window_read(CopyJob &job);
+	/* Makes @next the next window of the rest of @window; they may be the same. */
+	void make_next(Window &window, Window &next);
 	/* Gathers the window's writes.  Returns false if memory runs out. */
 	bool write_on(Window &window);
 	bool write_to(Window &window, CopyDestination &destination);
@@ -119,6 +133,8 @@ private:
 	Jobs jobs_;
 	Jobs background_jobs_;
 	List<Window, &Window::stalled_link> stalled_;
+	List<Window, &Window::again_link> again_;
+	List<Window, &Window::rest_link> rests_;
 	/* At most one for each device. */
 	List<GatheredWrite, &GatheredWrite::open_link> open_writes_;
 	size_t windows_in_flight_ = 0;

@@ -30,28 +30,13 @@ void GatheredWrite::ended()
 bool Copier::write_on(Window &window)
 {
 	while (CopyDestination *destination = window.next_destination) {
-		Part part = part_of(window, *destination);
-		if (!part.empty()) {
-			if (window.apart && window.read != part) {
-				/* Do not read into pages that are being written. */
-				if (window.writes_in_flight == 1)
-					read(window, part);
-				return true;
-			}
-			if (window.read_error) {
-				destination->read_failed = true;
-				leave_share(window, *destination);
-				part_ended(window, *destination, window.read_error);
-			} else if (!write_to(window, *destination)) {
-				stalled_.push_back(window);
-				wait_for_memory();
-				return false;
-			}
+		if (!part_of(window, *destination).empty() && !write_to(window, *destination)) {
+			stalled_.push_back(window);
+			wait_for_memory();
+			return false;
 		}
-		window.next_destination = window.job.destinations.next(*destination);
+		window.next_destination = window.after(*destination);
 	}
-	if (window.apart)
-		window_read(window.job);
 	if (--window.writes_in_flight == 0)
 		end_window(window);
 	return true;
@@ -146,9 +131,6 @@ void Copier::write_done(GatheredWrite &write)
 		transfers_.put(transfer);
 		if (--window.writes_in_flight == 0)
 			end_window(window);
-		else if (window.next_destination && window.writes_in_flight == 1 &&
-			 !window.stalled_link.linked())
-			stalled_.push_back(window);
 	}
 	writes_.put(&write);
 	go_on_writing();

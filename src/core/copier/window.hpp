@@ -3,6 +3,12 @@
  * What the Copier has in flight.  Window: a piece of a job and its pages.  Transfer: a window's
  * data for one destination.  GatheredWrite: the I/O that writes it, together with adjacent
  * transfers.
+ *
+ * A window whose read failed becomes several: one for each destination that wants only a part of
+ * it, or for several in a row that want the same part.  Each has pages of its own, so none waits
+ * for the writes of another.  If memory is too short for all of them, the window becomes the first
+ * one, and has the others as its rest.  They follow when memory allows, at the latest when it
+ * ends: then it becomes the next one itself.
  */
 #pragma once
 
@@ -42,7 +48,9 @@ struct Part {
 };
 
 struct Window {
-	Window(Copier &owner, CopyJob &of) : copier(owner), job(of) {}
+	Window(Copier &owner, CopyJob &of) : copier(owner), job(of), first(of.destinations.front())
+	{
+	}
 
 	Copier &copier;
 	CopyJob &job;
@@ -55,16 +63,29 @@ struct Window {
 
 	Part all() const { return {offset, offset + sectors}; }
 
+	/* The destinations that it serves: from first up to end, which is not one of them. */
+	CopyDestination *first;
+	CopyDestination *end = nullptr;
+	CopyDestination *after(CopyDestination &destination) const
+	{
+		CopyDestination *next = job.destinations.next(destination);
+		return next == end ? nullptr : next;
+	}
+
 	/* Submits the read.  The job's source_worker. */
 	void submit_read();
 	MethodTask<Window, &Window::submit_read> submit_task{*this};
 	void read_ended(int error);
 	Continuation<Window, &Window::read_ended> read_task{*this};
-	/* The part last read, and the result. */
-	Part read = {};
 	int read_error = 0;
-	/* Its read has failed: each destination's part is read separately. */
-	bool apart = false;
+
+	/* In the copier's list of windows that are to be read again and have no pages. */
+	ListHook again_link;
+	/* The rest: destinations from here on still need windows for their parts of rest_of. */
+	CopyDestination *rest = nullptr;
+	Part rest_of = {};
+	/* In the copier's list of windows with a rest. */
+	ListHook rest_link;
 
 	/* The next destination to write to; nullptr when all writes have been started. */
 	CopyDestination *next_destination = nullptr;
@@ -87,6 +108,13 @@ inline Part part_of(const Part &part, const CopyDestination &destination)
 inline Part part_of(const Window &window, const CopyDestination &destination)
 {
 	return part_of(window.all(), destination);
+}
+
+/* If @part cannot be read, may it still get what it wants of it? */
+inline bool wants_less(const Part &part, const CopyDestination &destination)
+{
+	Part wanted = part_of(part, destination);
+	return !wanted.empty() && wanted != part;
 }
 
 struct Transfer {

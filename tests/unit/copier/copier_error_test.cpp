@@ -83,19 +83,47 @@ TEST(Copier, ends_no_window_whose_parts_are_still_being_written)
 	copy.all_read = [](CopyJob &) { reads_at_all_read += source->counters().reads; };
 	rig.start(copy, 0, 512);
 	rig.world.settle();
-	EXPECT_EQ(rig.disk(0).counters().reads, 2u);
+	/* All of it, and two parts. */
+	EXPECT_EQ(rig.disk(0).counters().reads, 3u);
 	EXPECT_EQ(rig.disk(3).held(), 1u);
+	EXPECT_EQ(copy.places[3].calls, 1);
 	rig.disk(2).release();
 	rig.world.settle();
 	EXPECT_EQ(copy.places[1].calls, 1);
-	/* The source is still in use. */
-	EXPECT_EQ(reads_at_all_read, 0u);
 	EXPECT_EQ(copy.done_calls, 0);
 	rig.disk(3).release();
 	rig.finish(copy);
+	/* The source was in use until then. */
 	EXPECT_EQ(reads_at_all_read, 3u);
 	EXPECT_EQ(copy.places[2].error_told, 0);
 	EXPECT_TRUE(rig.disk(3).peek(0, 50) == CopierRig::content(100, 50));
+}
+
+/* A part that is read again must not wait for the writes of the others. */
+TEST(Copier, writes_around_an_unreadable_sector_while_other_destinations_hang)
+{
+	CopierRig rig(6);
+	rig.disk(0).fail_range(Op::read, 400, 1);
+	for (size_t disk : {1, 3})
+		rig.disk(disk).hold(Op::write);
+	Copy copy(
+		{{1, 0, 0, 100}, {2, 0, 0, 200}, {3, 0, 5, 300}, {4, 0, 0, 512}, {5, 0, 401, 111}});
+	rig.start(copy, 0, 512);
+	rig.world.run_for(100 * ns_per_ms);
+	for (size_t i = 0; i < copy.places.size(); i++)
+		EXPECT_EQ(copy.places[i].calls, i == 0 || i == 2 ? 0 : 1) << i;
+	EXPECT_EQ(copy.done_calls, 0);
+	for (size_t disk : {1, 3})
+		rig.disk(disk).release();
+	rig.finish(copy);
+	for (size_t i = 0; i < copy.places.size(); i++)
+		EXPECT_EQ(copy.places[i].error_told, i == 3 ? -5 : 0) << i;
+	for (size_t good : {0, 1, 2, 4}) {
+		const Piece &piece = copy.pieces[good];
+		EXPECT_TRUE(rig.disk(piece.disk).peek(piece.sector, piece.sectors) ==
+			    CopierRig::content(piece.offset, piece.sectors))
+			<< good;
+	}
 }
 
 TEST(Copier, reads_nothing_again_for_a_destination_of_everything)
@@ -126,6 +154,77 @@ TEST(Copier, reports_an_unreadable_sector_only_to_its_destinations_when_memory_i
 	rig.check(other);
 	for (uint64_t i = 0; i < 32; i++)
 		EXPECT_EQ(copy.places[i].error_told, i <= 7 ? -5 : 0) << i;
+}
+
+/* More parts than windows in reserve. */
+TEST(Copier, reads_the_other_parts_again_when_memory_returns_while_destinations_hang)
+{
+	CopierRig rig(8);
+	Memory::instance().fail_nowait_from(0);
+	rig.disk(0).fail_range(Op::read, 400, 1);
+	std::vector<Piece> pieces;
+	for (size_t disk = 1; disk < 8; disk++) {
+		pieces.push_back({disk, 0, disk, 8});
+		if (disk < 6)
+			rig.disk(disk).hold(Op::write);
+	}
+	Copy copy(pieces);
+	static bool all_read;
+	all_read = false;
+	copy.all_read = [](CopyJob &) { all_read = true; };
+	rig.start(copy, 0, 512);
+	rig.world.run_for(500 * ns_per_ms);
+	EXPECT_EQ(copy.places[6].calls, 0);
+	EXPECT_FALSE(all_read);
+	Memory::instance().fail_nothing();
+	rig.world.run_for(500 * ns_per_ms);
+	EXPECT_EQ(copy.places[5].calls, 1);
+	EXPECT_EQ(copy.places[6].calls, 1);
+	EXPECT_TRUE(all_read);
+	EXPECT_EQ(copy.done_calls, 0);
+	for (size_t disk = 1; disk < 6; disk++)
+		rig.disk(disk).release();
+	rig.finish(copy);
+	rig.check(copy);
+}
+
+/* Two parts, of one destination that hangs and has all it may have, and of one that answers. */
+TEST(Copier, reads_a_part_again_although_the_share_of_another_is_full)
+{
+	CopierRig rig(4, 1 << 16);
+	CopyShare shares[3];
+	std::deque<Copy> copies;
+	auto start = [&](std::vector<Piece> pieces, uint64_t sector, uint64_t sectors) -> Copy & {
+		Copy &copy = copies.emplace_back(pieces);
+		for (size_t i = 0; i < pieces.size(); i++)
+			copy.places[i].share = &shares[pieces[i].disk - 1];
+		rig.start(copy, sector, sectors);
+		return copy;
+	};
+	rig.disk(0).fail_range(Op::read, 400, 1);
+	rig.disk(0).hold(Op::read);
+	Copy &both = start({{1, 0, 0, 300}, {2, 0, 0, 200}}, 0, 512);
+	rig.world.settle();
+	/* The second one to hang leaves too little for more of the first. */
+	for (size_t disk : {1, 3}) {
+		rig.disk(disk).hold(Op::write);
+		for (uint64_t n = 1; n < 32; n++)
+			start({{disk, n * 512, 0, 512}}, n * 512, 512);
+	}
+	rig.disk(0).release();
+	rig.world.settle();
+	EXPECT_EQ(both.places[0].calls, 0);
+	EXPECT_EQ(both.places[1].calls, 1);
+	EXPECT_LT(shares[0].pages, PageReserve::pages_max / 2) << "it waits for its share";
+	rig.disk(1).release();
+	rig.finish(both);
+	rig.disk(3).release();
+	for (Copy &copy : copies) {
+		EXPECT_TRUE(rig.world.run_until([&] { return copy.done_calls > 0; }));
+		rig.check(copy);
+	}
+	for (const CopyShare &share : shares)
+		EXPECT_EQ(share.pages, 0u);
 }
 
 TEST(Copier, tells_of_a_failed_write_its_target_only)

@@ -152,6 +152,31 @@ TEST(CopyOut, a_write_waits_for_the_runs_that_it_needs_alone)
 	EXPECT_TRUE(fixture.right(other));
 }
 
+/* The shared copy cannot read the chunk of the third write, so it reads for each snapshot. */
+TEST(CopyOut, a_write_waits_for_the_runs_that_it_needs_alone_after_a_failed_read)
+{
+	SnapshotFixture fixture;
+	auto &hung = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(8, 16), 0);
+	auto &other = fixture.add("P 8");
+	ASSERT_EQ(fixture.write(16, 8), 0);
+	auto &failing = fixture.add("P 8");
+	fixture.disk.fail_range(Op::read, 20, 1);
+	hung.cow.hold_all();
+	auto first = fixture.start_write(0, 8);
+	auto second = fixture.start_write(8, 8);
+	auto third = fixture.start_write(16, 8);
+	fixture.world.settle();
+	EXPECT_FALSE(first->done);
+	EXPECT_TRUE(second->done);
+	EXPECT_TRUE(third->done);
+	EXPECT_EQ(failing.mapped.status(), "Invalid");
+	hung.cow.release();
+	EXPECT_EQ(fixture.origin.wait(first), 0);
+	EXPECT_TRUE(fixture.right(hung));
+	EXPECT_TRUE(fixture.right(other));
+}
+
 /* The write waits for a copy that the removal makes unnecessary. */
 TEST(CopyOut, a_write_does_not_wait_for_a_snapshot_that_is_being_removed)
 {
