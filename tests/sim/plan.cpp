@@ -113,12 +113,6 @@ unsigned int trouble_of(Random &random)
 	return trouble;
 }
 
-/* After a read error a copy is read again for each snapshot in turn: no isolation. */
-unsigned int compatible(unsigned int trouble)
-{
-	return trouble & isolation ? trouble & ~(disk_faults | vanishing_disk) : trouble;
-}
-
 } // namespace
 
 const char *to_text(Action action)
@@ -153,7 +147,6 @@ Plan plan_of(uint64_t seed, unsigned int trouble)
 {
 	Random random(Random::mix(seed + 1));
 	Plan plan{.seed = seed, .trouble = trouble_of(random) | trouble};
-	plan.trouble = compatible(plan.trouble) | trouble;
 	/* Most runs are small and quick. */
 	if (random.one_in(64))
 		plan.size = Size::whole_batches;
@@ -180,7 +173,7 @@ Plan plan_of(std::span<const uint8_t> bytes)
 		return plan;
 	plan.seed = bytes[0];
 	const unsigned int bits = bytes[1] | bytes[2] << 8 | bytes[3] << 16;
-	plan.trouble = compatible((bits & all_trouble) | teardown | strict_flush);
+	plan.trouble = (bits & all_trouble) | teardown | strict_flush;
 	bytes = bytes.subspan(4);
 	for (unsigned int n = 0; bytes.size() >= 3; n++, bytes = bytes.subspan(3))
 		plan.steps.push_back({static_cast<Action>(bytes[0] % action_count),

@@ -222,6 +222,27 @@ constexpr Act others[] = {
 		 memory.fail_nothing();
 		 Rig::require(!rig.s1.write(20 * chunk, stamped(4, 20 * chunk, 1)), "written");
 	 }},
+	{"an unreadable sector and a COW device that hangs",
+	 [](Rig &rig) {
+		 /* s0 lacks the first of three chunks, s1 two, and the new snapshot all. */
+		 const uint64_t at[] = {100 * chunk, 101 * chunk, 102 * chunk};
+		 rig.s0.write(at[1], stamped(3, at[1], 2 * chunk));
+		 rig.s1.write(at[2], stamped(3, at[2], chunk));
+		 Rig::require(!rig.s0.flush() && !rig.s1.flush(), "neither commits later");
+		 Rig::create(rig.more, TargetType::snapshot, "disk cow3 P 8");
+		 rig.disk.fail_range(Op::read, at[2] + 4, 1);
+		 rig.cow0.hang();
+		 /* One copy for all. */
+		 Mapped::Handle writes[3];
+		 for (int n : {0, 1, 2})
+			 writes[n] = rig.origin.start_write(at[n], stamped(4, at[n], chunk));
+		 for (int n : {1, 2})
+			 Rig::require(!rig.origin.wait(writes[n]), "written");
+		 Rig::require(!writes[0]->done, "the first write waits for the device");
+		 Rig::require(rig.more.status() == "Invalid", "it needs the sector");
+		 Rig::require(rig.s1.read(at[0], chunk) == stamped(1, at[0], chunk),
+			      "it shows the old contents");
+	 }},
 	{"message commit during a handover",
 	 [](Rig &rig) {
 		 rig.s0.write(20 * chunk, stamped(3, 20 * chunk, chunk));
