@@ -8,7 +8,13 @@ include tools/build/cxx-flags.mk
 
 CXX := $(if $(filter default,$(origin CXX)),g++-12,$(CXX))
 CC := $(if $(filter default,$(origin CC)),gcc-12,$(CC))
-out := $(BUILD)/check
+# A cross compiler has the binutils of its target: aarch64-linux-gnu-g++-12, aarch64-linux-gnu-ld.
+target := $(shell $(CXX) -dumpmachine 2>/dev/null)
+CROSS_COMPILE ?= $(if $(filter $(target)-%,$(notdir $(CXX))),$(target)-)
+LD := $(if $(filter default,$(origin LD)),$(CROSS_COMPILE)ld,$(LD))
+export CROSS_COMPILE
+
+out := $(BUILD)/check$(CROSS_COMPILE:%-=-%)
 
 define need
 ifeq ($$(shell command -v $(1)),)
@@ -87,8 +93,12 @@ check-freestanding: $(if $(core-sources),$(out)/core/core.ok)
 
 kernel-like := -O2 -g -fno-strict-aliasing -fno-delete-null-pointer-checks -fno-pic \
 	-fstack-protector-strong -Wframe-larger-than=2048
-ifeq ($(shell $(CXX) -dumpmachine | cut -d- -f1),x86_64)
+ifneq ($(filter x86_64-%,$(target)),)
 kernel-like += -mcmodel=kernel -mno-red-zone -mno-mmx -mno-sse -mno-sse2 -mno-80387 -mno-avx
+endif
+ifneq ($(filter aarch64-%,$(target)),)
+kernel-like += -mgeneral-regs-only $(dmsnap-cxx-arm64) \
+	-mstack-protector-guard=sysreg -mstack-protector-guard-reg=sp_el0 -mstack-protector-guard-offset=0
 endif
 
 $(freestanding-objects): $(out)/core/%.o: %.cpp $(out)/.flags
@@ -99,7 +109,7 @@ $(freestanding-objects): $(out)/core/%.o: %.cpp $(out)/.flags
 
 $(out)/core/core.ok: $(freestanding-objects) tools/build/check-ko $(out)/.files
 	@echo '  GATE    core'
-	@ld -r -o $(out)/core/core.o $(freestanding-objects)
+	@$(LD) -r -o $(out)/core/core.o $(freestanding-objects)
 	@tools/build/check-ko --core $(out)/core/core.o
 	@touch $@
 

@@ -29,3 +29,6 @@ dmsnap-cxx-warnings := -Wall -Wextra -Wshadow -Wmissing-declarations \
 dmsnap-cxx-freestanding := -ffreestanding -fbuiltin -fno-gnu-unique \
 	-fno-reorder-blocks-and-partition \
 	-fno-unwind-tables -fno-asynchronous-unwind-tables -funsigned-char
+
+# gcc's outlined atomics call functions of libgcc, which the kernel does not have.
+dmsnap-cxx-arm64 := -mno-outline-atomics
