@@ -23,7 +23,10 @@ endif
 comma := ,
 sanitizers := $(if $(SAN),-fsanitize=$(if $(filter thread,$(SAN)),thread,address$(comma)undefined))
 
-out := $(BUILD)/unit$(if $(SAN),$(if $(filter thread,$(SAN)),-tsan,-san))$(if $(COV),-cov)
+# Another page size than 4096, as some kernels have.
+pages := $(if $(PAGE_SIZE),-DDMSNAP_PAGE_SIZE=$(PAGE_SIZE)u)
+
+out := $(BUILD)/unit$(PAGE_SIZE:%=-%)$(if $(SAN),$(if $(filter thread,$(SAN)),-tsan,-san))$(if $(COV),-cov)
 
 find = $(sort $(shell find $(1) -name '$(2)' 2>/dev/null))
 core-sources := $(call find,src/core,*.cpp)
@@ -52,7 +55,7 @@ top-fake-objects := $(call objects,tests/tools/top_fake.cpp)
 # The core is optimised under the sanitizers too, because the model tests run millions of steps.
 # The tests are not, because compiling them takes longer than running them.
 flags := -O2 -g -funsigned-char -D_GLIBCXX_ASSERTIONS -pthread -MMD -MP \
-	$(dmsnap-cxx-warnings) -Werror
+	$(dmsnap-cxx-warnings) -Werror $(pages)
 ifdef SAN
 flags += -O1 $(sanitizers) -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer
 # The thread sanitizer ignores fences.  The core orders only atomics with them, which cannot race

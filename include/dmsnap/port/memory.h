@@ -15,8 +15,10 @@
 extern "C" {
 #endif
 
-/** Bytes in a page of dmsnap_port_page_alloc(). */
+/** Bytes in a page of dmsnap_port_page_alloc(): a power of two; the build names another one. */
+#ifndef DMSNAP_PAGE_SIZE
 #define DMSNAP_PAGE_SIZE 4096u
+#endif
 
 enum dmsnap_alloc_mode {
 	/**

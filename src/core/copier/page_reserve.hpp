@@ -12,6 +12,8 @@
 #include <cstddef>
 #include <span>
 
+#include <dmsnap/port/memory.h>
+
 #include "base/error.hpp"
 
 namespace dmsnap {
@@ -19,13 +21,13 @@ namespace dmsnap {
 class PageReserve {
 public:
 	/* The most in use at a time: 8 MiB. */
-	static constexpr size_t pages_max = 2048;
+	static constexpr size_t pages_max = 8 * 1024 * 1024 / DMSNAP_PAGE_SIZE;
 	/* The most that all reserves together allocate beyond their reserved pages: 64 MiB. */
-	static constexpr size_t module_pages_max = 16384;
+	static constexpr size_t module_pages_max = 64 * 1024 * 1024 / DMSNAP_PAGE_SIZE;
 	/* Reserved: one page more than the longest list of pages (see Copier). */
-	static constexpr size_t pages_reserved = 65;
+	static constexpr size_t pages_reserved = 256 * 1024 / DMSNAP_PAGE_SIZE + 1;
 	/* Cached, including the reserved ones: what 32 copies of 64 KiB return. */
-	static constexpr size_t pages_kept = 512;
+	static constexpr size_t pages_kept = 2 * 1024 * 1024 / DMSNAP_PAGE_SIZE;
 
 	PageReserve() = default;
 	/* Every page must have been returned. */

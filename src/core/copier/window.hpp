@@ -27,7 +27,7 @@ namespace dmsnap {
 class Copier;
 
 /* 256 KiB: long enough for a device to stream, short enough to overlap. */
-constexpr unsigned int window_pages_max = 64;
+constexpr unsigned int window_pages_max = 256 * 1024 / DMSNAP_PAGE_SIZE;
 constexpr uint32_t sectors_per_page = DMSNAP_PAGE_SIZE / 512;
 
 /* How many pages a window needs for @sectors. */

@@ -19,8 +19,8 @@
  * generation only after it has looked up that snapshot, and a write that comes after forget()
  * ignores entries of the old one.
  *
- * Each region has a bit, in pages that are allocated when a bit is first set; one page covers 128
- * MiB.  A table has a place for each page.  Pages far apart share a place: the first to need it
+ * Each region has a bit, in pages that are allocated when a bit is first set; one of 4 KiB covers
+ * 128 MiB.  A table has a place for each page.  Pages far apart share a place: the first to need it
  * has it until the generation ends, and writes to the others are looked up each time.
  *
  *   a place:   | tag: generation, number of the page | bits |
@@ -44,11 +44,11 @@ public:
 	/* 4 KiB: the size of most random writes, and no larger than most chunks. */
 	static constexpr unsigned int region_shift = 3;
 	static constexpr uint64_t region_sectors = uint64_t{1} << region_shift;
-	/* 16 bytes each.  With their pages they cover 512 GiB. */
+	/* 16 bytes each.  With pages of 4 KiB they cover 512 GiB. */
 	static constexpr size_t places = 4096;
 	/* log2 of the sectors that a page covers. */
-	static constexpr unsigned int page_shift = 15 + region_shift;
-	static_assert(DMSNAP_PAGE_SIZE * 8 == 1u << (page_shift - region_shift));
+	static constexpr unsigned int page_shift =
+		__builtin_ctz(DMSNAP_PAGE_SIZE * 8) + region_shift;
 
 	CopiedMap() = default;
 	~CopiedMap();

@@ -15,6 +15,7 @@
 #include "base/atomic.hpp"
 #include "base/error.hpp"
 #include "format/disk_exception.hpp"
+#include "store/metadata_block.hpp"
 
 namespace dmsnap {
 
@@ -24,9 +25,8 @@ public:
 	using Done = void (*)(ListTail &);
 
 	static constexpr unsigned int blocks_max = 8;
-	/* A block has at most a page of exceptions. */
 	static constexpr uint32_t exceptions_max =
-		blocks_max * DMSNAP_PAGE_SIZE / static_cast<uint32_t>(format::exception_bytes);
+		blocks_max * metadata_bytes_max / static_cast<uint32_t>(format::exception_bytes);
 
 	explicit ListTail(Done function) : done_(function) {}
 	~ListTail();

@@ -18,6 +18,7 @@
 #include <utility>
 
 #include <dmsnap/port/device.h>
+#include <dmsnap/port/memory.h>
 
 #include "base/atomic.hpp"
 #include "base/error.hpp"
@@ -26,7 +27,8 @@ namespace dmsnap {
 
 class LoadRead {
 public:
-	static constexpr unsigned int pages_max = 16;
+	/* 64 KiB. */
+	static constexpr unsigned int pages_max = 64 * 1024 / DMSNAP_PAGE_SIZE;
 
 	LoadRead() = default;
 	LoadRead(LoadRead &&other)

@@ -18,6 +18,13 @@ namespace dmsnap {
 constexpr unsigned int durable_metadata = DMSNAP_IO_PREFLUSH | DMSNAP_IO_FUA | DMSNAP_IO_SYNC |
 					  DMSNAP_IO_META;
 
+/*
+ * The largest piece of metadata that one write replaces: what any page holds, so that a store is
+ * written alike with every page size.
+ */
+constexpr uint32_t metadata_bytes_max = 4096;
+static_assert(metadata_bytes_max <= DMSNAP_PAGE_SIZE);
+
 inline std::span<std::byte> bytes_of(void *page, size_t bytes)
 {
 	return {static_cast<std::byte *>(page), bytes};

@@ -44,6 +44,7 @@
 #include "store/cow_limit.hpp"
 #include "store/exception_store.hpp"
 #include "store/free_chunks.hpp"
+#include "store/metadata_block.hpp"
 
 namespace dmsnap {
 
@@ -53,9 +54,9 @@ class PersistentStore final : public ExceptionStore {
 public:
 	/*
 	 * The largest logical block of a COW device: the header and the list are written in
-	 * blocks of at most a page.
+	 * blocks of at most 4 KiB.
 	 */
-	static constexpr uint32_t block_sectors_max = DMSNAP_PAGE_SIZE / sector_bytes;
+	static constexpr uint32_t block_sectors_max = metadata_bytes_max / sector_bytes;
 
 	/* What a COW device holds. */
 	struct Content {
