@@ -68,7 +68,9 @@ def read_case(path):
     if len(modules) != boots:
         raise wrong(f"{boots} boots, but {len(modules)} modules")
     kernels = fields.get("kernels", "stock").replace("stock", " ".join(guests.STOCK_KERNELS))
-    kernels = tuple(kernels.split())
+    # For another architecture there is neither a full guest nor a build of the tools
+    elsewhere = fields.get("guest", "quick") != "quick" or "tools" in fields
+    kernels = tuple(k for k in kernels.split() if not (elsewhere and guests.architecture(k) != "amd64"))
     default = fields.get("default", " ".join(k for k in kernels if k in guests.KERNELS + guests.DEBUG_KERNELS))
     default = tuple(kernel for kernel in default.split() if kernel != "none")
     disks = tuple(fields.get("disks", "").split())

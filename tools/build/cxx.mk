@@ -18,7 +18,9 @@ ifneq ($(findstring clang,$(CC)),)
 $(error dm-snapshot: the C++ core is built with gcc kernels only, and this kernel is built with $(dmsnap-cc))
 endif
 ifeq ($(shell command -v $(dmsnap-cxx) 2>/dev/null),)
-dmsnap-package := $(patsubst x86_64-linux-gnu-%,%,$(notdir $(dmsnap-cxx)))
+# aarch64-linux-gnu-g++-12 is in the package g++-12-aarch64-linux-gnu
+dmsnap-words := $(filter-out x86_64,$(subst -linux-gnu-, ,$(notdir $(dmsnap-cxx))))
+dmsnap-package := $(lastword $(dmsnap-words))$(if $(word 2,$(dmsnap-words)),-$(firstword $(dmsnap-words))-linux-gnu)
 $(error dm-snapshot: C++ compiler $(dmsnap-cxx) not found. It has to match the kernel's $(dmsnap-cc). On Debian: apt install $(dmsnap-package))
 endif
 
@@ -55,7 +57,7 @@ cxx_flags = -Wp,-MMD,$(depfile) $(dmsnap-cxx-include) \
 	$(filter-out $(dmsnap-c-only),$(_c_flags)) $(modkern_cflags) \
 	$(basename_flags) $(modname_flags) \
 	$(dmsnap-cxx-dialect) $(dmsnap-cxx-freestanding) $(dmsnap-cxx-warnings) \
-	$(dmsnap-cxx-debug) $(dmsnap-cxx-locks)
+	$(dmsnap-cxx-debug) $(dmsnap-cxx-locks) $(if $(CONFIG_ARM64),$(dmsnap-cxx-arm64))
 
 # Inline functions, templates and vtables come in COMDAT groups.  "ld -r" keeps
 # the first of equal groups and then stops at the tables (__mcount_loc,

@@ -23,19 +23,27 @@ TOP = LIB.parent.parent
 
 
 def _stock_kernels():
-    """The kernels of kernels.list, and which runs of the tests use each."""
+    """The kernels of kernels.list: which runs of the tests use each, and its architecture."""
     lines = [line.split() for line in (LIB / "kernels.list").read_text().splitlines() if line and line[0] != "#"]
-    return {line[0]: line[3] for line in lines}
+    return {line[0]: line[4] for line in lines}, {line[0]: line[2] for line in lines}
 
 
-_KERNELS = _stock_kernels()
+_KERNELS, _ARCHITECTURES = _stock_kernels()
 STOCK_KERNELS = tuple(_KERNELS)                                                  # newest first
-USUAL_KERNELS = tuple(name for name, runs in _KERNELS.items() if runs != "full")    # on which every run has some tests
+USUAL_KERNELS = tuple(name for name, runs in _KERNELS.items() if runs in ("all", "some"))   # on which every run has some tests
+FULL_KERNELS = tuple(name for name, runs in _KERNELS.items() if runs != "few")       # with all tests of the long run
 KERNELS = tuple(name for name in reversed(STOCK_KERNELS) if _KERNELS[name] == "all")    # all tests, oldest first
 DEBUG_KERNELS = ("um", "smp")    # tools/build/debug-kernel says what they are
 
-# How many times slower a debug kernel is
-SLOWNESS = {"um": 2.0, "smp": 4.0}
+
+def architecture(kernel):
+    """Debian's name of it."""
+    return _ARCHITECTURES.get(kernel, "amd64")
+
+
+# How many times slower a debug kernel is, or one of another architecture
+SLOWNESS = {"um": 2.0, "smp": 4.0} | {name: 2.0 for name in STOCK_KERNELS if architecture(name) != "amd64"}
+
 
 @functools.cache
 def tsc_khz():
@@ -114,10 +122,11 @@ def guest_parts(kernel):
     return dict(line.split("=", 1) for line in done.stdout.splitlines())
 
 
-def build_program(source, directory):
+def build_program(source, directory, arch="amd64"):
     """Builds a program for guests from one C++ file; returns its path."""
-    path = pathlib.Path(directory) / pathlib.Path(source).stem
-    done = subprocess.run(["g++-12", "-std=gnu++20", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-s",
+    path = pathlib.Path(directory) / ("" if arch == "amd64" else arch) / pathlib.Path(source).stem
+    path.parent.mkdir(exist_ok=True)
+    done = subprocess.run(["g++-12" if arch == "amd64" else "aarch64-linux-gnu-g++-12", "-std=gnu++20", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-s",
                            "-o", str(path), str(source)], check=False)
     if done.returncode != 0:
         raise GuestError(f"{source} cannot be built; does tools/setup succeed?")
@@ -182,16 +191,24 @@ def command_of(spec, parts, job, results, work, output_fd=None):
     initramfs = parts["INITRAMFS"]
     if spec.module == "ours":
         initramfs = initramfs_with(parts, own_module(parts["RELEASE"]), work)
+    if spec.kind != "quick" and not (spec.root_image or parts["ROOT_IMAGE"]):
+        raise GuestError(f"Linux {spec.kernel} has only the quick guest")
     if spec.kernel == "um":
         return _uml_command(spec, parts, initramfs, job, results)
-    append = (f"console=ttyS0 panic=-1 oops=panic watchdog_thresh=60 printk.devkmsg=on sysrq_always_enabled"
+    arm64 = architecture(spec.kernel) == "arm64"
+    append = (f"console={'ttyAMA0' if arm64 else 'ttyS0'} panic=-1 oops=panic watchdog_thresh=60 printk.devkmsg=on sysrq_always_enabled"
               f" mitigations=off norandmaps no_timer_check tsc=reliable cryptomgr.notests random.trust_cpu=on"
               f" loglevel={5 if spec.mode == 'job' else 4}"
               f" dmsnap.kind={spec.kind} dmsnap.mode={spec.mode} dmsnap.module={spec.module if spec.load else 'none'}"
               f" dmsnap.hung={spec.hung} {spec.append}")
     command = ["setpriv", "--pdeathsig", "KILL",
-               "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-               "-machine", "pc,hpet=off", "-cpu", "max", "-m", str(spec.mem)]
+               "qemu-system-aarch64" if arm64 else "qemu-system-x86_64",
+               "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-m", str(spec.mem)]
+    if arm64:
+        # The emulated signatures of return addresses need not be secret, only quick
+        command += ["-machine", "virt", "-cpu", "max,pauth-impdef=on"]
+    else:
+        command += ["-machine", "pc,hpet=off", "-cpu", "max"]
     if spec.kernel in DEBUG_KERNELS and "kmemleak=" not in spec.append:
         append += " kmemleak=off"     # twice as fast
     if spec.kernel == "smp":
@@ -204,7 +221,7 @@ def command_of(spec, parts, job, results, work, output_fd=None):
                     "-rtc", "base=2026-01-01,clock=vm"]
         append += " nokaslr"
     else:
-        if khz := tsc_khz():
+        if khz := not arm64 and tsc_khz():
             append += f" tsc_early_khz={khz}"
         command += ["-accel", "tcg,thread=" + ("multi" if spec.smp > 1 else "single"), "-smp", str(spec.smp)]
     command += ["-kernel", parts["KERNEL"], "-initrd", str(initramfs), "-append", append,

@@ -4,11 +4,11 @@
 # shellcheck disable=SC2034 # the scripts that source this use what is not used here
 #
 # The kernels for which the project is built and tested (kernels.list), and where they are.  For
-# this machine's Debian release the headers are installed packages.  The image of the same version
-# is only unpacked in the cache, because this machine's kernel must not change.  For another
-# release everything is unpacked in one cache entry.
+# this machine's Debian release and architecture the headers are installed packages.  The image of
+# the same version is only unpacked in the cache, because this machine's kernel must not change.  For
+# another release or architecture everything is unpacked in one cache entry.
 #
-# Run: tools/lib/kernels.sh NAME release|headers|image|modules
+# Run: tools/lib/kernels.sh NAME release|arch|headers|image|modules
 #      tools/lib/kernels.sh list           the names
 #      tools/lib/kernels.sh series         their series, newest first: 7.3 6.12 6.1
 # or source it and call the functions.
@@ -18,19 +18,45 @@
 
 KERNEL_NAMES=()  # all
 KERNEL_SERIES=() # those with all cases in every run of the tests, oldest first
-declare -A KERNEL_DEBIAN KERNEL_PACKAGES KERNEL_IN KERNEL_PATTERN
-while read -r name debian packages in pattern; do
+declare -A KERNEL_DEBIAN KERNEL_ARCH KERNEL_PACKAGES KERNEL_IN KERNEL_PATTERN
+while read -r name debian arch packages in pattern; do
 	KERNEL_NAMES+=("$name")
-	KERNEL_DEBIAN[$name]=$debian KERNEL_PACKAGES[$name]=$packages KERNEL_IN[$name]=$in KERNEL_PATTERN[$name]=$pattern
+	KERNEL_DEBIAN[$name]=$debian KERNEL_ARCH[$name]=$arch KERNEL_PACKAGES[$name]=$packages
+	KERNEL_IN[$name]=$in KERNEL_PATTERN[$name]=$pattern
 	if [ "$in" = all ]; then KERNEL_SERIES=("$name" "${KERNEL_SERIES[@]}"); fi
 done < <(names_in "$DMSNAP_LIB/kernels.list")
-unset name debian packages in pattern
+unset name debian arch packages in pattern
 
-readonly KERNEL_HERE=12 # this machine's release of Debian
+readonly KERNEL_HERE=12 # this machine's release of Debian, on amd64
 
 known_kernel()
 {
 	[[ -n $1 && -v KERNEL_DEBIAN[$1] ]]
+}
+
+# kernel_root NAME: prints the root in which its module is built: 13, 12-arm64; empty for this machine
+kernel_root()
+{
+	local root=${KERNEL_DEBIAN[$1]}
+	if [ "${KERNEL_ARCH[$1]}" != amd64 ]; then
+		root+=-${KERNEL_ARCH[$1]}
+	fi
+	if [ "$root" != $KERNEL_HERE ]; then
+		printf '%s\n' "$root"
+	fi
+}
+
+# kernel_arch NAME|RELEASE: prints Debian's name of its architecture
+kernel_arch()
+{
+	local name
+	for name in "${KERNEL_NAMES[@]}"; do
+		if [ "$name" = "$1" ] || grep -qxE -- "${KERNEL_PATTERN[$name]}" <<< "$1"; then
+			printf '%s\n' "${KERNEL_ARCH[$name]}"
+			return
+		fi
+	done
+	echo amd64
 }
 
 # kernel_tested: prints the series that the tests run on in one line, newest first
@@ -46,35 +72,35 @@ releases_in_cache()
 		sed -n -E 's/^kernel-(.*)-[0-9a-f]{16}$/\1/p'
 }
 
-# kernel_release NAME: prints the newest release here.  For another Debian release NAME may be the
+# kernel_release NAME: prints the newest release here.  For a kernel in the cache NAME may be the
 # release itself.
 kernel_release()
 {
 	local release=
 	if known_kernel "$1"; then
-		release=$(if [ "${KERNEL_DEBIAN[$1]}" = $KERNEL_HERE ]; then
+		release=$(if [ -z "$(kernel_root "$1")" ]; then
 			dpkg-query -W -f '${db:Status-Status} ${Package}\n' 'linux-headers-*' 2> /dev/null |
 				sed -n 's/^installed linux-headers-//p'
 		else
 			releases_in_cache
 		fi | grep -xE -- "${KERNEL_PATTERN[$1]}" | sort -V | tail -n 1)
-	elif kernel_debian "$1" > /dev/null; then
+	elif kernel_root_of "$1" > /dev/null; then
 		release=$(releases_in_cache | grep -xF -- "$1" | head -n 1)
 	fi
 	[ -n "$release" ] || {
-		say "Linux $1 is not here; run tools/setup$(if [[ -v KERNEL_IN[$1] && ${KERNEL_IN[$1]} = full ]]; then echo " --kernel $1"; fi)"
+		say "Linux $1 is not here; run tools/setup$(if [[ -v KERNEL_IN[$1] && ${KERNEL_IN[$1]} =~ ^(full|few)$ ]]; then echo " --kernel $1"; fi)"
 		return 1
 	}
 	printf '%s\n' "$release"
 }
 
-# kernel_debian RELEASE: prints its Debian release; fails if that is this machine's
-kernel_debian()
+# kernel_root_of RELEASE: the same; fails for kernels of this machine
+kernel_root_of()
 {
 	local name
 	for name in "${KERNEL_NAMES[@]}"; do
-		if [ "${KERNEL_DEBIAN[$name]}" != $KERNEL_HERE ] && grep -qxE -- "${KERNEL_PATTERN[$name]}" <<< "$1"; then
-			printf '%s\n' "${KERNEL_DEBIAN[$name]}"
+		if grep -qxE -- "${KERNEL_PATTERN[$name]}" <<< "$1"; then
+			kernel_root "$name" | grep .
 			return
 		fi
 	done
@@ -96,7 +122,7 @@ kernel_headers()
 # kernel_entry RELEASE: prints the cache directory of the unpacked image
 kernel_entry()
 {
-	if kernel_debian "$1" > /dev/null; then
+	if kernel_root_of "$1" > /dev/null; then
 		find "$DMSNAP_CACHE" -maxdepth 1 -type d -regextype posix-extended \
 			-regex ".*/kernel-${1//[+.]/[&]}-[0-9a-f]{16}" -printf '%T@ %p\n' | sort -n | sed -n '$s/^[^ ]* //p'
 		return
@@ -128,11 +154,11 @@ kernel_unpack()
 	)
 }
 
-# kernel_fetch RELEASE: unpacks the image unless it is there.  For another Debian release
-# tools/setup does that (other-debian.sh).
+# kernel_fetch RELEASE: unpacks the image unless it is there.  For another Debian release or
+# architecture tools/setup does that (other-debian.sh).
 kernel_fetch()
 {
-	if ! kernel_debian "$1" > /dev/null; then
+	if ! kernel_root_of "$1" > /dev/null; then
 		cache_make "$(kernel_entry "$1")" kernel_unpack "$1"
 	fi
 }
@@ -154,12 +180,12 @@ kernel_modules()
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then
 	set -euo pipefail
 	case ${2:-} in
-	release | headers | image | modules) "kernel_$2" "$1" ;;
+	release | arch | headers | image | modules) "kernel_$2" "$1" ;;
 	*)
 		case "$*" in
 		list) printf '%s\n' "${KERNEL_NAMES[@]}" ;;
 		series) kernel_tested ;;
-		*) die "usage: kernels.sh NAME release|headers|image|modules; kernels.sh list|series" ;;
+		*) die "usage: kernels.sh NAME release|arch|headers|image|modules; kernels.sh list|series" ;;
 		esac
 		;;
 	esac

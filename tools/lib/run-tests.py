@@ -135,7 +135,7 @@ PARTS = (
     Part("power", "power cuts of guests whose disks lose unflushed writes", ("tests/vm/power-cuts", "--count", "10"),
          90, "default", MODULES, ("tests/vm/power-cuts", "--count", "100"), 700, shows=Shows.RUNS),
     Part("guests", "tests in guests on the kernels of Debian 12", ("tests/vm/run",), 600, "default", MODULES,
-         ("tests/vm/run", "--full"), 4500, modules(guests.STOCK_KERNELS)),
+         ("tests/vm/run", "--full"), 4500, modules(guests.FULL_KERNELS)),
     Part("guests-newest", f"some guest tests on Linux {NEWEST}",
          ("tests/vm/run", "--kernel", NEWEST, "--output", f"build/vm-{NEWEST}", *NEWEST_CASES), 60, "default", modules((NEWEST,))),
     Part("bench", "no more time or I/Os than recorded", ("tests/bench/regression", "--kernel", "6.12"), 75,
