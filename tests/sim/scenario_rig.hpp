@@ -17,8 +17,9 @@ using user::Mapped;
 using user::report_failure;
 using user::TargetType;
 
-constexpr uint64_t disk_sectors = 4096;
-constexpr uint64_t cow_sectors = 8192;
+/* Larger than a COW device's share of the pages for copies, which is 4 MiB. */
+constexpr uint64_t disk_sectors = 16384;
+constexpr uint64_t cow_sectors = 32768;
 constexpr uint64_t chunk = 8;
 /* Longer than any timer; what has not ended by then never ends. */
 constexpr uint64_t bound_ns = 300'000'000'000;

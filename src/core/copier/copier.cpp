@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Copier: jobs, their windows, and reading these.  reread.cpp reads again, gathered_write.cpp writes. */
+/*
+ * Copier: jobs, their windows, and reading these.  reread.cpp reads again, gathered_write.cpp
+ * writes, copy_share.cpp says for which destinations.
+ */
 #include "copier/copier.hpp"
 #include "base/min_max.hpp"
 
@@ -28,10 +31,12 @@ void clear_end(Window &window)
 	}
 }
 
-/* How many of the next @sectors of the job make a window: see CopyJob::alignment. */
-uint64_t cut_to_alignment(const CopyJob &job, uint64_t from, uint64_t sectors, uint64_t left)
+/* How many of the next @sectors at the cursor make a window: see CopyJob::alignment. */
+uint64_t cut_to_alignment(const CopyCursor &cursor, uint64_t sectors)
 {
-	return sectors < left ? sectors - (job.sector + from + sectors) % job.alignment : left;
+	const CopyJob &job = *cursor.job;
+	uint64_t left = cursor.end - cursor.at;
+	return sectors < left ? sectors - (job.sector + cursor.at + sectors) % job.alignment : left;
 }
 
 } // namespace
@@ -40,9 +45,9 @@ void Window::submit_read()
 {
 	uint64_t source_end = smaller(all().end, job.sectors);
 
-	dmsnap_port_io_submit(job.source, DMSNAP_IO_READ, 0, job.sector + offset,
-			      source_end - offset, page_list, 0, read_task.ended,
-			      read_task.on(copier.worker_));
+	dmsnap_port_io_submit(only ? only->source : job.source, DMSNAP_IO_READ, 0,
+			      job.sector + offset, source_end - offset, page_list, 0,
+			      read_task.ended, read_task.on(copier.worker_));
 }
 
 void Window::read_ended(int error)
@@ -72,6 +77,8 @@ Copier::~Copier()
 {
 	throttle_timer_.cancel();
 	memory_timer_.cancel();
+	share_timer_.cancel();
+	worker_.stop(share_task_);
 	worker_.stop(memory_task_);
 	worker_.stop(pump_task_);
 	worker_.stop(submit_task_);
@@ -81,32 +88,36 @@ Copier::~Copier()
 
 void Copier::start(CopyJob &job)
 {
-	job.started_ = 0;
 	job.since_ns_ = dmsnap_port_now_ns();
-	job.extent_ = job.sectors;
+	job.cursor_.job = &job;
+	job.cursor_.at = 0;
+	job.cursor_.end = job.sectors;
+	job.cursors_ = 1;
 	for (CopyDestination &destination : job.destinations) {
 		uint64_t end = destination.source_offset + destination.sectors;
-		job.extent_ = larger(job.extent_, end);
+		job.cursor_.end = larger(job.cursor_.end, end);
 		destination.sectors_left_.store_relaxed(destination.sectors);
 		destination.error_.store_relaxed(0);
 		destination.read_failed = false;
+		destination.apart_from_ = UINT64_MAX;
 	}
-	(job.background_pages ? background_jobs_ : jobs_).push_back(job);
+	(job.background_pages ? background_cursors_ : cursors_).push_back(job.cursor_);
 	pump();
 }
 
 void Copier::hurry(CopyJob &job)
 {
-	if (std::exchange(job.background_pages, 0) && job.link.linked()) {
-		job.link.unlink();
-		jobs_.push_back(job);
+	if (std::exchange(job.background_pages, 0) && job.cursor_.link.linked()) {
+		job.cursor_.link.unlink();
+		cursors_.push_back(job.cursor_);
 		worker_.post(pump_task_);
 	}
 }
 
 bool Copier::has_spare(uint64_t sectors) const
 {
-	return jobs_.empty() && background_jobs_.empty() && stalled_.empty() && again_.empty() &&
+	return cursors_.empty() && background_cursors_.empty() && waiting_.empty() &&
+	       stalled_.empty() && again_.empty() &&
 	       pages_.out() + sectors / sectors_per_page <= PageReserve::pages_max / 4;
 }
 
@@ -115,45 +126,17 @@ void Copier::pump()
 	divide_rests();
 	if (!read_again())
 		return;
-	pump_jobs(jobs_);
-	if (jobs_.empty())
-		pump_jobs(background_jobs_);
+	pump_cursors(cursors_);
+	if (cursors_.empty())
+		pump_cursors(background_cursors_);
 }
 
-void Copier::pump_jobs(Jobs &jobs)
+void Copier::pump_cursors(Cursors &cursors)
 {
-	while (CopyJob *job = jobs.front()) {
-		if (throttled() || !start_window(*job))
+	while (CopyCursor *cursor = cursors.front()) {
+		if (throttled() || !start_window(*cursor))
 			return;
 	}
-}
-
-CopyShare *Copier::full_share(const CopyJob &job, CopyDestination *first,
-			      const CopyDestination *end, const Part &part, size_t wanted) const
-{
-	const size_t left = PageReserve::pages_max - pages_.out();
-	CopyShare *full = nullptr;
-
-	for (CopyDestination *at = first; at != end; at = job.destinations.next(*at)) {
-		if (!at->share || part_of(part, *at).empty())
-			continue;
-		if (at->share->pages > 0 && at->share->pages + wanted > left)
-			full = at->share;
-	}
-	return full;
-}
-
-/* The part of @window for @destination has been written, or has failed. */
-void Copier::leave_share(const Window &window, CopyDestination &destination)
-{
-	if (!destination.share)
-		return;
-	destination.share->pages -= window.page_count;
-	if (destination.share->jobs.empty() && again_.empty())
-		return;
-	jobs_.take_all(destination.share->jobs);
-	/* Another destination may hang and keep the window in use, so do not wait for its end. */
-	worker_.post(pump_task_);
 }
 
 bool Copier::throttled()
@@ -169,26 +152,40 @@ bool Copier::throttled()
 }
 
 /*
- * Starts a window, or lets the job wait for its share.  Returns false if memory is short, or it
- * is a background job and others come first.
+ * Starts a window, or lets what would take part in it wait for shares.  Returns false if memory is
+ * short, or it is a background job and others come first.
  */
-bool Copier::start_window(CopyJob &job)
+bool Copier::start_window(CopyCursor &cursor)
 {
-	uint64_t left = job.extent_ - job.started_;
+	CopyJob &job = *cursor.job;
 	constexpr uint64_t sectors_max = uint64_t{window_pages_max} * sectors_per_page;
-	uint64_t length = cut_to_alignment(job, job.started_, sectors_max, left);
+	uint64_t length = cut_to_alignment(cursor, sectors_max);
 	size_t wanted = pages_for(length);
 	if (job.background_pages && windows_in_flight_ > 0 &&
 	    pages_.out() + wanted > job.background_pages)
 		return false;
 
-	if (CopyShare *full = full_share(job, job.destinations.front(), nullptr,
-					 {job.started_, job.started_ + length}, wanted)) {
-		job.link.unlink();
-		full->jobs.push_back(job);
-		return true;
+	if (cursor.only) {
+		if (full(*cursor.only->share, wanted)) {
+			wait_for_share(cursor, cursor.only->share->cursors);
+			return true;
+		}
+	} else {
+		switch (make_room(job, {cursor.at, cursor.at + length}, wanted)) {
+		case Room::enough:
+			break;
+		case Room::later:
+			wait_for_share(cursor, waiting_);
+			share_timer_.start(answer_ns / 1'000'000);
+			return true;
+		case Room::unwanted:
+			advance(cursor, length);
+			end_reads(job);
+			end_if_done(job);
+			return true;
+		}
 	}
-	Window *window = windows_.get(*this, job);
+	Window *window = windows_.get(*this, job, cursor.only);
 	if (!window) {
 		wait_for_memory();
 		return false;
@@ -201,15 +198,14 @@ bool Copier::start_window(CopyJob &job)
 		return false;
 	}
 	uint64_t room = window->page_count * sectors_per_page;
-	window->offset = job.started_;
-	window->sectors = static_cast<uint32_t>(
-		length < room ? length : cut_to_alignment(job, job.started_, room, left));
+	window->offset = cursor.at;
+	window->sectors =
+		static_cast<uint32_t>(length < room ? length : cut_to_alignment(cursor, room));
 
 	job.windows_++;
-	job.reads_++;
-	job.started_ += window->sectors;
-	if (job.started_ == job.extent_)
-		job.link.unlink();
+	if (!cursor.only)
+		job.reads_++;
+	advance(cursor, window->sectors);
 	begin(*window);
 	return true;
 }
@@ -222,11 +218,21 @@ void Copier::begin(Window &window)
 	throttle_.begin(window.in_flight, window.since_ns);
 	for (CopyDestination *at = window.first; at; at = window.after(*at)) {
 		if (at->share && !part_of(window, *at).empty())
-			at->share->pages += window.page_count;
+			enter_share(window, *at);
 	}
 
 	clear_end(window);
 	read(window);
+}
+
+/* The next @sectors need no window any more. */
+void Copier::advance(CopyCursor &cursor, uint64_t sectors)
+{
+	cursor.at += sectors;
+	if (cursor.at == cursor.end) {
+		cursor.link.unlink();
+		cursor.job->cursors_--;
+	}
 }
 
 /* Reads up to the end of the job's source extent: clear_end() has zeroed the rest. */
@@ -255,17 +261,25 @@ void Copier::read_done(Window &window)
 		read_failed(window);
 		return;
 	}
-	window_read(window.job);
+	window_read(window);
 	/* An extra count until all writes are under way, so that none ends the window early. */
 	window.writes_in_flight = 1;
 	window.next_destination = window.first;
 	write_on(window);
 }
 
-/* One of its windows, or the rest of one, no longer needs the source. */
-void Copier::window_read(CopyJob &job)
+/* The window, or the rest of one, no longer needs the source. */
+void Copier::window_read(const Window &window)
 {
-	if (--job.reads_ == 0 && job.started_ == job.extent_ && job.all_read)
+	if (window.only)
+		return;
+	window.job.reads_--;
+	end_reads(window.job);
+}
+
+void Copier::end_reads(CopyJob &job)
+{
+	if (job.reads_ == 0 && job.cursor_.at == job.cursor_.end && job.all_read)
 		job.all_read(job);
 }
 
@@ -292,12 +306,18 @@ void Copier::end_window(Window &window)
 		return;
 	}
 	windows_.put(&window);
-	if (--job.windows_ == 0 && job.started_ == job.extent_) {
-		while (job.destinations.pop_front()) {
-		}
-		job.done(job);
-	}
+	job.windows_--;
+	end_if_done(job);
 	pump();
+}
+
+void Copier::end_if_done(CopyJob &job)
+{
+	if (job.windows_ > 0 || job.cursors_ > 0)
+		return;
+	while (job.destinations.pop_front()) {
+	}
+	job.done(job);
 }
 
 void Copier::idle()

@@ -19,6 +19,13 @@
  * writes also retry on a timer, since what is in flight may hang on one device while another one
  * could go on.
  *
+ * A device that hangs: its share bounds the pages that it holds.  A job that needs more pages for a
+ * destination whose share is full waits while the device answers: then the source is read only once.
+ * If the device does not answer, the job goes on without that destination, which waits for its
+ * share alone.  It has a CopyCursor of its own from there on, and what it missed is read again for
+ * it.  All that waits for a share is examined when pages return from it.  Whole jobs also are when
+ * pages return from any share, and on a timer: a device that does not answer causes no event.
+ *
  * Background jobs come after all others, and have their own limit on pages in flight.
  *
  * Errors: after a failed read, each destination's part of the window is read again separately, and
@@ -74,7 +81,7 @@ public:
 	size_t pages_out() const { return pages_.out(); }
 
 private:
-	using Jobs = List<CopyJob, &CopyJob::link>;
+	using Cursors = List<CopyCursor, &CopyCursor::link>;
 
 	friend struct Window;
 	friend struct GatheredWrite;
@@ -85,23 +92,36 @@ private:
 	void divide_rests();
 	/* Starts windows that are read again.  Returns false if jobs must wait for those left. */
 	bool read_again();
-	void pump_jobs(Jobs &jobs);
+	void pump_cursors(Cursors &cursors);
 	bool throttled();
-	bool start_window(CopyJob &job);
-	/*
-	 * A share that may not have @wanted more pages now, of a destination from @first up to @end
-	 * that wants something of @part; or nullptr.  Other destinations may have ended, and their
-	 * shares be gone.
-	 */
-	CopyShare *full_share(const CopyJob &job, CopyDestination *first,
-			      const CopyDestination *end, const Part &part, size_t wanted) const;
+	bool start_window(CopyCursor &cursor);
+	/* May the share not have @wanted more pages now? */
+	bool full(const CopyShare &share, size_t wanted) const;
+	/* The same for any share that @window, which has no pages yet, needs. */
+	bool any_full(const Window &window, size_t wanted) const;
+	enum class Room : uint8_t {
+		enough,
+		/* A share is full, and its device answers. */
+		later,
+		/* All destinations of the part have cursors of their own. */
+		unwanted,
+	};
+	Room make_room(CopyJob &job, const Part &part, size_t wanted);
+	void leave_behind(CopyDestination &destination, CopyJob &job, const Part &missed);
+	void wait_for_share(CopyCursor &cursor, Cursors &waiting);
+	void wake(Cursors &waiting);
+	void look_at_shares();
+	static void advance(CopyCursor &cursor, uint64_t sectors);
+	static void end_if_done(CopyJob &job);
+	static void enter_share(const Window &window, CopyDestination &destination);
 	void leave_share(const Window &window, CopyDestination &destination);
 	/* The window has its pages. */
 	void begin(Window &window);
 	void read(Window &window);
 	void read_done(Window &window);
 	void read_failed(Window &window);
-	static void window_read(CopyJob &job);
+	static void window_read(const Window &window);
+	static void end_reads(CopyJob &job);
 	/* Makes @next the next window of the rest of @window; they may be the same. */
 	void make_next(Window &window, Window &next);
 	/* Gathers the window's writes.  Returns false if memory runs out. */
@@ -113,13 +133,15 @@ private:
 	void submit_gathered();
 	void write_done(GatheredWrite &write);
 	/* Runs on the destination's worker, or the copier's. */
-	static void part_ended(const Window &window, CopyDestination &destination, int error);
+	static void part_ended(CopyDestination &destination, uint64_t sectors, int error);
 	void end_window(Window &window);
 	void idle();
 	void wait_for_memory() { memory_timer_.start(memory_check_ms); }
 	void look_for_memory();
 	void go_on_writing();
 
+	/* A device that has ended no write for so long does not answer. */
+	static constexpr uint64_t answer_ns = Throttle::copy_max_ns;
 	/* How often waiting work tries for memory again. */
 	static constexpr unsigned int memory_check_ms = 100;
 	/* How long pages and objects are cached for later copies. */
@@ -130,8 +152,10 @@ private:
 	Pool<Window> windows_;
 	Pool<Transfer> transfers_;
 	Pool<GatheredWrite> writes_;
-	Jobs jobs_;
-	Jobs background_jobs_;
+	Cursors cursors_;
+	Cursors background_cursors_;
+	/* Cursors of whole jobs that wait for a share. */
+	Cursors waiting_;
 	List<Window, &Window::stalled_link> stalled_;
 	List<Window, &Window::again_link> again_;
 	List<Window, &Window::rest_link> rests_;
@@ -143,6 +167,8 @@ private:
 
 	MethodTask<Copier, &Copier::pump> pump_task_{*this};
 	Timer throttle_timer_{worker_, pump_task_};
+	MethodTask<Copier, &Copier::look_at_shares> share_task_{*this};
+	Timer share_timer_{worker_, share_task_};
 	MethodTask<Copier, &Copier::look_for_memory> memory_task_{*this};
 	Timer memory_timer_{worker_, memory_task_};
 	MethodTask<Copier, &Copier::submit_gathered> submit_task_{*this};

@@ -15,6 +15,23 @@
 namespace dmsnap {
 
 struct CopyShare;
+struct Part;
+class CopyDestination;
+class CopyJob;
+
+/*
+ * CopyCursor: how far windows have been started for a job; or for a single destination of it that
+ * the others went on without.
+ */
+struct CopyCursor {
+	CopyJob *job = nullptr;
+	/* nullptr: all destinations that have no cursor of their own at this place. */
+	CopyDestination *only = nullptr;
+	/* In sectors from the start of the job: where the next window begins, and the last ends. */
+	uint64_t at = 0;
+	uint64_t end = 0;
+	ListHook link;
+};
 
 class CopyDestination {
 public:
@@ -35,6 +52,12 @@ public:
 	Worker *worker = nullptr;
 	/* The destination's share of the copier's pages; nullptr: no limit. */
 	CopyShare *share = nullptr;
+	/*
+	 * If it has a share: the job's source, open until this destination has ended.  If the share
+	 * is full and the device does not answer, the job goes on without this destination.  What
+	 * it misses is read again later, from here.
+	 */
+	dmsnap_device *source = nullptr;
 	/* First sector to write. */
 	uint64_t sector = 0;
 	/*
@@ -53,9 +76,13 @@ public:
 
 private:
 	friend class Copier;
+	friend Part shared_part_of(const Part &part, const CopyDestination &destination);
 	Atomic<int> error_;
 	/* Sectors not yet written or failed. */
 	Atomic<uint64_t> sectors_left_;
+	CopyCursor cursor_;
+	/* From here on its own cursor counts.  In sectors from the start of the job. */
+	uint64_t apart_from_ = UINT64_MAX;
 };
 
 class CopyJob {
@@ -78,12 +105,13 @@ public:
 	Done done;
 	/*
 	 * Called once, before done(), when nothing more will be read, so the source may be
-	 * closed.  May be nullptr.
+	 * closed, except for CopyDestination::source.  May be nullptr.
 	 */
 	Done all_read = nullptr;
 	/*
-	 * Not 0: a background job.  It yields to the others.  While anything is in flight, it
-	 * starts nothing that would raise the copier's pages in use above this.
+	 * Not 0: a background job.  It yields to the others, and its destinations have no shares.
+	 * While anything is in flight, it starts nothing that would raise the copier's pages in use
+	 * above this.
 	 */
 	size_t background_pages = 0;
 	/*
@@ -104,16 +132,14 @@ public:
 	/* Flags of the writes: %DMSNAP_IO_SYNC unless the system may delay them. */
 	unsigned int write_flags = DMSNAP_IO_SYNC;
 
-	ListHook link;
-
 private:
 	friend class Copier;
-	/* Length in sectors, including what destinations want past the end of the source's extent. */
-	uint64_t extent_ = 0;
-	/* Sectors from the start for which a window has been started. */
-	uint64_t started_ = 0;
+	/* Its end includes what destinations want past the end of the source's extent. */
+	CopyCursor cursor_;
+	/* How many cursors have not reached their end: its own, and those of destinations. */
+	unsigned int cursors_ = 0;
 	unsigned int windows_ = 0;
-	/* Windows that are being read. */
+	/* Windows of its own cursor that are being read. */
 	unsigned int reads_ = 0;
 	uint64_t since_ns_ = 0;
 };
@@ -127,8 +153,10 @@ private:
  */
 struct CopyShare {
 	size_t pages = 0;
-	/* Jobs that wait for pages of this share. */
-	List<CopyJob, &CopyJob::link> jobs;
+	/* When a write for it last ended, or its first one came. */
+	uint64_t answered_ns = 0;
+	/* Cursors of the destination alone that wait for pages of the share. */
+	List<CopyCursor, &CopyCursor::link> cursors;
 };
 
 } // namespace dmsnap

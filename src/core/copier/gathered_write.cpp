@@ -15,7 +15,7 @@ void GatheredWrite::submit()
 void GatheredWrite::written(int error)
 {
 	for (Transfer &transfer : transfers)
-		Copier::part_ended(transfer.window, transfer.destination, error);
+		Copier::part_ended(transfer.destination, transfer.sectors, error);
 	if (worker)
 		copier.worker_.post(ended_task);
 	else
@@ -45,11 +45,11 @@ bool Copier::write_on(Window &window)
 /* Returns false if there is no memory. */
 bool Copier::write_to(Window &window, CopyDestination &destination)
 {
-	Transfer *transfer = transfers_.get(window, destination);
+	Part part = part_of(window, destination);
+	Transfer *transfer = transfers_.get(window, destination, part.sectors());
 	if (!transfer)
 		return false;
 
-	Part part = part_of(window, destination);
 	uint64_t into_window = part.begin - window.offset;
 	uint64_t first_page = into_window / sectors_per_page;
 	auto skipped = static_cast<uint32_t>(into_window % sectors_per_page);
@@ -144,12 +144,12 @@ void Copier::go_on_writing()
 	}
 }
 
-void Copier::part_ended(const Window &window, CopyDestination &destination, int error)
+void Copier::part_ended(CopyDestination &destination, uint64_t sectors, int error)
 {
 	if (error && !destination.error())
 		destination.error_.store_relaxed(error);
 	/* Release and acquire: whatever sees that the last part has ended also sees the error. */
-	if (destination.sectors_left_.sub(part_of(window, destination).sectors()) == 0)
+	if (destination.sectors_left_.sub(sectors) == 0)
 		destination.done(destination);
 }
 

@@ -20,11 +20,11 @@ void Copier::read_failed(Window &window)
 			continue;
 		}
 		at->read_failed = true;
-		part_ended(window, *at, window.read_error);
+		part_ended(*at, part_of(window, *at).sectors(), window.read_error);
 	}
 	/* What was divided still needs the source. */
 	if (!divided)
-		window_read(window.job);
+		window_read(window);
 	end_window(window);
 }
 
@@ -36,7 +36,7 @@ void Copier::make_next(Window &window, Window &next)
 {
 	const Part whole = window.rest_of;
 	CopyDestination *at = window.rest;
-	const Part part = part_of(whole, *at);
+	const Part part = shared_part_of(whole, *at);
 	auto &destinations = window.job.destinations;
 
 	next.offset = part.begin;
@@ -45,7 +45,7 @@ void Copier::make_next(Window &window, Window &next)
 	next.first = at;
 	do
 		at = destinations.next(*at);
-	while (at && (part_of(whole, *at).empty() || part_of(whole, *at) == part));
+	while (at && (shared_part_of(whole, *at).empty() || shared_part_of(whole, *at) == part));
 	next.end = at;
 	again_.push_back(next);
 
@@ -80,7 +80,7 @@ bool Copier::read_again()
 		size_t wanted = pages_for(window.sectors);
 		if (throttled())
 			return false;
-		if (full_share(window.job, window.first, window.end, window.all(), wanted))
+		if (any_full(window, wanted))
 			continue;
 		window.page_count = pages_.take({window.page_list, wanted});
 		if (window.page_count < wanted) {

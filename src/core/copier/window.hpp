@@ -48,12 +48,16 @@ struct Part {
 };
 
 struct Window {
-	Window(Copier &owner, CopyJob &of) : copier(owner), job(of), first(of.destinations.front())
+	Window(Copier &owner, CopyJob &of, CopyDestination *alone = nullptr)
+	    : copier(owner), job(of), only(alone), first(alone ? alone : of.destinations.front()),
+	      end(alone ? of.destinations.next(*alone) : nullptr)
 	{
 	}
 
 	Copier &copier;
 	CopyJob &job;
+	/* See CopyCursor. */
+	CopyDestination *only;
 	/* From the start of the job. */
 	uint64_t offset = 0;
 	uint32_t sectors = 0;
@@ -105,23 +109,35 @@ inline Part part_of(const Part &part, const CopyDestination &destination)
 	return {larger(part.begin, destination.source_offset), smaller(part.end, wanted_end)};
 }
 
+/* The same of windows that serve all destinations. */
+inline Part shared_part_of(const Part &part, const CopyDestination &destination)
+{
+	const Part wanted = part_of(part, destination);
+	return {wanted.begin, smaller(wanted.end, destination.apart_from_)};
+}
+
 inline Part part_of(const Window &window, const CopyDestination &destination)
 {
-	return part_of(window.all(), destination);
+	return window.only ? part_of(window.all(), destination)
+			   : shared_part_of(window.all(), destination);
 }
 
 /* If @part cannot be read, may it still get what it wants of it? */
 inline bool wants_less(const Part &part, const CopyDestination &destination)
 {
-	Part wanted = part_of(part, destination);
+	const Part wanted = shared_part_of(part, destination);
 	return !wanted.empty() && wanted != part;
 }
 
 struct Transfer {
-	Transfer(Window &of, CopyDestination &to) : window(of), destination(to) {}
+	Transfer(Window &of, CopyDestination &to, uint64_t length)
+	    : window(of), destination(to), sectors(length)
+	{
+	}
 
 	Window &window;
 	CopyDestination &destination;
+	uint64_t sectors;
 	/* In the list of its GatheredWrite. */
 	ListHook link;
 };

@@ -65,6 +65,7 @@ void CopyOut::start()
 		pending.destination.device = pending.snapshot.cow_device();
 		pending.destination.worker = &pending.snapshot.worker();
 		pending.destination.share = &pending.snapshot.copy_share();
+		pending.destination.source = pending.snapshot.origin_device();
 		pending.destination.sector = chunk_size.first_sector(pending.run.new_begin);
 		pending.destination.source_offset = run_begin - begin;
 		pending.destination.sectors = run_end - run_begin;
@@ -108,6 +109,7 @@ void SnapshotWrite::start()
 		fill.destination.device = snapshot.cow_device();
 		fill.destination.worker = &snapshot.worker();
 		fill.destination.share = &snapshot.copy_share();
+		fill.destination.source = snapshot.origin_device();
 		fill.destination.sector = new_begin + (begin - old_begin);
 		fill.destination.sectors = end - begin;
 		fill.destinations.push_back(fill.destination);

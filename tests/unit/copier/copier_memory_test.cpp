@@ -137,6 +137,8 @@ TEST(Copier, continues_copies_that_wait_for_a_share_while_a_window_hangs)
 	EXPECT_EQ(alone.done_calls, 0);
 
 	rig.disk(2).release();
+	rig.world.run_for(100 * ns_per_ms);
+	EXPECT_EQ(alone.done_calls, 1);
 	rig.finish(alone);
 	rig.check(alone);
 	rig.disk(1).release();

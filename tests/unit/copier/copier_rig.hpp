@@ -114,6 +114,7 @@ public:
 		copy.sectors = sectors;
 		for (size_t i = 0; i < copy.pieces.size(); i++) {
 			copy.places[i].device = handles_[copy.pieces[i].disk];
+			copy.places[i].source = handles_[0];
 			copy.places[i].sector = copy.pieces[i].sector;
 			copy.places[i].source_offset = copy.pieces[i].offset;
 			copy.places[i].sectors = copy.pieces[i].sectors;
