@@ -161,7 +161,7 @@ bool Copier::start_window(CopyCursor &cursor)
 	constexpr uint64_t sectors_max = uint64_t{window_pages_max} * sectors_per_page;
 	uint64_t length = cut_to_alignment(cursor, sectors_max);
 	size_t wanted = pages_for(length);
-	if (job.background_pages && windows_in_flight_ > 0 &&
+	if (job.background_pages && background_windows_ > 0 &&
 	    pages_.out() + wanted > job.background_pages)
 		return false;
 
@@ -215,6 +215,8 @@ void Copier::begin(Window &window)
 	window.since_ns = dmsnap_port_now_ns();
 	statistics_.page_wait_us.add((window.since_ns - window.job.since_ns_) / 1000);
 	windows_in_flight_++;
+	window.background = window.job.background_pages > 0;
+	background_windows_ += window.background;
 	throttle_.begin(window.in_flight, window.since_ns);
 	for (CopyDestination *at = window.first; at; at = window.after(*at)) {
 		if (at->share && !part_of(window, *at).empty())
@@ -296,6 +298,7 @@ void Copier::end_window(Window &window)
 	const uint64_t now = dmsnap_port_now_ns();
 	statistics_.write_us.add((now - window.since_ns) / 1000);
 	throttle_.end(window.in_flight, now);
+	background_windows_ -= window.background;
 	pages_.give_back(window.pages());
 	if (--windows_in_flight_ == 0)
 		idle_timer_.start(idle_ms);

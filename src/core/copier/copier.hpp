@@ -26,7 +26,9 @@
  * it.  All that waits for a share is examined when pages return from it.  Whole jobs also are when
  * pages return from any share, and on a timer: a device that does not answer causes no event.
  *
- * Background jobs come after all others, and have their own limit on pages in flight.
+ * Background jobs come after all others, and have their own limit on pages in flight.  But one
+ * window of them may always be in flight: the pages over the limit may be those of a device that
+ * hangs.
  *
  * Errors: after a failed read, each destination's part of the window is read again separately, and
  * only a failure of that counts, for that destination (but see CopyJob::all_or_none).  The window
@@ -162,6 +164,8 @@ private:
 	/* At most one for each device. */
 	List<GatheredWrite, &GatheredWrite::open_link> open_writes_;
 	size_t windows_in_flight_ = 0;
+	/* Those of them that were started for background jobs. */
+	size_t background_windows_ = 0;
 	Throttle throttle_;
 	CopyStatistics statistics_;
 

@@ -61,6 +61,8 @@ struct Window {
 	/* From the start of the job. */
 	uint64_t offset = 0;
 	uint32_t sectors = 0;
+	/* It was started for a background job, which may be none any more. */
+	bool background = false;
 	/* When the current step began. */
 	uint64_t since_ns = 0;
 	Throttle::Copy in_flight;

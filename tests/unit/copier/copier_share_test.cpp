@@ -122,5 +122,21 @@ TEST_F(CopierShare, reports_a_failed_read_of_what_was_missed)
 		EXPECT_EQ(share.pages, 0u);
 }
 
+/* However much it holds. */
+TEST_F(CopierShare, lets_background_jobs_go_on_beside_a_device_that_hangs)
+{
+	rig_.disk(1).hold(Op::write);
+	for (uint64_t n = 0; n < jobs; n++)
+		start(n, {{1, n * length, 0, length}});
+	rig_.world.run_for(100 * ns_per_ms);
+	Copy background({{2, 0, 0, 4 * length}});
+	background.background_pages = 512;
+	rig_.start(background, 0, 4 * length);
+	rig_.finish(background);
+	rig_.check(background);
+	rig_.disk(1).release();
+	finish_all();
+}
+
 } // namespace
 } // namespace dmsnap::test
