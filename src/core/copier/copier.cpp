@@ -165,6 +165,10 @@ bool Copier::start_window(CopyCursor &cursor)
 	    pages_.out() + wanted > job.background_pages)
 		return false;
 
+	if (job.share && full(*job.share, wanted)) {
+		wait_for_share(cursor, waiting_);
+		return true;
+	}
 	if (cursor.only) {
 		if (full(*cursor.only->share, wanted)) {
 			wait_for_share(cursor, cursor.only->share->cursors);
@@ -205,6 +209,8 @@ bool Copier::start_window(CopyCursor &cursor)
 	job.windows_++;
 	if (!cursor.only)
 		job.reads_++;
+	if (job.share)
+		job.share->pages += window->page_count;
 	advance(cursor, window->sectors);
 	begin(*window);
 	return true;
@@ -299,6 +305,10 @@ void Copier::end_window(Window &window)
 	statistics_.write_us.add((now - window.since_ns) / 1000);
 	throttle_.end(window.in_flight, now);
 	background_windows_ -= window.background;
+	if (job.share) {
+		job.share->pages -= window.page_count;
+		wake(waiting_);
+	}
 	pages_.give_back(window.pages());
 	if (--windows_in_flight_ == 0)
 		idle_timer_.start(idle_ms);

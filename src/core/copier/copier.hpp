@@ -19,8 +19,9 @@
  * writes also retry on a timer, since what is in flight may hang on one device while another one
  * could go on.
  *
- * A device that hangs: its share bounds the pages that it holds.  A job that needs more pages for a
- * destination whose share is full waits while the device answers: then the source is read only once.
+ * A device that hangs: its share bounds the pages that it holds, as a destination or as the source
+ * of a job.  A job whose source has a full share waits.  So does one that needs more pages for a
+ * destination whose share is full, while the device answers: then the source is read only once.
  * If the device does not answer, the job goes on without that destination, which waits for its
  * share alone.  It has a CopyCursor of its own from there on, and what it missed is read again for
  * it.  All that waits for a share is examined when pages return from it.  Whole jobs also are when

@@ -99,6 +99,8 @@ public:
 	dmsnap_device *source = nullptr;
 	/* Submits to the source; see CopyDestination::worker. */
 	Worker *source_worker = nullptr;
+	/* The source's share of the copier's pages; nullptr: no limit. */
+	CopyShare *share = nullptr;
 	uint64_t sector = 0;
 	uint64_t sectors = 0;
 	List<CopyDestination, &CopyDestination::link> destinations;
@@ -145,17 +147,18 @@ private:
 };
 
 /*
- * CopyShare: how many of the copier's pages one destination uses.  It gets more only while it has
- * no more than are left.  So a destination that hangs leaves half of the pages to the others, and
- * a second one leaves half of those.
+ * CopyShare: how many of the copier's pages one destination, or one source, uses.  It gets more
+ * only while it has no more than are left.  So a device that hangs leaves half of the pages to the
+ * others, and a second one leaves half of those.
  *
- * Context: the copier's worker.  It must live until its last write has come back there.
+ * Context: the copier's worker.  It must live until its last write has come back there, or for a
+ * source, until the job is done.
  */
 struct CopyShare {
 	size_t pages = 0;
-	/* When a write for it last ended, or its first one came. */
+	/* For a destination: when a write for it last ended, or its first one came. */
 	uint64_t answered_ns = 0;
-	/* Cursors of the destination alone that wait for pages of the share. */
+	/* For a destination: cursors of it alone that wait for pages of the share. */
 	List<CopyCursor, &CopyCursor::link> cursors;
 };
 

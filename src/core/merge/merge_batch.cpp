@@ -37,6 +37,7 @@ void MergeJob::start()
 	write_flags = merger.in_a_hurry() ? DMSNAP_IO_SYNC : 0;
 	all_or_none = true;
 	source = merger.cow_device();
+	share = &merger.copy_share();
 	source_worker = &merger.cow_worker();
 	sector = chunk_size.first_sector(new_begin);
 	sectors = 0;

@@ -137,6 +137,8 @@ public:
 	/* The last chunk of the merge's own device.  A run of the batch ends after it. */
 	OldChunk last_chunk() const;
 	Copier &copier();
+	/* Of the COW device: if it hangs, copies between other devices must go on. */
+	CopyShare &copy_share() { return copy_share_; }
 	/* Something waits for the batch to end. */
 	bool awaited() const { return awaited_; }
 	/* The device is otherwise idle, or something waits for the batch. */
@@ -252,6 +254,7 @@ private:
 	bool merged_any_ = false;
 	MergeStatistics statistics_;
 	unsigned int jobs_left_ = 0;
+	CopyShare copy_share_;
 	unsigned int rounds_ = 0;
 	bool last_round_ = false;
 	bool awaited_ = false;

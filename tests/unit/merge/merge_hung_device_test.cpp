@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Merger: a merge beside a COW device that hangs. */
+/* Merger: a merge beside a COW device that hangs, and one whose own device hangs. */
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -10,6 +11,7 @@ namespace dmsnap::test {
 namespace {
 
 using user::Mapped;
+using user::TargetType;
 
 constexpr uint64_t s = 1'000'000'000;
 
@@ -48,6 +50,50 @@ TEST_F(MergeTest, goes_on_beside_what_a_removed_snapshot_still_holds)
 	EXPECT_EQ(merging_.status(), "16/65536 16");
 	hung.cow.release();
 	fixture_.world.run_for(s);
+}
+
+/* More is merged than the copier has pages. */
+TEST(MergeOfHungDevice, leaves_pages_to_others_when_it_is_paused_or_suspended)
+{
+	for (const std::string act : {"nothing", "pause", "suspend"}) {
+		SnapshotFixture fixture(65536);
+		Mapped merging{"merging"};
+		SnapshotFixture::Snap &snap = fixture.add("P 128", 131072);
+		ASSERT_EQ(fixture.write(snap, 0, 16384), 0);
+		SnapshotFixture::Snap &other = fixture.add("P 128", 131072);
+		snap.mapped.remove();
+		fixture.origin.remove();
+		ASSERT_EQ(merging.create(TargetType::merge, 65536, snap.words), 0);
+		snap.cow.reset_log();
+		fixture.world.run_until([&] { return snap.cow.counters().read_sectors > 512; });
+		snap.cow.hang();
+		fixture.world.run_for(s);
+
+		auto write = merging.start_write(50000, fixture.fresh(50000, 8));
+		fixture.world.run_for(10 * s);
+		EXPECT_TRUE(write->done) << act;
+		bool suspended = false;
+		if (act == "pause") {
+			ASSERT_EQ(merging.message({"merge", "pause"}), 0);
+		}
+		if (act == "suspend")
+			fixture.world.spawn("suspend", [&] {
+				merging.suspend();
+				suspended = true;
+			});
+		fixture.world.run_for(10 * s);
+		EXPECT_FALSE(suspended);
+		/* It needs a copy of the rest of its chunk. */
+		auto own = other.mapped.start_write(60001, fixture.fresh(60001, 2));
+		fixture.world.run_for(1000 * s);
+		EXPECT_TRUE(own->done) << act;
+
+		snap.cow.wake_up();
+		EXPECT_EQ(merging.wait(write), 0);
+		EXPECT_EQ(other.mapped.wait(own), 0);
+		fixture.world.run_for(s);
+		EXPECT_EQ(suspended, act == "suspend");
+	}
 }
 
 } // namespace
