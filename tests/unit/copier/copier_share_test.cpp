@@ -123,6 +123,33 @@ TEST_F(CopierShare, reports_a_failed_read_of_what_was_missed)
 }
 
 /* However much it holds. */
+/* The job has gone on without one destination when its read fails for some of the others. */
+TEST_F(CopierShare, reads_again_for_the_others_alone)
+{
+	const uint64_t begin = jobs * length;
+	rig_.disk(1).hold(Op::write);
+	start_all();
+	rig_.world.run_for(10'000 * ns_per_ms);
+	rig_.disk(0).fail_range(Op::read, begin + 700, 1);
+	start(jobs, {{1, begin, 0, length}, {2, begin, 0, 600}, {2, begin + 800, 800, 1000}});
+	Copy &last = copies_.back();
+	last.places[1].share = last.places[2].share = &shares_[2];
+	rig_.world.run_for(10'000 * ns_per_ms);
+	EXPECT_EQ(last.places[0].calls, 0);
+	for (size_t i : {1, 2}) {
+		EXPECT_EQ(last.places[i].calls, 1);
+		EXPECT_EQ(last.places[i].error_told, 0);
+	}
+	EXPECT_EQ(all_read_[&last], 1);
+	rig_.disk(1).release();
+	for (Copy &copy : copies_)
+		rig_.finish(copy);
+	EXPECT_TRUE(last.places[0].read_failed);
+	EXPECT_TRUE(rig_.disk(2).peek(begin + 800, 1000) == CopierRig::content(begin + 800, 1000));
+	for (const CopyShare &share : shares_)
+		EXPECT_EQ(share.pages, 0u);
+}
+
 TEST_F(CopierShare, lets_background_jobs_go_on_beside_a_device_that_hangs)
 {
 	rig_.disk(1).hold(Op::write);

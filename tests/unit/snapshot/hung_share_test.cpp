@@ -102,5 +102,24 @@ TEST_F(HungShare, is_not_awaited_once_its_snapshot_is_removed)
 	EXPECT_TRUE(fixture_.right(other_));
 }
 
+/* A transient snapshot that is full is invalid at once. */
+TEST(HungShareOfInvalid, is_not_awaited)
+{
+	SnapshotFixture fixture(65536);
+	auto &hung = fixture.add("N 8", 12000);
+	auto &other = fixture.add("P 8", 131072);
+	hung.cow.hold_all();
+	std::vector<Mapped::Handle> writes;
+	for (uint64_t n = 0; n < 16; n++)
+		writes.push_back(fixture.start_write(n * at_once, at_once));
+	fixture.world.run_for(100 * s);
+	EXPECT_EQ(hung.mapped.status(), "Invalid");
+	for (auto &write : writes)
+		EXPECT_TRUE(write->done);
+	hung.cow.release();
+	fixture.world.run_for(s);
+	EXPECT_TRUE(fixture.right(other));
+}
+
 } // namespace
 } // namespace dmsnap::test
