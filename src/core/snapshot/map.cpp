@@ -26,9 +26,10 @@ struct Snapshot::Verdict {
 		go_and_commit,
 		/* It needs new chunks: call write->start(). */
 		start,
-		/* Waits. */
+		/* Waits on some list. */
+		taken,
+		/* Waits on the snapshot's list of held writes. */
 		held,
-		held_on_list,
 		/* Fails. */
 		fail,
 	};
@@ -134,8 +135,7 @@ WriteOutcome Snapshot::retry(Io &held)
 	auto &io = static_cast<SnapshotIo &>(held);
 	Verdict verdict = judge_write(io, Attempt::retry);
 	carry_out(io, verdict, Attempt::retry);
-	return verdict.kind == Verdict::Kind::held_on_list ? WriteOutcome::held
-							   : WriteOutcome::taken;
+	return verdict.kind == Verdict::Kind::held ? WriteOutcome::held : WriteOutcome::taken;
 }
 
 /*
@@ -157,7 +157,7 @@ Snapshot::Verdict Snapshot::judge_write(SnapshotIo &io, Attempt attempt)
 			io.cut(chunk_size_.first_sector(run->old_end()));
 		/* Wait for this run alone: others of its operation may wait for another device. */
 		run->waiters.push_back(io);
-		return {Kind::held};
+		return {Kind::taken};
 	}
 	Mapping mapping = look_up(io);
 	if (mapping.mapped) {
@@ -184,13 +184,13 @@ Snapshot::Verdict Snapshot::begin_write(SnapshotIo &io, OldChunk chunk, uint64_t
 		if (attempt == Attempt::first)
 			io.cut(chunk_size_.first_sector(chunk + 1));
 		origin_.hold(*writes_, io);
-		return {Kind::held_on_list};
+		return {Kind::held};
 	};
 	auto wait_for_device = [&]() DMSNAP_MUST_HOLD(origin_lock) -> Verdict {
 		if (attempt == Attempt::first)
 			io.cut(chunk_size_.first_sector(chunk + 1));
 		stall_->wait(io);
-		return {Kind::held};
+		return {Kind::taken};
 	};
 	if (stall_->active())
 		return wait_for_device();
@@ -200,7 +200,7 @@ Snapshot::Verdict Snapshot::begin_write(SnapshotIo &io, OldChunk chunk, uint64_t
 		if (attempt == Attempt::first)
 			io.cut(chunk_size_.first_sector(chunk + 1));
 		wait_for_copies(io);
-		return {Kind::held};
+		return {Kind::taken};
 	}
 
 	bool alone = !origin_.any_operation();
@@ -259,8 +259,8 @@ dmsnap_map Snapshot::carry_out(SnapshotIo &io, const Verdict &verdict, Attempt a
 	case Verdict::Kind::start:
 		verdict.write->start();
 		break;
+	case Verdict::Kind::taken:
 	case Verdict::Kind::held:
-	case Verdict::Kind::held_on_list:
 		break;
 	case Verdict::Kind::fail:
 		if (attempt == Attempt::first)
