@@ -267,9 +267,8 @@ double take_moment(const GroupOptions &options, const std::vector<std::string> &
 		resume(devices);
 		only.clear();
 	});
-	auto require_time = [&](bool is_end) {
+	auto require = [&](bool is_in_time) {
 		std::string why;
-		bool is_in_time = (!is_end && !guardian.is_over()) || guardian.finish();
 		if (!is_in_time && guardian.was_killed())
 			why = "the process that was to resume them was killed";
 		else if (!is_in_time)
@@ -280,23 +279,24 @@ double take_moment(const GroupOptions &options, const std::vector<std::string> &
 			throw Failure(fmt::format("{}: all is as before, and there is no group {}",
 						  why, options.group));
 	};
+	auto require_time = [&] { require(!guardian.is_over() || guardian.finish()); };
 
 	for (const Member &member : members) {
-		require_time(false);
+		require_time();
 		suspend(member);
 	}
 	for (const Member &member : members) {
-		require_time(false);
+		require_time();
 		made.push_back(member.name());
 		try {
 			make_snapshot(member.origin, member.snapshot, options.group, size_words);
 		} catch (const Failure &) {
 			/* The time limit may be the reason. */
-			require_time(false);
+			require_time();
 			throw;
 		}
 	}
-	require_time(true);
+	require(guardian.finish());
 	return seconds_since(begin);
 }
 

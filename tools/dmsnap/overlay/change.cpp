@@ -98,7 +98,7 @@ void reset(const Overlay &overlay)
 	/* A killed keep may have left it writable. */
 	if (overlay.was_origin_writable())
 		set_read_only(origin, true);
-	load_overlay(overlay.name, origin, loop.number(), false);
+	load_overlay(overlay.name, origin, loop.number(), OverlayMode::keeps_changes);
 	if (!overlay.is_in_memory) {
 		std::string path = path_beside(overlay, cow_file_ending);
 		if (std::rename(file.path().c_str(), path.c_str()) != 0)

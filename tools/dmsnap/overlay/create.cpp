@@ -100,17 +100,18 @@ public:
 	 * The UUID and the table are set before the device under it is made read-only.  They
 	 * record which device that is, and whether it was writable before.
 	 */
-	void make(CowFile file, bool is_merge)
+	void make(CowFile file, OverlayMode mode)
 	{
 		LoopDevice loop(file.descriptor(), name_, Label::bytes, LoopDevice::Access::write);
 		create_mapped(name_, overlay_uuid(name_, base_.was_writable));
 		is_begun_ = true;
 		number_ = DeviceMapper().find(name_);
 		file_.emplace(std::move(file));
-		load_overlay(name_, base_.number, loop.number(), is_merge);
+		load_overlay(name_, base_.number, loop.number(), mode);
 		/* An image's loop device is read-only already, and this would outlive the image. */
-		if (base_.was_writable && base_.about.is_read_only == is_merge)
-			set_read_only(base_.number, !is_merge);
+		const bool is_read_only = mode == OverlayMode::keeps_changes;
+		if (base_.was_writable && base_.about.is_read_only != is_read_only)
+			set_read_only(base_.number, is_read_only);
 		resume_mapped(name_);
 		std::optional<LiveSnapshot> snapshot = DeviceMapper().snapshot(number_);
 		if (!snapshot || snapshot->is_bad())
@@ -221,7 +222,7 @@ ExitCode create_overlays(const OverlayOptions &options)
 						     : CowFile::create(options.folder + "/" + name +
 									       cow_file_ending,
 								       label),
-					     false);
+					     OverlayMode::keeps_changes);
 			all_names.push_back(name);
 		}
 	}
@@ -256,7 +257,8 @@ void activate_left(const std::vector<Overlay> &overlays, const std::string &fold
 		if (std::string loop = loop_device_of(file.about()); !loop.empty())
 			throw Failure(fmt::format("{}: {} has it already: detach that first",
 						  overlay.file, loop));
-		makings.back()->make(std::move(file), label.is_merge);
+		makings.back()->make(std::move(file), label.is_merge ? OverlayMode::merges_them
+								     : OverlayMode::keeps_changes);
 	}
 	for (const std::unique_ptr<Making> &making : makings)
 		making->finish();

@@ -87,10 +87,12 @@ void ask_to_go_on(const Overlay &overlay, const OverlayOptions &options)
 	    options);
 }
 
-void write_is_merge(const Overlay &overlay, bool is_merge)
+void write_mode(const Overlay &overlay, OverlayMode mode)
 {
 	/* Read the label again: an extension may have changed it since the overlay was found. */
-	CowFile::change_label(overlay.file, [&](Label &label) { label.is_merge = is_merge; });
+	CowFile::change_label(overlay.file, [mode](Label &label) {
+		label.is_merge = mode == OverlayMode::merges_them;
+	});
 }
 
 void begin_merge(const Overlay &overlay)
@@ -98,19 +100,19 @@ void begin_merge(const Overlay &overlay)
 	const LiveSnapshot &snapshot = *overlay.snapshot;
 	/* After a reboot the device must not be taken for the original any more. */
 	if (overlay.label) {
-		write_is_merge(overlay, true);
+		write_mode(overlay, OverlayMode::merges_them);
 	} else if (overlay.is_file_removed) {
 		/* Another file may have its name by now. */
 		remove_files(overlay);
 	}
 	try {
 		set_read_only(snapshot.origin, false);
-		load_overlay(overlay.name, snapshot.origin, snapshot.cow, true);
+		load_overlay(overlay.name, snapshot.origin, snapshot.cow, OverlayMode::merges_them);
 	} catch (const Failure &) {
 		/* Nothing was merged yet. */
 		set_read_only(snapshot.origin, true);
 		if (overlay.label)
-			write_is_merge(overlay, false);
+			write_mode(overlay, OverlayMode::keeps_changes);
 		throw;
 	}
 	exchange_table(overlay.name);

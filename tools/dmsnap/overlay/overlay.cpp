@@ -227,8 +227,9 @@ void require_unused(const Overlay &overlay)
 				  overlay.name, names.empty() ? "" : " by " + names));
 }
 
-void load_overlay(const std::string &name, DeviceNumber origin, DeviceNumber cow, bool is_merge)
+void load_overlay(const std::string &name, DeviceNumber origin, DeviceNumber cow, OverlayMode mode)
 {
+	const bool is_merge = mode == OverlayMode::merges_them;
 	bool can_stall = !is_merge && access(driver_mark, F_OK) == 0;
 	load_mapped(name, {.sectors = look_at_device(origin).bytes / sector_bytes,
 			   .target = is_merge ? "snapshot-merge" : "snapshot",

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -63,8 +64,10 @@ std::vector<Overlay> select_overlays(const std::string &folder,
 /* Throws a Failure if the device is open. */
 void require_unused(const Overlay &overlay);
 
+/* What the device of an overlay does. */
+enum class OverlayMode : uint8_t { keeps_changes, merges_them };
 /* Loads the table of an overlay's device, over the whole origin.  Throws a Failure. */
-void load_overlay(const std::string &name, DeviceNumber origin, DeviceNumber cow, bool is_merge);
+void load_overlay(const std::string &name, DeviceNumber origin, DeviceNumber cow, OverlayMode mode);
 /*
  * Removes the device of an overlay.  Makes the device under it writable again if it was before,
  * unless it has another overlay.  No @origin: it is not known.
