@@ -212,7 +212,7 @@ void Merger::retire()
 	statistics_.chunks += tail_.count();
 	statistics_.batch_chunks.add(tail_.count());
 	uint64_t us = statistics_.batch_us.add_us_since(begun_ns_);
-	snapshot_.trace_batch(DMSNAP_TRACE_MERGE_BATCH, tail_.count(), us, false);
+	snapshot_.trace_batch(DMSNAP_TRACE_MERGE_BATCH, tail_.count(), us, {});
 	dissolve();
 	adapt();
 	/* Through the queue, so that other tasks of the worker get their turn. */

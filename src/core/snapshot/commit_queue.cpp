@@ -92,7 +92,7 @@ void CommitQueue::end(CowFlush flush)
 		snapshot_.run_recorded(static_cast<PendingRun &>(*entry), status);
 	}
 	if (flushed)
-		snapshot_.trace_batch(DMSNAP_TRACE_COMMIT, runs, us, !status);
+		snapshot_.trace_batch(DMSNAP_TRACE_COMMIT, runs, us, status);
 
 	Waiters waiters;
 	waiters.take_all(batch_waiters_);

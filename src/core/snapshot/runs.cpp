@@ -7,7 +7,7 @@
 
 namespace dmsnap {
 
-void Snapshot::trace(dmsnap_trace_kind kind, const PendingRun &run, uint64_t us, bool failed) const
+void Snapshot::trace(dmsnap_trace_kind kind, const PendingRun &run, uint64_t us, int error) const
 {
 	dmsnap_trace trace{.kind = kind,
 			   .cow = cow_id(),
@@ -15,11 +15,12 @@ void Snapshot::trace(dmsnap_trace_kind kind, const PendingRun &run, uint64_t us,
 			   .new_chunk = run.run.new_begin.value,
 			   .count = run.run.count,
 			   .us = us,
-			   .failed = failed};
+			   .failed = error != 0};
 	dmsnap_port_trace(&trace);
 }
 
-void Snapshot::trace_batch(dmsnap_trace_kind kind, uint64_t count, uint64_t us, bool failed) const
+void Snapshot::trace_batch(dmsnap_trace_kind kind, uint64_t count, uint64_t us,
+			   const Status &status) const
 {
 	dmsnap_trace trace{.kind = kind,
 			   .cow = cow_id(),
@@ -27,7 +28,7 @@ void Snapshot::trace_batch(dmsnap_trace_kind kind, uint64_t count, uint64_t us, 
 			   .new_chunk = 0,
 			   .count = count,
 			   .us = us,
-			   .failed = failed};
+			   .failed = !status};
 	dmsnap_port_trace(&trace);
 }
 
@@ -152,7 +153,7 @@ void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 			run->run.count = taken->count;
 			run->copying = !copy_out.ahead;
 			pending_.insert(*run);
-			trace(DMSNAP_TRACE_COPY_BEGIN, *run, 0, false);
+			trace(DMSNAP_TRACE_COPY_BEGIN, *run, 0, 0);
 		}
 		if (!copy_out.ahead)
 			copying_chunks_ += taken->count;
@@ -200,7 +201,7 @@ void Snapshot::wanted(const PendingRun &run)
 void Snapshot::copied(PendingRun &run, int error)
 {
 	const uint64_t us = us_since(run.since_ns);
-	trace(DMSNAP_TRACE_COPY_DONE, run, us, error != 0);
+	trace(DMSNAP_TRACE_COPY_DONE, run, us, error);
 	const bool ahead = static_cast<CopyOut &>(run.operation).ahead;
 	if (error && ahead) {
 		/* A later write copies the chunk itself. */
@@ -329,7 +330,7 @@ void Snapshot::run_recorded(PendingRun &run, const Status &status)
 
 void Snapshot::run_settled(PendingRun &run, uint64_t us)
 {
-	trace(DMSNAP_TRACE_COPY_SETTLED, run, us, false);
+	trace(DMSNAP_TRACE_COPY_SETTLED, run, us, 0);
 	OriginGuard guard(origin_.lock());
 	statistics_.readers_us.add(us);
 	regions_->drop_unsettled(run.begin_sector(), run.end_sector());

@@ -169,7 +169,8 @@ public:
 	void hold() DMSNAP_MUST_HOLD(origin_lock) { users_++; }
 	void drop() DMSNAP_MUST_HOLD(origin_lock);
 	/* Emits a trace event for a commit or a merge batch.  No lock. */
-	void trace_batch(dmsnap_trace_kind kind, uint64_t count, uint64_t us, bool failed) const;
+	void trace_batch(dmsnap_trace_kind kind, uint64_t count, uint64_t us,
+			 const Status &status) const;
 
 	/* The lock need not be held, and no lock ranked after it may be. */
 	Mapping look_up(OldChunk chunk, uint64_t max) const
@@ -297,7 +298,7 @@ private:
 
 	/* Runs. */
 	uint64_t watched_end(uint64_t end) const { return smaller(end, sectors_); }
-	void trace(dmsnap_trace_kind kind, const PendingRun &run, uint64_t us, bool failed) const;
+	void trace(dmsnap_trace_kind kind, const PendingRun &run, uint64_t us, int error) const;
 	struct Pending {
 		/* The run that has the chunk, or nullptr. */
 		PendingRun *run;
