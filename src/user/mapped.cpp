@@ -105,18 +105,19 @@ void Mapped::presuspend_undo()
 
 int Mapped::suspend()
 {
-	return suspend(true);
+	return suspend(Wait::killable);
 }
 
-int Mapped::suspend(bool killable)
+int Mapped::suspend(Wait wait)
 {
 	if (suspended_)
 		return 0;
 	presuspend();
 	blocked_ = true;
 	const bool &killed = this_context().killed;
-	World::current().wait(this, "suspend",
-			      [&] { return in_flight_ == 0 || (killable && killed); });
+	World::current().wait(this, "suspend", [&] {
+		return in_flight_ == 0 || (wait == Wait::killable && killed);
+	});
 	if (in_flight_) {
 		presuspend_undo();
 		return -EINTR;
@@ -175,7 +176,7 @@ void Mapped::remove()
 {
 	if (!active_ && !inactive_)
 		return;
-	suspend(false);
+	suspend(Wait::unkillable);
 	/* The waiting ones will never be resumed. */
 	for (const Handle &request : std::exchange(deferred_, {}))
 		part_ended(request, -EIO);

@@ -150,8 +150,9 @@ private:
 	/* Sectors that the target took. */
 	uint32_t send(const Handle &request, dmsnap_bio_desc desc);
 	void part_ended(const Handle &request, int error);
-	/* 0 or, if @killable, -EINTR. */
-	int suspend(bool killable);
+	enum class Wait : uint8_t { killable, unkillable };
+	/* 0 or, if the wait is killable, -EINTR. */
+	int suspend(Wait wait);
 	void presuspend_undo();
 	void destroy(std::unique_ptr<Table> table);
 	static void wait_for_readers(const Table *table);
