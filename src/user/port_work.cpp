@@ -36,7 +36,7 @@ World::WorkQueue *queue_of(dmsnap_work_queue *queue)
 dmsnap_work_queue *dmsnap_port_work_queue_create(const char *name)
 {
 	check_may_sleep(__func__);
-	if (Memory::instance().construct_fails())
+	if (Memory::instance().construct_fails() || this_context().killed)
 		return nullptr;
 	World::WorkQueue *queue = World::current().create_queue(name);
 	return reinterpret_cast<dmsnap_work_queue *>(queue);

@@ -37,7 +37,7 @@ typedef void (*dmsnap_work_fn)(void *ctx);
  * @name: for the thread's name; copied, cut at 16 bytes
  *
  * Context: Process context, a mutex may be held. May sleep.
- * Return: the queue, or NULL.
+ * Return: the queue, or NULL: always in a process that was killed, which can start no thread.
  */
 struct dmsnap_work_queue *dmsnap_port_work_queue_create(const char *name);
 

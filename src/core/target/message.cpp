@@ -5,35 +5,12 @@
  */
 #include <dmsnap/port/log.h>
 
+#include "base/run_on.hpp"
 #include "base/text_writer.hpp"
 #include "target/commit_message.hpp"
 #include "target/snapshot_target.hpp"
 
 namespace dmsnap {
-
-namespace {
-
-/* Runs @body on @worker, and waits for it.  Sleeps. */
-template <typename Body> void run_on(Worker &worker, Body body)
-{
-	struct Call : Task {
-		explicit Call(Body &of)
-		    : Task([](Task &task) {
-			      auto &call = static_cast<Call &>(task);
-			      call.body();
-			      call.done.set();
-		      }),
-		      body(of)
-		{
-		}
-		Body &body;
-		Event done;
-	} call(body);
-	worker.post(call);
-	call.done.wait();
-}
-
-} // namespace
 
 int SnapshotTarget::message(unsigned int argc, const char *const *argv, std::span<char> answer)
 {

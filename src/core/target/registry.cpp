@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "target/registry.hpp"
 
+#include "base/run_on.hpp"
+
 namespace dmsnap {
 
 namespace {
@@ -76,6 +78,13 @@ void Registry::gone(SnapshotTarget &target)
 	MutexGuard guard(mutex_);
 	if (target.registry_link.linked())
 		target.registry_link.unlink();
+}
+
+Result<Owned<Worker>> Registry::worker_for_orphan()
+{
+	Result<Owned<Worker>> worker = fail(Error::no_memory);
+	run_on(*reaper_, [&] { worker = Worker::create("reaper"); });
+	return worker;
 }
 
 bool Registry::in_use(uint64_t cow_id)

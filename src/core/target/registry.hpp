@@ -33,6 +33,11 @@ public:
 	/* Does one that has left use this COW device? */
 	bool in_use(uint64_t cow_id) DMSNAP_MUST_HOLD(mutex_);
 
+	/*
+	 * A worker for an orphan.  It is made by the reaper: the process may have been killed, and
+	 * the kernel starts no thread for such a process.  Sleeps for a bounded time.
+	 */
+	Result<Owned<Worker>> worker_for_orphan();
 	/* Frees @orphan, whose bury() is about to end.  Context: process. */
 	void free(Orphan &orphan) { reaper_->post(orphan.free_task); }
 
@@ -50,7 +55,7 @@ private:
 	List<Entry, &Entry::link> entries_ DMSNAP_GUARDED_BY(mutex_);
 	Snapshots snapshots_ DMSNAP_GUARDED_BY(mutex_);
 	Snapshots leaving_ DMSNAP_GUARDED_BY(mutex_);
-	/* Frees orphans, as a worker cannot free itself. */
+	/* Makes the workers of orphans, and frees orphans: a worker cannot free itself. */
 	Owned<Worker> reaper_;
 };
 

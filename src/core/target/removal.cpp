@@ -77,7 +77,7 @@ bool SnapshotTarget::wait_until_unused()
 /* Makes it independent of dm's target.  Returns false if that fails. */
 bool SnapshotTarget::detach()
 {
-	auto worker = Worker::create("reaper");
+	auto worker = registry().worker_for_orphan();
 	if (!worker)
 		return false;
 	auto orphan = make_owned<Orphan>(*this, std::move(*worker));
