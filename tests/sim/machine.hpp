@@ -277,8 +277,13 @@ private:
 	void begin_discard(History &history, uint64_t sector, uint64_t sectors, uint64_t now) const;
 	/* The histories that a discard to @snap may change. */
 	std::vector<History *> changed_by_discard(const SnapHandle &snap);
-	/* What the disk may hold from now on; includes discards in flight. */
-	History disk_history(uint64_t sectors) const;
+	/* Discards that are under way to the disk. */
+	std::vector<Asked> disk_discards() const;
+	/*
+	 * What the disk may hold from now on.  @discards: those that were under way when the last
+	 * flush began, even if they have ended since.
+	 */
+	History disk_history(uint64_t sectors, const std::vector<Asked> &discards) const;
 	void write_durably(user::Random &random, const SnapHandle &snap);
 	/* One write without memory and with nothing else in flight: the reserves must do. */
 	void write_alone(user::Random &random, const SnapHandle &snap);

@@ -134,7 +134,7 @@ void Machine::stop_merge()
 		if (!power_lost_) {
 			require(!error, "taking a merge over");
 			snap->view = history_;
-			history_ = disk_history(sectors_);
+			history_ = disk_history(sectors_, disk_discards());
 			snap->has.assign((sectors_ + snap->chunk - 1) / snap->chunk, false);
 			snap->since = now_;
 			/* The COW chunks of merged exceptions are free only after the next load. */

@@ -2,6 +2,7 @@
 /* Machine: makes, suspends, reloads and removes tables. */
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 
 #include "sim/machine.hpp"
 #include "sim/sizes.hpp"
@@ -108,19 +109,29 @@ bool Machine::flush_disk()
 	return flushed;
 }
 
-test::History Machine::disk_history(uint64_t sectors) const
+std::vector<Machine::Asked> Machine::disk_discards() const
+{
+	std::vector<Asked> discards;
+	std::copy_if(asked_.begin(), asked_.end(), std::back_inserter(discards),
+		     [](const Asked &asked) {
+			     return asked.request->op == DMSNAP_BIO_DISCARD &&
+				    (!asked.snap || asked.snap->passdown);
+		     });
+	return discards;
+}
+
+test::History Machine::disk_history(uint64_t sectors, const std::vector<Asked> &discards) const
 {
 	History history(test::stamps_of(disk_.peek(0, sectors)));
-	for (const Asked &asked : asked_) {
-		if (asked.request->op != DMSNAP_BIO_DISCARD ||
-		    (asked.snap && !asked.snap->passdown))
-			continue;
+	for (const Asked &asked : discards) {
 		uint64_t begin = asked.request->sector, count = asked.request->sectors;
 		begin_discard(history, begin, count, asked.begin);
 		/* Its effect may already be visible, although a crash may still undo it. */
 		std::vector<Stamp> left = test::stamps_of(disk_.durable().read(0, begin + count));
 		for (uint64_t at = begin; at < begin + count; at++)
 			history.begin(left[at], at, 1, asked.begin);
+		if (asked.request->done)
+			history.discarded(asked.begin, begin, count, now_);
 	}
 	return history;
 }
@@ -187,14 +198,18 @@ void Machine::create_snapshot(Random &random)
 		require(!error || excuse.holds(),
 			"creating " + snap->name() + ": " + snap->mapped->error_text());
 		origin_.suspend();
-		/* The snapshot's view of the origin must not change. */
+		/*
+		 * The snapshot's view of the origin must not change.  The flush does not cover
+		 * discards that are under way.
+		 */
+		const std::vector<Asked> discards = disk_discards();
 		bool flushed = flush_disk();
 		if (!error && flushed) {
 			error = snap->mapped->resume();
 			if (!power_lost_) {
 				require(!error || excuse.holds(),
 					"resuming the new " + snap->name());
-				snap->view = disk_history(snap->sectors);
+				snap->view = disk_history(snap->sectors, discards);
 				snap->has.assign((snap->sectors + snap->chunk - 1) / snap->chunk,
 						 false);
 				snap->since = now_;
