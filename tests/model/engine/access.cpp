@@ -40,6 +40,19 @@ void put_store(Runtime::Location &location, Cell cell, int32_t after, const Stor
 		put_into(cell, store.value);
 }
 
+/* Chooses the place after which a store goes: from the last one down, those that have room. */
+int32_t place_for_store(Runtime &run, const History &history, const Clock &clock)
+{
+	unsigned int places = 0;
+	for (int32_t rank = history.floor(clock); rank <= history.last(); rank++)
+		places += history.has_room_after(rank);
+	unsigned int left = run.explorer.choose(places);
+	int32_t rank = history.last();
+	while (!history.has_room_after(rank) || left-- > 0)
+		rank--;
+	return rank;
+}
+
 } // namespace
 
 uint64_t load(Cell cell, Order named, const Site &site)
@@ -87,16 +100,8 @@ void store(Cell cell, uint64_t value, Order named, const Site &site)
 	Clock before = thread.clock;
 	before.at[run.explorer.current()]--;
 
-	/* From the last place down, those where it may go. */
 	History &history = location.history;
-	const int32_t floor = history.floor(thread.clock);
-	unsigned int places = 0;
-	for (int32_t rank = floor; rank <= history.last(); rank++)
-		places += history.has_room_after(rank);
-	unsigned int left = run.explorer.choose(places);
-	int32_t after = history.last();
-	while (!history.has_room_after(after) || left-- > 0)
-		after--;
+	const int32_t after = place_for_store(run, history, thread.clock);
 
 	trace(to_text(order), cell.address, value,
 	      after < history.last() ? "stored, before others" : "stored", site);
@@ -123,14 +128,7 @@ uint64_t change(Cell cell, uint64_t amount, Order named, const Site &site)
 	before.at[run.explorer.current()]--;
 
 	History &history = location.history;
-	const int32_t floor = history.floor(thread.clock);
-	unsigned int places = 0;
-	for (int32_t rank = floor; rank <= history.last(); rank++)
-		places += history.has_room_after(rank);
-	unsigned int left = run.explorer.choose(places);
-	int32_t rank = history.last();
-	while (!history.has_room_after(rank) || left-- > 0)
-		rank--;
+	const int32_t rank = place_for_store(run, history, thread.clock);
 
 	const Store read = history.at(rank);
 	const uint64_t value = cut(cell, read.value + amount);

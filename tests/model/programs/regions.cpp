@@ -50,24 +50,16 @@ struct OriginAndSnapshot : Program {
 
 /* A write copies the chunk out, waits for the readers, and overwrites the origin. */
 struct Waits : OriginAndSnapshot {
-	struct Overwrite : Task {
-		explicit Overwrite(Waits &of)
-		    : Task([](Task &task) { static_cast<Overwrite &>(task).owner.overwrite(); }),
-		      owner(of)
-		{
-		}
-		Waits &owner;
-	};
-	Overwrite task{*this};
-	Regions::Waiter waiter{task};
-	bool overwritten = false;
-
 	void overwrite()
 	{
 		expect(!overwritten, "two ends of one wait");
 		overwritten = true;
 		origin.set(1);
 	}
+
+	MethodTask<Waits, &Waits::overwrite> task{*this};
+	Regions::Waiter waiter{task};
+	bool overwritten = false;
 	void write()
 	{
 		insert(*table, chunk, copy);
@@ -154,18 +146,10 @@ struct RegionsTwoWaiters final : RegionsBare {
 
 /* A third thread finds the exception, and overwrites once the run is settled. */
 struct RegionsSettledBare final : RegionsBare {
-	struct Settle : Task {
-		explicit Settle(RegionsSettledBare &of)
-		    : Task([](Task &self) { static_cast<Settle &>(self).owner.settle(); }),
-		      owner(of)
-		{
-		}
-		RegionsSettledBare &owner;
-	};
-	Settle settle_task{*this};
-	Regions::Waiter settle_waiter{settle_task};
-
 	void settle() { regions.drop_unsettled(begin, end); }
+
+	MethodTask<RegionsSettledBare, &RegionsSettledBare::settle> settle_task{*this};
+	Regions::Waiter settle_waiter{settle_task};
 	void thread(unsigned int number) override
 	{
 		switch (number) {
