@@ -13,7 +13,7 @@ class FileLock {
 public:
 	enum class Busy { wait, refuse };
 
-	/* If the lock is taken, waits, or throws a Failure that says "@who is at work": see @busy. */
+	/* @busy: what to do if the lock is taken; refuse throws a Failure "@who is at work". */
 	FileLock(const std::string &path, Busy busy, const std::string &who);
 	~FileLock();
 	FileLock(const FileLock &) = delete;
