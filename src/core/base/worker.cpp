@@ -3,6 +3,8 @@
 
 #include <dmsnap/port/device.h>
 
+#include "base/run_on.hpp"
+
 namespace dmsnap {
 
 Result<Owned<Worker>> Worker::create(const char *name)
@@ -59,12 +61,7 @@ void Worker::stop(Task &task)
 
 void Worker::flush()
 {
-	struct Barrier : Task {
-		Barrier() : Task([](Task &self) { static_cast<Barrier &>(self).passed.set(); }) {}
-		Event passed;
-	} barrier;
-	post(barrier);
-	barrier.passed.wait();
+	run_on(*this, [] {});
 }
 
 bool Worker::run_batch(Tasks Worker::*tasks)
