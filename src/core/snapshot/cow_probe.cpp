@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "snapshot/cow_probe.hpp"
 
-#include "base/min_max.hpp"
 #include "snapshot/snapshot.hpp"
+#include "store/first_block.hpp"
 
 namespace dmsnap {
 
@@ -22,12 +22,8 @@ void CowProbe::submit()
 {
 	dmsnap_device *cow = snapshot_.cow_device();
 
-	/* A device that got larger blocks since it was opened fails the read. */
-	const uint64_t sectors = smaller(uint64_t{dmsnap_port_device_block_sectors(cow)},
-					 uint64_t{DMSNAP_PAGE_SIZE / sector_bytes});
-
-	dmsnap_port_io_submit(cow, DMSNAP_IO_READ, DMSNAP_IO_META, 0, sectors, &page_, 0,
-			      end_task_.ended, end_task_.on(snapshot_.worker()));
+	dmsnap_port_io_submit(cow, DMSNAP_IO_READ, DMSNAP_IO_META, 0, first_block_sectors(cow),
+			      &page_, 0, end_task_.ended, end_task_.on(snapshot_.worker()));
 }
 
 void CowProbe::end(int error)

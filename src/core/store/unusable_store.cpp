@@ -2,8 +2,8 @@
 #include "store/unusable_store.hpp"
 
 #include "base/assert.hpp"
-#include "base/min_max.hpp"
 #include "format/disk_header.hpp"
+#include "store/first_block.hpp"
 
 namespace dmsnap {
 
@@ -50,11 +50,7 @@ void UnusableStore::mark_invalid(InvalidMark &mark)
 
 void UnusableStore::submit(dmsnap_io_op op, unsigned int flags)
 {
-	/* A device that got larger blocks since it was opened fails the I/O. */
-	const uint64_t sectors = smaller(uint64_t{dmsnap_port_device_block_sectors(cow_)},
-					 uint64_t{DMSNAP_PAGE_SIZE / sector_bytes});
-
-	dmsnap_port_io_submit(cow_, op, flags, 0, sectors, &page_, 0, task_.ended,
+	dmsnap_port_io_submit(cow_, op, flags, 0, first_block_sectors(cow_), &page_, 0, task_.ended,
 			      task_.on(*worker_));
 }
 
