@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/killed_process.hpp"
 #include "unit/merge/merge_fixture.hpp"
 
 namespace dmsnap::test {
@@ -185,19 +186,10 @@ TEST_F(UncertainList, is_put_back_by_the_next_resume_if_one_is_killed)
 {
 	load_snapshot();
 	for (unsigned int n = 0; n < 2; n++) {
-		int error = 0;
-		bool ended = false;
 		snap_.cow.hold_all();
-		fixture_.world.spawn("resume", [&] {
-			error = snap_.mapped.resume();
-			ended = true;
-		});
-		fixture_.world.run_for(3'000'000'000);
-		EXPECT_FALSE(ended);
-		fixture_.world.kill("resume");
-		fixture_.world.settle();
-		ASSERT_TRUE(ended);
-		EXPECT_EQ(error, -EINTR);
+		EXPECT_EQ(result_of_killed(fixture_.world, "resume",
+					   [&] { return snap_.mapped.resume(); }),
+			  -EINTR);
 	}
 	snap_.cow.release();
 	take_over();

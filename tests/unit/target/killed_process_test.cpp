@@ -5,6 +5,7 @@
  */
 #include <gtest/gtest.h>
 
+#include "support/killed_process.hpp"
 #include "support/seed.hpp"
 #include "unit/target/handover_fixture.hpp"
 #include "user/memory.hpp"
@@ -168,18 +169,9 @@ class KilledCommitTest : public KilledRemovalTest {
 protected:
 	void send_and_kill()
 	{
-		int error = 0;
-		bool ended = false;
-		fixture_.world.spawn("message", [&] {
-			error = source_.mapped.message({"commit"});
-			ended = true;
-		});
-		fixture_.world.run_for(3'000'000'000);
-		EXPECT_FALSE(ended);
-		fixture_.world.kill("message");
-		fixture_.world.settle();
-		ASSERT_TRUE(ended);
-		EXPECT_EQ(error, -EINTR);
+		EXPECT_EQ(result_of_killed(fixture_.world, "message",
+					   [&] { return source_.mapped.message({"commit"}); }),
+			  -EINTR);
 	}
 };
 
@@ -246,18 +238,9 @@ class KilledResumeTest : public KilledRemovalTest {
 protected:
 	void resume_and_kill(Mapped &mapped)
 	{
-		int error = 0;
-		bool ended = false;
-		fixture_.world.spawn("resume", [&] {
-			error = mapped.resume();
-			ended = true;
-		});
-		fixture_.world.run_for(3'000'000'000);
-		EXPECT_FALSE(ended);
-		fixture_.world.kill("resume");
-		fixture_.world.settle();
-		ASSERT_TRUE(ended);
-		EXPECT_EQ(error, -EINTR);
+		EXPECT_EQ(result_of_killed(fixture_.world, "resume",
+					   [&] { return mapped.resume(); }),
+			  -EINTR);
 	}
 };
 
