@@ -40,13 +40,15 @@ not_taken()
 	return "$bad"
 }
 
-# _watched DIR LOG: puts a compiler of the same name into DIR that records its failures in LOG
+# _watched DIR LOG: puts a compiler of the same name into DIR that records its failures in LOG.
+# The real one gets a PATH without DIR: ccache looks its compiler up there, and would call this one
+# again, for ever.
 _watched()
 {
 	cat > "$1/$compiler" <<-END
 		#!/bin/sh
 		said=\$(mktemp "$1/said.XXXXXX") || exit 1
-		"$(command -v "$compiler")" "\$@" 2> "\$said" && code=0 || code=\$?
+		PATH=$(printf %q "$PATH") "$(command -v "$compiler")" "\$@" 2> "\$said" && code=0 || code=\$?
 		if [ \$code -ne 0 ]; then
 			{ echo "exit code \$code: $compiler \$*"; sed 's/^/    /' "\$said"; } >> "$2"
 		fi
