@@ -57,6 +57,10 @@ fi
 cp "$work/good" "$work/again"
 check "restore: refuses to overwrite a store" exits 2 "$dmsnap" restore "$work/again" --input "$work/dump"
 check "restore: names the store that it would overwrite" complains 'holds DM_snapshot_cow, which is lost only with --overwrite'
+rm -f "$work/again"
+check "restore: refuses an empty input" exits 1 "$dmsnap" restore "$work/again" --input /dev/null
+check "restore: says that the input is empty" complains 'dmsnap: the input is empty$'
+check "restore: makes no file of an empty input" [ ! -e "$work/again" ]
 sed '$d' "$work/dump" > "$work/short"
 rm -f "$work/again"
 truncate -s 8M "$work/again"

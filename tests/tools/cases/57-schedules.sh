@@ -177,7 +177,7 @@ done
 with_planted() { PATH=$work/planted:$PATH with_lvm "$@"; }
 check "LVM2's programs are not taken from PATH" exits 0 with_planted "$dmsnap" rotate data --config "$config"
 check "the programs in PATH were not run" [ ! -e "$work/planted/was-run" ]
-check "extend: needs low-water" exits 2 schedule extend
+check "extend: needs low-water" exits 4 schedule extend
 check "extend: reports that it needs low-water" complains 'low-water and extend-by are not given'
 
 # --- the journal ------------------------------------------------------------------

@@ -70,7 +70,7 @@ cat > "$TMP/data.conf" <<-CONF
 	backup-directory = $TMP/vault
 CONF
 with_config 0 rotate
-with_config 2 extend
+with_config 4 extend
 complains 'no event for a fill level'
 
 note "rotate and prune"

@@ -67,7 +67,8 @@ private:
 		if (!machine_.send_message(device, fmt::format("low_water {}", *config_.low_water)))
 			throw Failure(fmt::format("the driver of {} has no event for a fill level: "
 						  "it is not dmsnap's, or too old",
-						  one.volume));
+						  one.volume),
+				      ExitCode::nothing);
 		if (!machine_.send_message(device, "stall on"))
 			log_.warning({"failed", one.volume,
 				      one.volume + ": its driver cannot let writes wait"});
@@ -95,7 +96,7 @@ ExitCode extend(const ScheduleOptions &options)
 
 	return log.watch([&]() -> ExitCode {
 		if (!config.low_water)
-			throw Failure("low-water and extend-by are not given");
+			throw Failure("low-water and extend-by are not given", ExitCode::nothing);
 		DmEvents events;
 		Extender extender(config, log);
 		for (;;) {

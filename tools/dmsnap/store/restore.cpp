@@ -36,7 +36,9 @@ public:
 
 	void run()
 	{
-		if (!next_line() || line_ != dump_first_line)
+		if (!next_line())
+			throw Failure("the input is empty", ExitCode::findings);
+		if (line_ != dump_first_line)
 			refuse("the input is not output of \"dmsnap dump --for-restore\"");
 		while (next_line()) {
 			if (line_ == dump_last_line) {
