@@ -61,6 +61,15 @@ dmsnap_map Origin::write(Io &io)
 								     : DMSNAP_MAP_HELD;
 }
 
+bool Origin::known_safe(const Io &io)
+{
+	RcuGuard rcu;
+	if (!copied_map_.holds(io.sector, io.end(), copied_map_.generation()))
+		return false;
+	follow_stream(io.sector, io.end());
+	return true;
+}
+
 /*
  * On the first @attempt, the part in another state can be left to another bio.
  * Later the bio must be handled as a whole.
@@ -94,7 +103,7 @@ WriteOutcome Origin::examine(Io &io, Attempt attempt)
 			here.snapshot->stall().wait(io);
 			return WriteOutcome::taken;
 		case CopyState::Kind::missing:
-			return copy_out(io, at, here, attempt);
+			return copy_out(io, at, here, generation, attempt);
 		}
 	}
 	return WriteOutcome::proceeds;
@@ -186,7 +195,8 @@ Snapshot *Origin::busy_snapshot(uint64_t begin, Attempt attempt)
 	return busy;
 }
 
-WriteOutcome Origin::copy_out(Io &io, uint64_t begin, const Survey &here, Attempt attempt)
+WriteOutcome Origin::copy_out(Io &io, uint64_t begin, const Survey &here, uint64_t generation,
+			      Attempt attempt)
 {
 	/* First come, first served. */
 	if (attempt == Attempt::first && any_held()) {
@@ -198,12 +208,12 @@ WriteOutcome Origin::copy_out(Io &io, uint64_t begin, const Survey &here, Attemp
 		return WriteOutcome::taken;
 	}
 	uint64_t end = copy_extent(begin, io.end(), here);
-	CopyOut *made = copy_out_for(begin);
+	CopyOut *made = copy_out_for(begin, generation);
 	if (!made) {
 		hold(writes_, io);
 		return WriteOutcome::held;
 	}
-	begin_copies(*made, begin, end);
+	const bool complete = begin_copies(*made, begin, end);
 	PendingRun *needed = run_needed(*made, begin, end);
 	if (!needed) {
 		if (made->runs.empty()) {
@@ -223,6 +233,7 @@ WriteOutcome Origin::copy_out(Io &io, uint64_t begin, const Survey &here, Attemp
 		return WriteOutcome::taken;
 	}
 	made->end_sector = end;
+	made->complete = made->complete && complete;
 	if (attempt == Attempt::first)
 		io.cut(end);
 	needed->waiters.push_back(io);
@@ -248,24 +259,30 @@ PendingRun *Origin::run_needed(CopyOut &copy_out, uint64_t begin, uint64_t end)
 	return needed;
 }
 
-/* The previous copy-out if it has not begun and ends at @begin, else a new one. */
-CopyOut *Origin::copy_out_for(uint64_t begin)
+/*
+ * The previous copy-out if it has not begun, ends at @begin and is of the same generation, else a
+ * new one.
+ */
+CopyOut *Origin::copy_out_for(uint64_t begin, uint64_t generation)
 {
-	if (open_ && open_->end_sector == begin && begin - open_->begin_sector < copy_sectors_max)
+	if (open_ && open_->end_sector == begin && open_->generation == generation &&
+	    begin - open_->begin_sector < copy_sectors_max)
 		return open_;
 
-	CopyOut *made = new_copy_out(begin);
+	CopyOut *made = new_copy_out(begin, generation);
 	if (made)
 		open_ = made;
 	return made;
 }
 
-void Origin::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
+bool Origin::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 {
+	bool complete = true;
 	for (Snapshot &snapshot : snapshots_) {
 		if (snapshot.watches(begin))
-			snapshot.begin_copies(copy_out, begin, end);
+			complete = snapshot.begin_copies(copy_out, begin, end) && complete;
 	}
+	return complete;
 }
 
 void Origin::idle()
@@ -281,7 +298,8 @@ void Origin::idle()
 
 WriteOutcome Origin::retry(Io &io)
 {
-	WriteOutcome outcome = examine(io, Attempt::retry);
+	WriteOutcome outcome = known_safe(io) ? WriteOutcome::proceeds
+					      : examine(io, Attempt::retry);
 	if (outcome == WriteOutcome::proceeds) {
 		if (io.held_ns)
 			held_us_.add_us_since(io.held_ns);

@@ -17,8 +17,9 @@
  *      entry with FUA)                           origin still has the same data
  *   4. run visible; reads of the snapshot that   the same
  *      went to the origin before have ended
- *   5. run settled; when all are, the write is   the write is to the origin; all
- *      examined again, found safe, and goes      snapshots had the old data before
+ *   5. run settled; when all are, the range is   the write is to the origin; all
+ *      remembered as safe, the write is          snapshots had the old data before
+ *      examined again, found safe, and goes
  *
  * A copy ahead of a stream of writes (streams.hpp) is a copy-out that no write waits for when it
  * begins.  Its steps, and what a crash leaves, are the same.  A write that comes meanwhile finds
@@ -110,17 +111,22 @@ public:
 private:
 	struct Survey;
 
+	/* Context: any. */
+	bool known_safe(const Io &io);
 	WriteOutcome examine(Io &io, Attempt attempt);
 	Survey survey(uint64_t sector, uint64_t end) DMSNAP_MUST_HOLD(origin_lock);
-	WriteOutcome copy_out(Io &io, uint64_t begin, const Survey &survey, Attempt attempt)
-		DMSNAP_MUST_HOLD(origin_lock);
+	WriteOutcome copy_out(Io &io, uint64_t begin, const Survey &survey, uint64_t generation,
+			      Attempt attempt) DMSNAP_MUST_HOLD(origin_lock);
 	uint64_t copy_extent(uint64_t begin, uint64_t end, const Survey &first)
 		DMSNAP_MUST_HOLD(origin_lock);
 	static PendingRun *run_needed(CopyOut &copy_out, uint64_t begin, uint64_t end)
 		DMSNAP_MUST_HOLD(origin_lock);
-	CopyOut *copy_out_for(uint64_t begin) DMSNAP_MUST_HOLD(origin_lock);
-	/* Begins copies for all snapshots that lack something of the range. */
-	void begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
+	CopyOut *copy_out_for(uint64_t begin, uint64_t generation) DMSNAP_MUST_HOLD(origin_lock);
+	/*
+	 * Begins copies for all snapshots that lack something of the range.  Returns false if one
+	 * of them still lacks something that is not on its way.
+	 */
+	bool begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 		DMSNAP_MUST_HOLD(origin_lock);
 	Snapshot *busy_snapshot(uint64_t begin, Attempt attempt) DMSNAP_MUST_HOLD(origin_lock);
 	WriteOutcome retry(Io &io);
@@ -134,8 +140,8 @@ private:
 	void copy_ahead();
 	uint64_t ahead_window(uint64_t sector) DMSNAP_MUST_HOLD(origin_lock);
 	uint64_t ahead_room(uint64_t begin) DMSNAP_MUST_HOLD(origin_lock);
-	uint64_t begin_copy_ahead(uint64_t begin, uint64_t end, const Survey &first)
-		DMSNAP_MUST_HOLD(origin_lock);
+	uint64_t begin_copy_ahead(uint64_t begin, uint64_t end, const Survey &first,
+				  uint64_t generation) DMSNAP_MUST_HOLD(origin_lock);
 
 	uint64_t id_;
 	Owned<Worker> discard_worker_;

@@ -49,9 +49,16 @@ struct CopyOut : Operation {
 	/* A copy ahead: no write needs it yet. */
 	bool ahead = false;
 
-	/* The range of the origin writes it was made for, while runs can still be added. */
+	/* The range of the origin writes it was made for. */
 	uint64_t begin_sector DMSNAP_GUARDED_BY(origin_lock) = 0;
 	uint64_t end_sector DMSNAP_GUARDED_BY(origin_lock) = 0;
+	/*
+	 * In this generation (CopiedMap) each snapshot had called the range safe, or has a run
+	 * here for what it lacked of it; and no run was lost.  So when all runs have settled, the
+	 * range is safe for all of them.
+	 */
+	bool complete DMSNAP_GUARDED_BY(origin_lock) = true;
+	uint64_t generation DMSNAP_GUARDED_BY(origin_lock) = 0;
 
 	struct Job : CopyJob {
 		explicit Job(CopyOut &of);

@@ -49,7 +49,7 @@ void OriginBase::trim()
 	snapshot_writes_.trim();
 }
 
-CopyOut *OriginBase::new_copy_out(uint64_t begin)
+CopyOut *OriginBase::new_copy_out(uint64_t begin, uint64_t generation)
 {
 	lock_.assert_held();
 	CopyOut *made = copy_outs_.get(*this);
@@ -58,6 +58,7 @@ CopyOut *OriginBase::new_copy_out(uint64_t begin)
 	operations_++;
 	made->begin_sector = begin;
 	made->end_sector = begin;
+	made->generation = generation;
 	return made;
 }
 
@@ -126,8 +127,22 @@ void OriginBase::part_finished(Operation &operation)
 	lock_.assert_held();
 	if (--operation.unfinished > 0)
 		return;
+	if (operation.kind == Operation::Kind::copy_out)
+		remember(static_cast<CopyOut &>(operation));
 	free_operation(operation);
 	release_held();
+}
+
+/*
+ * All runs have ended.  The writes that wait for them find the range in the map, and need not ask
+ * each snapshot again.  Not so after a copy ahead: the next write has to be seen to follow it.
+ */
+void OriginBase::remember(const CopyOut &copy_out)
+{
+	if (!copy_out.complete || copy_out.ahead)
+		return;
+	RcuGuard rcu;
+	copied_map_.put(copy_out.begin_sector, copy_out.end_sector, copy_out.generation);
 }
 
 void OriginBase::wake(SnapshotWrite &write)

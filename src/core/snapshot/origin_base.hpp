@@ -110,8 +110,11 @@ protected:
 	/* Frees what is cached for later operations. */
 	void trim() DMSNAP_MUST_HOLD(origin_lock);
 
-	/* A copy-out without runs; nullptr: no memory. */
-	CopyOut *new_copy_out(uint64_t begin) DMSNAP_MUST_HOLD(origin_lock);
+	/*
+	 * A copy-out without runs; nullptr: no memory.  @generation: of the CopiedMap, read before
+	 * any snapshot was asked what it lacks.
+	 */
+	CopyOut *new_copy_out(uint64_t begin, uint64_t generation) DMSNAP_MUST_HOLD(origin_lock);
 	void free_operation(Operation &operation) DMSNAP_MUST_HOLD(origin_lock);
 	bool any_holder() const DMSNAP_MUST_HOLD(origin_lock) { return !holders_.empty(); }
 
@@ -131,6 +134,7 @@ protected:
 	CopyOut *open_ DMSNAP_GUARDED_BY(origin_lock) = nullptr;
 
 private:
+	void remember(const CopyOut &copy_out) DMSNAP_MUST_HOLD(origin_lock);
 	void look_for_memory();
 
 	/* How often held writes try for memory again. */

@@ -100,9 +100,10 @@ bool Snapshot::over_threshold() const
 	       (tunables_.in_flight ? tunables_.in_flight : dmsnap_port_cow_threshold());
 }
 
-void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
+bool Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 {
 	origin_.lock().assert_held();
+	bool complete = true;
 	end = watched_end(end);
 	for (uint64_t at = begin; at < end && healthy();) {
 		/*
@@ -111,6 +112,7 @@ void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 		 */
 		CopyState state = at == copy_state_sector_ ? copy_state_ : copy_state_at(at, end);
 		if (state.kind != CopyState::Kind::missing) {
+			complete = complete && state.kind == CopyState::Kind::safe;
 			at = state.until;
 			continue;
 		}
@@ -123,7 +125,7 @@ void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 					? 0
 					: smaller(count, ahead_room() >> chunk_size_.shift());
 			if (count == 0)
-				return;
+				return false;
 		}
 
 		PendingRun *run = origin_.new_run(*this, copy_out, {chunk, {}, 0});
@@ -133,7 +135,7 @@ void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 			/* Otherwise the write is examined again when an operation has ended. */
 			if (!copy_out.ahead && !origin_.any_other_operation(copy_out))
 				fail_locked(Failure::no_memory);
-			return;
+			return false;
 		}
 		auto taken = take_chunks(count);
 		PendingRun *before = taken ? run_to_extend(copy_out, chunk, taken->begin) : nullptr;
@@ -144,7 +146,7 @@ void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 		if (!taken) {
 			if (!copy_out.ahead && !stall_->begin())
 				fail_locked(Failure::no_space);
-			return;
+			return false;
 		}
 		if (before) {
 			before->run.count += taken->count;
@@ -159,6 +161,7 @@ void Snapshot::begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 			copying_chunks_ += taken->count;
 		at = chunk_size_.first_sector(chunk + taken->count);
 	}
+	return complete && healthy();
 }
 
 void Snapshot::trim()
@@ -359,6 +362,8 @@ void Snapshot::run_lost(PendingRun &run)
 	/* A visible run never settles: see look_up_copy_state(). */
 	if (!run.visible)
 		table_->unreserve();
+	if (run.operation.kind == Operation::Kind::copy_out)
+		static_cast<CopyOut &>(run.operation).complete = false;
 	end_run(run);
 }
 

@@ -111,10 +111,11 @@ public:
 	/*
 	 * Begins to copy out chunks in [begin, end) that the snapshot lacks, as runs of
 	 * @copy_out.  If there is no room, the snapshot stalls or fails.  If memory is short,
-	 * some chunks are left for later.  The answer that copy_state_at() has cached for @begin
-	 * is used: it must have been looked up under this hold of the lock, or never.
+	 * some chunks are left for later.  Returns true if the range is safe now, apart from these
+	 * runs.  The answer that copy_state_at() has cached for @begin is used: it must have been
+	 * looked up under this hold of the lock, or never.
 	 */
-	void begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
+	bool begin_copies(CopyOut &copy_out, uint64_t begin, uint64_t end)
 		DMSNAP_MUST_HOLD(origin_lock);
 	/* Sectors to copy ahead of a stream, as configured. */
 	uint64_t ahead_window() const DMSNAP_MUST_HOLD(origin_lock);
