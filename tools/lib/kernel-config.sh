@@ -41,8 +41,7 @@ not_taken()
 }
 
 # _watched DIR LOG: puts a compiler of the same name into DIR that records its failures in LOG.
-# The real one gets a PATH without DIR: ccache looks its compiler up there, and would call this one
-# again, for ever.
+# The real one gets a PATH without DIR: ccache searches it for its compiler, and would find this one.
 _watched()
 {
 	cat > "$1/$compiler" <<-END
