@@ -219,6 +219,9 @@ WriteOutcome Origin::copy_out(Io &io, uint64_t begin, const Survey &here, uint64
 		if (made->runs.empty()) {
 			close(*made);
 			free_operation(*made);
+		} else if (!std::exchange(made->begun, true)) {
+			/* Its snapshot has become invalid meanwhile: the run must still end. */
+			worker_->post(made->start_task);
 		}
 		/* Memory is short: wait until an operation has ended. */
 		if (survey(begin, end).kind == CopyState::Kind::missing) {
