@@ -163,6 +163,13 @@ void take_over(SnapshotTarget &destination, SnapshotTarget &source)
 	MutexGuard guard(registry().mutex());
 	{
 		OriginGuard lock(destination.origin().lock());
+		/*
+		 * The table may hold what the list has lost.  No write may rely on it, not even
+		 * before the snapshot is seen to have failed: until the mark is durable, the next
+		 * load finds a valid store.
+		 */
+		if (!list_is_certain)
+			destination.snapshot().regions().add_unsettled(0, UINT64_MAX);
 		destination.take_over(source);
 		if (!list_is_certain)
 			destination.snapshot().fail_locked(Snapshot::Failure::io);

@@ -181,6 +181,23 @@ TEST_F(UncertainList, that_cannot_be_put_back_costs_the_snapshot_its_validity)
 	EXPECT_EQ(snap_.mapped.status(), "Invalid");
 }
 
+TEST_F(UncertainList, lets_no_write_pass_before_the_mark_is_durable)
+{
+	snap_.cow.fail_range(Op::write, 8, 8);
+	load_snapshot();
+	ASSERT_EQ(snap_.mapped.resume(), 0);
+	snap_.cow.hang();
+	merging_.remove();
+	ASSERT_EQ(fixture_.origin.create(TargetType::origin, disk_sectors, "disk"), 0);
+	auto write = fixture_.start_write(0, 800);
+	fixture_.world.run_until_idle();
+	EXPECT_FALSE(write->done);
+	snap_.cow.wake_up();
+	fixture_.world.run_until_idle();
+	EXPECT_TRUE(write->done);
+	EXPECT_EQ(snap_.mapped.status(), "Invalid");
+}
+
 /* The COW device does not answer while the list is written back. */
 TEST_F(UncertainList, is_put_back_by_the_next_resume_if_one_is_killed)
 {
