@@ -150,6 +150,10 @@ protected:
 	void take_over()
 	{
 		ASSERT_EQ(snap_.mapped.resume(), 0);
+		make_origin();
+	}
+	void make_origin()
+	{
 		merging_.remove();
 		ASSERT_EQ(fixture_.origin.create(TargetType::origin, disk_sectors, "disk"), 0);
 	}
@@ -187,8 +191,7 @@ TEST_F(UncertainList, lets_no_write_pass_before_the_mark_is_durable)
 	load_snapshot();
 	ASSERT_EQ(snap_.mapped.resume(), 0);
 	snap_.cow.hang();
-	merging_.remove();
-	ASSERT_EQ(fixture_.origin.create(TargetType::origin, disk_sectors, "disk"), 0);
+	make_origin();
 	auto write = fixture_.start_write(0, 800);
 	fixture_.world.run_until_idle();
 	EXPECT_FALSE(write->done);
