@@ -47,14 +47,13 @@ void Origin::copy_ahead()
 	Streams::Guess guess;
 	if (!streams_.take(guess))
 		return;
-	const uint64_t generation = copied_map_.generation();
 	guess.end = smaller(guess.end, guess.begin + ahead_window(guess.begin));
 	uint64_t at = guess.begin;
 	for (unsigned int step = 0; at < guess.end && step < steps_max; step++) {
 		Survey here = survey(at, guess.end);
 		uint64_t until = here.until;
 		if (here.kind == CopyState::Kind::missing) {
-			until = begin_copy_ahead(at, guess.end, here, generation);
+			until = begin_copy_ahead(at, guess.end, here);
 			ahead_begun_ += until - at;
 		} else if (here.kind != CopyState::Kind::safe) {
 			break;
@@ -99,11 +98,10 @@ uint64_t Origin::ahead_room(uint64_t begin)
 }
 
 /* Returns how far it has begun to copy: @begin if not at all, or the end of a chunk. */
-uint64_t Origin::begin_copy_ahead(uint64_t begin, uint64_t end, const Survey &first,
-				  uint64_t generation)
+uint64_t Origin::begin_copy_ahead(uint64_t begin, uint64_t end, const Survey &first)
 {
 	const uint64_t room = ahead_room(begin);
-	CopyOut *made = room ? new_copy_out(begin, generation) : nullptr;
+	CopyOut *made = room ? new_copy_out(begin) : nullptr;
 	if (!made)
 		return begin;
 	made->ahead = true;

@@ -103,7 +103,7 @@ WriteOutcome Origin::examine(Io &io, Attempt attempt)
 			here.snapshot->stall().wait(io);
 			return WriteOutcome::taken;
 		case CopyState::Kind::missing:
-			return copy_out(io, at, here, generation, attempt);
+			return copy_out(io, at, here, attempt);
 		}
 	}
 	return WriteOutcome::proceeds;
@@ -195,8 +195,7 @@ Snapshot *Origin::busy_snapshot(uint64_t begin, Attempt attempt)
 	return busy;
 }
 
-WriteOutcome Origin::copy_out(Io &io, uint64_t begin, const Survey &here, uint64_t generation,
-			      Attempt attempt)
+WriteOutcome Origin::copy_out(Io &io, uint64_t begin, const Survey &here, Attempt attempt)
 {
 	/* First come, first served. */
 	if (attempt == Attempt::first && any_held()) {
@@ -208,21 +207,24 @@ WriteOutcome Origin::copy_out(Io &io, uint64_t begin, const Survey &here, uint64
 		return WriteOutcome::taken;
 	}
 	uint64_t end = copy_extent(begin, io.end(), here);
-	CopyOut *made = copy_out_for(begin, generation);
+	CopyOut *made = copy_out_for(begin);
 	if (!made) {
 		hold(writes_, io);
 		return WriteOutcome::held;
 	}
 	const bool complete = begin_copies(*made, begin, end);
 	PendingRun *needed = run_needed(*made, begin, end);
+	if (made->runs.empty()) {
+		close(*made);
+		free_operation(*made);
+	} else if (!std::exchange(made->begun, true)) {
+		/*
+		 * Post only once: other bios may join the copy-out until it begins.  Post even if
+		 * no run is needed, as a snapshot may become invalid at any time: runs must end.
+		 */
+		worker_->post(made->start_task);
+	}
 	if (!needed) {
-		if (made->runs.empty()) {
-			close(*made);
-			free_operation(*made);
-		} else if (!std::exchange(made->begun, true)) {
-			/* Its snapshot has become invalid meanwhile: the run must still end. */
-			worker_->post(made->start_task);
-		}
 		/* Memory is short: wait until an operation has ended. */
 		if (survey(begin, end).kind == CopyState::Kind::missing) {
 			hold(writes_, io);
@@ -240,9 +242,6 @@ WriteOutcome Origin::copy_out(Io &io, uint64_t begin, const Survey &here, uint64
 	if (attempt == Attempt::first)
 		io.cut(end);
 	needed->waiters.push_back(io);
-	/* Post only once: other bios may join the copy-out until it begins. */
-	if (!std::exchange(made->begun, true))
-		worker_->post(made->start_task);
 	if (attempt == Attempt::first)
 		look_for_stream(io, *made);
 	return WriteOutcome::taken;
@@ -262,17 +261,13 @@ PendingRun *Origin::run_needed(CopyOut &copy_out, uint64_t begin, uint64_t end)
 	return needed;
 }
 
-/*
- * The previous copy-out if it has not begun, ends at @begin and is of the same generation, else a
- * new one.
- */
-CopyOut *Origin::copy_out_for(uint64_t begin, uint64_t generation)
+/* The previous copy-out if it has not begun and ends at @begin, else a new one. */
+CopyOut *Origin::copy_out_for(uint64_t begin)
 {
-	if (open_ && open_->end_sector == begin && open_->generation == generation &&
-	    begin - open_->begin_sector < copy_sectors_max)
+	if (open_ && open_->end_sector == begin && begin - open_->begin_sector < copy_sectors_max)
 		return open_;
 
-	CopyOut *made = new_copy_out(begin, generation);
+	CopyOut *made = new_copy_out(begin);
 	if (made)
 		open_ = made;
 	return made;

@@ -115,13 +115,13 @@ private:
 	bool known_safe(const Io &io);
 	WriteOutcome examine(Io &io, Attempt attempt);
 	Survey survey(uint64_t sector, uint64_t end) DMSNAP_MUST_HOLD(origin_lock);
-	WriteOutcome copy_out(Io &io, uint64_t begin, const Survey &survey, uint64_t generation,
-			      Attempt attempt) DMSNAP_MUST_HOLD(origin_lock);
+	WriteOutcome copy_out(Io &io, uint64_t begin, const Survey &survey, Attempt attempt)
+		DMSNAP_MUST_HOLD(origin_lock);
 	uint64_t copy_extent(uint64_t begin, uint64_t end, const Survey &first)
 		DMSNAP_MUST_HOLD(origin_lock);
 	static PendingRun *run_needed(CopyOut &copy_out, uint64_t begin, uint64_t end)
 		DMSNAP_MUST_HOLD(origin_lock);
-	CopyOut *copy_out_for(uint64_t begin, uint64_t generation) DMSNAP_MUST_HOLD(origin_lock);
+	CopyOut *copy_out_for(uint64_t begin) DMSNAP_MUST_HOLD(origin_lock);
 	/*
 	 * Begins copies for all snapshots that lack something of the range.  Returns false if one
 	 * of them still lacks something that is not on its way.
@@ -140,8 +140,8 @@ private:
 	void copy_ahead();
 	uint64_t ahead_window(uint64_t sector) DMSNAP_MUST_HOLD(origin_lock);
 	uint64_t ahead_room(uint64_t begin) DMSNAP_MUST_HOLD(origin_lock);
-	uint64_t begin_copy_ahead(uint64_t begin, uint64_t end, const Survey &first,
-				  uint64_t generation) DMSNAP_MUST_HOLD(origin_lock);
+	uint64_t begin_copy_ahead(uint64_t begin, uint64_t end, const Survey &first)
+		DMSNAP_MUST_HOLD(origin_lock);
 
 	uint64_t id_;
 	Owned<Worker> discard_worker_;

@@ -53,9 +53,10 @@ struct CopyOut : Operation {
 	uint64_t begin_sector DMSNAP_GUARDED_BY(origin_lock) = 0;
 	uint64_t end_sector DMSNAP_GUARDED_BY(origin_lock) = 0;
 	/*
-	 * In this generation (CopiedMap) each snapshot had called the range safe, or has a run
-	 * here for what it lacked of it; and no run was lost.  So when all runs have settled, the
-	 * range is safe for all of them.
+	 * In this generation (CopiedMap), which changes only under the lock, each snapshot had
+	 * called the range safe, or has a run here for what it lacked of it; and no run was lost.
+	 * So when all runs have settled, the range is safe for all of them.  If a write joins in a
+	 * later generation, nothing is remembered: the map ignores earlier ones.
 	 */
 	bool complete DMSNAP_GUARDED_BY(origin_lock) = true;
 	uint64_t generation DMSNAP_GUARDED_BY(origin_lock) = 0;

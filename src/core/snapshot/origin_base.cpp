@@ -49,7 +49,7 @@ void OriginBase::trim()
 	snapshot_writes_.trim();
 }
 
-CopyOut *OriginBase::new_copy_out(uint64_t begin, uint64_t generation)
+CopyOut *OriginBase::new_copy_out(uint64_t begin)
 {
 	lock_.assert_held();
 	CopyOut *made = copy_outs_.get(*this);
@@ -58,7 +58,7 @@ CopyOut *OriginBase::new_copy_out(uint64_t begin, uint64_t generation)
 	operations_++;
 	made->begin_sector = begin;
 	made->end_sector = begin;
-	made->generation = generation;
+	made->generation = copied_map_.generation();
 	return made;
 }
 

@@ -61,7 +61,7 @@ public:
 	bool suspending() const DMSNAP_MUST_HOLD(origin_lock) { return suspending_ > 0; }
 
 	/* A snapshot now watches the origin.  Under the Registry's mutex. */
-	void snapshot_watches() { copied_map_.forget(); }
+	void snapshot_watches() DMSNAP_MUST_HOLD(origin_lock) { copied_map_.forget(); }
 
 	PendingRun *new_run(Snapshot &snapshot, Operation &operation, const Run &run)
 		DMSNAP_MUST_HOLD(origin_lock);
@@ -110,11 +110,8 @@ protected:
 	/* Frees what is cached for later operations. */
 	void trim() DMSNAP_MUST_HOLD(origin_lock);
 
-	/*
-	 * A copy-out without runs; nullptr: no memory.  @generation: of the CopiedMap, read before
-	 * any snapshot was asked what it lacks.
-	 */
-	CopyOut *new_copy_out(uint64_t begin, uint64_t generation) DMSNAP_MUST_HOLD(origin_lock);
+	/* A copy-out without runs; nullptr: no memory. */
+	CopyOut *new_copy_out(uint64_t begin) DMSNAP_MUST_HOLD(origin_lock);
 	void free_operation(Operation &operation) DMSNAP_MUST_HOLD(origin_lock);
 	bool any_holder() const DMSNAP_MUST_HOLD(origin_lock) { return !holders_.empty(); }
 
